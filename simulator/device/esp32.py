@@ -1,0 +1,139 @@
+"""`esp32` of the ESP32 port: partitions on the flash file, NVS, temperature.
+
+The flash chip itself (erase before program, bits only 1 -> 0, torn operations) is the world's:
+programming and erasing are requests, which take their time with interrupts off. Reading goes
+straight to the file.
+"""
+
+import struct
+import sys
+
+import seam
+
+_TABLE = 0x8000
+_ENTRY = 32
+_BLOCK = 4096
+_flash = open(sys.argv[2], "rb")
+
+
+def _read(offset, buf):
+    _flash.seek(offset)
+    _flash.readinto(buf)
+
+
+class Partition:
+    TYPE_APP = 0
+    TYPE_DATA = 1
+    BOOT = 0
+    RUNNING = 1
+
+    def __init__(self, label, block_size=_BLOCK):
+        found = self.find(self.TYPE_DATA, label=label)
+        if not found:
+            raise OSError(2)
+        self._take(found[0]._entry)
+
+    def _take(self, entry):
+        self._entry = entry
+        self._offset = entry[2]
+        self._size = entry[3]
+
+    @classmethod
+    def find(cls, type=0, subtype=0xFF, label=None, block_size=_BLOCK):
+        entry = bytearray(_ENTRY)
+        found = []
+        for i in range(96):
+            _read(_TABLE + i * _ENTRY, entry)
+            if entry[:2] != b"\xaa\x50":
+                break
+            kind, sub, offset, size = struct.unpack_from("<BBII", entry, 2)
+            name = bytes(entry[12:28]).split(b"\0")[0].decode()
+            if kind != type or (subtype != 0xFF and sub != subtype):
+                continue
+            if label is None or label == name:
+                partition = object.__new__(cls)
+                partition._take((kind, sub, offset, size, name, False))
+                found.append(partition)
+        return found
+
+    def info(self):
+        return self._entry
+
+    def readblocks(self, block, buf, offset=0):
+        _read(self._at(block, offset, len(buf)), buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        """Without an offset the blocks are erased first (esp32_partition.c)."""
+        if offset is None:
+            for i in range(len(buf) // _BLOCK):
+                self.ioctl(6, block + i)
+        at = self._at(block, offset or 0, len(buf))
+        view = memoryview(buf)
+        for start in range(0, len(buf), _BLOCK):
+            us, _ = seam.request(seam.PROGRAM, 0, at + start, view[start : start + _BLOCK])
+            seam.stall(us, True)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self._size // _BLOCK
+        if op == 5:
+            return _BLOCK
+        if op == 6:
+            us, _ = seam.request(seam.ERASE, 0, self._at(arg, 0, _BLOCK))
+            seam.stall(us, True)
+        return 0
+
+    def _at(self, block, offset, length):
+        at = block * _BLOCK + offset
+        if not 0 <= at <= self._size - length:
+            raise OSError(-258)  # ESP_ERR_INVALID_ARG
+        return self._offset + at
+
+
+class NVS:
+    """Numbers and blobs under names of at most 15 characters; nothing else, as on the chip."""
+
+    _GET_I32, _SET_I32, _GET_BLOB, _SET_BLOB, _ERASE, _COMMIT = range(6)
+
+    def __init__(self, namespace):
+        self._namespace = namespace
+
+    def _ask(self, op, key, data=b"", number=0):
+        if len(key) > 15:
+            raise OSError(-0x1109)  # ESP_ERR_NVS_KEY_TOO_LONG
+        name = (self._namespace + "\0" + key + "\0").encode()
+        value, body = seam.request(seam.NVS, op, number & 0xFFFF_FFFF, name + bytes(data))
+        if value < 0:
+            raise OSError(value)
+        return body
+
+    def get_i32(self, key):
+        return struct.unpack("<i", self._ask(self._GET_I32, key))[0]
+
+    def set_i32(self, key, value):
+        self._ask(self._SET_I32, key, b"", value)
+
+    def get_blob(self, key, buf):
+        data = self._ask(self._GET_BLOB, key)
+        if len(data) > len(buf):
+            raise OSError(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH
+        buf[: len(data)] = data
+        return len(data)
+
+    def set_blob(self, key, value):
+        self._ask(self._SET_BLOB, key, value)
+
+    def erase_key(self, key):
+        self._ask(self._ERASE, key)
+
+    def commit(self):
+        self._ask(self._COMMIT, "")
+
+
+def raw_temperature():
+    """The classic ESP32's on-die reading, Fahrenheit."""
+    return 95
+
+
+def idf_heap_info(_capabilities):
+    return [(100_000, 60_000, 40_000, 50_000)]

@@ -1,0 +1,213 @@
+"""`machine` of the ESP32 port: pins, UART, watchdog, real-time clock memory, reset.
+
+Pin handlers are scheduled, never hard, through a queue of 8 (ports/esp32/machine_pin.c); the
+UART's buffer overflows in silence; RTC memory outlives every reset but not the power.
+"""
+
+import io
+
+import seam
+import time
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+_RTC_BYTES = 2048
+_UART_PORT = 1
+_PIN_PORT = 0x40
+_cause = PWRON_RESET
+
+
+def set_reset_cause(cause):
+    global _cause
+    _cause = cause
+
+
+def reset_cause():
+    return _cause
+
+
+def reset():
+    seam.reset("hard")
+
+
+def soft_reset():
+    seam.reset("soft")
+
+
+def unique_id():
+    return b"\x24\x6f\x28\x00\x00\x01"
+
+
+def freq(_hz=None):
+    return 240_000_000
+
+
+def idle():
+    time.sleep_ms(1)
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_UP = 2
+    PULL_DOWN = 1
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+    _levels = {}  # gpio -> level on the wire
+    _watched = {}  # gpio -> the Pin whose handler listens
+
+    def __init__(self, gpio, mode=IN, pull=None, value=None):
+        self.gpio = gpio
+        self._mode = mode
+        self._trigger = 0
+        self._handler = None
+        if gpio not in Pin._levels:
+            Pin._levels[gpio] = 1 if pull == Pin.PULL_UP else 0
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        if level is None:
+            return Pin._levels[self.gpio]
+        level = 1 if level else 0
+        if level != Pin._levels[self.gpio] or self._mode == Pin.IN:
+            Pin._levels[self.gpio] = level
+            seam.send(seam.PIN_WRITE, self.gpio, level)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def irq(self, handler=None, trigger=IRQ_RISING | IRQ_FALLING, wake=None):
+        self._handler = handler
+        self._trigger = trigger
+        Pin._watched[self.gpio] = self
+
+    @staticmethod
+    def _edge(data):
+        gpio, level = data[0], data[1]
+        if Pin._levels.get(gpio) == level:
+            return
+        Pin._levels[gpio] = level
+        pin = Pin._watched.get(gpio)
+        if pin and pin._handler and pin._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+            seam.interrupt(pin._handler, pin)
+
+
+seam.sinks[_PIN_PORT] = Pin._edge
+
+
+class UART(io.IOBase):
+    INV_TX = 1
+
+    def __init__(self, port, baudrate=115200, **settings):
+        if port not in (1, 2):
+            raise ValueError("UART(%d) does not exist" % port)
+        self._port = port
+        self.init(baudrate, **settings)
+        seam.sinks[port] = self._on_bytes
+
+    def init(self, baudrate=115200, rxbuf=256, timeout=0, **_settings):
+        """Flushes what was received, as the port does."""
+        self.baudrate = baudrate
+        self._rx = bytearray(max(rxbuf, 256))
+        self._view = memoryview(self._rx)
+        self._count = 0
+        self._timeout_us = timeout * 1000
+        seam.request(seam.UART_WRITE, self._port, baudrate)
+
+    def _on_bytes(self, data):
+        count = self._count
+        n = min(len(data), len(self._rx) - count, seam.fifo_left)
+        if seam.fifo_left < seam.NEVER:
+            seam.fifo_left -= n
+        self._rx[count : count + n] = data if n == len(data) else data[:n]
+        self._count = count + n
+
+    def any(self):
+        return self._count
+
+    def _arrived(self):
+        return self._count > 0
+
+    def readinto(self, buf, size=-1):
+        if not self._count and not seam.block(seam.now + self._timeout_us, self._arrived):
+            return None
+        n = min(self._count, len(buf) if size < 0 else size)
+        rest = self._count - n
+        buf[:n] = self._view[:n]
+        if rest:
+            self._rx[:rest] = self._rx[n : self._count]
+        self._count = rest
+        return n
+
+    def read(self, size=-1):
+        buf = bytearray(self._count if size < 0 else size)
+        n = self.readinto(buf)
+        return None if n is None else bytes(buf[:n])
+
+    def write(self, data):
+        seam.request(seam.UART_WRITE, self._port, 0, data)
+        return len(data)
+
+    def ioctl(self, op, flags):
+        if op != 3:
+            return 0
+        return ((1 if self._count else 0) | 4) & flags
+
+    def deinit(self):
+        seam.sinks.pop(self._port, None)
+
+
+class WDT:
+    """The task watchdog: cannot be stopped, resets the chip when it is not fed in time."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("WDT id must be 0")
+        if timeout < 1:
+            raise ValueError("WDT timeout must be positive")
+        self._timeout_us = timeout * 1000
+        self.feed()
+
+    def feed(self):
+        seam.wdt_us = seam.now + self._timeout_us
+
+
+class RTC:
+    def __init__(self, id=0):
+        if id != 0:
+            raise ValueError("RTC id must be 0")
+
+    def memory(self, data=None):
+        if data is None:
+            return seam.request(seam.RTC_READ)[1]
+        if len(data) > _RTC_BYTES:
+            raise ValueError("buffer too long")
+        seam.send(seam.RTC_WRITE, 0, 0, data)
+
+    def datetime(self, parts=None):
+        if parts is not None:
+            year, month, day, _weekday, hour, minute, second, us = parts
+            time.set_rtc(time.mktime((year, month, day, hour, minute, second)), us)
+            return None
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime()
+        return (year, month, day, weekday, hour, minute, second, 0)
+
+
+class ADC:
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten=None):
+        self._pin = pin
+
+    def read_uv(self):
+        return 1_650_000

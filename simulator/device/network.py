@@ -1,0 +1,65 @@
+"""`network.WLAN` of the ESP32 port, station side: the driver that reconnects for ever by itself."""
+
+import seam
+
+STA_IF = 0
+AP_IF = 1
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_NO_AP_FOUND = 201
+_ACTIVE, _CONNECT, _DISCONNECT, _STATUS = range(4)
+
+
+def country(_code=None):
+    return "DE"
+
+
+def hostname(_name=None):
+    return "node"
+
+
+class WLAN:
+    IF_STA = STA_IF
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+
+    def __init__(self, interface=STA_IF):
+        if interface != STA_IF:
+            raise ValueError("unknown network interface")
+        self._active = False
+        self._settings = {"reconnects": -1, "pm": 1, "hostname": "node"}
+
+    def active(self, on=None):
+        if on is None:
+            return self._active
+        self._active = bool(on)
+        seam.request(seam.WIFI, _ACTIVE, int(self._active))
+        return self._active
+
+    def connect(self, ssid, key=None):
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        seam.request(seam.WIFI, _CONNECT, 0, (ssid + "\0" + (key or "")).encode())
+
+    def disconnect(self):
+        seam.request(seam.WIFI, _DISCONNECT)
+
+    def status(self, what=None):
+        value, _ = seam.request(seam.WIFI, _STATUS)
+        if what == "rssi":
+            return -61
+        return value
+
+    def isconnected(self):
+        return self.status() == STAT_GOT_IP
+
+    def config(self, *names, **settings):
+        if names:
+            if names[0] == "mac":
+                return b"\x24\x6f\x28\x00\x00\x01"
+            return self._settings[names[0]]
+        self._settings.update(settings)
+
+    def ifconfig(self):
+        return ("192.0.2.2", "255.255.255.0", "192.0.2.1", "192.0.2.1")

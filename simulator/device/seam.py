@@ -1,0 +1,210 @@
+"""The node's side of the seam: virtual time, and the pipe to the world.
+
+Everything the shims beside this file know of the world passes here. Time stands still while the
+firmware computes and moves when it waits: `idle()` lets it pass until something is ready,
+`stall()` lets it pass while interrupts cannot run (flash erase, a blocking socket call).
+
+Wire, both ways a 16-byte header and a body, little endian:
+
+    request  op u8 | a u8 | n u16 | b u32 | now_us u64 | n bytes
+    reply    immediate u8 | flags u8 | n u16 | value i32 | horizon_us u64 | n bytes
+
+A reply grants time: nothing the node does not know yet can happen before `horizon`. Its body holds
+inputs, each `t_us u64 | port u8 | n u16 | n bytes`; the first `immediate` of them happen now, the
+others at their times (the detector's bytes and edges, made ahead). flags: 1 = inputs not yet
+delivered are void (the sensor was spoken to), 2 = the body is an answer, not inputs.
+"""
+
+import struct
+import sys
+
+NEVER = 1 << 62
+IRQ_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
+POLL_COST_US = 100  # charged for every turn of the event loop: code takes time on the chip
+FIFO_BYTES = 128  # the UART's hardware buffer, all there is while flash is busy
+
+# Operations; those of ONE_WAY get no reply.
+HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
+RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP = range(8, 17)
+ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
+
+now = 0  # virtual microseconds since the scenario's start
+boot_us = 0  # value of `now` at this boot
+horizon = 0
+wdt_us = NEVER  # when the watchdog bites
+sinks = {}  # port -> function(data): where an input goes
+irq_pending = []  # pin interrupts that wait for the scheduler
+lost_irqs = 0
+fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
+
+_link = open(int(sys.argv[1]), "r+b")
+_tx = bytearray(16 + 4200)
+_tx_view = memoryview(_tx)
+_tx_head = _tx_view[:16]
+_rx = bytearray(16)
+_pending = b""  # inputs made ahead
+_view = memoryview(_pending)
+_pos = 0
+_next_us = NEVER
+_stalled = False
+
+
+def request(op, a=0, b=0, payload=b""):
+    """Ask the world and return the reply's (value, body): body is None unless it is an answer."""
+    send(op, a, b, payload)
+    return _reply()
+
+
+def send(op, a=0, b=0, payload=b""):
+    """Tell the world; the ops of `ONE_WAY` end here."""
+    n = len(payload)
+    struct.pack_into("<BBHIQ", _tx, 0, op, a, n, b, now)
+    if n:
+        _tx[16 : 16 + n] = payload
+        _link.write(_tx_view[: 16 + n])
+    else:
+        _link.write(_tx_head)
+
+
+def _reply():
+    global horizon
+    if _link.readinto(_rx) != 16:
+        sys.exit()
+    immediate, flags, n, value, horizon = struct.unpack("<BBHiQ", _rx)
+    body = _link.read(n) if n else b""
+    if flags & 2:
+        return value, body
+    if flags & 1:
+        _replace(b"")
+    if n:
+        _take_in(body, immediate)
+    return value, None
+
+
+def _take_in(body, immediate):
+    """Deliver what happens now, keep the rest for its time."""
+    pos = 0
+    for _ in range(immediate):
+        _t, port, n = struct.unpack_from("<QBH", body, pos)
+        pos += 11 + n
+        _deliver(port, body[pos - n : pos])
+    if pos < len(body):
+        _replace(bytes(_view[_pos:]) + body[pos:] if _next_us < NEVER else body[pos:])
+
+
+def _replace(pending):
+    global _pending, _view, _pos, _next_us
+    _pending = pending
+    _view = memoryview(pending)
+    _pos = 0
+    _next_us = struct.unpack_from("<Q", pending, 0)[0] if pending else NEVER
+
+
+def _deliver(port, data):
+    sink = sinks.get(port)
+    if sink:
+        sink(data)
+
+
+def _next_input():
+    """Deliver the input whose time has come."""
+    global _pos, _next_us
+    _t, port, n = struct.unpack_from("<QBH", _pending, _pos)
+    start = _pos + 11
+    _pos = start + n
+    data = _view[start:_pos]
+    _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < len(_pending) else NEVER
+    sink = sinks.get(port)
+    if sink:
+        sink(data)
+
+
+def interrupt(handler, arg):
+    """A pin interrupt: runs at once when the scheduler can, else waits in a queue of 8."""
+    global lost_irqs
+    if not _stalled:
+        handler(arg)
+    elif len(irq_pending) < IRQ_QUEUE:
+        irq_pending.append((handler, arg))
+    else:
+        lost_irqs += 1
+
+
+def idle(deadline, woken):
+    """Let time pass until `woken()` or the deadline (us); interrupts run. True if woken."""
+    global now
+    while not woken():
+        stop = min(_next_us, horizon, wdt_us, deadline)
+        if stop > now:
+            now = stop
+        if _next_us <= now:
+            _next_input()
+        elif not _granted():
+            if now >= deadline:
+                return False
+    return True
+
+
+def _granted():
+    """Get more time when what was granted is used up; the watchdog bites here."""
+    if wdt_us <= now:
+        reset("watchdog")
+    if horizon > now:
+        return False
+    request(WAIT)
+    return True
+
+
+def stall(duration_us, flash=False):
+    """Let time pass while no interrupt handler can run; with `flash` the UART's neither."""
+    global now, _stalled, fifo_left
+    end = now + duration_us
+    _stalled = True
+    if flash:
+        fifo_left = FIFO_BYTES
+    while True:
+        stop = min(_next_us, horizon, wdt_us, end)
+        if stop > now:
+            now = stop
+        if _next_us <= now:
+            _next_input()
+        elif not _granted() and now >= end:
+            break
+    _stalled = False
+    fifo_left = NEVER
+    while irq_pending:
+        handler, arg = irq_pending.pop(0)
+        handler(arg)
+
+
+def spend(duration_us):
+    """Charge computing time; short, so usually nothing happens in it."""
+    global now
+    if now + duration_us < min(_next_us, horizon, wdt_us):
+        now += duration_us
+    else:
+        stall(duration_us)
+
+
+def block(deadline, woken):
+    """A blocking C call: as `idle`, but handlers only run every 100 ms (modsocket.c polls so)."""
+    while not woken():
+        if now >= deadline:
+            return False
+        step = min(deadline, now + 100_000)
+        stall(min(step, max(now + 1, min(_next_us, horizon))) - now)
+    return True
+
+
+def reset(cause):
+    """End this life of the node: the world starts the next one."""
+    send(RESET, 0, 0, cause)
+    sys.exit()
+
+
+def hello():
+    """Introduce the process; sets the clock. Returns the reset cause as text."""
+    global now, boot_us
+    _value, body = request(HELLO)
+    now = boot_us = struct.unpack_from("<Q", body, 0)[0]
+    return body[8:].decode()

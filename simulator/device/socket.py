@@ -1,0 +1,215 @@
+"""`socket` with the manners of the ESP32 port (ports/esp32/modsocket.c).
+
+`setblocking(True)` wipes a timeout, name resolution and `connect` block everything, a closed
+connection reads as `b""`, writes may be partial. Bytes are carried by the world, which decides when
+they arrive; what has arrived is kept here.
+"""
+
+import errno
+import io
+
+import seam
+
+AF_INET = 2
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+IPPROTO_TCP = 6
+SOL_SOCKET = 1
+SO_REUSEADDR = 4
+TCP_NODELAY = 1
+_MAX = 16  # LWIP's sockets on the ESP32 build
+_SEND_MAX = 2920  # two segments: the most one call hands over
+_RX_DATA, _RX_CONNECTED, _RX_CLOSED = 0x80, 0xA0, 0xC0
+_POLL, _CLOSE = 3, 4
+_open = [None] * _MAX
+
+
+def getaddrinfo(host, port, *_ignored):
+    """Blocks until the name is resolved; raises OSError(-202) as the port does."""
+    delay_us, body = seam.request(seam.RESOLVE, 0, 0, host.encode())
+    seam.block(seam.now + abs(delay_us), _never)
+    if delay_us < 0 or not body:
+        raise OSError(-202)
+    return [(AF_INET, SOCK_STREAM, 0, "", (body.decode(), port))]
+
+
+def _never():
+    return False
+
+
+class socket(io.IOBase):  # noqa: N801  the name is MicroPython's
+    def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0):
+        if None not in _open:
+            raise OSError(errno.ENOBUFS if hasattr(errno, "ENOBUFS") else 105)
+        self._id = _open.index(None)
+        _open[self._id] = self
+        self._kind = kind
+        self._received = b""
+        self._timeout_us = seam.NEVER
+        self._state = 0  # 0 fresh, 1 connecting, 2 connected, 3 closed by the peer, 4 closed
+        self._error = 0
+        seam.sinks[_RX_DATA | self._id] = self._on_data
+        seam.sinks[_RX_CONNECTED | self._id] = self._on_connected
+        seam.sinks[_RX_CLOSED | self._id] = self._on_closed
+
+    def _on_data(self, data):
+        self._received += bytes(data)
+
+    def _on_connected(self, data):
+        self._error = data[0]
+        self._state = 3 if self._error else 2
+
+    def _on_closed(self, data):
+        self._state = 3
+        self._error = data[0] if data else 0
+
+    def setblocking(self, on):
+        self._timeout_us = seam.NEVER if on else 0
+
+    def settimeout(self, seconds):
+        self._timeout_us = seam.NEVER if seconds is None else int(seconds * 1_000_000)
+
+    def setsockopt(self, *_ignored):
+        pass
+
+    def _wait(self, ready):
+        """Block as long as the timeout allows; EAGAIN without one, ETIMEDOUT after one."""
+        if ready():
+            return
+        if self._timeout_us == 0:
+            raise OSError(errno.EAGAIN)
+        if not seam.block(seam.now + self._timeout_us, ready):
+            raise OSError(errno.ETIMEDOUT)
+
+    def connect(self, address):
+        self._check()
+        host, port = address
+        error, _ = seam.request(seam.OPEN, self._id, port, host.encode())
+        if error:
+            raise OSError(error)
+        self._state = 1
+        if self._timeout_us == 0:
+            raise OSError(errno.EINPROGRESS)
+        self._wait(self._settled)
+        if self._state == 3:
+            raise OSError(self._error)
+
+    def _settled(self):
+        return self._state != 1
+
+    def _readable(self):
+        return bool(self._received) or self._state >= 3
+
+    def _check(self):
+        if self._state == 4:
+            raise OSError(errno.EBADF)
+
+    def recv(self, size):
+        self._check()
+        if self._kind == SOCK_STREAM and self._state == 0:
+            raise OSError(errno.ENOTCONN)
+        self._wait(self._readable)
+        data = self._received[:size]
+        self._received = self._received[size:]
+        if not data and self._error:
+            raise OSError(self._error)
+        return data
+
+    def recvfrom(self, size):
+        return self.recv(size), ("192.0.2.1", 0)
+
+    def read(self, size=-1):
+        """Read exactly `size` bytes unless the peer closes; None when nothing may block."""
+        wanted = seam.NEVER if size < 0 else size
+        data = b""
+        while len(data) < wanted:
+            try:
+                piece = self.recv(min(wanted - len(data), 4096))
+            except OSError as error:
+                if error.errno != errno.EAGAIN:
+                    raise
+                return data or None
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def readinto(self, buf, size=-1):
+        try:
+            data = self.recv(len(buf) if size < 0 else size)
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def readline(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = self.recv(1)
+            if not piece:
+                break
+            line += piece
+        return line
+
+    def send(self, data):
+        self._check()
+        if self._state < 2:
+            raise OSError(errno.EAGAIN if self._state else errno.ENOTCONN)
+        if self._state == 3:
+            raise OSError(self._error or errno.ECONNRESET)
+        piece = memoryview(data)[:_SEND_MAX]
+        sent, _ = seam.request(seam.SEND, self._id, 0, piece)
+        if sent < 0:
+            raise OSError(-sent)
+        return sent
+
+    def write(self, data, size=-1):
+        view = memoryview(data)
+        if size >= 0:
+            view = view[:size]
+        done = 0
+        while done < len(view):
+            try:
+                done += self.send(view[done:])
+            except OSError as error:
+                if error.errno != errno.EAGAIN:
+                    raise
+                return done or None
+        return done
+
+    sendall = write
+
+    def sendto(self, data, address):
+        self._check()
+        host, port = address
+        payload = host.encode() + b"\0" + bytes(data)
+        seam.request(seam.UDP, self._id, port, payload)
+        return len(data)
+
+    def makefile(self, *_ignored):
+        return self
+
+    def ioctl(self, op, flags):
+        if op == _POLL:
+            return self._poll(flags)
+        if op == _CLOSE:
+            self.close()
+        return 0
+
+    def _poll(self, flags):
+        ready = 0
+        if self._readable():
+            ready |= flags & 1
+        if self._state == 2:
+            ready |= flags & 4
+        elif self._state == 3:
+            ready |= (flags & 4) | 16
+        return ready
+
+    def close(self):
+        if self._state != 4:
+            seam.request(seam.CLOSE, self._id)
+            _open[self._id] = None
+        self._state = 4

