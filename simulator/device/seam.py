@@ -198,7 +198,7 @@ def block(deadline, woken):
 
 def reset(cause):
     """End this life of the node: the world starts the next one."""
-    send(RESET, 0, 0, cause)
+    send(RESET, 0, 0, cause.encode())
     sys.exit()
 
 

@@ -57,6 +57,7 @@ class NodeSpec:
 
     power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
     power_off: (start, length) of planned outages. drift_ppb: the crystal's error.
+    window_us: the longest grant; short when the node must keep step with real time.
     """
 
     name: str
@@ -68,6 +69,7 @@ class NodeSpec:
     power_off: list[tuple[int, int]] = field(default_factory=list)
     cut_off_us: int = 3_000_000
     drift_ppb: int = 12_000
+    window_us: int = WINDOW_US
 
 
 class PowerCut(Exception):
@@ -240,12 +242,7 @@ class Node:
 
     def _horizon(self) -> int:
         """Nothing can happen to the node before this time that it has not been told."""
-        horizon = min(self._until_us, self.now_us + WINDOW_US)
-        if self.now_us < self._busy_until_us:
-            horizon = min(horizon, self.now_us + SENSOR_WINDOW_US)
-        if self._events:
-            horizon = min(horizon, max(self._events[0][0], self.now_us))
-        return min(horizon, self._made_us) if self._made_us > self.now_us else self.now_us
+        return min(self._target(), self._made_us) if self._made_us > self.now_us else self.now_us
 
     def _grant(self, value: int, flags: int) -> None:
         """Reply with what happens now, and with the detector's inputs up to a new horizon."""
@@ -263,7 +260,8 @@ class Node:
         self._process.reply(head + body)
 
     def _target(self) -> int:
-        target = min(self._until_us, self.now_us + WINDOW_US)
+        """How far the node could be let run, for all the world knows."""
+        target = min(self._until_us, self.now_us + self.spec.window_us)
         if self.now_us < self._busy_until_us:
             target = min(target, self.now_us + SENSOR_WINDOW_US)
         if self._events:
