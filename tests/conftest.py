@@ -20,7 +20,7 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 ON_DEVICE = (TESTS / "unit", TESTS / "alloc")
 SEARCH = ("lib", "firmware", "tests/unit", ".build/third_party")
-HEAP = "384k"  # 64-bit words: about 190 KB of the chip's
+HEAP = "384k"  # 64-bit words: about 190 KB of the chip's; a file may ask for more: `# heap: 4m`
 LIMIT_S = 240
 
 
@@ -36,7 +36,9 @@ class DeviceTest(pytest.Item):
         micropython = Path(sys.executable).parent / "micropython"
         env = dict(os.environ)
         env["MICROPYPATH"] = ":".join([*(str(ROOT / p) for p in SEARCH), ".frozen"])
-        command = [str(micropython), "-X", f"heapsize={HEAP}", str(TESTS / "runner.py")]
+        first = self.path.read_text().split("\n", 1)[0]
+        heap = first.removeprefix("# heap: ") if first.startswith("# heap: ") else HEAP
+        command = [str(micropython), "-X", f"heapsize={heap}", str(TESTS / "runner.py")]
         result = subprocess.run(
             [*command, str(self.path), self.name],
             env=env, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,

@@ -1,0 +1,261 @@
+"""Entries in a circle of flash sectors: the mechanism under both parts of the ring.
+
+A sector that is the n-th one to be opened lies at position n modulo the number of sectors.
+
+    sector header (32 bytes)  magic 4s | format u16 | size u16 | log id u32 | opened u32 (n) |
+                              first u32 (number of its first entry) | mark u32 | laps u32 | crc32
+    entry                     length u16 | kind u8 | 0x5A | number u32 | crc32 u32 (of the eight
+                              bytes before it and the payload) | payload | padding to 4 bytes
+
+Everything little endian. An entry is one program operation and counts when its CRC is right, so
+a torn one is never taken for an entry; what was programmed is read back, and an entry that does
+not read back is written again in a fresh sector. After a power cut the space behind a torn entry is
+not used again: its cells may be half programmed without showing it.
+"""
+
+import struct
+from binascii import crc32
+
+from micropython import const
+
+_FORMAT = const(1)
+_HEADER = const(32)
+_HEADER_FORM = "<4sHHIIIIII"
+_ENTRY = const(12)
+_TAG = const(0x5A)
+_MAX_PAYLOAD = const(512)
+_MAX_STEP = const(512)  # more entries than this cannot be in one sector
+_ERASE = const(6)
+
+
+class RingError(Exception):
+    """The flash holds something that must not be overwritten, or holds nothing at all."""
+
+
+class Region:
+    """dev: `esp32.Partition` (readblocks, writeblocks with offset, ioctl). first, count: sectors."""
+
+    def __init__(self, dev, first, count, magic):
+        self._dev = dev
+        self._first = first
+        self.count = count
+        self._magic = magic
+        self._size = dev.ioctl(5, 0)
+        self._sector = bytearray(self._size)  # the one sector that was read last
+        self._view = memoryview(self._sector)
+        self._loaded = -1
+        self._head = bytearray(_HEADER)
+        self._out = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self._out_view = memoryview(self._out)
+        self._back = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self._ready = -1  # the sector that was erased in this life, and is blank for certain
+        self._tail = self._size
+        self.log_id = 0
+        self.active = -1  # the newest sector, counted from the format on
+        self.first_entry = 0  # of the header read last
+        self.mark = 0  # of the header read last: whatever the owner wants to know of its past
+        self.next_number = 1
+        self.kind = self.length = self.number = 0  # of the entry found last
+        self.erases = self.programmed_bytes = self.corrupt = self.reads = 0
+
+    # --- sectors
+
+    def _place(self, opened):
+        return self._first + opened % self.count
+
+    def read_header(self, opened):
+        """Read the header at the place of the n-th sector; return its own n, or -1."""
+        self._dev.readblocks(self._place(opened), self._head, 0)
+        self.reads += 1
+        magic, form, size, log_id, n, first, mark, _, crc = struct.unpack(_HEADER_FORM, self._head)
+        if magic != self._magic or crc != crc32(memoryview(self._head)[:28]):
+            return -1
+        if form != _FORMAT or size != self._size:
+            raise RingError("ring: format %d, sector size %d in flash" % (form, size))
+        if self.log_id == 0:
+            self.log_id = log_id
+        elif self.log_id != log_id:
+            return -1
+        self.first_entry = first
+        self.mark = mark
+        return n
+
+    def blank(self, opened):
+        """True when the sector holds only ones."""
+        self._load(opened, True)
+        return self._sector.count(b"\xff") == self._size
+
+    def erase(self, opened):
+        """Erase the place of the n-th sector."""
+        self._dev.ioctl(_ERASE, self._place(opened))
+        self.erases += 1
+        self._ready = opened
+        self._loaded = -1
+
+    def erased_ahead(self):
+        return self._ready == self.active + 1
+
+    def wants_erase(self):
+        """True when the active sector is half full and the next one is not blank yet."""
+        return not self.erased_ahead() and not self.room(self._size // 2)
+
+    def open_sector(self, mark):
+        """Make the next sector the active one."""
+        opened = self.active + 1
+        if self._ready != opened:
+            self.erase(opened)
+        struct.pack_into(
+            _HEADER_FORM, self._head, 0, self._magic, _FORMAT, self._size, self.log_id, opened,
+            self.next_number, mark, opened // self.count + 1, 0,
+        )  # fmt: skip
+        struct.pack_into("<I", self._head, 28, crc32(memoryview(self._head)[:28]))
+        self._dev.writeblocks(self._place(opened), self._head, 0)
+        self.programmed_bytes += _HEADER
+        self.active = opened
+        self._tail = _HEADER
+        self._loaded = -1
+
+    def _load(self, opened, fresh=False):
+        if self._loaded != opened or fresh:
+            self._dev.readblocks(self._place(opened), self._sector, 0)
+            self.reads += 1
+            self._loaded = opened
+
+    # --- entries
+
+    def find(self, opened, pos):
+        """Find the next entry of a sector at or behind `pos`; return the position behind it or -1.
+
+        kind, length and number describe it, `payload()` gives its bytes. Damaged bytes in
+        between are stepped over, so that damage costs only what it hit.
+        """
+        self._load(opened)
+        pos = max(pos, _HEADER)
+        while pos <= self._size - _ENTRY:
+            if self._sector[pos + 3] == _TAG and self._is_entry(pos):
+                self._at = pos + _ENTRY
+                return pos + _padded(self.length)
+            pos += 4
+        return -1
+
+    def _is_entry(self, pos):
+        length, kind, _, number, crc = struct.unpack_from("<HBBII", self._sector, pos)
+        if length > _MAX_PAYLOAD or pos + _ENTRY + length > self._size:
+            return False
+        check = crc32(self._view[pos : pos + 8])
+        if crc != crc32(self._view[pos + _ENTRY : pos + _ENTRY + length], check):
+            return False
+        self.length, self.kind, self.number = length, kind, number
+        return True
+
+    def payload(self):
+        """The bytes of the entry found last; valid until the next call."""
+        return self._view[self._at : self._at + self.length]
+
+    def room(self, length):
+        return self._size - self._tail >= _padded(length)
+
+    def append(self, kind, payload, length):
+        """Write an entry to the active sector; False if it does not read back as written."""
+        size = _padded(length)
+        out = self._out
+        struct.pack_into("<HBBI", out, 0, length, kind, _TAG, self.next_number)
+        out[_ENTRY : _ENTRY + length] = memoryview(payload)[:length]
+        for i in range(_ENTRY + length, size):
+            out[i] = 0
+        check = crc32(self._out_view[:8])
+        check = crc32(self._out_view[_ENTRY : _ENTRY + length], check)
+        struct.pack_into("<I", out, 8, check)
+        place = self._place(self.active)
+        self._dev.writeblocks(place, self._out_view[:size], self._tail)
+        self.programmed_bytes += size
+        back = memoryview(self._back)[:size]
+        self._dev.readblocks(place, back, self._tail)
+        if self._loaded == self.active:
+            self._view[self._tail : self._tail + size] = back
+        if back != self._out_view[:size]:
+            self.corrupt += 1
+            self._tail = self._size
+            return False
+        self._tail += size
+        self.next_number += 1
+        return True
+
+    # --- recovery
+
+    def locate(self):
+        """Find the newest sector after a start, by binary search; False if there is none.
+
+        The n-th sector lies at n modulo count, so along the circle the headers rise by one up
+        to the newest. Sectors whose header is damaged are stepped over.
+        """
+        low, base = self._valid_from(0, self.count)
+        if low < 0:
+            return False
+        high = self.count - 1
+        newest = base
+        while low < high:
+            middle = (low + high + 1) // 2
+            at, n = self._valid_from(middle, high + 1)
+            if at >= 0 and n - base == at - base % self.count and n >= base:
+                low, newest = at, n
+            else:
+                high = middle - 1
+        self.active = newest
+        return True
+
+    def _valid_from(self, position, end):
+        """The first readable header at or behind a position: (position, n), or (-1, -1)."""
+        while position < end:
+            n = self.read_header(position)
+            if n >= 0:
+                return position, n
+            position += 1
+        return -1, -1
+
+    def recover_tail(self):
+        """Find the last entry of the newest sector, and where writing may go on."""
+        self.read_header(self.active)
+        self.next_number = self.first_entry
+        pos = self._last_of(self.active)
+        clean = pos
+        while clean < self._size and self._sector[clean] == 0xFF:
+            clean += 1
+        self._tail = pos if clean == self._size else self._size
+        if self.read_header(self.active + 1) < 0 and not self.blank(self.active + 1):
+            self.salvage(self.active + 1)
+
+    def salvage(self, opened):
+        """A sector without a header: if it holds newer entries their numbers must not come again.
+
+        True if so; the sector then counts as the newest, and as full.
+        """
+        before = self.next_number
+        self._last_of(opened)
+        if self.next_number == before:
+            return False
+        self.active = opened
+        self._tail = self._size
+        self.corrupt += 1
+        return True
+
+    def holds_only_a_header(self, opened):
+        """True when nothing but a (torn) header was ever written: a format that was cut."""
+        self._load(opened, True)
+        return self._sector.count(b"\xff", _HEADER) == self._size - _HEADER
+
+    def _last_of(self, opened):
+        """Walk a sector, note the number behind its last entry, return the position behind it."""
+        pos = _HEADER
+        while True:
+            after = self.find(opened, pos)
+            if after < 0:
+                return pos
+            step = self.number - self.next_number
+            if 0 <= step <= _MAX_STEP:
+                self.next_number = self.number + 1
+            pos = after
+
+
+def _padded(length):
+    return (_ENTRY + length + 3) & ~3

@@ -1,0 +1,1 @@
+"""Codecs between a node and its backend: the packed record, and the JSON forms."""

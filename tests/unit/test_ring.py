@@ -1,0 +1,169 @@
+"""The ring log on good flash, on damaged flash, and at the edges of its numbers."""
+
+import random
+
+from nor import Nor, PowerCut
+from ring import ANCHOR, EVENT, INTERVAL, Ring, RingError
+
+
+def _open(flash, seed=1):
+    random.seed(seed)
+    ring = Ring(flash, random.getrandbits)
+    ring.open()
+    return ring
+
+
+def _payload(i):
+    return bytes(((i * 7 + j) & 0xFF) for j in range(20 + i % 50))
+
+
+def _read(ring, seq):
+    buf = bytearray(600)
+    kind, n = ring.read(seq, buf)
+    return kind, bytes(buf[:n])
+
+
+def _fill(ring, first, last):
+    for i in range(first, last + 1):
+        assert ring.append(INTERVAL if i % 3 else EVENT, _payload(i)) == i
+
+
+def test_records_come_back_after_a_restart():
+    flash = Nor()
+    ring = _open(flash)
+    _fill(ring, 1, 20)
+    log_id = ring.log_id
+    ring = _open(flash, 2)
+    assert (ring.log_id, ring.first_seq, ring.next_seq) == (log_id, 1, 21)
+    for i in range(1, 21):
+        assert _read(ring, i) == (INTERVAL if i % 3 else EVENT, _payload(i))
+
+
+def test_the_oldest_goes_when_the_ring_is_full_and_numbers_go_on():
+    flash = Nor()
+    ring = _open(flash)
+    _fill(ring, 1, 500)
+    for restarted in (False, True):
+        if restarted:
+            ring = _open(flash)
+        assert ring.next_seq == 501 and 350 < ring.first_seq < 450
+        for i in range(ring.first_seq, 501):
+            assert _read(ring, i)[1] == _payload(i)
+        for gone in (ring.first_seq - 1, 501):
+            try:
+                _read(ring, gone)
+                raise ValueError(gone)
+            except KeyError:
+                continue
+
+
+def test_losing_unconfirmed_records_is_counted_with_their_range():
+    ring = _open(Nor())
+    _fill(ring, 1, 90)
+    ring.set_cursor(0, 90, 60)
+    _fill(ring, 91, 200)
+    assert ring.dropped == ring.first_seq - 61
+    assert ring.dropped_range[1] == ring.first_seq - 1
+    ring = _open(Nor())
+    _fill(ring, 1, 30)
+    ring.set_cursor(0, 30, 30)
+    assert ring.dropped == 0
+
+
+def test_a_checkpoint_is_void_once_its_interval_is_closed():
+    flash = Nor()
+    ring = _open(flash)
+    buf = bytearray(100)
+    for i in range(200):
+        ring.checkpoint(b"open %d" % i)
+        if i % 7 == 0:
+            n = _open(flash).last_checkpoint(buf)
+            assert buf[:n] == b"open %d" % i
+    ring.append(ANCHOR, b"x")
+    assert _open(flash).last_checkpoint(buf) > 0
+    ring.append(INTERVAL, b"closed")
+    assert ring.last_checkpoint(buf) == 0
+    assert _open(flash).last_checkpoint(buf) == 0
+
+
+def test_cursors_survive_and_never_run_ahead():
+    flash = Nor()
+    ring = _open(flash)
+    _fill(ring, 1, 40)
+    for i in range(1, 41):
+        ring.set_cursor(0, i, i - 1)
+        ring.set_cursor(1, i // 2, 0)
+    ring.set_cursor(0, 99, 98)
+    ring = _open(flash)
+    assert ring.cursor(0) == (40, 40) and ring.cursor(1) == (20, 0)
+
+
+def test_erase_ahead_keeps_appends_free_of_erases():
+    ring = _open(Nor())
+    for i in range(1, 300):
+        before = ring.stats()["erases"]
+        ring.append(INTERVAL, _payload(i))
+        assert ring.stats()["erases"] == before or i < 2
+        ring.prepare()
+
+
+def test_a_foreign_partition_is_not_formatted():
+    flash = Nor()
+    flash.cells[700:720] = b"somebody else's data"
+    try:
+        _open(flash)
+        raise ValueError("formatted")
+    except RingError as error:
+        assert "foreign" in str(error)
+
+
+def test_another_version_is_refused():
+    flash = Nor()
+    ring = _open(flash)
+    head = bytearray(flash.cells[4 * 512 : 4 * 512 + 32])
+    head[4] = 2
+    from binascii import crc32
+    import struct
+
+    struct.pack_into("<I", head, 28, crc32(head[:28]))
+    for n in range(16):
+        flash.cells[n * 512 : n * 512 + 32] = b"\xff" * 32
+    flash.cells[4 * 512 : 4 * 512 + 32] = head
+    try:
+        _open(flash)
+        raise ValueError("accepted")
+    except RingError as error:
+        assert "format 2" in str(error)
+
+
+def test_damage_anywhere_costs_at_most_its_sector():
+    random.seed(5)
+    for trial in range(60):
+        flash = Nor()
+        ring = _open(flash)
+        _fill(ring, 1, 230)
+        hurt = random.randrange(16)
+        at = hurt * 512 + (random.randrange(32) if trial % 2 else random.randrange(512))
+        flash.cells[at] ^= 1 << random.randrange(8)
+        again = _open(flash)
+        assert again.next_seq == 231 or hurt == 4 + (again._log.active % 12), (trial, hurt)
+        missing = 0
+        for i in range(ring.first_seq, 231):
+            try:
+                assert _read(again, i)[1] == _payload(i)
+            except KeyError:
+                missing += 1
+        assert missing <= 14, (trial, hurt, missing)
+        assert again.append(INTERVAL, b"next") >= 230 - 14
+
+
+def test_a_cut_at_any_operation_of_the_format_is_harmless():
+    for cut in range(1, 12):
+        flash = Nor()
+        flash.cut_at = cut
+        flash.tear = lambda old, new: new[: len(new) // 2] + old[len(new) // 2 :]
+        try:
+            _open(flash).append(INTERVAL, b"first")
+        except PowerCut:
+            ring = _open(flash)
+            assert ring.append(EVENT, b"second") in (1, 2)
