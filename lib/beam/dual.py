@@ -1,0 +1,175 @@
+"""Two light barriers one behind the other: direction, speed and length of what goes through.
+
+An occlusion of beam A and one of beam B make a passage when they begin within 1.5 s of each other
+and in the same order as they end. Who breaks A, then B, clears B and clears A last, has turned
+back. Front and rear each give a speed (gap / time between the beams); they must agree within 30 %,
+else the passage counts without a speed, and so without a class.
+"""
+
+import asyncio
+import time
+
+from micropython import const
+
+from beam.edges import Beam, EdgeLog
+from passage import PassageQueue
+from passage.queue import BACKWARD, BICYCLE, CAR, FORWARD, HEAVY, PEDESTRIAN, UNKNOWN
+
+_UNKNOWN_STATE, _OK, _BLOCKED = 0, 1, 4
+_MAX_APART_US = const(1_500_000)
+_MIN_APART_US = const(2_000)
+_BLOCKED_MS = const(60_000)  # a parked car or a waiting person is no fault before that
+_CLEAR_MS = const(2_000)
+_LONG_MM = const(1_000)  # longer than any walker
+_CAR_MM = const(3_000)
+_HEAVY_MM = const(7_000)
+
+
+class DualBeam:
+    """pin_a, pin_b: inputs with `irq()`, pulled up; A is broken first by who goes forward.
+
+    settings: beam_gap_mm, beam_blocked_level, beam_debounce_ms, beam_merge_ms,
+    class_ped_max_kmh.
+    """
+
+    def __init__(self, pin_a, pin_b, settings):
+        self._pins = (pin_a, pin_b)
+        self._gap_mm = settings["beam_gap_mm"]
+        self._blocked_level = settings["beam_blocked_level"]
+        self._ped_max = settings["class_ped_max_kmh"] * 10
+        debounce_us = settings["beam_debounce_ms"] * 1000
+        merge_us = settings["beam_merge_ms"] * 1000
+        self._beams = (Beam(debounce_us, merge_us), Beam(debounce_us, merge_us))
+        self._merge_ms = settings["beam_merge_ms"]
+        self._log = EdgeLog()
+        self._flag = asyncio.ThreadSafeFlag()
+        self._queue = PassageQueue()
+        self._blocked_ms = 0
+        self._clear_ms = 0
+        self._changed_ms = time.ticks_ms()
+        self.state = _UNKNOWN_STATE
+        self.turned_back = 0
+        self.one_beam_only = 0
+        self.no_speed = 0
+
+    async def start(self):
+        """Read the levels, then listen to the edges."""
+        for i, pin in enumerate(self._pins):
+            beam = self._beams[i]
+            beam.blocked = pin.value() == self._blocked_level
+            beam.open = False
+            pin.irq(handler=self._on_edge, trigger=pin.IRQ_FALLING | pin.IRQ_RISING)
+        self._changed_ms = time.ticks_ms()
+        self.state = _OK
+
+    def _on_edge(self, pin):
+        # Interrupt: no allocation, no exception, no I/O.
+        self._log.store(0 if pin is self._pins[0] else 1, pin.value())
+        self._flag.set()
+
+    async def wait(self):
+        """Wait for edges and make passages of them."""
+        await self._flag.wait()
+        self._drain()
+        self._settle()
+
+    def pop(self):
+        return self._queue.pop()
+
+    def tick(self, now_ms):
+        """Once a second: finish what needs no more edges, notice a blocked beam."""
+        self._drain()
+        self._settle()
+        blocked = self._beams[0].blocked or self._beams[1].blocked
+        quiet_ms = time.ticks_diff(now_ms, self._changed_ms)
+        if blocked and quiet_ms > _BLOCKED_MS:
+            self.state = _BLOCKED
+        elif self.state == _BLOCKED and not blocked and quiet_ms > _CLEAR_MS:
+            self.state = _OK
+        return False
+
+    def stats(self):
+        a, b = self._beams
+        return {
+            "lost_edges": a.lost_edges + b.lost_edges,
+            "edge_overflow": self._log.overflow,
+            "turned_back": self.turned_back,
+            "one_beam_only": self.one_beam_only,
+            "no_speed": self.no_speed,
+            "refused": self._queue.refused,
+        }
+
+    def _drain(self):
+        log = self._log
+        if not log.next():
+            return
+        while True:
+            self._beams[log.beam].edge(log.level == self._blocked_level, log.when)
+            self._pair(log.when)
+            if not log.next():
+                break
+        self._changed_ms = time.ticks_ms()
+
+    def _settle(self):
+        now_us = time.ticks_us()
+        self._beams[0].settle(now_us)
+        self._beams[1].settle(now_us)
+        self._pair(now_us)
+
+    def _pair(self, now_us):
+        """Match finished occlusions of A and B, oldest first."""
+        a, b = self._beams
+        while a.count and b.count:
+            apart = time.ticks_diff(b.first(), a.first())
+            if apart > _MAX_APART_US:
+                a.take()
+                self.one_beam_only += 1
+            elif apart < -_MAX_APART_US:
+                b.take()
+                self.one_beam_only += 1
+            else:
+                self._passage(apart, time.ticks_diff(b.last(), a.last()))
+                a.take()
+                b.take()
+        self._give_up(a, b, now_us)
+        self._give_up(b, a, now_us)
+
+    def _give_up(self, beam, other, now_us):
+        """An occlusion of one beam alone is an arm, a branch, or who turned back before the other."""
+        if not beam.count or other.count or other.open:
+            return
+        if time.ticks_diff(now_us, beam.last()) > _MAX_APART_US:
+            beam.take()
+            self.one_beam_only += 1
+
+    def _passage(self, front_us, rear_us):
+        if (front_us > 0) != (rear_us > 0):
+            self.turned_back += 1
+            return
+        direction = FORWARD if front_us > 0 else BACKWARD
+        front_us, rear_us = abs(front_us), abs(rear_us)
+        beam = self._beams[1 if direction == FORWARD else 0]
+        speed = self._speed(front_us, rear_us)
+        cls = UNKNOWN
+        if speed < 0:
+            self.no_speed += 1
+        else:
+            length_mm = speed * time.ticks_diff(beam.last(), beam.first()) // 36_000
+            cls = self._class(speed, length_mm)
+        ago_ms = time.ticks_diff(time.ticks_us(), beam.first()) // 1000
+        self._queue.put(direction, cls, speed, time.ticks_add(time.ticks_ms(), -ago_ms))
+
+    def _speed(self, front_us, rear_us):
+        """0.1 km/h from the front's and the rear's time between the beams; -1 = unusable."""
+        if front_us < _MIN_APART_US or rear_us < _MIN_APART_US:
+            return -1
+        if abs(front_us - rear_us) * 10 > 3 * max(front_us, rear_us):
+            return -1
+        return self._gap_mm * 72_000 // (front_us + rear_us)
+
+    def _class(self, speed, length_mm):
+        if length_mm < _LONG_MM:
+            return PEDESTRIAN
+        if length_mm < _CAR_MM:
+            return BICYCLE if speed > self._ped_max // 2 else UNKNOWN
+        return HEAVY if length_mm >= _HEAVY_MM else CAR

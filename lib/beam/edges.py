@@ -1,0 +1,111 @@
+"""Edges of two light barriers: caught in interrupts, cleaned into occlusions.
+
+On the ESP32 pin handlers are scheduled, at most eight wait, and what is too much is lost in
+silence. The handler therefore only stores time, beam and level; two equal levels in a row show
+that an edge was lost, and are counted.
+"""
+
+import time
+from array import array
+
+from micropython import const
+
+_EDGES = const(256)  # a power of two
+_OCCLUSIONS = const(8)
+
+
+class EdgeLog:
+    """A ring of edges; one writer (the interrupts), one reader. Times in ticks_us."""
+
+    def __init__(self):
+        self._when = array("i", [0] * _EDGES)
+        self._what = bytearray(_EDGES)  # beam * 2 + level
+        self._written = 0  # by the interrupt only
+        self._read = 0  # by `next` only
+        self.overflow = 0  # by the interrupt only
+        self.when = self.beam = self.level = 0
+
+    def store(self, beam, level):
+        """Interrupt: no allocation, no exception, no I/O."""
+        if self._written - self._read >= _EDGES:
+            self.overflow += 1
+            return
+        i = self._written & (_EDGES - 1)
+        self._when[i] = time.ticks_us()
+        self._what[i] = beam * 2 + level
+        self._written += 1
+
+    def next(self):
+        """Take the oldest edge into when, beam, level; False if there is none."""
+        if self._read == self._written:
+            return False
+        i = self._read & (_EDGES - 1)
+        self.when = self._when[i]
+        self.beam = self._what[i] >> 1
+        self.level = self._what[i] & 1
+        self._read += 1
+        return True
+
+
+class Beam:
+    """One barrier: turns edges into occlusions (start, end), short gaps merged.
+
+    debounce_us: an occlusion must last so long. merge_us: gaps up to this (legs, spokes) belong
+    to one occlusion. Finished occlusions wait in a queue of 8.
+    """
+
+    def __init__(self, debounce_us, merge_us):
+        self._debounce_us = debounce_us
+        self._merge_us = merge_us
+        self._queue = array("i", [0] * (2 * _OCCLUSIONS))
+        self._head = 0
+        self.count = 0
+        self.blocked = False
+        self.open = False  # an occlusion has begun and is not finished
+        self.start = self.end = 0
+        self.lost_edges = 0
+        self.dropped = 0
+
+    def edge(self, blocked, when):
+        if blocked == self.blocked:
+            self.lost_edges += 1
+            return
+        self.blocked = blocked
+        if not blocked:
+            self.end = when
+            return
+        if self.open and time.ticks_diff(when, self.end) > self._merge_us:
+            self._finish()
+        if not self.open:
+            self.open = True
+            self.start = when
+
+    def settle(self, now_us):
+        """Finish the occlusion when the beam has been clear for long enough."""
+        if self.open and not self.blocked:
+            if time.ticks_diff(now_us, self.end) > self._merge_us:
+                self._finish()
+
+    def _finish(self):
+        self.open = False
+        if time.ticks_diff(self.end, self.start) < self._debounce_us:
+            return
+        if self.count == _OCCLUSIONS:
+            self.take()
+            self.dropped += 1
+        i = (self._head + self.count) % _OCCLUSIONS * 2
+        self._queue[i] = self.start
+        self._queue[i + 1] = self.end
+        self.count += 1
+
+    def first(self):
+        """Start of the oldest finished occlusion."""
+        return self._queue[self._head * 2]
+
+    def last(self):
+        """End of the oldest finished occlusion."""
+        return self._queue[self._head * 2 + 1]
+
+    def take(self):
+        self._head = (self._head + 1) % _OCCLUSIONS
+        self.count -= 1

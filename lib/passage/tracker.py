@@ -1,0 +1,198 @@
+"""Tracks what a radar along the road sees, and counts a track once when it crosses a line.
+
+A detection joins the nearest track that moves the same way and was expected within
+3 m + 0.3 * way since last seen (the distance is quantised to 1 m) and 12 degrees. A track lives on
+for 1.2 s without detections, so that a short loss does not make two passages of one. It counts when
+it has been seen three times and has crossed the line; one that is lost within that time of the
+line, or first seen shortly behind it, has crossed as well: its way is extended. Who turns back
+before the line is not counted.
+
+Units inside: decimetres, milliseconds, 0.1 km/h. Nothing is allocated per frame.
+"""
+
+import math
+import time
+
+from micropython import const
+
+from passage.queue import BICYCLE, CAR, PEDESTRIAN, PassageQueue
+
+_TRACKS = const(8)
+_GATE_DM = const(30)
+_ANGLE_DEG = const(12)
+_LOST_MS = const(1200)
+_MIN_HITS = const(3)
+_EDGE_MS = const(900)  # how far a way is extended over the line
+_MAX_ANGLE_DEG = const(30)  # the lobe is 20 degrees wide; more is an outlier (facts, LD2451 1.5)
+_VOTES = const(20)
+
+
+class Track:
+    """One moving thing; a slot that is used again and again."""
+
+    __slots__ = (
+        "active", "angle", "angles", "counted", "direction", "first_dm", "hits", "pos_dm",
+        "seen_ms", "speed", "speed_n", "speed_sum", "start_ms",
+    )  # fmt: skip
+
+    def __init__(self):
+        self.active = False
+        self.pos_dm = self.speed = self.angle = self.hits = self.direction = 0
+        self.seen_ms = self.start_ms = self.first_dm = 0
+        self.speed_sum = self.speed_n = 0
+        self.counted = False
+
+
+class Tracker:
+    """line_m: distance of the counting line from the sensor, m. mount_deg: sensor axis to road.
+
+    ped_max_kmh, bike_max_kmh: upper limits of the classes that speed alone can tell apart.
+    """
+
+    def __init__(self, line_m, mount_deg=0, ped_max_kmh=8, bike_max_kmh=28):
+        self.queue = PassageQueue()
+        self._line_dm = line_m * 10
+        self._ped_max = ped_max_kmh * 10
+        self._bike_max = bike_max_kmh * 10
+        self._stretch = [_stretch(abs(mount_deg) + a) for a in range(_MAX_ANGLE_DEG + 1)]
+        self._tracks = [Track() for _ in range(_TRACKS)]
+        self._live = 0
+        self.ghosts = 0  # tracks too short to count
+        self.full = 0  # detections for which there was no track left
+        self.with_sign = 0  # finished tracks whose way agrees with the direction byte
+        self.against_sign = 0
+
+    def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms):
+        """A detection: direction 0 = comes nearer, 1 = goes away; t_ms in ticks."""
+        track = self._match(distance_m * 10, direction, angle_deg, t_ms)
+        if track is None:
+            self._start(distance_m * 10, direction, speed_kmh, angle_deg, t_ms)
+        else:
+            self._follow(track, distance_m * 10, speed_kmh, angle_deg, t_ms)
+
+    def _match(self, dm, direction, angle, t_ms):
+        if not self._live:
+            return None
+        best, best_off = None, 1 << 20
+        for track in self._tracks:
+            if not track.active or track.direction != direction:
+                continue
+            dt = time.ticks_diff(t_ms, track.seen_ms)
+            if dt <= 0 or dt > _LOST_MS:
+                continue
+            way = track.speed * dt // 3600
+            off = dm - (track.pos_dm + way if direction else track.pos_dm - way)
+            if off < 0:
+                off = -off
+            if off < best_off and off <= _GATE_DM + way * 3 // 10 and self._near(track, angle):
+                best, best_off = track, off
+        return best
+
+    def _near(self, track, angle):
+        """Angles agree, or one of them is an outlier, or the thing is close and the angle wild."""
+        if track.pos_dm < 100 or abs(angle) > _MAX_ANGLE_DEG or abs(track.angle) > _MAX_ANGLE_DEG:
+            return True
+        return abs(angle - track.angle) <= _ANGLE_DEG
+
+    def _start(self, dm, direction, speed_kmh, angle, t_ms):
+        for track in self._tracks:
+            if not track.active:
+                break
+        else:
+            self.full += 1
+            return
+        track.active = True
+        track.counted = False
+        track.direction = direction
+        track.pos_dm = track.first_dm = dm
+        track.speed = speed_kmh * 10
+        track.angle = angle
+        track.hits = 1
+        track.seen_ms = track.start_ms = t_ms
+        track.speed_sum = track.speed_n = 0
+        self._live += 1
+        self._weigh(track, speed_kmh, angle)
+
+    def _follow(self, track, dm, speed_kmh, angle, t_ms):
+        dt = time.ticks_diff(t_ms, track.seen_ms)
+        way = track.speed * dt // 3600
+        expected = track.pos_dm + way if track.direction else track.pos_dm - way
+        track.pos_dm = (expected * 5 + dm * 3) >> 3
+        track.speed = (track.speed * 3 + speed_kmh * 10) >> 2
+        track.angle = angle
+        track.seen_ms = t_ms
+        track.hits += 1
+        self._weigh(track, speed_kmh, angle)
+        if not track.counted and track.hits >= _MIN_HITS:
+            self._judge(track, track.pos_dm)
+
+    def _weigh(self, track, speed_kmh, angle):
+        """Collect the speed along the road: samples from before the lobe gets wide."""
+        if angle < 0:
+            angle = -angle
+        if angle > _MAX_ANGLE_DEG or (track.pos_dm < 60 and track.speed_n):
+            return
+        track.speed_sum += speed_kmh * self._stretch[angle]
+        track.speed_n += 1
+
+    def _judge(self, track, pos_dm):
+        """Count the track if it is over the line and can have crossed it."""
+        over = pos_dm - self._line_dm if track.direction else self._line_dm - pos_dm
+        if over < 0:
+            return
+        lead = track.speed * _EDGE_MS // 3600
+        if track.direction:
+            came = track.first_dm <= self._line_dm + lead
+        else:
+            came = track.first_dm >= self._line_dm - lead
+        if not came:
+            return
+        track.counted = True
+        speed = track.speed_sum // (track.speed_n * 102) if track.speed_n else track.speed
+        since = over * 3600 // track.speed if track.speed > 0 else 0
+        cls = PEDESTRIAN if speed <= self._ped_max else BICYCLE
+        if speed > self._bike_max:
+            cls = CAR
+        when = time.ticks_add(track.seen_ms, -min(since, 5000))
+        self.queue.put(track.direction, cls, speed, when)
+
+    def expire(self, now_ms):
+        """End the tracks that were lost; call it with every frame and once a second."""
+        if not self._live:
+            return
+        for track in self._tracks:
+            if track.active and time.ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
+                self._end(track)
+
+    def _end(self, track):
+        track.active = False
+        self._live -= 1
+        if track.hits < _MIN_HITS:
+            self.ghosts += 1
+            return
+        if not track.counted:
+            way = track.speed * _EDGE_MS // 3600
+            self._judge(track, track.pos_dm + way if track.direction else track.pos_dm - way)
+        self._vote(track)
+
+    def _vote(self, track):
+        way = track.pos_dm - track.first_dm
+        if track.hits < 5 or abs(way) < 30:
+            return
+        if (way > 0) == (track.direction == 1):
+            self.with_sign += 1
+        else:
+            self.against_sign += 1
+        if self.with_sign + self.against_sign >= 10 * _VOTES:
+            self.with_sign //= 2
+            self.against_sign //= 2
+
+    def contradicts(self):
+        """True when four of five tracks (of at least 20) move against their direction byte."""
+        votes = self.with_sign + self.against_sign
+        return votes >= _VOTES and self.against_sign * 5 >= votes * 4
+
+
+def _stretch(angle_deg):
+    """1024 / cos(angle), the angle capped at 60 degrees (facts, section 7.4)."""
+    return int(1024 / math.cos(math.radians(min(angle_deg, 60))) + 0.5)

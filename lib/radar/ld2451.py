@@ -1,0 +1,197 @@
+"""HLK-LD2451, a 24 GHz vehicle radar that looks along the road: configures it, counts with it.
+
+It sends a report about ten times a second while something moves in its lobe and, depending on its
+firmware, empty reports or nothing at all otherwise: silence is not a fault before the radar has
+been asked for its firmware and has not answered. Settings are read back and only written when they
+differ (they live in the radar's flash). Source: HLK-LD2451 serial protocol V1.03, section 2; the
+direction byte is contradictory there, live recordings say 1 = approaches, so it is a setting.
+"""
+
+import asyncio
+import struct
+import time
+
+from micropython import const
+
+from passage import Tracker
+from radar.frames import ANSWER, REPORT, Frames
+
+UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 0, 1, 2, 3, 4, 5, 6
+
+_ENABLE = const(0x00FF)
+_END = const(0x00FE)
+_SET_DETECTION = const(0x0002)
+_SET_SENSITIVITY = const(0x0003)
+_GET_DETECTION = const(0x0012)
+_GET_SENSITIVITY = const(0x0013)
+_FIRMWARE = const(0x00A0)
+_ANSWER_BIT = const(0x0100)
+_ANSWER_MS = const(400)
+_SILENT_MS = const(30_000)
+_PROBE_MS = const(30_000)  # between questions to a radar that did not answer
+_SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
+
+
+class LD2451:
+    """uart: 115200 8N1, receive buffer >= 2048 bytes, a stream for asyncio.
+
+    settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
+    class_ped_max_kmh, class_bike_max_kmh.
+    """
+
+    def __init__(self, uart, settings):
+        self._uart = uart
+        self._stream = asyncio.StreamReader(uart)
+        self._frames = Frames()
+        self._approach = settings["radar_dir_approach"]
+        self._tracker = Tracker(
+            settings["radar_line_m"], settings["radar_mount_deg"],
+            settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
+        )  # fmt: skip
+        self._detection = bytes(
+            (settings["radar_max_m"], 2, settings["radar_min_kmh"], 0)  # 2 = both directions
+        )
+        self.state = UNKNOWN
+        self._heard_ms = time.ticks_ms()
+        self._asked_ms = self._heard_ms
+        self._suspect = False
+        self._answer_timeouts = 0
+        self._silences = 0
+
+    # --- what the firmware calls
+
+    async def start(self):
+        """Configure the radar; a dead or stubborn one shows in `state`, never as an exception."""
+        self._frames.drop()
+        if not await self._enable():
+            self.state = SILENT
+            return
+        ok = await self._agree(_GET_DETECTION, _SET_DETECTION, self._detection)
+        ok = await self._agree(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
+        await self._ask(_END, b"")
+        self._heard_ms = time.ticks_ms()
+        self.state = QUIET if ok else MISCONFIGURED
+
+    async def wait(self):
+        """Wait for bytes of the radar and track what they report."""
+        if self._suspect:
+            await self._probe()
+            return
+        n = await self._stream.readinto(self._frames.space())
+        if n:
+            self._frames.added(n)
+            self._take(time.ticks_ms())
+
+    def pop(self):
+        return self._tracker.queue.pop()
+
+    def tick(self, now_ms):
+        """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
+        self._tracker.expire(now_ms)
+        quiet_ms = time.ticks_diff(now_ms, self._heard_ms)
+        if quiet_ms > 2000 and self.state == OK:
+            self.state = QUIET
+        if quiet_ms > _SILENT_MS and time.ticks_diff(now_ms, self._asked_ms) > _PROBE_MS:
+            self._suspect = True
+        return self._suspect
+
+    def stats(self):
+        frames, tracker = self._frames, self._tracker
+        return {
+            "frames_ok": frames.frames_ok,
+            "resync_bytes": frames.resync_bytes,
+            "bad_len": frames.bad_len,
+            "bad_footer": frames.bad_footer,
+            "answer_timeouts": self._answer_timeouts,
+            "silences": self._silences,
+            "ghosts": tracker.ghosts,
+            "tracks_full": tracker.full,
+            "refused": tracker.queue.refused,
+            "direction_contradicts": 1 if tracker.contradicts() else 0,
+        }
+
+    # --- reports
+
+    def _take(self, now_ms):
+        frames = self._frames
+        while True:
+            kind = frames.next()
+            if kind == 0:
+                break
+            self._heard_ms = now_ms
+            if kind == REPORT and frames.count:
+                self._report(now_ms)
+        self._tracker.expire(now_ms)
+
+    def _report(self, now_ms):
+        frames, tracker = self._frames, self._tracker
+        buf = frames.buf
+        at = frames.at
+        if self.state < OK or self.state == QUIET or self.state == SILENT:
+            self.state = OK
+        for _ in range(frames.count):
+            away = 0 if buf[at + 2] == self._approach else 1
+            tracker.detect(buf[at + 1], away, buf[at + 3], buf[at] - 0x80, now_ms)
+            at += 5
+
+    # --- commands
+
+    async def _probe(self):
+        """Ask a radar that has been quiet whether it is alive."""
+        self._suspect = False
+        self._asked_ms = time.ticks_ms()
+        alive = await self._enable() and await self._ask(_FIRMWARE, b"")
+        if not alive:
+            if self.state != SILENT:
+                self._silences += 1
+            self.state = SILENT
+            return
+        if self.state == SILENT:
+            await self.start()  # it may have lost its settings with its power
+        else:
+            await self._ask(_END, b"")
+            self._heard_ms = time.ticks_ms()
+
+    async def _enable(self):
+        """Enter configuration: sent twice, as the maker's own tools do."""
+        await self._ask(_ENABLE, b"\x01\x00")
+        return await self._ask(_ENABLE, b"\x01\x00")
+
+    async def _agree(self, get, put, wanted):
+        """Read a setting, write it if it differs, read it back. True if it is as wanted."""
+        for _ in range(2):
+            if await self._ask(get, b"") and self._data(len(wanted)) == wanted:
+                return True
+            await self._ask(put, wanted)
+        return await self._ask(get, b"") and self._data(len(wanted)) == wanted
+
+    def _data(self, n):
+        frames = self._frames
+        return bytes(frames.buf[frames.at : frames.at + n])
+
+    async def _ask(self, command, value):
+        """Send a command; True when it was answered with success in time."""
+        self._uart.write(
+            b"\xfd\xfc\xfb\xfa"
+            + struct.pack("<HH", 2 + len(value), command)
+            + value
+            + b"\x04\x03\x02\x01"
+        )
+        try:
+            return await asyncio.wait_for_ms(self._answer(command), _ANSWER_MS)
+        except asyncio.TimeoutError:
+            self._answer_timeouts += 1
+            return False
+
+    async def _answer(self, command):
+        """Read until the command's answer; reports on the way are tracked, not lost."""
+        frames = self._frames
+        while True:
+            kind = frames.next()
+            if kind == ANSWER and frames.command == command | _ANSWER_BIT:
+                return frames.status == 0
+            if kind == REPORT and frames.count:
+                self._report(time.ticks_ms())
+            elif kind == 0:
+                n = await self._stream.readinto(frames.space())
+                frames.added(n or 0)

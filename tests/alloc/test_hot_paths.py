@@ -1,0 +1,54 @@
+"""What runs for every frame, edge and passage must not touch the heap."""
+
+from binascii import unhexlify
+
+import micropython
+
+from beam.edges import Beam, EdgeLog
+from passage import Tracker
+from radar.frames import Frames
+from wire.record import MAX_BYTES, Interval
+
+
+def test_a_radar_frame_is_parsed_and_tracked_without_allocation():
+    frames, tracker = Frames(), Tracker(8)
+    data = unhexlify("F4F3F2F1070001018A10011422F8F7F6F5")
+    space = frames.space()
+    space[: len(data)] = data
+    frames.added(len(data))
+    micropython.heap_lock()
+    try:
+        assert frames.next() == 1
+        at = frames.at
+        buf = frames.buf
+        tracker.detect(buf[at + 1], 0, buf[at + 3], buf[at] - 128, 1000)
+        tracker.detect(buf[at + 1] - 1, 0, buf[at + 3], buf[at] - 128, 1100)
+        tracker.expire(1100)
+        assert frames.next() == 0
+    finally:
+        micropython.heap_unlock()
+
+
+def test_an_edge_is_stored_without_allocation():
+    log, beam = EdgeLog(), Beam(5000, 120_000)
+    micropython.heap_lock()
+    try:
+        log.store(1, 0)
+        assert log.next() and log.beam == 1
+        beam.edge(True, 1000)
+        beam.edge(False, 50_000)
+        beam.settle(400_000)
+        assert beam.count == 1
+    finally:
+        micropython.heap_unlock()
+
+
+def test_a_passage_is_counted_without_allocation():
+    interval, buf = Interval(), bytearray(MAX_BYTES)
+    interval.start = 1_000_000
+    micropython.heap_lock()
+    try:
+        interval.add(1, 2, 503)
+        assert interval.pack_into(buf) > 29
+    finally:
+        micropython.heap_unlock()

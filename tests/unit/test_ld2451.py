@@ -1,0 +1,188 @@
+"""LD2451: the maker's and live vectors, damaged streams, configuration against a stubborn radar."""
+
+import asyncio
+import random
+from binascii import unhexlify
+
+from fakes import FakeUart, radar_settings
+from radar import LD2451
+from radar.frames import ANSWER, REPORT, Frames
+
+VECTORS = (
+    ("F4F3F2F1110003018A28003C158A1E013C0F765F003C0FF8F7F6F5", 1,
+     [(10, 40, 0, 60, 21), (10, 30, 1, 60, 15), (-10, 95, 0, 60, 15)]),
+    ("F4F3F2F1070001018F040103FFF8F7F6F5", 1, [(15, 4, 1, 3, 255)]),
+    ("F4F3F2F1070001018A10011422F8F7F6F5", 1, [(10, 16, 1, 20, 34)]),
+    ("F4F3F2F1070001008A10011422F8F7F6F5", 0, [(10, 16, 1, 20, 34)]),
+    ("F4F3F2F10000F8F7F6F5", 0, []),
+    ("F4F3F2F102000000F8F7F6F5", 0, []),
+)  # fmt: skip
+ANSWERS = (
+    ("FDFCFBFA0800FF0100000100000004030201", 0x01FF, "01000000"),
+    ("FDFCFBFA0400FE01000004030201", 0x01FE, ""),
+    ("FDFCFBFA0400020100" "0004030201", 0x0102, ""),
+    ("FDFCFBFA0800120100006401050204030201", 0x0112, "64010502"),
+    ("FDFCFBFA0800130100000100000004030201", 0x0113, "01000000"),
+    ("FDFCFBFA0C00A001000051240101101505240" "4030201", 0x01A0, "5124010110150524"),
+    ("FDFCFBFA0B00A001000051240101101505240" "4030201", 0x01A0, "5124010110150524"),
+)
+
+
+def _give(frames, data):
+    seen = []
+    data = memoryview(data)
+    while len(data):
+        space = frames.space()
+        n = min(len(space), len(data))
+        space[:n] = data[:n]
+        frames.added(n)
+        data = data[n:]
+        while True:
+            kind = frames.next()
+            if not kind:
+                break
+            seen.append((kind, _targets(frames) if kind == REPORT else frames.command))
+    return seen
+
+
+def _targets(frames):
+    found = []
+    for i in range(frames.count):
+        a, d, way, v, snr = frames.buf[frames.at + 5 * i : frames.at + 5 * i + 5]
+        found.append((a - 128, d, way, v, snr))
+    return (frames.alarm, found)
+
+
+def test_every_report_vector():
+    for text, alarm, targets in VECTORS:
+        assert _give(Frames(), unhexlify(text)) == [(REPORT, (alarm, targets))]
+
+
+def test_every_answer_vector_and_the_misprinted_length():
+    for text, command, data in ANSWERS:
+        frames = Frames()
+        assert _give(frames, unhexlify(text)) == [(ANSWER, command)], text
+        assert frames.status == 0
+        got = bytes(frames.buf[frames.at : frames.at + frames.length])
+        assert got == unhexlify(data), (text, got)
+
+
+def test_split_at_every_byte_and_glued():
+    for text, alarm, targets in VECTORS:
+        data = unhexlify(text)
+        want = [(REPORT, (alarm, targets))]
+        for cut in range(1, len(data)):
+            frames = Frames()
+            assert _give(frames, data[:cut]) == []
+            assert _give(frames, data[cut:]) == want
+            assert frames.resync_bytes == 0
+        assert _give(Frames(), data * 3) == want * 3
+
+
+def test_garbage_before_and_between_frames_is_stepped_over():
+    good = unhexlify(VECTORS[1][0])
+    for junk in (b"\x00", b"\xf4", b"\xf4\xf3\xf4\xf3\xf2", b"\xfd\xfc", b"\xf4\xf3\xf2\xf1\xff\xff"):
+        frames = Frames()
+        seen = _give(frames, junk + good + junk + good)
+        assert len(seen) == 2, junk
+        assert frames.resync_bytes >= 2
+
+
+def test_a_truncated_frame_costs_only_itself():
+    data = unhexlify(VECTORS[0][0])
+    good = unhexlify(VECTORS[2][0])
+    for cut in range(1, len(data) - 1):
+        seen = _give(Frames(), data[:cut] + good + good)
+        assert len(seen) >= 2 and seen[-1] == (REPORT, (1, [(10, 16, 1, 20, 34)])), cut
+
+
+def test_every_flipped_bit_is_noticed_or_harmless():
+    data = bytearray(unhexlify(VECTORS[2][0]))
+    good = unhexlify(VECTORS[1][0])
+    for bit in range(len(data) * 8):
+        hurt = bytearray(data)
+        hurt[bit >> 3] ^= 1 << (bit & 7)
+        seen = _give(Frames(), bytes(hurt) + good * 6)
+        assert seen[-1] == (REPORT, (1, [(15, 4, 1, 3, 255)])), bit
+
+
+def test_fuzzed_bytes_never_stall_the_parser():
+    random.seed(11)
+    good = unhexlify(VECTORS[1][0])
+    frames = Frames()
+    for _ in range(4000):
+        junk = bytearray(random.getrandbits(8) for _ in range(random.randrange(40)))
+        if random.randrange(2):
+            junk[:0] = b"\xf4\xf3\xf2\xf1"
+        seen = _give(frames, bytes(junk) + good * 8)
+        assert seen and seen[-1] == (REPORT, (1, [(15, 4, 1, 3, 255)]))
+
+
+class Radar:
+    """Answers like the real one, reports in between, and has settings of its own."""
+
+    def __init__(self, deaf=False, stubborn=False):
+        self.deaf, self.stubborn = deaf, stubborn
+        self.detection = b"\x64\x01\x05\x02"
+        self.sensitivity = b"\x01\x00\x00\x00"
+
+    def answer(self, data):
+        if self.deaf:
+            return b""
+        command, value = data[6], data[8:-4]
+        reply = b""
+        if command == 0xFF:
+            reply = b"\x01\x00\x00\x00"
+        elif command == 0x12:
+            reply = self.detection
+        elif command == 0x13:
+            reply = self.sensitivity
+        elif command == 0x02 and not self.stubborn:
+            self.detection = value
+        elif command == 0x03 and not self.stubborn:
+            self.sensitivity = value
+        elif command == 0xA0:
+            reply = b"\x51\x24\x01\x01\x10\x15\x05\x24"
+        body = bytes((command, 1, 0, 0)) + reply
+        frame = b"\xfd\xfc\xfb\xfa" + bytes((len(body), 0)) + body + b"\x04\x03\x02\x01"
+        return unhexlify(VECTORS[4][0]) + frame
+
+
+def _started(radar):
+    uart = FakeUart(radar.answer)
+    driver = LD2451(uart, radar_settings())
+    asyncio.run(driver.start())
+    return driver, uart
+
+
+def test_configuration_is_written_only_when_it_differs():
+    radar = Radar()
+    driver, uart = _started(radar)
+    assert driver.state == 2 and radar.detection == b"\x3c\x02\x02\x00"
+    writes = [w for w in uart.written if w[6] in (2, 3)]
+    assert len(writes) == 2
+    uart.written.clear()
+    asyncio.run(driver.start())
+    assert [w for w in uart.written if w[6] in (2, 3)] == []
+
+
+def test_a_stubborn_radar_is_misconfigured_and_a_deaf_one_silent():
+    driver, _ = _started(Radar(stubborn=True))
+    assert driver.state == 6
+    driver, _ = _started(Radar(deaf=True))
+    assert driver.state == 3 and driver.stats()["answer_timeouts"] == 2
+
+
+def test_a_silent_radar_is_asked_before_it_is_called_dead():
+    import time
+
+    radar = Radar()
+    driver, uart = _started(radar)
+    later = time.ticks_add(time.ticks_ms(), 31_000)
+    assert driver.tick(later)
+    asyncio.run(driver.wait())
+    assert driver.state == 2
+    radar.deaf = True
+    assert driver.tick(time.ticks_add(later, 31_000))
+    asyncio.run(driver.wait())
+    assert driver.state == 3 and driver.stats()["silences"] == 1
