@@ -58,6 +58,11 @@ class Ring:
     def log_id(self):
         return self._log.log_id
 
+    @property
+    def last_interval(self):
+        """Number of the newest INTERVAL record, 0 = none."""
+        return self._last_interval
+
     # --- opening
 
     def open(self):

@@ -203,8 +203,8 @@ def reset(cause):
 
 
 def hello():
-    """Introduce the process; sets the clock. Returns the reset cause as text."""
+    """Introduce the process; sets the clock. Returns the reset cause as text and a random seed."""
     global now, boot_us
-    _value, body = request(HELLO)
+    seed, body = request(HELLO)
     now = boot_us = struct.unpack_from("<Q", body, 0)[0]
-    return body[8:].decode()
+    return body[8:].decode(), seed

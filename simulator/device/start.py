@@ -6,13 +6,14 @@ way to the LittleFS image on the flash file. From there on the firmware is alone
 
 import builtins
 import io
+import random
 import sys
 
 import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401
 import tasks
-import socket  # noqa: F401
+import socket
 import machine
 import network  # noqa: F401
 import esp32
@@ -63,8 +64,10 @@ def run(name):
 
 
 def main():
+    sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
-    cause = seam.hello()
+    cause, seed = seam.hello()
+    random.seed(seed)  # on the chip the port seeds it from the radio's noise
     machine.set_reset_cause(_RESET_CAUSES[cause])
     time.load_rtc()
     builtins.print = console

@@ -212,7 +212,8 @@ class Node:
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
-            return 0, struct.pack("<Q", self.now_us) + self._cause.encode(), 0
+            answer = struct.pack("<Q", self.now_us) + self._cause.encode()
+            return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
             self.observe("log", request.data.decode(errors="replace"))
         elif op is Op.RESET:

@@ -1,0 +1,73 @@
+"""UTC: where it came from and how old it is. Everything else in the firmware counts ticks.
+
+Over Wi-Fi from NTP, an hour apart; after a reset without power loss from the real-time clock. The
+clock may turn out to be wrong and be set backwards: whoever keeps intervals is told.
+"""
+
+import asyncio
+import time
+
+import ntptime
+
+from micropython import const
+
+NONE, RTC, NTP = 0, 1, 2
+_PLAUSIBLE = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
+_SYNC_S = const(3600)
+_STEP_S = const(2)
+_EPOCH = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
+_AGE_MAX = const(65_534)
+
+
+class Clock:
+    """set_rtc(unix seconds) sets the board's real-time clock. backoff: mqtt.Backoff."""
+
+    def __init__(self, set_rtc, uptime_s, backoff, log):
+        self._set_rtc = set_rtc
+        self._uptime_s = uptime_s
+        self._backoff = backoff
+        self._log = log
+        self._synced_s = -1
+        self.source = RTC if time.time() + _EPOCH >= _PLAUSIBLE else NONE
+        self.on_step = None  # function(old utc or 0): called after the clock was set
+        self.failures = 0
+
+    def utc(self):
+        """UTC as unix seconds, 0 while it is not known."""
+        return time.time() + _EPOCH if self.source else 0
+
+    def age_s(self):
+        """Seconds since the last synchronisation, 65535 = unknown."""
+        if self._synced_s < 0:
+            return 0xFFFF
+        return min(self._uptime_s() - self._synced_s, _AGE_MAX)
+
+    def sync(self, host):
+        """Ask NTP once; blocks for at most the lookup and a second. Raises OSError."""
+        ntptime.host = host
+        ntptime.timeout = 1
+        utc = ntptime.time() + _EPOCH
+        if utc < _PLAUSIBLE:
+            raise OSError("ntp: implausible time")
+        old = self.utc()
+        if abs(utc - old) >= 1:
+            self._set_rtc(utc)
+        self.source = NTP
+        self._synced_s = self._uptime_s()
+        if abs(utc - old) >= _STEP_S and self.on_step:
+            self.on_step(old)
+
+    async def run(self, host, wait_for_network):
+        """Keep the clock right for ever."""
+        while True:
+            await wait_for_network()
+            try:
+                self.sync(host)
+            except OSError as error:
+                self.failures += 1
+                delay_ms = self._backoff.next_ms()
+                self._log.warn("ntp: %r, next try in %d s", error, delay_ms // 1000)
+                await asyncio.sleep_ms(delay_ms)
+                continue
+            self._backoff.reset()
+            await asyncio.sleep(_SYNC_S)

@@ -1,0 +1,80 @@
+"""Commands from the backend: every one has an id, every one is answered."""
+
+import json
+
+import config as configuration
+from faults import CommandError, ConfigError
+
+_MAX_BYTES = 2048
+
+
+class Commands:
+    """app: what the commands work on (uplink, config, nvs, status(), reset_soon())."""
+
+    def __init__(self, app):
+        self._app = app
+        self._known = {
+            "ping": self._ping,
+            "status": self._status,
+            "resend": self._resend,
+            "config_get": self._config_get,
+            "config_set": self._config_set,
+            "log": self._log,
+            "reboot": self._reboot,
+        }
+
+    def handle(self, payload):
+        """Carry a command out and return the reply as a dict."""
+        name = None
+        try:
+            body = self._parse(payload)
+            name = body["id"]
+            handler = self._known.get(body.get("cmd"))
+            if handler is None:
+                raise CommandError("unknown command; known: %s" % ", ".join(sorted(self._known)))
+            return {"v": 1, "id": name, "ok": True, "result": handler(body)}
+        except (CommandError, ConfigError, ValueError) as error:
+            self._app.refused_commands += 1
+            return {"v": 1, "id": name, "ok": False, "error": str(error)}
+
+    def _parse(self, payload):
+        if len(payload) > _MAX_BYTES:
+            raise CommandError("command of %d bytes, at most %d" % (len(payload), _MAX_BYTES))
+        try:
+            body = json.loads(payload)
+        except ValueError:
+            raise CommandError("command is not JSON")
+        if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
+            raise CommandError("command needs an object with id and cmd")
+        return body
+
+    def _ping(self, _body):
+        return "pong"
+
+    def _status(self, _body):
+        return self._app.status()
+
+    def _log(self, _body):
+        return self._app.log.tail()
+
+    def _resend(self, body):
+        first, last = body.get("from"), body.get("to")
+        if not isinstance(first, int) or not isinstance(last, int):
+            raise CommandError("resend needs numbers from, to")
+        return self._app.uplink.resend(first, last)
+
+    def _config_get(self, _body):
+        return self._app.config.public()
+
+    def _config_set(self, body):
+        change = body.get("config")
+        if not isinstance(change, dict):
+            raise CommandError("config_set needs an object config")
+        values = self._app.config.public()
+        values.update(change)
+        configuration.store(self._app.nvs, values)
+        return "stored; in force after a reboot"
+
+    def _reboot(self, _body):
+        self._app.reset_soon()
+        return "rebooting"

@@ -1,0 +1,142 @@
+"""The configuration: one table of everything that can be set, read once at boot.
+
+A blob of JSON in NVS, namespace `tallypost`, key `config`; `config_ok` holds the last one that was
+accepted. Unknown keys and bad values are errors that name key, value and range; the node then goes
+on with the last good configuration. Secrets are not in here: they have NVS keys of their own.
+"""
+
+import json
+from binascii import crc32
+
+from faults import ConfigError
+
+# key, type, least / choices, most, default, unit
+SCHEMA = (
+    ("site", str, 0, 40, "", "text"),
+    ("detector", str, ("ld2451", "beam"), None, "ld2451", ""),
+    ("link", str, ("mqtt",), None, "mqtt", ""),
+    ("mqtt_host", str, 1, 64, "localhost", "text"),
+    ("mqtt_port", int, 1, 65535, 1883, ""),
+    ("mqtt_root", str, 1, 40, "tallypost/v1", "text"),
+    ("mqtt_keepalive", int, 10, 600, 60, "s"),
+    ("ntp_host", str, 1, 64, "pool.ntp.org", "text"),
+    ("interval_min", int, (1, 5, 15, 60), None, 15, "min"),
+    ("checkpoint_s", int, 10, 600, 60, "s"),
+    ("log_level", int, 0, 3, 1, ""),
+    ("radar_line_m", int, 3, 40, 8, "m"),
+    ("radar_max_m", int, 10, 100, 60, "m"),
+    ("radar_min_kmh", int, 0, 30, 2, "km/h"),
+    ("radar_dir_approach", int, 0, 1, 1, ""),
+    ("radar_mount_deg", int, -45, 45, 0, "degrees"),
+    ("beam_gap_mm", int, 50, 2000, 300, "mm"),
+    ("beam_blocked_level", int, 0, 1, 0, ""),
+    ("beam_debounce_ms", int, 1, 50, 5, "ms"),
+    ("beam_merge_ms", int, 10, 1000, 120, "ms"),
+    ("class_ped_max_kmh", int, 3, 15, 8, "km/h"),
+    ("class_bike_max_kmh", int, 10, 60, 28, "km/h"),
+)
+_MAX_BYTES = 1500
+_BAD_IN_TOPIC = "+#\0"
+
+
+class Config:
+    """The values in force, by key (`config["mqtt_host"]`)."""
+
+    def __init__(self, values):
+        self._values = check(values)
+        self.hash = crc32(json.dumps(self._sorted()).encode())
+
+    def __getitem__(self, key):
+        return self._values[key]
+
+    def _sorted(self):
+        return [[row[0], self._values[row[0]]] for row in SCHEMA]
+
+    def public(self):
+        """Everything as a dict: there is no secret in it."""
+        return dict(self._sorted())
+
+
+def check(values):
+    """Return `values` completed with defaults; raises ConfigError for the first bad one."""
+    if not isinstance(values, dict):
+        raise ConfigError("config: an object is wanted, not %r" % values)
+    known = [row[0] for row in SCHEMA]
+    for key in values:
+        if key not in known:
+            raise ConfigError("config: unknown key %r; known: %s" % (key, ", ".join(known)))
+    full = {}
+    for row in SCHEMA:
+        value = values.get(row[0], row[4])
+        _check_value(row, value)
+        full[row[0]] = value
+    _check_together(full)
+    return full
+
+
+def _check_value(row, value):
+    key, kind, least, most, _default, unit = row
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ConfigError("config: %s = %r, wanted %s" % (key, value, kind.__name__))
+    if most is None:
+        if value not in least:
+            raise ConfigError("config: %s = %r, wanted one of %r" % (key, value, least))
+        return
+    size = len(value) if kind is str else value
+    if not least <= size <= most:
+        raise ConfigError("config: %s = %r, wanted %d..%d %s" % (key, value, least, most, unit))
+
+
+def _check_together(full):
+    """What single ranges cannot say."""
+    if full["class_bike_max_kmh"] <= full["class_ped_max_kmh"]:
+        raise ConfigError(
+            "config: class_bike_max_kmh = %d, wanted more than class_ped_max_kmh = %d"
+            % (full["class_bike_max_kmh"], full["class_ped_max_kmh"])
+        )
+    if full["radar_line_m"] >= full["radar_max_m"]:
+        raise ConfigError(
+            "config: radar_line_m = %d, wanted less than radar_max_m = %d"
+            % (full["radar_line_m"], full["radar_max_m"])
+        )
+    for char in _BAD_IN_TOPIC:
+        if char in full["mqtt_root"]:
+            raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
+
+
+def read_blob(nvs, key):
+    """A blob of NVS as bytes, or None."""
+    buf = bytearray(_MAX_BYTES)
+    try:
+        return bytes(buf[: nvs.get_blob(key, buf)])
+    except OSError:
+        return None
+
+
+def load(nvs, log):
+    """The configuration to run with: the stored one, else the last good one, else the defaults."""
+    for key in ("config", "config_ok"):
+        blob = read_blob(nvs, key)
+        if blob is None:
+            continue
+        try:
+            config = Config(json.loads(blob))
+        except (ConfigError, ValueError) as error:
+            log.error("%s is not usable: %s", key, error)
+            continue
+        if key == "config" and read_blob(nvs, "config_ok") != blob:
+            nvs.set_blob("config_ok", blob)
+            nvs.commit()
+        return config
+    log.warn("no usable configuration: defaults")
+    return Config({})
+
+
+def store(nvs, values):
+    """Check and store a configuration for the next start; raises ConfigError."""
+    Config(values)
+    blob = json.dumps(values).encode()
+    if len(blob) > _MAX_BYTES:
+        raise ConfigError("config: %d bytes, at most %d" % (len(blob), _MAX_BYTES))
+    nvs.set_blob("config", blob)
+    nvs.commit()

@@ -1,0 +1,40 @@
+"""How the node is: memory, flash, link, detector, queue. Goes out every 15 minutes at QoS 0."""
+
+import gc
+
+
+class Health:
+    def __init__(self):
+        self.heap_free_min = 1 << 30
+
+    def look(self):
+        """Collect garbage and note what is free; call it in quiet moments."""
+        gc.collect()
+        free = gc.mem_free()
+        self.heap_free_min = min(self.heap_free_min, free)
+        return free
+
+    def report(self, app):
+        """The payload of `health` as a dict."""
+        clock = app.clock
+        return {
+            "v": 1,
+            "node": app.node,
+            "boot": app.boot,
+            "uptime": app.uptime_s(),
+            "heap_free": self.look(),
+            "heap_free_min": self.heap_free_min,
+            "ring": app.ring.stats(),
+            "queue": app.uplink.queue_depth(),
+            "detector": app.detector.stats(),
+            "passages": app.counter.passages,
+            "clock": {"source": clock.source, "age": clock.age_s(), "failures": clock.failures},
+            "link": {
+                "connects": app.link.connects,
+                "failures": app.link.failures,
+                "wifi_joins": app.wifi.joins,
+                "refused_acks": app.uplink.refused_acks,
+                "rewinds": app.uplink.rewinds,
+                "refused_commands": app.refused_commands,
+            },
+        }

@@ -1,0 +1,87 @@
+"""The MQTT link: stays connected to the broker, carries messages of the node's own topics."""
+
+import asyncio
+import json
+
+from mqtt import Client, LinkDown
+
+_WATCHED = ("ack", "cmd")
+
+
+class MqttLink:
+    """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`."""
+
+    def __init__(self, config, secrets, node, wifi, backoff, log):
+        self._config = config
+        self._wifi = wifi
+        self._backoff = backoff
+        self._log = log
+        self._base = ("%s/%s/" % (config["mqtt_root"], node)).encode()
+        self._node = node
+        self._client = Client(
+            "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
+            secrets.get("mqtt_user"), secrets.get("mqtt_pass"), config["mqtt_keepalive"],
+        )  # fmt: skip
+        self._client.on_message = self._received
+        self._up = asyncio.Event()
+        self.hello = {}
+        self.on_message = None  # function(suffix, payload)
+        self.connects = 0
+        self.failures = 0
+
+    def is_up(self):
+        return self._up.is_set()
+
+    async def wait_up(self):
+        await self._up.wait()
+
+    def _received(self, topic, payload):
+        if self.on_message and topic.startswith(self._base):
+            self.on_message(topic[len(self._base) :].decode(), payload)
+
+    async def publish(self, suffix, payload, retain=False, qos=1):
+        """Returns when the broker has taken the message (qos 1); raises LinkDown."""
+        if not self._up.is_set():
+            raise LinkDown("not connected")
+        await self._client.publish(self._base + suffix.encode(), payload, retain, qos)
+
+    async def run(self):
+        """Connect, listen until the link is down, back off, for ever."""
+        while True:
+            await self._wifi.wait_up()
+            try:
+                await self._session()
+            except LinkDown as error:
+                self.failures += 1
+                delay_ms = self._backoff.next_ms()
+                self._log.warn("mqtt: %s; next try in %d s", error, delay_ms // 1000)
+            finally:
+                self._up.clear()
+                self._client.drop()
+            await asyncio.sleep_ms(delay_ms)
+
+    async def _session(self):
+        client = self._client
+        will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
+        client.set_last_will(self._base + b"status", will.encode(), True, 1)
+        client.open()
+        listener = asyncio.create_task(client.listen())
+        try:
+            for suffix in _WATCHED:
+                await client.subscribe_to(self._base + suffix.encode())
+            self._up.set()
+            self.connects += 1
+            self._log.info("mqtt: connected")
+            hello = json.dumps(self.hello)
+            await self.publish("status", hello, True)
+            await self.publish("config", json.dumps(self._config_message()), True)
+            self._backoff.reset()
+            await listener
+        finally:
+            listener.cancel()
+
+    def _config_message(self):
+        return {
+            "v": 1, "node": self._node, "hash": "%08x" % self._config.hash,
+            "config": self._config.public(),
+        }  # fmt: skip

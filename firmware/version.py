@@ -1,0 +1,3 @@
+"""The firmware's version, as it is reported."""
+
+VERSION = "0.1.0"

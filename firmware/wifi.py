@@ -1,0 +1,57 @@
+"""Keeps the node in its Wi-Fi network: asks the driver, never waits for it."""
+
+import asyncio
+
+_POLL_S = 1
+_WATCH_S = 10
+_PATIENCE_S = 30
+
+
+class Wifi:
+    """wlan: `network.WLAN` in station mode. backoff: mqtt.Backoff."""
+
+    def __init__(self, wlan, ssid, key, backoff, log):
+        self._wlan = wlan
+        self._ssid = ssid
+        self._key = key
+        self._backoff = backoff
+        self._log = log
+        self._up = asyncio.Event()
+        self.joins = 0
+
+    def is_up(self):
+        return self._up.is_set()
+
+    async def wait_up(self):
+        await self._up.wait()
+
+    async def run(self):
+        """Join, watch, join again, for ever."""
+        self._wlan.active(True)
+        while True:
+            try:
+                self._wlan.connect(self._ssid, self._key)
+            except OSError as error:
+                self._log.warn("wifi: %r", error)
+            if await self._joined():
+                self.joins += 1
+                self._backoff.reset()
+                self._log.info("wifi: up")
+                self._up.set()
+                await self._lost()
+                self._up.clear()
+                self._log.warn("wifi: lost")
+            else:
+                self._wlan.disconnect()
+                await asyncio.sleep_ms(self._backoff.next_ms())
+
+    async def _joined(self):
+        for _ in range(_PATIENCE_S // _POLL_S):
+            if self._wlan.isconnected():
+                return True
+            await asyncio.sleep(_POLL_S)
+        return False
+
+    async def _lost(self):
+        while self._wlan.isconnected():
+            await asyncio.sleep(_WATCH_S)

@@ -1,0 +1,6 @@
+"""MQTT for unattended service, on top of umqtt.simple. See README.md."""
+
+from mqtt.backoff import Backoff
+from mqtt.client import Client, LinkDown, Refused
+
+__all__ = ("Backoff", "Client", "LinkDown", "Refused")

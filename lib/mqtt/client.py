@@ -1,0 +1,224 @@
+"""An MQTT 3.1.1 client: umqtt.simple for the connection, bounded and awaited for everything else.
+
+umqtt.simple waits for a PUBACK without limit, loses the framing when one comes late, never pings
+and stops for ever at packet id 65,536. Here packets are read in one place, one publish is in
+flight, ids go round from 65,535 to 1, and silence of the broker is noticed within 1.5 keep-alives.
+"""
+
+import asyncio
+import socket
+import struct
+
+from micropython import const
+from umqtt import simple
+
+from mqtt.bounded import LinkDown, Sockets
+
+_CONNECT_MS = const(5000)
+_SUBACK, _PUBLISH, _PUBACK = const(0x90), const(0x30), const(0x40)
+_MAX_INBOUND = const(2048)
+_MAX_TOPIC = const(256)
+
+
+class Refused(LinkDown):
+    """The broker answered CONNECT with a refusal; `code` as in MQTT 3.1.1, table 3.1."""
+
+    def __init__(self, code):
+        super().__init__("refused by the broker, code %d" % code)
+        self.code = code
+
+
+class Client(simple.MQTTClient):
+    """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
+
+    on_message(topic, payload) is called with bytes. ack_ms: how long a PUBACK may take.
+    """
+
+    def __init__(self, client_id, server, port, user, password, keepalive, ack_ms=10_000):
+        super().__init__(client_id, server, port, user or None, password or None, keepalive)
+        self.on_message = None
+        self.ack_ms = ack_ms
+        self.connected = False
+        self.oversized = 0
+        self.malformed = 0
+        self.retransmits = 0
+        self._reader = self._writer = None
+        self._pending = 0  # packet id of the publish in flight, 0 = none
+        self._last = (0, None)  # packet id and payload of the last unacknowledged publish
+        self._acked = asyncio.Event()
+        self._subscribed = asyncio.Event()
+
+    def open(self):
+        """Connect; blocks for at most name resolution, connect and CONNACK (5 s each).
+
+        Raises LinkDown, or Refused with the broker's code. Returns whether the broker kept the
+        session.
+        """
+        sockets = Sockets(socket, _CONNECT_MS)
+        simple.socket = sockets
+        try:
+            kept = self.connect(clean_session=False)
+        except simple.MQTTException as error:
+            self._shut(sockets.opened)
+            raise Refused(error.args[0])
+        except LinkDown:
+            self._shut(sockets.opened)
+            raise
+        except (OSError, AssertionError, IndexError, TypeError) as error:
+            self._shut(sockets.opened)
+            raise LinkDown("connect: %r" % error)
+        sock = sockets.opened._sock
+        sock.setblocking(False)
+        self._reader = asyncio.StreamReader(sock)
+        self._writer = self._reader
+        self._subscribed.clear()
+        self.connected = True
+        return bool(kept)
+
+    def _shut(self, sock):
+        if sock:
+            sock.close()
+
+    def drop(self):
+        """Close the connection without a word, so that the last will is sent."""
+        if self.connected:
+            self.connected = False
+            self.sock.close()
+            self._acked.set()
+
+    def _next_pid(self):
+        self.pid = self.pid % 65535 + 1
+        return self.pid
+
+    async def _send(self, packet):
+        if not self.connected:
+            raise LinkDown("not connected")
+        try:
+            self._writer.write(packet)
+            await asyncio.wait_for_ms(self._writer.drain(), self.ack_ms)
+        except asyncio.TimeoutError:
+            raise LinkDown("write timed out")
+        except OSError as error:
+            raise LinkDown("write: %r" % error)
+
+    async def publish(self, topic, payload, retain=False, qos=0):
+        """Send a message; with qos=1 returns when the broker has acknowledged it.
+
+        Raises LinkDown. The same payload given again after that goes out with the same packet
+        id and DUP set, as a retransmission.
+        """
+        first = _PUBLISH | qos << 1 | (1 if retain else 0)
+        if not qos:
+            await self._send(_packet(first, topic, b"", payload))
+            return
+        pid, unacked = self._last
+        if unacked == payload:
+            first |= 8
+            self.retransmits += 1
+        else:
+            pid = self._next_pid()
+            self._last = (pid, payload)
+        self._acked.clear()
+        self._pending = pid
+        await self._send(_packet(first, topic, struct.pack("!H", pid), payload))
+        try:
+            await asyncio.wait_for_ms(self._acked.wait(), self.ack_ms)
+        except asyncio.TimeoutError:
+            raise LinkDown("no PUBACK within %d ms" % self.ack_ms)
+        if self._pending:
+            raise LinkDown("connection lost before PUBACK")
+        self._last = (0, None)
+
+    async def subscribe_to(self, topic):
+        """Ask for a topic at QoS 1; the answer is taken by `listen()`."""
+        body = struct.pack("!HH", self._next_pid(), len(topic)) + topic + b"\x01"
+        await self._send(b"\x82" + _length(len(body)) + body)
+
+    async def listen(self):
+        """Read packets for as long as the connection lasts; ends with LinkDown, always.
+
+        Silence for half a keep-alive is answered with a ping, silence for another whole one
+        means that nobody is there.
+        """
+        asked = False
+        while True:
+            limit_ms = self.keepalive * (1000 if asked else 500)
+            try:
+                first = await asyncio.wait_for_ms(self._exactly(1), limit_ms)
+            except asyncio.TimeoutError:
+                if asked:
+                    raise LinkDown("the broker is silent")
+                await self._send(b"\xc0\0")
+                asked = True
+                continue
+            asked = False
+            try:
+                await asyncio.wait_for_ms(self._packet(first[0]), self.ack_ms)
+            except asyncio.TimeoutError:
+                raise LinkDown("half a packet")
+
+    async def _exactly(self, size):
+        try:
+            data = await self._reader.readexactly(size)
+        except (OSError, EOFError) as error:
+            raise LinkDown("read: %r" % error)
+        return data
+
+    async def _packet(self, first):
+        size = await self._size()
+        kind = first & 0xF0
+        if size > _MAX_INBOUND:
+            self.oversized += 1
+            while size:
+                size -= len(await self._exactly(min(size, 256)))
+            return
+        body = await self._exactly(size) if size else b""
+        if kind == _PUBACK and size == 2:
+            if struct.unpack("!H", body)[0] == self._pending:
+                self._pending = 0
+                self._acked.set()
+        elif kind == _PUBLISH:
+            await self._inbound(first, body)
+        elif kind == _SUBACK:
+            self._subscribed.set()
+
+    async def _size(self):
+        size = shift = 0
+        while True:
+            byte = (await self._exactly(1))[0]
+            size |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return size
+            shift += 7
+            if shift > 21:
+                raise LinkDown("malformed packet length")
+
+    async def _inbound(self, first, body):
+        qos = first >> 1 & 3
+        end = 2 + struct.unpack("!H", body[:2])[0] if len(body) >= 2 else 1 << 16
+        start = end + (2 if qos else 0)
+        if start > len(body) or end > _MAX_TOPIC or qos > 1:
+            self.malformed += 1
+            return
+        if qos:
+            await self._send(b"\x40\x02" + body[end:start])
+        if self.on_message:
+            self.on_message(body[2:end], body[start:])
+
+
+def _length(size):
+    out = bytearray()
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    out.append(size)
+    return bytes(out)
+
+
+def _packet(first, topic, pid, payload):
+    """A PUBLISH in one piece."""
+    if isinstance(payload, str):
+        payload = payload.encode()
+    size = 2 + len(topic) + len(pid) + len(payload)
+    head = bytes((first,)) + _length(size) + struct.pack("!H", len(topic))
+    return b"".join((head, topic, pid, payload))
