@@ -1,0 +1,42 @@
+"""Plays the city's backend: the product's own collector behind the world's broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simulator.world.broker import Broker
+from tools.collector import Collector
+
+COMMIT_US = 120_000  # from the message to the answer: the database's commit
+
+
+class Backend:
+    """Collects into the SQLite file `path`; answers go out over the broker.
+
+    away: spans (from, to; microseconds) during which nobody is subscribed: what is published
+    then is lost, as with a broker that has no session for the backend.
+    """
+
+    def __init__(
+        self, path: Path, broker: Broker, start_utc: int, away: list[tuple[int, int]]
+    ) -> None:
+        self.collector = Collector(path)
+        self._broker = broker
+        self._start_utc = start_utc
+        self._away = away
+        self.order: list[tuple[str, int]] = []  # (log, seq) in the order of arrival
+        self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
+        broker.attach(self._message)
+
+    def _message(self, t_us: int, topic: str, payload: bytes) -> None:
+        if any(start <= t_us < end for start, end in self._away):
+            return
+        utc = self._start_utc + t_us / 1e6
+        for answer_topic, answer, qos, retain in self.collector.on_message(topic, payload, utc):
+            self.call_at(
+                t_us + COMMIT_US,
+                lambda topic=answer_topic, answer=answer, qos=qos, retain=retain: (
+                    self._broker.publish(t_us + COMMIT_US, topic, answer, qos, retain)
+                ),
+            )

@@ -1,0 +1,124 @@
+"""Two infrared light barriers across a path: what bodies, legs, wheels and spokes do to them.
+
+A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes with
+the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and may
+bounce. Level 0 = the beam is broken. Pins as wired on the boards: A = 25, B = 26.
+
+Faults: `bounce` (share of edges with contact bounce), `turn_back` (share of walkers who go back
+in the gate; they do not count in the truth), `blocked` (from, to; seconds: something parks in A).
+"""
+
+from __future__ import annotations
+
+import random
+
+from simulator.world.protocol import Input
+from simulator.world.street import RoadUser, Street
+
+PORT = 0x40
+GPIO_A, GPIO_B = 25, 26
+GAP_M = 0.30
+RESPONSE_US = 2_000
+
+
+class Beams:
+    """The barriers at the line of a street, `gap_m` apart; A is in front for `forward`."""
+
+    def __init__(
+        self,
+        street: Street,
+        rng: random.Random,
+        faults: dict[str, float] | None = None,
+        gap_m: float = GAP_M,
+    ) -> None:
+        self._rng = rng
+        self._faults = faults or {}
+        self._gap_m = gap_m
+        broken: dict[int, list[tuple[int, int]]] = {GPIO_A: [], GPIO_B: []}
+        for user in street.users:
+            self._pass(user, broken)
+        self._edges = self._to_edges(broken)
+        self._next = 0
+        self._on = True
+
+    def _pass(self, user: RoadUser, broken: dict[int, list[tuple[int, int]]]) -> None:
+        speed = user.speed_kmh / 3.6
+        pieces = self._silhouette(user)
+        order = (GPIO_A, GPIO_B) if user.direction == "forward" else (GPIO_B, GPIO_A)
+        for i, gpio in enumerate(order):
+            reached = user.t_us + int(i * self._gap_m / speed * 1e6)
+            for start, end in pieces:
+                broken[gpio].append(
+                    (reached + int(start / speed * 1e6), reached + int(end / speed * 1e6))
+                )
+
+    def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
+        """What breaks a beam, metres behind the front, longest gaps below 0.12 s at its speed."""
+        rng, length = self._rng, user.length_m
+        if user.cls == "pedestrian":
+            if rng.random() < 0.5:
+                return [(0.0, length)]
+            gap = rng.uniform(0.02, 0.10)
+            first = rng.uniform(0.3, 0.6) * (length - gap)
+            return [(0.0, first), (first + gap, length)]
+        pieces = rng.randrange(3, 8)
+        cuts = sorted(rng.uniform(0.1, 0.9) for _ in range(pieces - 1))
+        edges = [0.0, *(cut * length for cut in cuts), length]
+        out: list[tuple[float, float]] = []
+        for start, end in zip(edges, edges[1:]):
+            gap = min(rng.uniform(0.02, 0.12), (end - start) * 0.4)
+            out.append((start, end if end == length else end - gap))
+        return out
+
+    def _to_edges(self, broken: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int, int]]:
+        """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response."""
+        blocked = self._faults.get("blocked_from")
+        if blocked is not None:
+            until = self._faults["blocked_to"]
+            broken[GPIO_A].append((int(blocked * 1e6), int(until * 1e6)))
+        edges: list[tuple[int, int, int]] = []
+        for gpio, spans in broken.items():
+            for start, end in _united(sorted(spans)):
+                if end - start > RESPONSE_US:
+                    edges += self._edge(start + RESPONSE_US, gpio, 0)
+                    edges += self._edge(end + RESPONSE_US, gpio, 1)
+        return sorted(edges)
+
+    def _edge(self, t_us: int, gpio: int, level: int) -> list[tuple[int, int, int]]:
+        edges = [(t_us, gpio, level)]
+        if self._faults and self._rng.random() < self._faults.get("bounce", 0):
+            edges += [(t_us + 150, gpio, 1 - level), (t_us + 400, gpio, level)]
+        return edges
+
+    def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
+        """Edges with t0 < t <= t1, at most `limit`."""
+        edges = self._edges
+        i = self._next
+        while i and edges[i - 1][0] > t0_us:
+            i -= 1
+        while i < len(edges) and edges[i][0] <= t0_us:
+            i += 1
+        out: list[Input] = []
+        while i < len(edges) and edges[i][0] <= t1_us and len(out) < limit:
+            t_us, gpio, level = edges[i]
+            if self._on:
+                out.append((t_us, PORT, bytes((gpio, level))))
+            i += 1
+        self._next = i
+        return out
+
+    def write(self, _t_us: int, _data: bytes) -> list[Input]:
+        return []
+
+    def power(self, _t_us: int, on: bool) -> None:
+        self._on = on
+
+
+def _united(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for start, end in spans:
+        if out and start <= out[-1][1] + 2 * RESPONSE_US:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out

@@ -1,0 +1,281 @@
+"""A small, deterministic MQTT 3.1.1 broker: the default one, because a checker must see what it does.
+
+Covers what nodes and the backend use: QoS 0 and 1 both ways, retained messages, last will,
+durable sessions with redelivery, keep-alive, takeover, and an access list that keeps a node inside
+its own topics; as real brokers do (MQTT-3.3.5-2) it acknowledges what the list denies. A malformed
+packet closes the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Out = Callable[[int, bytes], None]
+Closed = Callable[[int, int], None]
+Subscriber = Callable[[int, str, bytes], None]
+MAX_PACKET = 256 * 1024
+
+
+class Malformed(Exception):
+    """Bytes that are not MQTT 3.1.1."""
+
+
+@dataclass
+class Session:
+    """What the broker remembers of a client, connected or not."""
+
+    subscriptions: dict[str, int] = field(default_factory=dict)
+    unacknowledged: dict[int, bytes] = field(default_factory=dict)
+    packet_id: int = 0
+
+
+@dataclass
+class Acknowledged:
+    """A message the broker has taken with QoS 1; `allowed` = the access list let it through."""
+
+    t_us: int
+    topic: str
+    payload: bytes
+    allowed: bool
+
+
+class Broker:
+    """users: name -> password, empty = anybody. root: topics are root/<node>/<suffix>."""
+
+    def __init__(self, root: str, users: dict[str, str] | None = None) -> None:
+        self.root = root
+        self.users = users or {}
+        self.sessions: dict[str, Session] = {}
+        self.retained: dict[str, bytes] = {}
+        self.connected: dict[str, Connection] = {}
+        self.acknowledged: list[Acknowledged] = []
+        self.refused = 0
+        self._subscribers: list[Subscriber] = []
+
+    def attach(self, subscriber: Subscriber) -> None:
+        """Let a subscriber inside the world see every message that the list allows."""
+        self._subscribers.append(subscriber)
+
+    def publish(self, t_us: int, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Hand a message to everybody who wants it."""
+        if retain:
+            self.retained[topic] = payload
+        for subscriber in self._subscribers:
+            subscriber(t_us, topic, payload)
+        for client, session in self.sessions.items():
+            granted = [q for f, q in session.subscriptions.items() if matches(f, topic)]
+            if granted:
+                connection = self.connected.get(client)
+                send(session, connection, t_us, (topic, payload), min(qos, max(granted)))
+
+    def stop(self, t_us: int) -> None:
+        """The broker goes away, and all connections with it; durable sessions stay."""
+        for connection in list(self.connected.values()):
+            connection.shut(t_us, 104)
+
+
+def send(
+    session: Session,
+    connection: Connection | None,
+    t_us: int,
+    message: tuple[str, bytes],
+    qos: int,
+) -> None:
+    """Queue a message for a session, and send it when it is connected."""
+    topic, payload = message
+    name = topic.encode()
+    middle = b""
+    if qos:
+        session.packet_id = session.packet_id % 65535 + 1
+        middle = session.packet_id.to_bytes(2, "big")
+    body = len(name).to_bytes(2, "big") + name + middle + payload
+    packet = bytes([0x30 | qos << 1]) + encode_length(len(body)) + body
+    if qos:
+        session.unacknowledged[session.packet_id] = packet
+    if connection:
+        connection.out(t_us, packet)
+
+
+class Connection:
+    """One TCP connection to the broker. out(t_us, data), closed(t_us, errno) go to the client."""
+
+    def __init__(self, broker: Broker, node: str, out: Out, closed: Closed) -> None:
+        self.out = out
+        self._closed = closed
+        self._broker = broker
+        self._node = node
+        self._buffer = b""
+        self._client: str | None = None
+        self._session = Session()
+        self._will: tuple[str, bytes, int, bool] | None = None
+        self._open = True
+        self.keepalive_s = 0
+        self.last_us = 0
+
+    def feed(self, t_us: int, data: bytes) -> None:
+        """Bytes from the client."""
+        self.last_us = t_us
+        self._buffer += data
+        try:
+            while self._open:
+                packet = self._next()
+                if packet is None:
+                    return
+                self._handle(t_us, *packet)
+        except (Malformed, IndexError, UnicodeDecodeError):
+            self.shut(t_us, 104)
+
+    def _next(self) -> tuple[int, bytes] | None:
+        size = shift = 0
+        for i, byte in enumerate(self._buffer[1:5]):
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        else:
+            if len(self._buffer) >= 5:
+                raise Malformed("length")
+            return None
+        if size > MAX_PACKET:
+            raise Malformed("too long")
+        end = 2 + i + size
+        if len(self._buffer) < end:
+            return None
+        first, body = self._buffer[0], self._buffer[2 + i : end]
+        self._buffer = self._buffer[end:]
+        return first, body
+
+    def _handle(self, t_us: int, first: int, body: bytes) -> None:
+        kind = first >> 4
+        if self._client is None and kind != 1:
+            raise Malformed("not connected")
+        if kind == 1:
+            self._connect(t_us, body)
+        elif kind == 3:
+            self._publish(t_us, first, body)
+        elif kind == 4:
+            self._session.unacknowledged.pop(int.from_bytes(body[:2], "big"), None)
+        elif kind == 8:
+            self._subscribe(t_us, body)
+        elif kind == 12:
+            self.out(t_us, b"\xd0\0")
+        elif kind == 14:
+            self._will = None
+            self.shut(t_us, 0)
+        else:
+            raise Malformed(f"packet type {kind}")
+
+    def _connect(self, t_us: int, body: bytes) -> None:
+        if self._client is not None or body[:7] != b"\0\4MQTT\4":
+            raise Malformed("CONNECT")
+        flags = body[7]
+        self.keepalive_s = int.from_bytes(body[8:10], "big")
+        fields = _strings(body[10:])
+        client = next(fields).decode()
+        if flags & 4:
+            topic, payload = next(fields).decode(), next(fields)
+            self._will = (topic, payload, flags >> 3 & 3, bool(flags & 0x20))
+        user = next(fields).decode() if flags & 0x80 else ""
+        password = next(fields).decode() if flags & 0x40 else ""
+        broker = self._broker
+        if broker.users and broker.users.get(user) != password:
+            broker.refused += 1
+            self.out(t_us, b"\x20\x02\0\x05")
+            self._will = None
+            self.shut(t_us, 0)
+            return
+        other = broker.connected.pop(client, None)
+        if other:
+            other.shut(t_us, 104)
+        kept = not flags & 2 and client in broker.sessions
+        self._session = broker.sessions[client] if kept else Session()
+        broker.sessions[client] = self._session
+        broker.connected[client] = self
+        self._client = client
+        self.out(t_us, b"\x20\x02" + bytes([kept, 0]))
+        for packet in self._session.unacknowledged.values():
+            self.out(t_us, bytes([packet[0] | 8]) + packet[1:])
+
+    def _publish(self, t_us: int, first: int, body: bytes) -> None:
+        qos = first >> 1 & 3
+        end = 2 + int.from_bytes(body[:2], "big")
+        topic = body[2:end].decode()
+        if qos > 1 or end > len(body) or "+" in topic or "#" in topic:
+            raise Malformed("PUBLISH")
+        payload = body[end + 2 * (qos > 0) :]
+        allowed = topic.startswith(f"{self._broker.root}/{self._node}/")
+        if qos:
+            self._broker.acknowledged.append(Acknowledged(t_us, topic, payload, allowed))
+            self.out(t_us, b"\x40\x02" + body[end : end + 2])
+        if allowed:
+            self._broker.publish(t_us, topic, payload, qos, bool(first & 1))
+
+    def _subscribe(self, t_us: int, body: bytes) -> None:
+        answer = bytearray(body[:2])
+        rest = body[2:]
+        while rest:
+            size = int.from_bytes(rest[:2], "big")
+            pattern, qos = rest[2 : 2 + size].decode(), rest[2 + size] & 1
+            rest = rest[3 + size :]
+            self._session.subscriptions[pattern] = qos
+            answer.append(qos)
+            for topic, payload in self._broker.retained.items():
+                if matches(pattern, topic):
+                    name = topic.encode()
+                    message = len(name).to_bytes(2, "big") + name + payload
+                    self.out(t_us, b"\x31" + encode_length(len(message)) + message)
+        self.out(t_us, b"\x90" + encode_length(len(answer)) + bytes(answer))
+
+    def expired(self, t_us: int) -> bool:
+        """True when the client has been silent for one and a half keep-alives."""
+        return bool(
+            self._open and self.keepalive_s
+            and t_us - self.last_us > self.keepalive_s * 1_500_000
+        )  # fmt: skip
+
+    def shut(self, t_us: int, code: int) -> None:
+        """End the connection; the last will is published unless the client said goodbye."""
+        if not self._open:
+            return
+        self._open = False
+        broker = self._broker
+        if self._client and broker.connected.get(self._client) is self:
+            del broker.connected[self._client]
+        self._closed(t_us, code)
+        if self._will:
+            topic, payload, qos, retain = self._will
+            broker.publish(t_us, topic, payload, qos, retain)
+
+
+def _strings(data: bytes):  # type: ignore[no-untyped-def]
+    """The length-prefixed fields of a payload."""
+    while data:
+        size = int.from_bytes(data[:2], "big")
+        if len(data) < 2 + size:
+            raise Malformed("field")
+        yield data[2 : 2 + size]
+        data = data[2 + size :]
+    while True:
+        raise Malformed("missing field")
+
+
+def encode_length(size: int) -> bytes:
+    """Remaining Length (MQTT 3.1.1, section 2.2.3)."""
+    out = bytearray()
+    while True:
+        out.append(size & 0x7F | (0x80 if size > 0x7F else 0))
+        size >>= 7
+        if not size:
+            return bytes(out)
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Topic filters with + and # (MQTT 3.1.1, section 4.7)."""
+    wanted, parts = pattern.split("/"), topic.split("/")
+    for i, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if i >= len(parts) or level not in ("+", parts[i]):
+            return False
+    return len(wanted) == len(parts)

@@ -1,0 +1,234 @@
+"""The HLK-LD2451 radar, byte by byte, with the manners of the real one.
+
+It looks along the road. Whoever moves in its lobe is reported about ten times a second with a whole
+metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is silent (or
+says so, by option). Written from the maker's paper (serial protocol V1.03) and live recordings,
+without a look at the firmware's parser.
+
+Faults (`faults`): shares of reports that are `torn` (cut off), `glued` (a rest of rubbish in
+front), `flipped` (one bit), `missed` (target not seen), `outlier` (wild angle), `ghost` (a report
+out of nothing); `swapped` turns the direction byte round; `empty` sends empty reports.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+
+from simulator.world.protocol import Input
+from simulator.world.street import RoadUser, Street
+
+PORT = 1
+FRAME_US = 100_000
+LINE_M = 8.0
+REACH_M = {"pedestrian": 16.0, "bicycle": 35.0, "car": 58.0, "heavy": 75.0}
+ECHO = {"pedestrian": 900.0, "bicycle": 2500.0, "car": 12000.0, "heavy": 30000.0}
+NEAREST_M = 1.5
+HEAD, FOOT = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
+COMMAND_HEAD, COMMAND_FOOT = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
+FIRMWARE = bytes.fromhex("5124010110150524")
+RESTART_US = 1_500_000
+ANSWER_US = 12_000
+BYTE_US = 87
+
+
+class Ld2451:
+    """The radar at the line of a street. `faults` as in the module's text."""
+
+    def __init__(
+        self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
+    ) -> None:
+        self._rng = rng
+        self._faults = faults or {}
+        self._seen = [self._window(user) for user in street.users]
+        self._seen.sort(key=lambda window: window[0])
+        self._starts = [window[0] for window in self._seen]
+        self._longest_us = max((end - start for start, end, _ in self._seen), default=0)
+        self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
+        self._sensitivity = bytearray(b"\x01\x04\x00\x00")
+        self._enabled = False
+        self._silent_until_us = 0
+        self._heard = b""
+        self._on = True
+        self.frames = 0
+
+    def _window(self, user: RoadUser) -> tuple[int, int, RoadUser]:
+        """When a road user is in the lobe: comes from far, or goes away from near."""
+        speed = user.speed_kmh / 3.6
+        reach = REACH_M[user.cls]
+        if user.direction == "forward":
+            start, end = LINE_M - reach, LINE_M - NEAREST_M
+        else:
+            start, end = NEAREST_M - LINE_M, reach - LINE_M
+        return (
+            user.t_us + int(start / speed * 1e6),
+            user.t_us + int(end / speed * 1e6),
+            user,
+        )
+
+    # --- reports
+
+    def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
+        """Reports with t0 < t <= t1, at most `limit`."""
+        out: list[Input] = []
+        if not self._on or self._enabled:
+            return out
+        tick = max(t0_us, self._silent_until_us) // FRAME_US + 1
+        while len(out) < limit:
+            t_us = tick * FRAME_US
+            if t_us > t1_us:
+                break
+            active = self._active(t_us)
+            if not active and not self._faults.get("ghost") and not self._faults.get("empty"):
+                following = bisect_left(self._starts, t_us)
+                if following == len(self._starts):
+                    break
+                tick = max(tick + 1, -(-self._starts[following] // FRAME_US))
+                continue
+            frame = self._frame(t_us, active)
+            at_us = t_us + (tick * 7919) % 23_000  # the radar's own jitter
+            if frame and t0_us < at_us <= t1_us:
+                out.append((at_us, PORT, frame))
+                self.frames += 1
+            elif at_us > t1_us:
+                break
+            tick += 1
+        return out
+
+    def _active(self, t_us: int) -> list[RoadUser]:
+        first = bisect_left(self._starts, t_us - self._longest_us)
+        last = bisect_left(self._starts, t_us + 1)
+        return [user for start, end, user in self._seen[first:last] if end > t_us]
+
+    def _frame(self, t_us: int, active: list[RoadUser]) -> bytes:
+        rng, faults = self._rng, self._faults
+        targets = [t for t in (self._target(t_us, user) for user in active) if t]
+        if faults and rng.random() < faults.get("ghost", 0):
+            targets.append(
+                bytes((128 + rng.randrange(-40, 40), rng.randrange(2, 50), rng.getrandbits(1),
+                       rng.randrange(2, 40), rng.randrange(20)))
+            )  # fmt: skip
+        if not targets:
+            return HEAD + b"\0\0" + FOOT if faults.get("empty") else b""
+        alarm = 1 if any(target[2] == 1 for target in targets) else 0
+        body = bytes((len(targets), alarm)) + b"".join(targets[:16])
+        frame = HEAD + len(body).to_bytes(2, "little") + body + FOOT
+        return self._spoil(frame) if faults else frame
+
+    def _target(self, t_us: int, user: RoadUser) -> bytes:
+        """Five bytes, or none when the settings or the echo leave this one out."""
+        rng, faults = self._rng, self._faults
+        way = user.speed_kmh / 3.6 * (t_us - user.t_us) / 1e6
+        along = LINE_M - way if user.direction == "forward" else LINE_M + way
+        if along < 0.5:
+            return b""
+        distance = math.hypot(along, user.offset_m)
+        radial = user.speed_kmh * along / distance
+        chance = min(1.0, 1.6 * (1 - distance / (REACH_M[user.cls] * 1.15)) + 0.35)
+        if rng.random() > chance - faults.get("missed", 0) or radial < self._settings[2]:
+            return b""
+        metres = int(distance + rng.random() * 0.6 + 0.2)
+        if metres > self._settings[0]:
+            return b""
+        approaches = 1 if user.direction == "forward" else 0
+        if self._settings[1] != 2 and self._settings[1] != approaches:
+            return b""
+        angle = math.degrees(math.atan2(user.offset_m, along)) + rng.uniform(-2, 2)
+        if faults and rng.random() < faults.get("outlier", 0):
+            angle = rng.uniform(-79, 79)
+        noise = ECHO[user.cls] / (distance * distance) * rng.uniform(0.6, 1.4)
+        if faults.get("swapped"):
+            approaches ^= 1
+        speed = int(radial + rng.uniform(0, 1))
+        return bytes((int(128 + angle), metres, approaches, speed, min(255, int(noise))))
+
+    def _spoil(self, frame: bytes) -> bytes:
+        """A damaged line: cut, prefixed with rubbish, or with a wrong bit."""
+        rng, faults = self._rng, self._faults
+        if rng.random() < faults.get("torn", 0):
+            return frame[: rng.randrange(1, len(frame))]
+        if rng.random() < faults.get("glued", 0):
+            return rng.randbytes(rng.randrange(1, 12)) + frame
+        if rng.random() < faults.get("flipped", 0):
+            hurt = bytearray(frame)
+            hurt[rng.randrange(len(hurt))] ^= 1 << rng.randrange(8)
+            return bytes(hurt)
+        return frame
+
+    # --- commands
+
+    def power(self, t_us: int, on: bool) -> None:
+        """The radar starts with the node: silent for a while, then as configured."""
+        self._on = on
+        self._enabled = False
+        self._heard = b""
+        if on:
+            self._silent_until_us = t_us + RESTART_US
+
+    def write(self, t_us: int, data: bytes) -> list[Input]:
+        """Bytes from the node; returns the answers."""
+        self._heard += data
+        out: list[Input] = []
+        while True:
+            start = self._heard.find(COMMAND_HEAD)
+            if start < 0 or len(self._heard) < start + 6:
+                self._heard = self._heard[-64:]
+                return out
+            length = int.from_bytes(self._heard[start + 4 : start + 6], "little")
+            end = start + 6 + length + 4
+            if length > 64:
+                self._heard = self._heard[start + 4 :]
+                continue
+            if len(self._heard) < end:
+                return out
+            body, foot = self._heard[start + 6 : end - 4], self._heard[end - 4 : end]
+            self._heard = self._heard[end:]
+            if foot == COMMAND_FOOT and len(body) >= 2 and self._on:
+                answer = self._command(t_us, body[0] | body[1] << 8, body[2:])
+                if answer:
+                    out.append((t_us + ANSWER_US + BYTE_US * len(answer), PORT, answer))
+
+    def _command(self, t_us: int, command: int, value: bytes) -> bytes:
+        """Carry a command out; the answer's bytes, none for what it does not understand."""
+        if t_us < self._silent_until_us:
+            return b""
+        if command == 0xFF:
+            if value not in (b"\x01\x00", b"\x00\x01"):
+                return b""
+            self._enabled = True
+            return _answer(command, b"\x01\x00\x00\x00")
+        if not self._enabled:
+            return b""
+        if command == 0xFE:
+            self._enabled = False
+            return _answer(command)
+        if command in (0x02, 0x03):
+            return self._set(command, value)
+        if command == 0x12:
+            return _answer(command, bytes(self._settings))
+        if command == 0x13:
+            return _answer(command, bytes(self._sensitivity))
+        if command == 0xA0:
+            return _answer(command, FIRMWARE)
+        if command == 0xA3:
+            self._enabled = False
+            self._silent_until_us = t_us + RESTART_US
+            return _answer(command)
+        return b""
+
+    def _set(self, command: int, value: bytes) -> bytes:
+        if len(value) != 4:
+            return b""
+        if command == 0x02:
+            if value[1] > 2 or not 10 <= value[0] <= 255 or value[2] > 120:
+                return _answer(command, status=1)
+            self._settings[:] = value
+        else:
+            self._sensitivity[:] = value
+        return _answer(command)
+
+
+def _answer(command: int, data: bytes = b"", status: int = 0) -> bytes:
+    body = (command | 0x0100).to_bytes(2, "little") + status.to_bytes(2, "little") + data
+    return COMMAND_HEAD + len(body).to_bytes(2, "little") + body + COMMAND_FOOT

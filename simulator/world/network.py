@@ -1,0 +1,178 @@
+"""What lies between a node's antenna and the broker: Wi-Fi, names, TCP, NTP, and their failures.
+
+Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what was
+sent arrives when it is back within a minute, else the connection is dead without a word (half
+open). While the broker is away its host refuses connections.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator.world.broker import Broker, Connection
+
+UNIX_TO_NTP = 2_208_988_800
+BROKER_IP = "192.0.2.10"
+RETRY_US = 60_000_000
+CHECK_US = 15_000_000
+Span = tuple[int, int]  # from, to: microseconds since the scenario's start
+
+
+@dataclass
+class Weather:
+    """When what is broken; spans in microseconds. ntp_offset_s is what the server adds."""
+
+    wifi_down: list[Span] = field(default_factory=list)
+    broker_away: list[Span] = field(default_factory=list)
+    ntp_away: list[Span] = field(default_factory=list)
+    ntp_offset_s: list[tuple[int, int]] = field(default_factory=list)  # (from us, seconds)
+
+
+class Network:
+    """One node's network. `call_at(t_us, function)` is set by the kernel before it runs."""
+
+    def __init__(
+        self, broker: Broker, weather: Weather, rng: random.Random, start_utc: int
+    ) -> None:
+        self._broker = broker
+        self._weather = weather
+        self._rng = rng
+        self._start_utc = start_utc
+        self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
+
+    def begin(self) -> None:
+        """Schedule what will happen by itself: the broker's absences."""
+        for start_us, _ in self._weather.broker_away:
+            self.call_at(start_us, lambda start_us=start_us: self._broker.stop(start_us))
+
+    def latency_us(self) -> int:
+        return self._rng.randrange(10_000, 45_000)
+
+    def wifi_up(self, _node: str, t_us: int) -> bool:
+        return not _within(self._weather.wifi_down, t_us)
+
+    def resolve(self, _node: str, host: str, t_us: int) -> tuple[str, int]:
+        """(address, microseconds it took); raises OSError when there is nobody to ask."""
+        if _within(self._weather.wifi_down, t_us) or host.endswith(".invalid"):
+            raise OSError(-202, "name not resolved")
+        return BROKER_IP, self.latency_us()
+
+    def open(
+        self,
+        node: str,
+        _host: str,
+        _port: int,
+        t_us: int,
+        out: Callable[[int, bytes], None],
+        closed: Callable[[int, int], None],
+    ) -> Pipe:
+        if _within(self._weather.wifi_down, t_us):
+            raise OSError(errno.ETIMEDOUT, "no Wi-Fi")
+        if _within(self._weather.broker_away, t_us):
+            raise OSError(errno.ECONNREFUSED, "the broker is away")
+        pipe = Pipe(self, out, closed)
+        pipe.connect(Connection(self._broker, node, pipe.to_node, pipe.end), t_us)
+        return pipe
+
+    def arrival_us(self, t_us: int, after_us: int) -> int | None:
+        """When bytes sent now arrive; None if never."""
+        up_us = t_us
+        for start_us, end_us in self._weather.wifi_down:
+            if start_us <= t_us < end_us:
+                up_us = end_us
+        if up_us - t_us > RETRY_US:
+            return None
+        return max(up_us + self.latency_us(), after_us)
+
+    def udp(
+        self, _node: str, _host: str, port: int, _data: bytes, t_us: int
+    ) -> list[tuple[int, bytes]]:
+        """Answers to a datagram: NTP only (RFC 4330)."""
+        weather = self._weather
+        if port != 123 or _within(weather.ntp_away, t_us) or not self.wifi_up("", t_us):
+            return []
+        there_us = t_us + self.latency_us()
+        offset = sum(s for start_us, s in weather.ntp_offset_s if start_us <= t_us)
+        seconds, us = divmod(there_us, 1_000_000)
+        stamp = struct.pack(
+            "!II", self._start_utc + seconds + offset + UNIX_TO_NTP & 0xFFFFFFFF,
+            (us << 32) // 1_000_000,
+        )  # fmt: skip
+        answer = b"\x1c\x01\x00\xe9" + bytes(28) + stamp + stamp
+        return [(there_us + self.latency_us(), answer)]
+
+
+class Pipe:
+    """A TCP connection seen from the node: `send` and `close`; keeps order and latency."""
+
+    def __init__(
+        self,
+        network: Network,
+        out: Callable[[int, bytes], None],
+        closed: Callable[[int, int], None],
+    ) -> None:
+        self._network = network
+        self._out = out
+        self._closed = closed
+        self._connection: Connection | None = None
+        self._up_us = 0
+        self._down_us = 0
+        self._dead = False
+        self.rtt_us = network.latency_us() * 2
+
+    def connect(self, connection: Connection, t_us: int) -> None:
+        self._connection = connection
+        connection.last_us = t_us
+        self._watch(t_us)
+
+    def _watch(self, t_us: int) -> None:
+        """The broker's keep-alive check, for as long as the connection is there."""
+        connection = self._connection
+        if connection is None:
+            return
+        if connection.expired(t_us):
+            connection.shut(t_us, 104)
+            return
+        self._network.call_at(t_us + CHECK_US, lambda: self._watch(t_us + CHECK_US))
+
+    def send(self, t_us: int, data: bytes) -> None:
+        """Bytes of the node; they reach the broker later, in order, or never."""
+        arrival = None if self._dead else self._network.arrival_us(t_us, self._up_us)
+        if arrival is None:
+            self._dead = True
+            return
+        self._up_us = arrival
+        self._network.call_at(arrival, lambda: self._feed(arrival, data))
+
+    def _feed(self, t_us: int, data: bytes) -> None:
+        if self._connection:
+            self._connection.feed(t_us, data)
+
+    def to_node(self, t_us: int, data: bytes) -> None:
+        arrival = None if self._dead else self._network.arrival_us(t_us, self._down_us)
+        if arrival is None:
+            self._dead = True
+            return
+        self._down_us = arrival
+        self._out(arrival, data)
+
+    def end(self, t_us: int, code: int) -> None:
+        """The broker closed the connection."""
+        self._connection = None
+        arrival = None if self._dead else self._network.arrival_us(t_us, self._down_us)
+        if arrival is not None:
+            self._closed(arrival, code)
+
+    def close(self, t_us: int) -> None:
+        """The node closed the connection: to the broker the client is gone without a word."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.shut(t_us, 0)
+
+
+def _within(spans: list[Span], t_us: int) -> bool:
+    return any(start_us <= t_us < end_us for start_us, end_us in spans)
