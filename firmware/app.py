@@ -5,6 +5,7 @@ tasks that matter make progress. A task that ends is a fault: it is noted and th
 """
 
 import asyncio
+import gc
 import json
 import time
 
@@ -247,4 +248,6 @@ def start(board):
     if not app.node:
         asyncio.run(wait_for_provisioning(board, app.log))
     app.build()
+    gc.collect()
+    gc.threshold(gc.mem_free() // 3 + gc.mem_alloc())  # from here on collect seldom
     asyncio.run(app.run())

@@ -26,6 +26,7 @@ class MqttLink:
         self._up = asyncio.Event()
         self.hello = {}
         self.on_message = None  # function(suffix, payload)
+        self._ended = ""
         self.connects = 0
         self.failures = 0
 
@@ -47,6 +48,7 @@ class MqttLink:
 
     async def run(self):
         """Connect, listen until the link is down, back off, for ever."""
+        delay_ms = 0
         while True:
             await self._wifi.wait_up()
             try:
@@ -65,7 +67,7 @@ class MqttLink:
         will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
         client.set_last_will(self._base + b"status", will.encode(), True, 1)
         client.open()
-        listener = asyncio.create_task(client.listen())
+        listener = asyncio.create_task(self._listen())
         try:
             for suffix in _WATCHED:
                 await client.subscribe_to(self._base + suffix.encode())
@@ -77,8 +79,17 @@ class MqttLink:
             await self.publish("config", json.dumps(self._config_message()), True)
             self._backoff.reset()
             await listener
+            raise LinkDown(self._ended)
         finally:
             listener.cancel()
+
+    async def _listen(self):
+        """Take packets until the connection is gone; then nobody need wait for it any longer."""
+        try:
+            await self._client.listen()
+        except LinkDown as error:
+            self._ended = str(error)
+            self._client.drop()
 
     def _config_message(self):
         return {

@@ -15,7 +15,7 @@ from umqtt import simple
 from mqtt.bounded import LinkDown, Sockets
 
 _CONNECT_MS = const(5000)
-_SUBACK, _PUBLISH, _PUBACK = const(0x90), const(0x30), const(0x40)
+_PUBLISH, _PUBACK = const(0x30), const(0x40)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
@@ -46,7 +46,7 @@ class Client(simple.MQTTClient):
         self._pending = 0  # packet id of the publish in flight, 0 = none
         self._last = (0, None)  # packet id and payload of the last unacknowledged publish
         self._acked = asyncio.Event()
-        self._subscribed = asyncio.Event()
+        self._one = asyncio.Lock()  # one publish is in flight
 
     def open(self):
         """Connect; blocks for at most name resolution, connect and CONNACK (5 s each).
@@ -71,7 +71,6 @@ class Client(simple.MQTTClient):
         sock.setblocking(False)
         self._reader = asyncio.StreamReader(sock)
         self._writer = self._reader
-        self._subscribed.clear()
         self.connected = True
         return bool(kept)
 
@@ -111,6 +110,10 @@ class Client(simple.MQTTClient):
         if not qos:
             await self._send(_packet(first, topic, b"", payload))
             return
+        async with self._one:
+            await self._publish_1(first, topic, payload)
+
+    async def _publish_1(self, first, topic, payload):
         pid, unacked = self._last
         if unacked == payload:
             first |= 8
@@ -125,7 +128,7 @@ class Client(simple.MQTTClient):
             await asyncio.wait_for_ms(self._acked.wait(), self.ack_ms)
         except asyncio.TimeoutError:
             raise LinkDown("no PUBACK within %d ms" % self.ack_ms)
-        if self._pending:
+        if self._pending == pid:
             raise LinkDown("connection lost before PUBACK")
         self._last = (0, None)
 
@@ -179,8 +182,6 @@ class Client(simple.MQTTClient):
                 self._acked.set()
         elif kind == _PUBLISH:
             await self._inbound(first, body)
-        elif kind == _SUBACK:
-            self._subscribed.set()
 
     async def _size(self):
         size = shift = 0

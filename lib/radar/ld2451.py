@@ -27,6 +27,7 @@ _GET_SENSITIVITY = const(0x0013)
 _FIRMWARE = const(0x00A0)
 _ANSWER_BIT = const(0x0100)
 _ANSWER_MS = const(400)
+_TRIES = const(4)  # it starts with the board and is deaf for its first seconds
 _SILENT_MS = const(30_000)
 _PROBE_MS = const(30_000)  # between questions to a radar that did not answer
 _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
@@ -63,7 +64,10 @@ class LD2451:
     async def start(self):
         """Configure the radar; a dead or stubborn one shows in `state`, never as an exception."""
         self._frames.drop()
-        if not await self._enable():
+        for _ in range(_TRIES):
+            if await self._enable():
+                break
+        else:
             self.state = SILENT
             return
         ok = await self._agree(_GET_DETECTION, _SET_DETECTION, self._detection)

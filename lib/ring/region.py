@@ -32,22 +32,36 @@ class RingError(Exception):
     """The flash holds something that must not be overwritten, or holds nothing at all."""
 
 
-class Region:
-    """dev: `esp32.Partition` (readblocks, writeblocks with offset, ioctl). first, count: sectors."""
+class Scratch:
+    """Buffers: the sector that was read last (and whose it is), an entry to write and to compare."""
 
-    def __init__(self, dev, first, count, magic):
+    def __init__(self, size):
+        self.sector = bytearray(size)
+        self.out = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self.back = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self.owner = None
+        self.loaded = -1
+
+
+class Region:
+    """dev: `esp32.Partition` (readblocks, writeblocks with offset, ioctl). first, count: sectors.
+
+    scratch: a `Scratch`, which regions that are not used at the same time share.
+    """
+
+    def __init__(self, dev, first, count, magic, scratch):
         self._dev = dev
         self._first = first
         self.count = count
         self._magic = magic
         self._size = dev.ioctl(5, 0)
-        self._sector = bytearray(self._size)  # the one sector that was read last
+        self._scratch = scratch
+        self._sector = scratch.sector
         self._view = memoryview(self._sector)
-        self._loaded = -1
         self._head = bytearray(_HEADER)
-        self._out = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self._out = scratch.out
         self._out_view = memoryview(self._out)
-        self._back = bytearray(_ENTRY + _MAX_PAYLOAD)
+        self._back = scratch.back
         self._ready = -1  # the sector that was erased in this life, and is blank for certain
         self._tail = self._size
         self.log_id = 0
@@ -90,7 +104,7 @@ class Region:
         self._dev.ioctl(_ERASE, self._place(opened))
         self.erases += 1
         self._ready = opened
-        self._loaded = -1
+        self._forget()
 
     def erased_ahead(self):
         return self._ready == self.active + 1
@@ -113,13 +127,21 @@ class Region:
         self.programmed_bytes += _HEADER
         self.active = opened
         self._tail = _HEADER
-        self._loaded = -1
+        self._forget()
 
     def _load(self, opened, fresh=False):
-        if self._loaded != opened or fresh:
+        if fresh or not self._has(opened):
             self._dev.readblocks(self._place(opened), self._sector, 0)
             self.reads += 1
-            self._loaded = opened
+            self._scratch.owner = self
+            self._scratch.loaded = opened
+
+    def _has(self, opened):
+        return self._scratch.owner is self and self._scratch.loaded == opened
+
+    def _forget(self):
+        if self._scratch.owner is self:
+            self._scratch.loaded = -1
 
     # --- entries
 
@@ -171,7 +193,7 @@ class Region:
         self.programmed_bytes += size
         back = memoryview(self._back)[:size]
         self._dev.readblocks(place, back, self._tail)
-        if self._loaded == self.active:
+        if self._has(self.active):
             self._view[self._tail : self._tail + size] = back
         if back != self._out_view[:size]:
             self.corrupt += 1

@@ -9,7 +9,7 @@ import struct
 
 from micropython import const
 
-from ring.region import Region, RingError
+from ring.region import Region, RingError, Scratch
 
 INTERVAL = 1
 EVENT = 2
@@ -36,8 +36,9 @@ class Ring:
         small = min(_SMALL, total // 4)
         if small < 2:
             raise RingError("ring: %d sectors, 8 are the least" % total)
-        self._small = Region(dev, 0, small, b"TPC1")
-        self._log = Region(dev, small, total - small, b"TPR1")
+        scratch = Scratch(dev.ioctl(5, 0))
+        self._small = Region(dev, 0, small, b"TPC1", scratch)
+        self._log = Region(dev, small, total - small, b"TPR1", scratch)
         self._sectors = total - small
         self._rng = rng
         self._state = bytearray(_STATE_BYTES)  # sent, confirmed of both links

@@ -28,6 +28,8 @@ HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
 RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP = range(8, 17)
 ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
 
+_VOID, _ANSWER = 1, 2
+
 now = 0  # virtual microseconds since the scenario's start
 boot_us = 0  # value of `now` at this boot
 horizon = 0
@@ -42,9 +44,11 @@ _tx = bytearray(16 + 4200)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
 _rx = bytearray(16)
-_pending = b""  # inputs made ahead
+_BODY = 4096  # the world keeps its replies shorter
+_pending = bytearray(_BODY)  # inputs made ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0
+_end = 0
 _next_us = NEVER
 _stalled = False
 
@@ -67,37 +71,32 @@ def send(op, a=0, b=0, payload=b""):
 
 
 def _reply():
-    global horizon
+    global horizon, _pos, _end, _next_us
     if _link.readinto(_rx) != 16:
         sys.exit()
     immediate, flags, n, value, horizon = struct.unpack("<BBHiQ", _rx)
-    body = _link.read(n) if n else b""
-    if flags & 2:
-        return value, body
-    if flags & 1:
-        _replace(b"")
+    if flags & _ANSWER:
+        return value, _link.read(n) if n else b""
+    if flags & _VOID:
+        _next_us = NEVER
     if n:
-        _take_in(body, immediate)
+        if immediate and _next_us < NEVER:  # something comes in between: it is never much
+            body = _link.read(n)
+            _hand_out(body, 0, immediate)
+        else:
+            _link.readinto(_view[:n])
+            _pos, _end = _hand_out(_pending, 0, immediate), n
+            _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < n else NEVER
     return value, None
 
 
-def _take_in(body, immediate):
-    """Deliver what happens now, keep the rest for its time."""
-    pos = 0
-    for _ in range(immediate):
+def _hand_out(body, pos, count):
+    """Deliver the inputs that happen now; return the position behind them."""
+    for _ in range(count):
         _t, port, n = struct.unpack_from("<QBH", body, pos)
         pos += 11 + n
-        _deliver(port, body[pos - n : pos])
-    if pos < len(body):
-        _replace(bytes(_view[_pos:]) + body[pos:] if _next_us < NEVER else body[pos:])
-
-
-def _replace(pending):
-    global _pending, _view, _pos, _next_us
-    _pending = pending
-    _view = memoryview(pending)
-    _pos = 0
-    _next_us = struct.unpack_from("<Q", pending, 0)[0] if pending else NEVER
+        _deliver(port, bytes(body[pos - n : pos]))
+    return pos
 
 
 def _deliver(port, data):
@@ -113,7 +112,7 @@ def _next_input():
     start = _pos + 11
     _pos = start + n
     data = _view[start:_pos]
-    _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < len(_pending) else NEVER
+    _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < _end else NEVER
     sink = sinks.get(port)
     if sink:
         sink(data)

@@ -7,7 +7,8 @@ import struct
 from typing import TYPE_CHECKING, Any, Callable
 
 from simulator.world.flash import Flash
-from simulator.world.nvs import NvsError, NvsPartition
+from simulator.world.nvs import NvsPartition
+from simulator.world.nvs_page import NvsError
 from simulator.world.protocol import PORT_CLOSED, PORT_CONNECTED, PORT_DATA, Op, Request
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ class Radio:
         self._life += 1
         self._wanted = False
         self._joined_us = None
+        for _, token in self._connections.values():
+            token.clear()
         self._connections.clear()
 
     def serve(self, request: Request) -> Answer:

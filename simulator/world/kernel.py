@@ -31,10 +31,10 @@ from simulator.world.protocol import (
 )
 
 WINDOW_US = 60_000_000  # the longest grant
-WINDOW_INPUTS = 96  # the most inputs in one grant
+WINDOW_INPUTS = 80  # the most inputs in one grant
 REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
 SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
-BODY_MAX = 60_000
+BODY_MAX = 4000  # the node has a fixed buffer for them
 
 
 class Detector(Protocol):
@@ -203,7 +203,7 @@ class Node:
             head = REPLY.pack(0, flags | IS_ANSWER, len(answer), value, self._horizon())
             self._process.reply(head + answer)
             return
-        self._grant(value, flags)
+        self._grant(value, flags, request.op is Op.WAIT or bool(flags & VOID_INPUTS))
 
     def _serve(self, request: Request) -> tuple[int, bytes | None, int]:
         """Carry a request out; return (value, answer or None, flags)."""
@@ -243,22 +243,34 @@ class Node:
 
     def _horizon(self) -> int:
         """Nothing can happen to the node before this time that it has not been told."""
-        return min(self._target(), self._made_us) if self._made_us > self.now_us else self.now_us
+        if self._immediate or self._made_us <= self.now_us:
+            return self.now_us
+        return min(self._target(), self._made_us)
 
-    def _grant(self, value: int, flags: int) -> None:
-        """Reply with what happens now, and with the detector's inputs up to a new horizon."""
-        inputs = self._immediate
-        self._immediate = []
+    def _grant(self, value: int, flags: int, makes: bool) -> None:
+        """Reply with what happens now; if the node has used up its inputs, make new ones."""
+        inputs = self._fitting(self._immediate)
         immediate = len(inputs)
-        target = self._target()
-        if target > self._made_us:
+        del self._immediate[:immediate]
+        if makes and not self._immediate and self._made_us <= self.now_us:
+            target = self._target()
             made = self._detector.generate(self._made_us, target, WINDOW_INPUTS)
-            self._made_us = made[-1][0] if len(made) >= WINDOW_INPUTS else target
-            inputs = inputs + made
+            fitting = self._fitting(made, sum(len(data) + 11 for _, _, data in inputs))
+            whole = len(fitting) == len(made) < WINDOW_INPUTS
+            self._made_us = target if whole else fitting[-1][0] if fitting else self.now_us
+            inputs += fitting
         body = pack_inputs(inputs)
-        assert len(body) <= BODY_MAX and immediate < 256 and self._process
         head = REPLY.pack(immediate, flags, len(body), value, self._horizon())
+        assert self._process
         self._process.reply(head + body)
+
+    def _fitting(self, inputs: list[Input], used: int = 0) -> list[Input]:
+        """As many of the inputs as the node's buffer holds."""
+        for i, (_, _, data) in enumerate(inputs):
+            used += len(data) + 11
+            if used > BODY_MAX or i == 255:
+                return inputs[:i]
+        return list(inputs)
 
     def _target(self) -> int:
         """How far the node could be let run, for all the world knows."""

@@ -89,6 +89,8 @@ class NvsPartition:
         self._recover()
         index = self._namespace(namespace, create=True)
         old = self._find(index, BLOB_IDX, key)
+        if old and self._try_blob(namespace, key) == value:
+            return
         start = _OTHER_START if old and old[1].data[5] == 0 else 0
         self._drop_chunks(index, key, start)  # of a write that never got its index
         try:
@@ -100,6 +102,12 @@ class NvsPartition:
             raise
         self._erase_older(index, BLOB_IDX, key)
         self._drop_chunks(index, key, start ^ _OTHER_START)
+
+    def _try_blob(self, namespace: str, key: str) -> bytes | None:
+        try:
+            return self.get_blob(namespace, key)
+        except KeyError:
+            return None
 
     def erase_key(self, namespace: str, key: str) -> None:
         self._recover()

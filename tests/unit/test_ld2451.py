@@ -170,7 +170,7 @@ def test_a_stubborn_radar_is_misconfigured_and_a_deaf_one_silent():
     driver, _ = _started(Radar(stubborn=True))
     assert driver.state == 6
     driver, _ = _started(Radar(deaf=True))
-    assert driver.state == 3 and driver.stats()["answer_timeouts"] == 2
+    assert driver.state == 3 and driver.stats()["answer_timeouts"] == 8
 
 
 def test_a_silent_radar_is_asked_before_it_is_called_dead():
