@@ -26,6 +26,7 @@ from wifi import Wifi
 
 _WATCHDOG_MS = const(60_000)  # outlasts name resolution, connect and CONNACK together
 _HEALTH_S = const(900)
+_ABLE = (1, 2)  # detector states in which it counts: ok, quiet
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
@@ -156,7 +157,8 @@ class App:
         self._spawn(self.clock.run(self.config["ntp_host"], self.wifi.wait_up), "clock")
         self._spawn(self._report_health(), "health")
         await self.detector.start()
-        self.log.info("%s: state %d", self.config["detector"], self.detector.state)
+        gc.collect()
+        self.log.info("%s: state %d, %d bytes free", self.config["detector"], self.detector.state, gc.mem_free())
         self._task = self._spawn(self._detect(), "detector")
         await self._second()
 
@@ -207,15 +209,20 @@ class App:
                 self._count(now_ms)
             except OSError as error:
                 self.fail(STORAGE, "ring: %r" % error, error)
-            if self.detector.state != state:
-                self.uplink.event("detector", was=state, state=self.detector.state)
-                state = self.detector.state
+            state = self._note_state(state)
             if self._reset_at and self.uptime_s() >= self._reset_at:
                 self.counter.checkpoint()
                 self.board.reset()
             self._wdt.feed()
             due_ms = time.ticks_add(due_ms, 1000)
             await asyncio.sleep_ms(max(1, time.ticks_diff(due_ms, time.ticks_ms())))
+
+    def _note_state(self, was):
+        """A detector that can no longer count, or can again, is an event; traffic is not."""
+        state = self.detector.state
+        if (state in _ABLE) != (was in _ABLE) or (state not in _ABLE and state != was):
+            self.uplink.event("detector", was=was, state=state)
+        return state
 
     def _count(self, now_ms):
         lost = self._lost() if self.uptime_s() % 16 == 0 else self.counter.lost

@@ -18,7 +18,7 @@ from wire.jsonform import counts_json, envelope, interval_json, parse_ack
 from wire.record import MAX_BYTES, WHY_CLOCK, Interval
 
 _MQTT = const(0)
-_BATCH = const(4)
+_BATCH = const(2)  # a record is 1.1 KB of JSON, and there are three copies of it on the way
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
 _CONFIRM_S = const(120)
 _CONFIRM_MOST_S = const(3600)
@@ -141,7 +141,7 @@ class Uplink:
         return True
 
     async def _batch(self, first, last):
-        """Send up to four interval records, or one event; return the number to go on with."""
+        """Send up to two interval records, or one event; return the number to go on with."""
         texts = []
         seq = first
         while seq <= last and len(texts) < _BATCH:

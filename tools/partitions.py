@@ -111,8 +111,8 @@ def pack(partitions: tuple[Partition, ...]) -> bytes:
 
 def unpack(table: bytes) -> list[Partition]:
     """The partitions of a binary table; raises ValueError when it is none or damaged."""
-    found = []
-    for at in range(0, TABLE_SIZE, _ENTRY.size):
+    found: list[Partition] = []
+    for at in range(0, min(len(table), TABLE_SIZE) - _ENTRY.size + 1, _ENTRY.size):
         if table[at : at + 2] == _MD5_MAGIC:
             if table[at + 16 : at + 32] != hashlib.md5(table[:at]).digest():
                 raise ValueError("the partition table's MD5 is wrong")

@@ -13,6 +13,7 @@ import seam
 _TABLE = 0x8000
 _ENTRY = 32
 _BLOCK = 4096
+_PIECE = 1024
 _flash = open(sys.argv[2], "rb")
 
 
@@ -69,8 +70,8 @@ class Partition:
                 self.ioctl(6, block + i)
         at = self._at(block, offset or 0, len(buf))
         view = memoryview(buf)
-        for start in range(0, len(buf), _BLOCK):
-            us, _ = seam.request(seam.PROGRAM, 0, at + start, view[start : start + _BLOCK])
+        for start in range(0, len(buf), _PIECE):
+            us, _ = seam.request(seam.PROGRAM, 0, at + start, view[start : start + _PIECE])
             seam.stall(us, True)
 
     def ioctl(self, op, arg):

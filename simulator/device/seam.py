@@ -40,11 +40,12 @@ lost_irqs = 0
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
 
 _link = open(int(sys.argv[1]), "r+b")
-_tx = bytearray(16 + 4200)
+_PAYLOAD = 1472  # the longest request body: longer things are sent in pieces
+_tx = bytearray(16 + _PAYLOAD)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
 _rx = bytearray(16)
-_BODY = 4096  # the world keeps its replies shorter
+_BODY = 2560  # the world keeps its replies shorter
 _pending = bytearray(_BODY)  # inputs made ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0

