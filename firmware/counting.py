@@ -63,6 +63,10 @@ class Counter:
 
     def restore(self):
         """Take over what the last life left behind, and begin."""
+        self._resume()
+        self._save_rtc()
+
+    def _resume(self):
         self._read_last()
         uptime, utc = self._uptime_s(), self._clock.utc()
         found = self._from_rtc() or self._from_flash()

@@ -1,6 +1,6 @@
 """Set-up without thought: virtual environment, packages, umqtt.simple and the image of a board.
 
-Runs on a bare Python (standard library only) as `python3 -m tools.setup`; a step that is done is
+Runs on a bare Python (standard library only) as `python3 -m tools.setup [BOARD]`; a step that is done is
 recognised by a stamp, so that a second call neither waits nor needs a network. What pip is
 configured with (index, proxy, certificates, wheels) is left alone.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -22,7 +21,6 @@ VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "tallypost.stamp"
 BUILD = ROOT / ".build"
-BOARD = "esp32_generic"
 OLDEST = (3, 11)
 _WRAPPER = """#!/bin/sh
 PYTHONPATH={root} exec {python} -m tools.tallypost "$@"
@@ -131,7 +129,8 @@ def in_environment(step: str, *module: str) -> None:
         raise SetupError(step, "see the line above", f"then: make {step}")
 
 
-def run(board: str) -> None:
+def run(board: str | None) -> None:
+    """Do what is not done yet; without a board no image is built."""
     began = time.monotonic()
     fresh = not is_current()
     check_python()
@@ -148,16 +147,17 @@ def run(board: str) -> None:
         if not (BUILD / "third_party" / "umqtt" / "simple.py").exists():
             say("[3/4] umqtt.simple for the node")
             in_environment("setup", "tools.third_party")
-        if fresh:
-            say(f"[4/4] image of {board}")
-        in_environment("build", "tools.tallypost", "build", "--board", board, "--quiet")
+        if board:
+            if fresh:
+                say(f"[4/4] image of {board}")
+            in_environment("build", "tools.tallypost", "build", "--board", board, "--quiet")
     if fresh:
         say(f"set up in {time.monotonic() - began:.0f} s")
 
 
 def main() -> int:
     try:
-        run(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BOARD", BOARD))
+        run(sys.argv[1] if len(sys.argv) > 1 else None)
     except SetupError as error:
         say(str(error))
         return 1

@@ -1,0 +1,139 @@
+"""An independent reading of the node's storage: written from the layouts, not from the code.
+
+Layouts: lib/ring/region.py (sectors, entries), lib/wire/record.py (packed interval record),
+firmware/counting.py (copy in RTC memory). If firmware and checker shared a codec, a fault in it would
+cancel out.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
+DIRECTIONS = ("forward", "backward")
+SECTOR = 4096
+LOG_MAGIC, SMALL_MAGIC, RTC_MAGIC = b"TPR1", b"TPC1", b"TPO1"
+INTERVAL, CURSORS = 1, 2
+HEAD = struct.Struct("<4sHHIIIIII")
+ENTRY = struct.Struct("<HBBII")
+RTC = struct.Struct("<4sIIHI")
+RECORD = struct.Struct("<BIHIHHHBHBBIHb")
+
+
+@dataclass
+class Record:
+    """A packed interval record, unpacked."""
+
+    start: int
+    boot: int
+    uptime: int
+    length: int
+    coverage: int
+    why: int
+    counts: list[int]
+    totals: list[int]
+    speeds: list[tuple[int, int]] = field(default_factory=list)
+    histograms: list[dict[int, int]] = field(default_factory=list)
+
+
+class Reader:
+    """Takes numbers off a byte string."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data, self.at = data, at
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.data[self.at]
+            self.at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if not byte & 128:
+                return value
+
+    def sparse(self, count: int) -> list[int]:
+        mask = self.number()
+        return [self.number() if mask >> i & 1 else 0 for i in range(count)]
+
+
+def record(data: bytes) -> Record:
+    """Unpack a record; raises ValueError, IndexError or struct.error when it is none."""
+    head = RECORD.unpack_from(data, 0)
+    if head[0] != 1:
+        raise ValueError(f"record version {head[0]}")
+    reader = Reader(data, RECORD.size)
+    found = Record(*head[1:7], counts=reader.sparse(10), totals=reader.sparse(10))
+    for _ in DIRECTIONS:
+        found.speeds.append((reader.number(), reader.number()))
+        bins = reader.sparse(32)
+        found.histograms.append({i: n for i, n in enumerate(bins) if n})
+    if reader.at != len(data):
+        raise ValueError(f"record: {len(data) - reader.at} bytes left over")
+    return found
+
+
+def entries(ring: bytes, magic: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(sector's number, entry's number, kind, payload) of every whole entry, in no order."""
+    for at in range(0, len(ring), SECTOR):
+        sector = ring[at : at + SECTOR]
+        head = HEAD.unpack_from(sector, 0)
+        if head[0] != magic or zlib.crc32(sector[:28]) != head[8]:
+            continue
+        for pos in range(32, SECTOR - ENTRY.size, 4):
+            size, kind, tag, number, crc = ENTRY.unpack_from(sector, pos)
+            if tag != 0x5A or size > 512:
+                continue
+            payload = sector[pos + 12 : pos + 12 + size]
+            if zlib.crc32(sector[pos : pos + 8] + payload) == crc:
+                yield head[4], number, kind, payload
+
+
+def log_id(ring: bytes) -> int:
+    """The log's id, of the newest sector; 0 when there is none."""
+    found = (0, 0)
+    for at in range(0, len(ring), SECTOR):
+        head = HEAD.unpack_from(ring, at)
+        if head[0] == LOG_MAGIC and zlib.crc32(ring[at : at + 28]) == head[8]:
+            found = max(found, (head[4] + 1, head[3]))
+    return found[1]
+
+
+def intervals(ring: bytes) -> dict[int, Record]:
+    """The closed intervals in the log, by number."""
+    return {
+        number: record(payload)
+        for _, number, kind, payload in entries(ring, LOG_MAGIC)
+        if kind == INTERVAL
+    }
+
+
+def confirmed(ring: bytes) -> int:
+    """How far the node knows itself confirmed over MQTT: of the newest cursor entry."""
+    newest, value = -1, 0
+    for _, number, kind, payload in entries(ring, SMALL_MAGIC):
+        if kind == CURSORS and number > newest:
+            newest, value = number, struct.unpack_from("<II", payload, 0)[1]
+    return int(value)
+
+
+def rtc_copy(data: bytes) -> Record | None:
+    """The open interval in RTC memory; None when there is none, or it is damaged."""
+    if len(data) < RTC.size or data[:4] != RTC_MAGIC:
+        return None
+    _, _, _, size, crc = RTC.unpack_from(data, 0)
+    packed = data[RTC.size : RTC.size + size]
+    if zlib.crc32(data[:14] + packed) != crc:
+        return None
+    return record(packed)
+
+
+def as_tally(slots: list[int]) -> dict[str, dict[str, int]]:
+    """Ten counters as direction -> class -> number."""
+    return {
+        direction: dict(zip(CLASSES, slots[5 * i : 5 * i + 5], strict=True))
+        for i, direction in enumerate(DIRECTIONS)
+    }

@@ -1,0 +1,88 @@
+"""What a run sees of a node from outside: the trace, the passages it notes, its lives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import IO
+
+from simulator.run.decode import CLASSES, DIRECTIONS, rtc_copy
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage: when (us), which way, what."""
+
+    t_us: int
+    direction: str
+    cls: str
+
+
+class Watcher:
+    """An observer of the kernel. The node writes its open interval to RTC memory at every passage:
+    the differences are the passages it has counted, one by one, without asking the firmware."""
+
+    def __init__(self, trace: IO[bytes] | None = None) -> None:
+        self._hash = hashlib.sha256()
+        self._trace = trace
+        self._totals: list[int] | None = None
+        self.passages: list[Passage] = []
+        self.alive: list[list[int]] = []  # [from, to] in us; to = -1 while alive
+        self.boots = 0
+        self.cuts = 0
+        self.resets: dict[str, int] = {}
+        self.faults: list[str] = []
+        self.console: list[str] = []
+
+    def on(self, kind: str, t_us: int, data: bytes | str) -> None:
+        raw = data.encode() if isinstance(data, str) else data
+        line = b"%d %s " % (t_us, kind.encode()) + raw
+        self._hash.update(line)
+        if self._trace:
+            self._trace.write(b"%d %s %s\n" % (t_us, kind.encode(), _shown(kind, raw)))
+        if kind == "rtc":
+            self._rtc(t_us, raw)
+        elif kind == "boot":
+            self.boots += 1
+            self._totals = None
+            self.alive.append([t_us, -1])
+        elif kind == "log":
+            self._console(t_us, raw.decode(errors="replace"))
+        elif kind == "cut" or kind.startswith(("reset", "exit")):
+            self._down(kind, t_us)
+
+    def _rtc(self, t_us: int, data: bytes) -> None:
+        copy = rtc_copy(data)
+        if copy is None:
+            return
+        if self._totals is not None:
+            for slot, (old, new) in enumerate(zip(self._totals, copy.totals, strict=True)):
+                way, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
+                self.passages += [Passage(t_us, way, what)] * max(0, new - old)
+        self._totals = copy.totals
+
+    def _console(self, t_us: int, text: str) -> None:
+        self.console.append(f"{t_us / 1e6:.1f} {text.rstrip()}")
+        if "Traceback" in text or " error fault" in text:
+            self.faults.append(text.strip().splitlines()[-1])
+
+    def _down(self, kind: str, t_us: int) -> None:
+        if self.alive and self.alive[-1][1] < 0:
+            self.alive[-1][1] = t_us
+        self.cuts += kind == "cut"
+        self.resets[kind] = self.resets.get(kind, 0) + 1
+
+    def alive_us(self, start_us: int, end_us: int) -> int:
+        """How long the node had power in a span."""
+        total = 0
+        for start, end in self.alive:
+            stop = end if end >= 0 else end_us
+            total += max(0, min(stop, end_us) - max(start, start_us))
+        return total
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _shown(kind: str, data: bytes) -> bytes:
+    return data.rstrip() if kind in ("log", "boot") else data.hex().encode()
