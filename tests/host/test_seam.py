@@ -140,7 +140,7 @@ if b[0] == 0xFF:
     p.writeblocks(0, bytes(64), 0)
     p.ioctl(6, 0)
 """
-    log, node = board(tmp_path, script, power_cuts=[4], seconds=5)
+    log, _ = board(tmp_path, script, power_cuts=[5], seconds=5)
     assert log.count("cut") == 1
     torn = (tmp_path / "flash.bin").read_bytes()[0x300000 : 0x300000 + 64]
     assert log.count("boot") == 2 and torn not in (b"\xff" * 64, bytes(64))
