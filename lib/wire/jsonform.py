@@ -9,7 +9,7 @@ import json
 from wire.record import BIN_KMH, BINS, CLASSES, DIRECTIONS
 
 VERSION = 1
-TIME_SOURCES = ("none", "rtc", "ntp", "lorawan")
+TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
 DETECTOR_STATES = (
     "unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """An independent reading of the node's storage: written from the layouts, not from the code.
 
 Layouts: lib/ring/region.py (sectors, entries), lib/wire/record.py (packed interval record),
-firmware/counting.py (copy in RTC memory). If firmware and checker shared a codec, a fault in it would
-cancel out.
+firmware/counting.py (copy in RTC memory). If firmware and checker shared a codec, a fault in
+it would cancel out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
 DIRECTIONS = ("forward", "backward")
 SECTOR = 4096
+SMALL_SECTORS = 12  # the first of the partition: checkpoints and cursors
 LOG_MAGIC, SMALL_MAGIC, RTC_MAGIC = b"TPR1", b"TPC1", b"TPO1"
 INTERVAL, CURSORS = 1, 2
 HEAD = struct.Struct("<4sHHIIIIII")
@@ -84,12 +85,20 @@ def entries(ring: bytes, magic: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         if head[0] != magic or zlib.crc32(sector[:28]) != head[8]:
             continue
         for pos in range(32, SECTOR - ENTRY.size, 4):
-            size, kind, tag, number, crc = ENTRY.unpack_from(sector, pos)
-            if tag != 0x5A or size > 512:
-                continue
-            payload = sector[pos + 12 : pos + 12 + size]
-            if zlib.crc32(sector[pos : pos + 8] + payload) == crc:
-                yield head[4], number, kind, payload
+            found = entry(sector[pos:])
+            if found:
+                yield head[4], *found
+
+
+def entry(data: bytes) -> tuple[int, int, bytes] | None:
+    """(number, kind, payload) of the entry that begins here; None if there is no whole one."""
+    if len(data) < ENTRY.size:
+        return None
+    size, kind, tag, number, crc = ENTRY.unpack_from(data, 0)
+    payload = data[ENTRY.size : ENTRY.size + size]
+    if tag != 0x5A or size > 512 or len(payload) < size:
+        return None
+    return (number, kind, payload) if zlib.crc32(data[:8] + payload) == crc else None
 
 
 def log_id(ring: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Scores single passages against the truth. Totals prove little: misses and phantoms cancel in them."""
+"""Scores single passages against the truth: in totals, misses and phantoms would cancel."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Score:
 def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
     """Pair each counted passage with the nearest unpaired true one of its direction within 4 s.
 
-    What is left over is tried again against the other direction; those pairs are direction errors and
-    do not count as matched.
+    What is left over is tried again against the other direction; those pairs are direction errors
+    and do not count as matched.
     """
     result = Score(len(truth), len(counted))
     free = [True] * len(truth)

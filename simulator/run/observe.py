@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import IO
 
-from simulator.run.decode import CLASSES, DIRECTIONS, rtc_copy
+from simulator.run.decode import (
+    CLASSES, DIRECTIONS, INTERVAL, SECTOR, SMALL_SECTORS, Record, entry, record, rtc_copy,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,16 @@ class Watcher:
     """An observer of the kernel. The node writes its open interval to RTC memory at every passage:
     the differences are the passages it has counted, one by one, without asking the firmware."""
 
-    def __init__(self, trace: IO[bytes] | None = None) -> None:
+    def __init__(self, ring: tuple[int, int], trace: IO[bytes] | None = None) -> None:
+        """ring: offset and size of the log's partition."""
+        self._log_from = ring[0] + SMALL_SECTORS * SECTOR
+        self._log_to = ring[0] + ring[1]
         self._hash = hashlib.sha256()
         self._trace = trace
         self._totals: list[int] | None = None
         self.passages: list[Passage] = []
+        self.closed: dict[int, Record] = {}  # by number, as they were programmed
+        self.rewritten: list[int] = []  # numbers that were given twice, with other contents
         self.alive: list[list[int]] = []  # [from, to] in us; to = -1 while alive
         self.boots = 0
         self.cuts = 0
@@ -42,6 +49,8 @@ class Watcher:
             self._trace.write(b"%d %s %s\n" % (t_us, kind.encode(), _shown(kind, raw)))
         if kind == "rtc":
             self._rtc(t_us, raw)
+        elif kind == "flash:program":
+            self._programmed(int.from_bytes(raw[:4], "little"), raw[4:])
         elif kind == "boot":
             self.boots += 1
             self._totals = None
@@ -50,6 +59,18 @@ class Watcher:
             self._console(t_us, raw.decode(errors="replace"))
         elif kind == "cut" or kind.startswith(("reset", "exit")):
             self._down(kind, t_us)
+
+    def _programmed(self, offset: int, data: bytes) -> None:
+        """Note a record that has just been closed."""
+        if not self._log_from <= offset < self._log_to:
+            return
+        found = entry(data)
+        if found is None or found[1] != INTERVAL:
+            return
+        number, _, payload = found
+        closed = record(payload)
+        if self.closed.setdefault(number, closed) != closed:
+            self.rewritten.append(number)
 
     def _rtc(self, t_us: int, data: bytes) -> None:
         copy = rtc_copy(data)

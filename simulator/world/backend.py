@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulator.world.broker import Broker
-from tools.collector import Collector
+from tools.collector import Collector, News
 
 COMMIT_US = 120_000  # from the message to the answer: the database's commit
 
@@ -19,13 +19,17 @@ class Backend:
     """
 
     def __init__(
-        self, path: Path, broker: Broker, start_utc: int, away: list[tuple[int, int]]
+        self,
+        path: Path,
+        broker: Broker,
+        start_utc: int,
+        away: list[tuple[int, int]],
+        on_news: News,
     ) -> None:
-        self.collector = Collector(path)
+        self.collector = Collector(path, broker.root, on_news)
         self._broker = broker
         self._start_utc = start_utc
         self._away = away
-        self.order: list[tuple[str, int]] = []  # (log, seq) in the order of arrival
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
         broker.attach(self._message)
 
@@ -33,10 +37,8 @@ class Backend:
         if any(start <= t_us < end for start, end in self._away):
             return
         utc = self._start_utc + t_us / 1e6
-        for answer_topic, answer, qos, retain in self.collector.on_message(topic, payload, utc):
-            self.call_at(
-                t_us + COMMIT_US,
-                lambda topic=answer_topic, answer=answer, qos=qos, retain=retain: (
-                    self._broker.publish(t_us + COMMIT_US, topic, answer, qos, retain)
-                ),
-            )
+        for answer in self.collector.on_message(topic, payload, utc):
+            self._answer(t_us + COMMIT_US, *answer)
+
+    def _answer(self, t_us: int, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        self.call_at(t_us, lambda: self._broker.publish(t_us, topic, payload, qos, retain))

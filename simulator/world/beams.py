@@ -1,7 +1,7 @@
 """Two infrared light barriers across a path: what bodies, legs, wheels and spokes do to them.
 
-A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes with
-the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and may
+A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes
+with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and may
 bounce. Level 0 = the beam is broken. Pins as wired on the boards: A = 25, B = 26.
 
 Faults: `bounce` (share of edges with contact bounce), `turn_back` (share of walkers who go back

@@ -1,4 +1,4 @@
-"""A small, deterministic MQTT 3.1.1 broker: the default one, because a checker must see what it does.
+"""A small, deterministic MQTT 3.1.1 broker: a checker must see what it does, and break it at will.
 
 Covers what nodes and the backend use: QoS 0 and 1 both ways, retained messages, last will,
 durable sessions with redelivery, keep-alive, takeover, and an access list that keeps a node inside
@@ -128,7 +128,7 @@ class Connection:
 
     def _next(self) -> tuple[int, bytes] | None:
         size = shift = 0
-        for i, byte in enumerate(self._buffer[1:5]):
+        for byte in self._buffer[1:5]:
             size |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
@@ -139,10 +139,11 @@ class Connection:
             return None
         if size > MAX_PACKET:
             raise Malformed("too long")
-        end = 2 + i + size
+        start = 1 + shift // 7
+        end = start + size
         if len(self._buffer) < end:
             return None
-        first, body = self._buffer[0], self._buffer[2 + i : end]
+        first, body = self._buffer[0], self._buffer[start:end]
         self._buffer = self._buffer[end:]
         return first, body
 

@@ -245,9 +245,7 @@ class Radio:
     def _udp(self, request: Request) -> Answer:
         host, data = request.data.split(b"\0", 1)
         slot, node = request.a, self._node
-        replies = self._network.udp(
-            node.spec.name, host.decode(), request.b, data, node.now_us
-        )
+        replies = self._network.udp(node.spec.name, host.decode(), request.b, data, node.now_us)
         for t_us, answer in replies:
             self._at(t_us, lambda answer=answer: node.deliver(PORT_DATA | slot, answer))
         return 0, None

@@ -1,8 +1,8 @@
 """The HLK-LD2451 radar, byte by byte, with the manners of the real one.
 
-It looks along the road. Whoever moves in its lobe is reported about ten times a second with a whole
-metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is silent (or
-says so, by option). Written from the maker's paper (serial protocol V1.03) and live recordings,
+It looks along the road. Whoever moves in its lobe is reported about ten times a second with a
+whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is
+silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live recordings,
 without a look at the firmware's parser.
 
 Faults (`faults`): shares of reports that are `torn` (cut off), `glued` (a rest of rubbish in
@@ -205,17 +205,12 @@ class Ld2451:
             return _answer(command)
         if command in (0x02, 0x03):
             return self._set(command, value)
-        if command == 0x12:
-            return _answer(command, bytes(self._settings))
-        if command == 0x13:
-            return _answer(command, bytes(self._sensitivity))
-        if command == 0xA0:
-            return _answer(command, FIRMWARE)
         if command == 0xA3:
             self._enabled = False
             self._silent_until_us = t_us + RESTART_US
             return _answer(command)
-        return b""
+        readable = {0x12: bytes(self._settings), 0x13: bytes(self._sensitivity), 0xA0: FIRMWARE}
+        return _answer(command, readable[command]) if command in readable else b""
 
     def _set(self, command: int, value: bytes) -> bytes:
         if len(value) != 4:

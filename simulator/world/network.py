@@ -1,7 +1,7 @@
 """What lies between a node's antenna and the broker: Wi-Fi, names, TCP, NTP, and their failures.
 
-Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what was
-sent arrives when it is back within a minute, else the connection is dead without a word (half
+Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what
+was sent arrives when it is back within a minute, else the connection is dead without a word (half
 open). While the broker is away its host refuses connections.
 """
 

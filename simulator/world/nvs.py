@@ -41,7 +41,7 @@ _SMALL_CHUNK = CHUNK_MAX // 10  # rather a new page than a piece this small
 
 
 class NvsPartition:
-    """read(offset, length) -> bytes, program(offset, data), erase(offset): offsets in the partition.
+    """read(offset, length) -> bytes, program(offset, data), erase(offset), within the partition.
 
     Keys have at most 15 characters. A missing key raises KeyError, a full partition NvsError.
     """

@@ -48,6 +48,17 @@ def _is_newer(target: Path, source: Path) -> bool:
     return target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns
 
 
+# The interpreter comes as an extension module of CPython. Its arguments are file descriptors with
+# fixed numbers: a path would differ from machine to machine, and with its length the node's heap.
+_START = """
+import os, sys
+from micropython_module import run_main
+for number, fd in enumerate(sys.argv[2:6], 60):
+    os.dup2(int(fd), number)
+run_main(["micropython", "-X", sys.argv[1], "/proc/self/fd/62/start.py", "60", "/proc/self/fd/63"])
+"""
+
+
 def _fixed_addresses() -> None:
     ctypes.CDLL(None).personality(_NO_RANDOMISE)
 
@@ -59,18 +70,18 @@ class NodeProcess:
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(_HANG_S)
         self._buffer = bytearray()
-        fd = theirs.fileno()
+        files = [os.open(path, os.O_RDONLY) for path in (COMPILED, DEVICE, flash)]
+        fds = [theirs.fileno(), *files]
         self._process = subprocess.Popen(
-            [
-                *(Path(sys.executable).parent / "micropython", "-X", f"heapsize={heap}"),
-                *(DEVICE / "start.py", str(fd), flash),
-            ],
-            env={"MICROPYPATH": f"{COMPILED}:.frozen", "PYTHONHASHSEED": "0"},
-            pass_fds=[fd],
+            [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *(str(fd) for fd in fds)],
+            env={"MICROPYPATH": "/proc/self/fd/61:.frozen"},
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             preexec_fn=_fixed_addresses,
         )
+        for file in files:
+            os.close(file)
         theirs.close()
 
     def receive(self) -> Request:

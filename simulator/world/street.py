@@ -52,9 +52,10 @@ class RoadUser:
 
 
 class Street:
-    """`passages` road users spread over `hours`, alike for equal arguments.
+    """`passages` road users spread over `hours` from midnight, alike for equal arguments.
 
-    headway_s: smallest time between two of one direction. start_hour: UTC hour of the start.
+    headway_s: smallest time between two of one direction; between any two in single file, where
+    the path is too narrow for meeting.
     """
 
     def __init__(
@@ -63,20 +64,24 @@ class Street:
         mix: dict[str, float],
         passages: int,
         hours: float,
-        headway_s: float = 3.0,
-        start_hour: int = 0,
+        headway_s: float,
+        *,
+        single_file: bool = False,
     ) -> None:
         self._rng = rng
         self._mix = mix
         self._span_us = int(hours * 3_600_000_000)
-        weights = [HOURLY[(start_hour + i) % 24] for i in range(max(1, -int(-hours // 1)))]
-        forward = passages // 2 + (passages % 2 if rng.random() < 0.5 else 0)
-        users: list[RoadUser] = []
-        for direction, count in zip(DIRECTIONS, (forward, passages - forward)):
-            times = _spread(self._arrivals(count, weights), int(headway_s * 1e6), self._span_us)
-            users += [self._user(t_us, direction) for t_us in times]
-        users.sort(key=lambda user: user.t_us)
-        self.users = users
+        weights = [HOURLY[i % 24] for i in range(max(1, -int(-hours // 1)))]
+        headway_us = int(headway_s * 1e6)
+        if single_file:
+            times = _spread(self._arrivals(passages, weights), headway_us, self._span_us)
+            users = [self._user(t_us, rng.choice(DIRECTIONS)) for t_us in times]
+        else:
+            users = []
+            for direction, count in zip(DIRECTIONS, (passages - passages // 2, passages // 2)):
+                times = _spread(self._arrivals(count, weights), headway_us, self._span_us)
+                users += [self._user(t_us, direction) for t_us in times]
+        self.users = sorted(users, key=lambda user: user.t_us)
 
     def _arrivals(self, count: int, weights: list[int]) -> list[int]:
         hours = self._rng.choices(range(len(weights)), weights, k=count)

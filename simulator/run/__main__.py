@@ -1,0 +1,123 @@
+"""`make sim`: a street, nodes, a broker, a backend. Exit status: 0 only if nothing was lost,
+doubled or violated; 1 if something was; 2 for wrong usage; 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from simulator.run import plan as plans
+from simulator.run.node import Place
+from simulator.run.plan import Request, Target
+from simulator.run.pool import NodeFailed, run_all
+from simulator.run.report import whole
+from simulator.run.scenario import ScenarioError
+from simulator.run.screen import Screen, print_result
+from simulator.world.process import compile_shims
+from tools import boards, build
+from tools.faults import ToolError
+
+BOARD = "esp32_generic"
+
+
+def _hours(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 2160:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0.1 .. 2160")
+    return value
+
+
+def _within(least: int, most: int) -> Any:
+    def whole(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not within {least} .. {most}")
+        return value
+
+    whole.__name__ = "whole number"
+    return whole
+
+
+def _target(text: str) -> Target:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
+    return Target(host, int(port))
+
+
+def _output(text: str) -> Path:
+    path = Path(text)
+    if not path.absolute().parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
+    return path
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="make sim", description=__doc__)
+    add = top.add_argument
+    add("--hours", type=_hours, default=None, metavar="H", help="simulated hours (24)")
+    add("--seed", type=_within(0, 2**32 - 1), default=1, help="decides everything (1)")
+    add("--nodes", type=_within(1, 1000), default=2, help="radar and beam in turn (2)")
+    add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
+    add("--broker", type=_target, metavar="HOST:PORT", help="relay to a real MQTT broker")
+    add("--live", action="store_true", help="real time, with a broker to watch")
+    add("--json", type=_output, metavar="FILE", help="write the result")
+    add("--trace", type=_output, metavar="FILE", help="write everything that happened")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    hours = args.hours or (1.0 if args.live else 24.0)
+    request = Request(
+        hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.trace
+    )
+    try:
+        result = run(request)
+    except (ScenarioError, ToolError) as error:
+        print(f"make sim: {error}", file=sys.stderr)
+        return 2
+    except NodeFailed as error:
+        print(f"{error}\nthe simulator failed; again: {request.command()}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+    print_result(result)
+    if result["violations"]:
+        print(f"again: {request.command()}")
+    return 1 if result["violations"] else 0
+
+
+def run(request: Request) -> dict[str, Any]:
+    """Run what was asked for; raises ScenarioError, ToolError, NodeFailed."""
+    began = time.monotonic()
+    drawn = plans.draw(request)
+    image = build.build(BOARD).flash
+    ring = boards.load(BOARD).partition("ring")
+    place = Place(image, (ring.offset, ring.size))
+    compile_shims()
+    with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
+        with Screen(request, drawn) as screen:
+            nodes = run_all(drawn, place, Path(folder), screen.show)
+    if request.trace:
+        _join(request.trace, [plan.trace for plan in drawn if plan.trace])
+    return whole(request, nodes, time.monotonic() - began)
+
+
+def _join(path: Path, parts: list[Path]) -> None:
+    """The trace of a run: those of the nodes, one after the other."""
+    with open(path, "wb") as out:
+        for part in parts:
+            out.write(part.read_bytes())
+            part.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Holds what a run saw of a node against what must be true. Shares no code with the firmware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from simulator.run import decode
+from simulator.run.decode import CLASSES, DIRECTIONS, Record
+from simulator.run.node import Seen
+
+CLOCK_S = 3.0  # how far a node's clock and seconds may be off
+SETTLED_US = 120_000_000  # after so long in one piece a detector must be observing
+_TOTAL_WRAP = 1 << 30
+Tally = dict[str, dict[str, int]]
+
+
+def violations(seen: Seen) -> list[str]:
+    """Everything that is wrong, each with the node's name in front."""
+    found = [text for check in CHECKS for text in check(seen)]
+    return [f"{seen.plan.name}: {text}" for text in found]
+
+
+def lost(seen: Seen) -> list[int]:
+    """Numbers of closed intervals that the backend does not hold."""
+    return sorted(set(seen.watcher.closed) - set(seen.delivered))
+
+
+def duplicated(seen: Seen) -> list[int]:
+    """Numbers of intervals in the backend that repeat, or overlap, the time of another one."""
+    spans = sorted(
+        (start, start + _int(body["len"]), seq)
+        for seq, body in seen.delivered.items()
+        if (start := _unix(body["start"])) is not None and _int(body["len"])
+    )
+    return [b[2] for a, b in zip(spans, spans[1:]) if b[0] < a[1]]
+
+
+def counted(seen: Seen) -> Tally:
+    """What the closed intervals hold, as they were written to flash."""
+    slots = [sum(r.counts[i] for r in seen.watcher.closed.values()) for i in range(10)]
+    return decode.as_tally(slots)
+
+
+def delivered(seen: Seen) -> Tally:
+    """What the backend holds."""
+    bodies: list[Any] = list(seen.delivered.values())
+    return {
+        way: {cls: sum(body["counts"][way][cls] for body in bodies) for cls in CLASSES}
+        for way in DIRECTIONS
+    }
+
+
+def _nothing_lost(seen: Seen) -> Iterator[str]:
+    if numbers := lost(seen):
+        yield f"{len(numbers)} closed intervals never arrived, the first is {numbers[0]}"
+    if numbers := duplicated(seen):
+        yield f"{len(numbers)} intervals in the backend overlap others, the first is {numbers[0]}"
+    unknown = sorted(set(seen.delivered) - set(seen.watcher.closed))
+    if unknown:
+        yield f"the backend holds intervals that were never closed: {unknown[:5]}"
+    if seen.watcher.rewritten:
+        yield f"numbers given twice: {seen.watcher.rewritten[:5]}"
+
+
+def _log_intact(seen: Seen) -> Iterator[str]:
+    """What is in flash at the end is what was written, all of it (a run never fills the ring)."""
+    held = decode.intervals(seen.ring)
+    for number, record in seen.watcher.closed.items():
+        if held.get(number) != record:
+            state = "missing from" if number not in held else "changed in"
+            yield f"closed interval {number} is {state} the ring log"
+            return
+
+
+def _contents(seen: Seen) -> Iterator[str]:
+    """The backend's copy says what the flash says."""
+    for number, body in seen.delivered.items():
+        record = seen.watcher.closed.get(number)
+        if record and (difference := _difference(record, body)):
+            yield f"interval {number}: {difference}"
+
+
+def _difference(record: Record, body: dict[str, Any]) -> str:
+    if body["counts"] != decode.as_tally(record.counts):
+        return "counts differ between flash and backend"
+    if body["total"] != decode.as_tally(record.totals):
+        return "totals differ between flash and backend"
+    if (body["len"], body["cov"]) != (record.length, record.coverage):
+        return "length or coverage differ between flash and backend"
+    if record.start and _unix(body["start"]) != record.start:
+        return "start differs between flash and backend"
+    for i, way in enumerate(DIRECTIONS):
+        speed = body["speed"][way]
+        if speed["n"] != record.speeds[i][1] or dict(speed["hist"]) != record.histograms[i]:
+            return f"speeds {way} differ between flash and backend"
+    return ""
+
+
+def _order(seen: Seen) -> Iterator[str]:
+    """Without a backend that was away, intervals arrive in the order they were closed."""
+    if not seen.plan.backend_away and seen.order != sorted(seen.order):
+        yield "intervals arrived out of order"
+
+
+def _totals(seen: Seen) -> Iterator[str]:
+    before = [0] * 10
+    for number in sorted(seen.watcher.closed):
+        record = seen.watcher.closed[number]
+        due = [(b + c) % _TOTAL_WRAP for b, c in zip(before, record.counts, strict=True)]
+        if record.totals != due:
+            yield f"interval {number}: totals are not those before plus what was counted"
+            return
+        before = record.totals
+
+
+def _every_passage_counted(seen: Seen) -> Iterator[str]:
+    """What the node noted is what the closed intervals hold; a power cut may take some."""
+    noted = len(seen.watcher.passages)
+    held = sum(sum(r.counts) for r in seen.watcher.closed.values())
+    if held > noted or (held < noted and not seen.watcher.cuts):
+        yield f"{noted} passages noted, {held} in closed intervals"
+
+
+def _coverage(seen: Seen) -> Iterator[str]:
+    """Nothing is claimed as observed while the node was off; and nothing withheld while it ran."""
+    start_utc = seen.plan.start_utc
+    for number, record in seen.watcher.closed.items():
+        if record.coverage > record.length:
+            yield f"interval {number}: coverage {record.coverage} s of {record.length} s"
+        if not record.start:
+            continue
+        start_us = (record.start - start_utc) * 1_000_000
+        end_us = start_us + record.length * 1_000_000
+        alive_s = seen.watcher.alive_us(start_us, end_us) / 1e6
+        if record.coverage > alive_s + CLOCK_S:
+            yield f"interval {number}: {record.coverage} s observed, {alive_s:.0f} s alive"
+        settled = seen.watcher.alive_us(start_us - SETTLED_US, end_us) / 1e6
+        whole = settled >= record.length + SETTLED_US / 1e6
+        if whole and not record.why & 0xFF and record.coverage < record.length - CLOCK_S:
+            yield f"interval {number}: only {record.coverage} of {record.length} s, no reason"
+
+
+def _time(seen: Seen) -> Iterator[str]:
+    """Intervals follow each other; between two there is a gap only where the node was off."""
+    known = sorted(
+        (r.start, r.start + r.length, n) for n, r in seen.watcher.closed.items() if r.start
+    )
+    start_utc = seen.plan.start_utc
+    for (_, end, a), (start, _, b) in zip(known, known[1:]):
+        if start < end:
+            yield f"intervals {a} and {b} overlap by {end - start} s"
+        gap_us = ((end - start_utc) * 1_000_000, (start - start_utc) * 1_000_000)
+        alive_s = seen.watcher.alive_us(*gap_us) / 1e6 if start > end else 0
+        if alive_s > CLOCK_S and not _unresolved_between(seen, a, b):
+            yield f"between intervals {a} and {b} {alive_s:.0f} s alive are in no interval"
+
+
+def _unresolved_between(seen: Seen, a: int, b: int) -> bool:
+    closed = seen.watcher.closed
+    return any(a < n < b and not closed[n].start for n in closed)
+
+
+def _confirmed(seen: Seen) -> Iterator[str]:
+    newest = max(seen.watcher.closed, default=0)
+    if seen.confirmed < newest:
+        yield f"confirmed up to {seen.confirmed}, newest closed interval is {newest}"
+
+
+def _health(seen: Seen) -> Iterator[str]:
+    yield from seen.flash_violations[:3]
+    yield from (f"fault on the console: {text}" for text in seen.watcher.faults[:3])
+    for name, number in seen.backend_notes.items():
+        if number:
+            yield f"the backend noted {number} x {name}"
+    bad = {k: n for k, n in seen.watcher.resets.items() if k != "cut"}
+    if bad:
+        yield f"resets that nobody asked for: {bad}"
+
+
+CHECKS: tuple[Callable[[Seen], Iterator[str]], ...] = (
+    _nothing_lost, _log_intact, _contents, _order, _totals, _every_passage_counted, _coverage,
+    _time, _confirmed, _health,
+)  # fmt: skip
+
+
+def _unix(text: object) -> int | None:
+    return None if text is None else int(datetime.fromisoformat(str(text)).timestamp())
+
+
+def _int(value: object) -> int:
+    return int(str(value))

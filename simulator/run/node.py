@@ -1,0 +1,207 @@
+"""Runs one planned node from its flash file to the end, and hands over what was seen."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from simulator.run import decode
+from simulator.run.observe import Passage, Watcher
+from simulator.run.plan import NodePlan
+from simulator.world.backend import Backend
+from simulator.world.beams import Beams
+from simulator.world.broker import Broker
+from simulator.world.kernel import Detector, Node, NodeSpec
+from simulator.world.ld2451 import Ld2451
+from simulator.world.network import Network
+from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
+from tools.provision import Identity, provision
+
+DRAIN_STEP_US = 60_000_000
+DRAIN_US = 1_800_000_000
+SHOW_S = 0.2
+_PROVISIONED_AS = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
+
+
+@dataclass
+class Seen:
+    """What a run saw of one node, for the checkers. Times in microseconds since the start."""
+
+    plan: NodePlan
+    watcher: Watcher
+    truth: list[Passage]
+    ring: bytes
+    end_us: int
+    delivered: dict[int, dict[str, object]]  # by number
+    order: list[int]  # numbers in the order of their first arrival
+    confirmed: int
+    backend_notes: dict[str, int]
+    flash_violations: list[str]
+    heap_free_min: int
+    requests: int
+    frames: int
+
+
+class Desk:
+    """Between the broker and the backend's collector: notes what arrives first."""
+
+    def __init__(self) -> None:
+        self.order: list[int] = []
+        self.delivered: dict[int, dict[str, object]] = {}
+        self.heap_free_min = 0
+
+    def on(self, _t_us: int, topic: str, payload: bytes) -> None:
+        if topic.endswith("/health"):
+            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
+
+    def on_news(self, kind: str, _node: str, body: dict[str, object]) -> None:
+        if kind == "interval":
+            number = int(str(body["seq"]))
+            self.order.append(number)
+            self.delivered[number] = body
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a board's image is and its log: offset and size of the ring partition."""
+
+    image: Path
+    ring: tuple[int, int]
+
+
+def run_node(
+    plan: NodePlan, place: Place, folder: Path, show: Callable[[dict[str, int]], None]
+) -> Seen:
+    """Live through the plan and wait until everything is confirmed, or half an hour more."""
+    flash = folder / f"{plan.name}.bin"
+    shutil.copyfile(place.image, flash)
+    secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
+    provision(flash, Identity(plan.name, plan.config, mqtt_pass=secret, **_PROVISIONED_AS))
+    if plan.trace is None:
+        return _run(plan, place, flash, show, None)
+    with open(plan.trace, "wb") as trace:
+        return _run(plan, place, flash, show, trace)
+
+
+def _run(
+    plan: NodePlan,
+    place: Place,
+    flash: Path,
+    show: Callable[[dict[str, int]], None],
+    trace: IO[bytes] | None,
+) -> Seen:
+    street, detector = _street(plan)
+    watcher = Watcher(place.ring, trace)
+    desk = Desk()
+    broker = Broker(plan.root)
+    broker.attach(desk.on)
+    backend = Backend(
+        flash.with_suffix(".sqlite"), broker, plan.start_utc, plan.backend_away, desk.on_news
+    )
+    rng = random.Random(f"{plan.seed}/network")
+    network = Network(broker, plan.weather, rng, plan.start_utc)
+    spec = NodeSpec(
+        plan.name, flash, plan.start_utc, plan.seed,
+        power_cuts=list(plan.power_cuts), drift_ppb=plan.drift_ppb,
+    )  # fmt: skip
+    node = Node(spec, network, detector, watcher)
+    network.call_at = backend.call_at = node.call_at
+    network.begin()
+    progress = _progress(plan, street, watcher, desk, show)
+    try:
+        node.run(plan.end_us, progress)
+        _drain(node, place, watcher, desk, progress)
+        progress(node.now_us)
+    finally:
+        node.stop()
+    ring = _ring(flash, place)
+    store = backend.collector.store
+    names = ("gone", "doubts", "quarantine")
+    seen = Seen(
+        plan=plan,
+        watcher=watcher,
+        truth=[Passage(u.t_us, u.direction, u.cls) for u in street.users],
+        ring=ring,
+        end_us=node.now_us,
+        delivered={int(b["seq"]): b for _, b in store.intervals(plan.name)},
+        order=desk.order,
+        confirmed=decode.confirmed(ring),
+        backend_notes={name: store.number_of(name) for name in names},
+        flash_violations=node.flash.violations,
+        heap_free_min=desk.heap_free_min,
+        requests=node.requests,
+        frames=getattr(detector, "frames", 0),
+    )
+    backend.collector.close()
+    return seen
+
+
+def _street(plan: NodePlan) -> tuple[Street, Detector]:
+    rng = random.Random(f"{plan.seed}/street")
+    sensor_rng = random.Random(f"{plan.seed}/sensor")
+    amount = plan.passages, plan.hours, plan.headway_s
+    if plan.detector == "ld2451":
+        street = Street(rng, RADAR_MIX, *amount)
+        return street, Ld2451(street, sensor_rng, plan.faults)
+    street = Street(rng, BEAM_MIX, *amount, single_file=True)
+    return street, Beams(street, sensor_rng, plan.faults)
+
+
+def _progress(
+    plan: NodePlan,
+    street: Street,
+    watcher: Watcher,
+    desk: Desk,
+    show: Callable[[dict[str, int]], None],
+) -> Callable[[int], None]:
+    """Report a few times a second how far the node is."""
+    last = time.monotonic()
+    times = [user.t_us for user in street.users]
+    passed = 0
+
+    def progress(t_us: int) -> None:
+        nonlocal last, passed
+        now = time.monotonic()
+        if now - last < SHOW_S and t_us < plan.end_us:
+            return
+        last = now
+        while passed < len(times) and times[passed] <= t_us:
+            passed += 1
+        show(
+            {
+                "t_us": t_us,
+                "passed": passed,
+                "counted": len(watcher.passages),
+                "closed": len(watcher.closed),
+                "delivered": len(desk.order),
+                "boots": watcher.boots,
+            }
+        )
+
+    return progress
+
+
+def _drain(
+    node: Node, place: Place, watcher: Watcher, desk: Desk, progress: Callable[[int], None]
+) -> None:
+    """The storm is over: everything that is closed must now be delivered and confirmed."""
+    until_us = node.now_us + DRAIN_US
+    while node.now_us < until_us:
+        node.run(node.now_us + DRAIN_STEP_US, progress)
+        newest = max(watcher.closed, default=0)
+        if set(watcher.closed) <= set(desk.delivered) and (
+            decode.confirmed(_ring(node.spec.flash_path, place)) >= newest
+        ):
+            return
+
+
+def _ring(flash: Path, place: Place) -> bytes:
+    with open(flash, "rb") as file:
+        file.seek(place.ring[0])
+        return file.read(place.ring[1])

@@ -1,0 +1,123 @@
+"""What a run is made of: one seed and a scenario decide everything; drawn first, then shown."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.run import scenario as scenarios
+from simulator.run.scenario import Scenario
+from simulator.world.network import Span, Weather
+
+START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
+ROOT_TOPIC = "tallypost/v1"
+DETECTORS = ("ld2451", "beam")
+HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """A real broker to relay to."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line."""
+
+    hours: float = 24.0
+    seed: int = 1
+    nodes: int = 2
+    scenario: str = "moderate"
+    broker: Target | None = None
+    live: bool = False
+    trace: Path | None = None
+
+    def command(self) -> str:
+        """The command that gives the same run again."""
+        words = ["make sim", f"HOURS={self.hours:g}", f"SEED={self.seed}", f"NODES={self.nodes}"]
+        words.append(f"SCENARIO={self.scenario}")
+        if self.broker and not self.live:
+            words.append(f"BROKER={self.broker.host}:{self.broker.port}")
+        return " ".join(words + ["LIVE=1"] * self.live)
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """Everything about one node. Times in microseconds since the start."""
+
+    name: str
+    detector: str
+    seed: int
+    hours: float
+    passages: int
+    headway_s: float
+    faults: dict[str, float]
+    weather: Weather
+    power_cuts: list[int]
+    backend_away: list[Span]
+    drift_ppb: int
+    start_utc: int = START_UTC
+    root: str = ROOT_TOPIC
+    broker: Target | None = None
+    live: bool = False
+    trace: Path | None = None
+    config: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def end_us(self) -> int:
+        return int(self.hours * HOUR_US)
+
+    def summary(self) -> str:
+        """The options in one line."""
+        parts = [
+            f"{self.name}: {self.detector}", f"{self.passages} passages",
+            f"headway {self.headway_s:g} s", f"crystal {self.drift_ppb / 1000:+.1f} ppm",
+        ]  # fmt: skip
+        weather = self.weather
+        for title, spans in (
+            ("Wi-Fi down", weather.wifi_down), ("broker away", weather.broker_away),
+            ("NTP away", weather.ntp_away), ("backend away", self.backend_away),
+        ):  # fmt: skip
+            if spans:
+                hours = sum(end - start for start, end in spans) / HOUR_US
+                parts.append(f"{title} {len(spans)} x, {hours:.1f} h")
+        if self.power_cuts:
+            parts.append(f"{len(self.power_cuts)} power cuts")
+        parts += [f"{name} {share:g}" for name, share in sorted(self.faults.items())]
+        return ", ".join(parts)
+
+
+def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
+    """The nodes of a run; raises ScenarioError."""
+    scenario = scenarios.load(request.scenario)
+    return [_node(request, scenario, i, root) for i in range(request.nodes)]
+
+
+def _node(request: Request, scenario: Scenario, i: int, root: str) -> NodePlan:
+    detector = DETECTORS[i % len(DETECTORS)]
+    kind = "radar" if detector == "ld2451" else "beam"
+    name = f"{kind}-{i + 1}"
+    rng = random.Random(f"{request.seed}/{name}")
+    hours = request.hours
+    return NodePlan(
+        name=name,
+        detector=detector,
+        seed=rng.getrandbits(32),
+        hours=hours,
+        passages=round(scenario.passages * hours / 24),
+        headway_s=float(scenario.headway_s[kind]),
+        faults=scenario.faults.get(kind, {}),
+        weather=scenarios.weather(scenario, hours, rng),
+        power_cuts=scenarios.power_cuts(scenario, hours, rng),
+        backend_away=scenarios.spans(scenario.backend_away, min(1.0, hours / 24)),
+        drift_ppb=rng.randrange(-20_000, 20_000),
+        root=root,
+        broker=request.broker,
+        live=request.live,
+        trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
+        config={"detector": detector, "mqtt_host": "broker", "mqtt_root": root},
+    )

@@ -1,0 +1,85 @@
+"""The result of a run: one dict for machines, from which the final table is drawn too."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from simulator.run import check
+from simulator.run.decode import CLASSES, DIRECTIONS
+from simulator.run.match import score
+from simulator.run.node import Seen
+from simulator.run.observe import Passage
+from simulator.run.plan import Request
+
+NodeResult = dict[str, Any]
+
+
+def node_result(seen: Seen) -> NodeResult:
+    """One node's part. `matched` pairs single passages with the truth, never totals."""
+    watcher, plan = seen.watcher, seen.plan
+    matched = score(seen.truth, watcher.passages)
+    closed = watcher.closed
+    return {
+        "node": plan.name,
+        "detector": plan.detector,
+        "link": "mqtt",
+        "truth": _tally(seen.truth),
+        "counted": check.counted(seen),
+        "delivered": check.delivered(seen),
+        "matched": {
+            "precision": round(matched.precision, 4),
+            "recall": round(matched.recall, 4),
+            "direction_errors": matched.direction_errors,
+            "classes": matched.confusion,
+        },
+        "intervals": {
+            "closed": len(closed),
+            "delivered": len(seen.delivered),
+            "confirmed": sum(number <= seen.confirmed for number in closed),
+            "lost": len(check.lost(seen)),
+            "duplicated": len(check.duplicated(seen)),
+        },
+        "coverage": _coverage(seen),
+        "resets": sum(watcher.resets.values()),
+        "power_cuts": watcher.cuts,
+        "heap_free_min": seen.heap_free_min,
+        "requests": seen.requests,
+        "frames": seen.frames,
+        "violations": check.violations(seen),
+        "trace_sha256": watcher.digest(),
+    }
+
+
+def whole(request: Request, nodes: list[NodeResult], wall_s: float) -> dict[str, Any]:
+    """The run's result as `JSON=` writes it."""
+    digest = hashlib.sha256("".join(n["trace_sha256"] for n in nodes).encode())
+    return {
+        "seed": request.seed,
+        "scenario": request.scenario,
+        "simulated_s": round(request.hours * 3600),
+        "wall_s": round(wall_s, 2),
+        "trace_sha256": digest.hexdigest(),
+        "violations": [text for n in nodes for text in n["violations"]],
+        "nodes": nodes,
+    }
+
+
+def _coverage(seen: Seen) -> dict[str, int]:
+    closed = seen.watcher.closed.values()
+    return {
+        "observed_s": sum(record.coverage for record in closed),
+        "closed_s": sum(record.length for record in closed),
+        "alive_s": seen.watcher.alive_us(0, seen.plan.end_us) // 1_000_000,
+    }
+
+
+def _tally(passages: list[Passage]) -> dict[str, dict[str, int]]:
+    tally = {way: dict.fromkeys(CLASSES, 0) for way in DIRECTIONS}
+    for passage in passages:
+        tally[passage.direction][passage.cls] += 1
+    return tally
+
+
+def total(tally: dict[str, dict[str, int]]) -> int:
+    return sum(sum(classes.values()) for classes in tally.values())

@@ -1,0 +1,160 @@
+"""`tallypost listen`: takes what nodes send from an MQTT broker, stores it, and confirms it.
+
+The broker's message is acknowledged (PUBACK) after the commit, and the session is durable: what is
+sent while nobody listens waits at the broker, and what the broker loses is asked for again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import time
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tools import console
+from tools.collector import Collector
+from tools.faults import ToolError
+from tools.store import rfc3339
+
+_KEEPALIVE_S = 60
+_STEP_S = 0.5
+_MAX_WAIT_S = 30.0
+_AWAY = "is a broker running there? mosquitto -p {port} starts one"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Listen until --seconds are over or Ctrl-C; raises ToolError."""
+    if args.db.parent and not args.db.parent.is_dir():
+        raise ToolError(f"{args.db.parent}: no such folder", "name another file with --db")
+    show = console.result_json if args.json else _show
+    collector = Collector(args.db, args.root, lambda *news: show(_line(*news)))
+    listener = Listener(collector, args.root, args.client_id)
+    if args.user or args.password_file:
+        listener.client.username_pw_set(args.user or None, _secret(args))
+    try:
+        listener.connect(args.host, args.port)
+        console.note(f"listening to {args.root} at {args.host}:{args.port}, storing in {args.db}")
+        listener.loop(args.seconds or float("inf"))
+    finally:
+        listener.client.disconnect()
+        collector.close()
+    return 0
+
+
+class Listener:
+    """A client of a real broker around a collector. One thread: `loop()` does everything."""
+
+    def __init__(self, collector: Collector, root: str, client_id: str) -> None:
+        self._collector = collector
+        self._root = root
+        self._refused = ""
+        self._failed: Exception | None = None
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id, clean_session=False, manual_ack=True
+        )
+        self.client.on_connect = self._connected
+        self.client.on_message = self._message
+
+    def connect(self, host: str, port: int) -> None:
+        """Open the connection and wait until the broker has accepted it; raises ToolError."""
+        try:
+            self.client.connect(host, port, _KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            what = f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
+            raise ToolError(what, _AWAY.format(port=port)) from error
+        until = time.monotonic() + 10
+        while not self.client.is_connected():
+            if time.monotonic() > until:
+                raise ToolError(f"{host}:{port}: no answer to CONNECT within 10 s")
+            code = self.client.loop(_STEP_S)
+            if self._refused:
+                raise ToolError(
+                    f"{host}:{port}: the broker refuses: {self._refused}",
+                    "check --user and --password-file",
+                )
+            if code != mqtt.MQTT_ERR_SUCCESS and not self.client.is_connected():
+                raise ToolError(f"{host}:{port}: {mqtt.error_string(code)}")
+
+    def loop(self, seconds: float) -> None:
+        """Listen for so long; an interrupted connection is taken up again."""
+        until = time.monotonic() + seconds
+        wait_s = 1.0
+        while (left := until - time.monotonic()) > 0:
+            code = self.client.loop(min(_STEP_S, left))
+            if self._failed:
+                raise ToolError(f"the database: {self._failed}", "nothing was confirmed")
+            if code == mqtt.MQTT_ERR_SUCCESS:
+                wait_s = 1.0
+                continue
+            console.note(f"connection lost ({mqtt.error_string(code)}), again in {wait_s:.0f} s")
+            time.sleep(min(wait_s, left))
+            wait_s = min(2 * wait_s, _MAX_WAIT_S)
+            try:
+                self.client.reconnect()
+            except OSError as error:
+                console.note(str(error))
+
+    def _connected(
+        self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _: Any
+    ) -> None:
+        if reason.is_failure:
+            self._refused = str(reason)
+            return
+        client.subscribe([(f"{self._root}/+/{s}", 1) for s in ("counts", "event", "status")])
+
+    def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        if self._failed:
+            return
+        try:
+            answers = self._collector.on_message(
+                message.topic, bytes(message.payload), time.time()
+            )
+        except sqlite3.Error as error:
+            self._failed = error  # neither committed nor acknowledged: it will come again
+            return
+        client.ack(message.mid, message.qos)
+        for topic, payload, qos, retain in answers:
+            client.publish(topic, payload, qos, retain)
+
+
+def _secret(args: argparse.Namespace) -> str | None:
+    if not args.password_file:
+        return None
+    try:
+        return str(args.password_file.read_text()).strip()
+    except OSError as error:
+        raise ToolError(f"{args.password_file}: {error.strerror}") from error
+
+
+def _line(kind: str, node: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A piece of news as one object."""
+    return {"at": rfc3339(time.time()), "what": kind, "node": node, **body}
+
+
+def _show(news: dict[str, Any]) -> None:
+    console.result(f"{news['at'][11:19]} {news['node']:<12} {describe(news)}")
+
+
+def describe(news: dict[str, Any]) -> str:
+    """A piece of news in a line for people."""
+    what = news["what"]
+    if what == "interval":
+        arrows = (("forward", "->"), ("backward", "<-"))
+        counted = "  ".join(f"{arrow} {_classes(news['counts'][way])}" for way, arrow in arrows)
+        why = f"  ({', '.join(news['why'])})" if news["why"] else ""
+        start = news["start"] or "time unknown"
+        return f"{start} {news['cov']}/{news['len']} s observed  {counted}{why}"
+    if what == "status":
+        return f"{news.get('state', '?')}, version {news.get('version', '?')}"
+    if what == "event":
+        return f"event {news['event']}"
+    if what == "gone":
+        return f"records {news['from']} to {news['to']} no longer exist on the node"
+    return f"{what}: {news.get('reason') or news.get('what')}"
+
+
+def _classes(classes: dict[str, int]) -> str:
+    return " ".join(f"{name} {n}" for name, n in classes.items() if n) or "0"
