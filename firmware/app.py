@@ -6,7 +6,6 @@ tasks that matter make progress. A task that ends is a fault: it is noted and th
 
 import asyncio
 import gc
-import json
 import time
 
 import config as configuration
@@ -18,7 +17,7 @@ from health import Health
 from link_mqtt import MqttLink
 from log import Log
 from micropython import const
-from mqtt import Backoff, LinkDown
+from mqtt import Backoff, FrameFull, LinkDown
 from ring import Ring
 from uplink import Uplink
 from version import VERSION
@@ -130,11 +129,15 @@ class App:
                 reply = {"v": 1, "id": None, "ok": False, "error": str(error)}
         else:
             return
-        self._spawn(self._reply(json.dumps(reply)), "reply")
+        self._spawn(self._reply(reply), "reply")
 
-    async def _reply(self, text):
+    async def _reply(self, body):
         try:
-            await self.link.publish("reply", text, qos=0)
+            try:
+                await self.link.publish("reply", body, qos=0)
+            except FrameFull as error:
+                refusal = {"v": 1, "id": body["id"], "ok": False, "error": str(error)}
+                await self.link.publish("reply", refusal, qos=0)
         except LinkDown:
             self.log.warn("a reply was lost with the link")
 
@@ -234,7 +237,7 @@ class App:
             await asyncio.sleep(_HEALTH_S)
             report = self.health.report(self)
             try:
-                await self.link.publish("health", json.dumps(report), qos=0)
+                await self.link.publish("health", report, qos=0)
             except LinkDown:
                 self.log.debug("no health report while the link is down")
 
@@ -256,5 +259,5 @@ def start(board):
         asyncio.run(wait_for_provisioning(board, app.log))
     app.build()
     gc.collect()
-    gc.threshold(gc.mem_free() // 3 + gc.mem_alloc())  # from here on collect seldom
+    gc.threshold(-1)
     asyncio.run(app.run())

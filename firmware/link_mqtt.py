@@ -40,11 +40,21 @@ class MqttLink:
         if self.on_message and topic.startswith(self._base):
             self.on_message(topic[len(self._base) :].decode(), payload)
 
-    async def publish(self, suffix, payload, retain=False, qos=1):
-        """Returns when the broker has taken the message (qos 1); raises LinkDown."""
+    async def publish(self, suffix, fill, retain=False, qos=1):
+        """Send what `fill(frame)` writes, or a dict as JSON; return what `fill` returned.
+
+        Returns when the broker has taken the message (qos 1). Raises LinkDown, and FrameFull for
+        a message that no frame holds.
+        """
         if not self._up.is_set():
             raise LinkDown("not connected")
-        await self._client.publish(self._base + suffix.encode(), payload, retain, qos)
+        if isinstance(fill, dict):
+            body = fill
+
+            def fill(frame):
+                json.dump(body, frame)
+
+        return await self._client.publish(self._base + suffix.encode(), fill, retain, qos)
 
     async def run(self):
         """Connect, listen until the link is down, back off, for ever."""
@@ -71,12 +81,12 @@ class MqttLink:
         try:
             for suffix in _WATCHED:
                 await client.subscribe_to(self._base + suffix.encode())
+            await client.resume()
             self._up.set()
             self.connects += 1
             self._log.info("mqtt: connected")
-            hello = json.dumps(self.hello)
-            await self.publish("status", hello, True)
-            await self.publish("config", json.dumps(self._config_message()), True)
+            await self.publish("status", self.hello, True)
+            await self.publish("config", self._config_message(), True)
             self._backoff.reset()
             await listener
             raise LinkDown(self._ended)

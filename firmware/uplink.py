@@ -12,13 +12,12 @@ import struct
 
 from micropython import const
 
-from mqtt import LinkDown
+from mqtt import FrameFull, LinkDown
 from ring import ANCHOR, EVENT, INTERVAL
-from wire.jsonform import counts_json, envelope, interval_json, parse_ack
+from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, write_interval
 from wire.record import MAX_BYTES, WHY_CLOCK, Interval
 
 _MQTT = const(0)
-_BATCH = const(2)  # a record is 1.1 KB of JSON, and there are three copies of it on the way
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
 _CONFIRM_S = const(120)
 _CONFIRM_MOST_S = const(3600)
@@ -140,51 +139,60 @@ class Uplink:
         return True
 
     async def _batch(self, first, last):
-        """Send up to two interval records, or one event; return the number to go on with."""
-        texts = []
-        seq, n = first, 0
-        while seq <= last and len(texts) < _BATCH:
-            try:
-                kind, n = self._ring.read(seq, self._buf)
-                text = self._interval(seq, n) if kind == INTERVAL else None
-            except (KeyError, ValueError):  # overwritten meanwhile, or damaged
-                kind = 0
-            if kind == INTERVAL:
-                texts.append(text)
-                seq += 1
-            elif texts:
-                break
-            else:
-                return await self._send_other(kind, seq, n, last)
-        if texts:
-            await self._link.publish("counts", counts_json(self._node, self._ring.log_id, texts))
-        return seq
+        """Send as many interval records as one message holds, or the one thing that goes alone.
 
-    async def _send_other(self, kind, seq, n, last):
-        """Send what goes alone; returns the number to go on with."""
-        if not kind:
-            return await self._send_gone(seq, last)
+        Returns the number to go on with.
+        """
+        kind, n = self._look(first)
+        if kind == INTERVAL:
+            return await self._link.publish("counts", lambda frame: self._fill(frame, first, last))
         if kind == EVENT:
-            await self._send_event(seq, n)
+            await self._send_event(first, n)
         elif kind == ANCHOR:
-            await self._send_anchor(seq)
-        return seq + 1
+            await self._send_anchor(first)
+        elif not kind:
+            return await self._send_gone(first, last)
+        return first + 1
+
+    def _look(self, seq):
+        """Read a record into the buffer; kind and length, kind 0 = overwritten or damaged."""
+        try:
+            kind, n = self._ring.read(seq, self._buf)
+            if kind == INTERVAL:
+                self._rec.unpack(self._buf, n)
+        except (KeyError, ValueError):
+            return 0, 0
+        return kind, n
+
+    def _fill(self, frame, first, last):
+        """Write interval records from `first` on; return the number that follows the last one."""
+        open_counts(frame, self._node, self._ring.log_id)
+        seq = first
+        while seq <= last and self._look(seq)[0] == INTERVAL:
+            mark = frame.pos
+            try:
+                if seq > first:
+                    frame.write(",")
+                self._write_record(frame, seq)
+                frame.write(CLOSE)
+            except FrameFull:
+                if seq == first:
+                    raise
+                frame.pos = mark
+                break
+            frame.pos -= len(CLOSE)
+            seq += 1
+        frame.write(CLOSE)
+        return seq
 
     async def _send_gone(self, first, last):
         """Say that records exist no longer; returns the number to go on with."""
         end = max(first, self._ring.first_seq - 1)
-        while end < last and not self._is_held(end + 1):
+        while end < last and not self._look(end + 1)[0]:
             end += 1
         body = {"event": "gone", "from": first, "to": end}
         await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
         return end + 1
-
-    def _is_held(self, seq):
-        try:
-            self._ring.read(seq, self._buf)
-        except KeyError:
-            return False
-        return True
 
     async def _send_event(self, seq, n):
         try:
@@ -200,13 +208,12 @@ class Uplink:
         body["source"] = source
         await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
 
-    def _interval(self, seq, n):
+    def _write_record(self, frame, seq):
         rec = self._rec
-        rec.unpack(self._buf, n)
         rec.seq = seq
         if not rec.start and not rec.why & WHY_CLOCK:
             self._resolve(rec)
-        return interval_json(rec)
+        write_interval(frame, rec)
 
     def _resolve(self, rec):
         """Give a record from before the clock was known its start, by an anchor of its boot."""

@@ -13,9 +13,12 @@ from micropython import const
 from umqtt import simple
 
 from mqtt.bounded import LinkDown, Sockets
+from mqtt.frame import Frame, FrameFull
 
 _CONNECT_MS = const(5000)
 _PUBLISH, _PUBACK = const(0x30), const(0x40)
+_RETAIN, _DUP = const(1), const(8)
+_MAX_OUTBOUND = const(3072)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
@@ -44,7 +47,9 @@ class Client(simple.MQTTClient):
         self.retransmits = 0
         self._reader = self._writer = None
         self._pending = 0  # packet id of the publish in flight, 0 = none
-        self._last = (0, None)  # packet id and payload of the last unacknowledged publish
+        self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
+        self._taken = None  # mark of a message that `resume()` has brought home
+        self._frame = Frame(_MAX_OUTBOUND)
         self._acked = asyncio.Event()
         self._one = asyncio.Lock()  # one publish is in flight
 
@@ -96,41 +101,64 @@ class Client(simple.MQTTClient):
             self._writer.write(packet)
             await asyncio.wait_for_ms(self._writer.drain(), self.ack_ms)
         except asyncio.TimeoutError:
+            self.drop()
             raise LinkDown("write timed out")
         except OSError as error:
             raise LinkDown("write: %r" % error)
 
-    async def publish(self, topic, payload, retain=False, qos=0):
-        """Send a message; with qos=1 returns when the broker has acknowledged it.
+    async def publish(self, topic, fill, retain=False, qos=0):
+        """Send what `fill(frame)` writes; with qos=1 return when the broker has acknowledged it.
 
-        Raises LinkDown. The same payload given again after that goes out with the same packet
-        id and DUP set, as a retransmission.
+        Returns what `fill` returned. Raises LinkDown; the same message given again after that is
+        a retransmission (same packet id, DUP), unless `resume()` has delivered it meanwhile.
+        Raises FrameFull when the message is longer than 3 KB, header and topic included.
         """
-        first = _PUBLISH | qos << 1 | (1 if retain else 0)
-        if not qos:
-            await self._send(_packet(first, topic, b"", payload))
-            return
         async with self._one:
-            await self._publish_1(first, topic, payload)
+            if not self.connected:
+                raise LinkDown("not connected")
+            frame = self._frame
+            frame.start(topic, qos)
+            result = fill(frame)
+            flags = qos << 1 | (_RETAIN if retain else 0)
+            if qos:
+                await self._publish_1(flags, frame.mark())
+            else:
+                self._unacked = (0, None, 0)  # its bytes are overwritten
+                await self._send(frame.packet(flags, 0))
+            return result
 
-    async def _publish_1(self, first, topic, payload):
-        pid, unacked = self._last
-        if unacked == payload:
-            first |= 8
-            self.retransmits += 1
-        else:
-            pid = self._next_pid()
-            self._last = (pid, payload)
+    async def _publish_1(self, flags, mark):
+        if self._taken == mark:
+            self._taken = None
+            return
+        _pid, unacked, _flags = self._unacked
+        if unacked != mark:
+            self._unacked = (self._next_pid(), mark, flags)
+        await self._deliver(_DUP if unacked == mark else 0)
+
+    async def _deliver(self, dup):
+        """Send the message in the frame and wait until it is acknowledged."""
+        pid, _mark, flags = self._unacked
+        self.retransmits += 1 if dup else 0
         self._acked.clear()
         self._pending = pid
-        await self._send(_packet(first, topic, struct.pack("!H", pid), payload))
+        await self._send(self._frame.packet(flags | dup, pid))
         try:
             await asyncio.wait_for_ms(self._acked.wait(), self.ack_ms)
         except asyncio.TimeoutError:
+            self.drop()  # only a new connection may carry a retransmission
             raise LinkDown("no PUBACK within %d ms" % self.ack_ms)
         if self._pending == pid:
             raise LinkDown("connection lost before PUBACK")
-        self._last = (0, None)
+        self._unacked = (0, None, 0)
+
+    async def resume(self):
+        """After `open()`: retransmit the message that was in flight (MQTT 3.1.1, 4.4)."""
+        pid, mark, _flags = self._unacked
+        if pid:
+            async with self._one:
+                await self._deliver(_DUP)
+            self._taken = mark
 
     async def subscribe_to(self, topic):
         """Ask for a topic at QoS 1; the answer is taken by `listen()`."""
@@ -156,7 +184,7 @@ class Client(simple.MQTTClient):
                 continue
             asked = False
             try:
-                await asyncio.wait_for_ms(self._packet(first[0]), self.ack_ms)
+                await asyncio.wait_for_ms(self._take(first[0]), self.ack_ms)
             except asyncio.TimeoutError:
                 raise LinkDown("half a packet")
 
@@ -167,7 +195,7 @@ class Client(simple.MQTTClient):
             raise LinkDown("read: %r" % error)
         return data
 
-    async def _packet(self, first):
+    async def _take(self, first):
         size = await self._size()
         kind = first & 0xF0
         if size > _MAX_INBOUND:
@@ -214,12 +242,3 @@ def _length(size):
         size >>= 7
     out.append(size)
     return bytes(out)
-
-
-def _packet(first, topic, pid, payload):
-    """A PUBLISH in one piece."""
-    if isinstance(payload, str):
-        payload = payload.encode()
-    size = 2 + len(topic) + len(pid) + len(payload)
-    head = bytes((first,)) + _length(size) + struct.pack("!H", len(topic))
-    return b"".join((head, topic, pid, payload))

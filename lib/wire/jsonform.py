@@ -1,7 +1,7 @@
 """The JSON forms of the MQTT topics (ARCHITECTURE section 6). Times are RFC 3339, UTC.
 
-A batch is written piece by piece into one string: building dicts of dicts first would need three
-times the memory.
+Everything is written in small pieces to `out`, anything with `write(text)`: a record is 1.1 KB of
+JSON, and neither its dicts nor its text ever stand in memory as a whole.
 """
 
 import json
@@ -34,60 +34,83 @@ def rfc3339(unix):
     return "%04d-%02d-%02dT%02d:%02d:%02dZ" % ((year, month, day) + clock)
 
 
-def _classes(values, direction):
-    return ",".join('"%s":%d' % (CLASSES[i], values[direction * 5 + i]) for i in range(5))
+def _classes(out, direction, values):
+    out.write('"%s":{' % DIRECTIONS[direction])
+    for i in range(len(CLASSES)):
+        comma = "," if i else ""
+        out.write('%s"%s":%d' % (comma, CLASSES[i], values[direction * len(CLASSES) + i]))
+    out.write("}")
 
 
-def _both(values):
-    return '{"forward":{%s},"backward":{%s}}' % (_classes(values, 0), _classes(values, 1))
+def _both(out, name, values):
+    out.write('"%s":{' % name)
+    _classes(out, 0, values)
+    out.write(",")
+    _classes(out, 1, values)
+    out.write("},")
 
 
-def _speed(rec, direction):
+def _speed(out, rec, direction):
     n = rec.speed_n[direction]
     mean = "%.1f" % (rec.speed_sum[direction] / (10 * n)) if n else "null"
-    first = direction * BINS
-    bins = ",".join(
-        "[%d,%d]" % (i, rec.hist[first + i]) for i in range(BINS) if rec.hist[first + i]
-    )
-    return '"%s":{"mean":%s,"n":%d,"hist":[%s]}' % (DIRECTIONS[direction], mean, n, bins)
+    out.write('"%s":{"mean":%s,"n":%d,"hist":[' % (DIRECTIONS[direction], mean, n))
+    comma = ""
+    for i in range(BINS):
+        count = rec.hist[direction * BINS + i]
+        if count:
+            out.write("%s[%d,%d]" % (comma, i, count))
+            comma = ","
+    out.write("]}")
 
 
 def _or_null(value, unknown):
     return "null" if value == unknown else str(value)
 
 
-def interval_json(rec):
-    """One interval record as a JSON object (text)."""
+def write_interval(out, rec):
+    """Write one interval record as a JSON object."""
     start = '"%s"' % rfc3339(rec.start) if rec.start else "null"
-    why = ",".join('"%s"' % REASONS[i] for i in range(len(REASONS)) if rec.why >> i & 1)
-    head = '{"seq":%d,"start":%s,"len":%d,"cov":%d,"why":[%s],' % (
-        rec.seq, start, rec.length, rec.coverage, why
+    out.write(
+        '{"seq":%d,"start":%s,"len":%d,"cov":%d,"why":['
+        % (rec.seq, start, rec.length, rec.coverage)
+    )
+    out.write(",".join('"%s"' % REASONS[i] for i in range(len(REASONS)) if rec.why >> i & 1))
+    out.write("],")
+    _both(out, "counts", rec.counts)
+    _both(out, "total", rec.totals)
+    out.write('"speed":{')
+    _speed(out, rec, 0)
+    out.write(",")
+    _speed(out, rec, 1)
+    out.write(
+        '},"boot":%d,"uptime":%d,"time":{"src":"%s","age":%s},' % (
+            rec.boot, rec.uptime, TIME_SOURCES[rec.time_source], _or_null(rec.sync_age, 0xFFFF)
+        )
     )  # fmt: skip
-    counts = '"counts":%s,"total":%s,' % (_both(rec.counts), _both(rec.totals))
-    speed = '"speed":{%s,%s},' % (_speed(rec, 0), _speed(rec, 1))
-    when = '"boot":%d,"uptime":%d,"time":{"src":"%s","age":%s},' % (
-        rec.boot, rec.uptime, TIME_SOURCES[rec.time_source], _or_null(rec.sync_age, 0xFFFF)
+    out.write(
+        '"det":"%s","reset":"%s","cfg":"%08x","mv":%s,"temp":%s}' % (
+            DETECTOR_STATES[rec.detector], RESET_CAUSES[rec.reset_cause], rec.config_hash,
+            _or_null(rec.supply_mv, 0), _or_null(rec.temp_c, -128),
+        )
     )  # fmt: skip
-    state = '"det":"%s","reset":"%s","cfg":"%08x","mv":%s,"temp":%s}' % (
-        DETECTOR_STATES[rec.detector], RESET_CAUSES[rec.reset_cause], rec.config_hash,
-        _or_null(rec.supply_mv, 0), _or_null(rec.temp_c, -128),
-    )  # fmt: skip
-    return head + counts + speed + when + state
 
 
-def counts_json(node, log_id, records):
-    """The payload of `counts`: `records` are texts of `interval_json`, oldest first."""
-    return '{"v":%d,"node":"%s","log":"%08x","bin_kmh":%d,"recs":[%s]}' % (
-        VERSION, node, log_id, BIN_KMH, ",".join(records)
-    )  # fmt: skip
+def open_counts(out, node, log_id):
+    """Begin the payload of `counts`; records, with commas between them, and `CLOSE` follow."""
+    out.write('{"v":%d,"node":"%s","log":"%08x","bin_kmh":%d,"recs":[' % (
+        VERSION, node, log_id, BIN_KMH
+    ))  # fmt: skip
+
+
+CLOSE = "]}"
 
 
 def envelope(node, log_id, body):
-    """Any other payload: `body` (a dict) with version, node and log id."""
+    """Add version, node and log id to any other payload, a dict, and return it."""
     body["v"] = VERSION
     body["node"] = node
     body["log"] = "%08x" % log_id
-    return json.dumps(body)
+    return body
 
 
 def parse_ack(payload):

@@ -179,7 +179,7 @@ class WDT:
         self.feed()
 
     def feed(self):
-        seam.wdt_us = seam.now + self._timeout_us
+        seam.feed(self._timeout_us)
 
 
 class RTC:

@@ -8,7 +8,8 @@ STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 STAT_NO_AP_FOUND = 201
-_ACTIVE, _CONNECT, _DISCONNECT, _STATUS = range(4)
+_CONNECT, _DISCONNECT = 1, 2
+_PORT = 0x50
 
 
 def country(_code=None):
@@ -23,6 +24,7 @@ class WLAN:
     IF_STA = STA_IF
     PM_NONE = 0
     PM_PERFORMANCE = 1
+    _status = STAT_IDLE
 
     def __init__(self, interface=STA_IF):
         if interface != STA_IF:
@@ -34,22 +36,26 @@ class WLAN:
         if on is None:
             return self._active
         self._active = bool(on)
-        seam.request(seam.WIFI, _ACTIVE, int(self._active))
+        if not on:
+            self.disconnect()
         return self._active
 
     def connect(self, ssid, key=None):
         if not self._active:
             raise OSError("Wifi Not Started")
+        WLAN._status = STAT_CONNECTING
         seam.request(seam.WIFI, _CONNECT, 0, (ssid + "\0" + (key or "")).encode())
 
     def disconnect(self):
+        WLAN._status = STAT_IDLE
         seam.request(seam.WIFI, _DISCONNECT)
 
     def status(self, what=None):
-        value, _ = seam.request(seam.WIFI, _STATUS)
-        if what == "rssi":
-            return -61
-        return value
+        return -61 if what == "rssi" else WLAN._status
+
+    @staticmethod
+    def _changed(data):
+        WLAN._status = data[0] | data[1] << 8
 
     def isconnected(self):
         return self.status() == STAT_GOT_IP
@@ -63,3 +69,6 @@ class WLAN:
 
     def ifconfig(self):
         return ("192.0.2.2", "255.255.255.0", "192.0.2.1", "192.0.2.1")
+
+
+seam.sinks[_PORT] = WLAN._changed

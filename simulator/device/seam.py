@@ -18,9 +18,13 @@ delivered are void (the sensor was spoken to), 2 = the body is an answer, not in
 import struct
 import sys
 
+from micropython import const
+
 NEVER = 1 << 62
 IRQ_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
 POLL_COST_US = 100  # charged for every turn of the event loop: code takes time on the chip
+_MASK = const(0x3FFF_FFFF)  # ticks wrap at 2^30
+_EARLY_MS = const(5000)  # and start so long before the wrap, so that every run crosses it
 FIFO_BYTES = 128  # the UART's hardware buffer, all there is while flash is busy
 
 # Operations; those of ONE_WAY get no reply.
@@ -34,6 +38,7 @@ now = 0  # virtual microseconds since the scenario's start
 boot_us = 0  # value of `now` at this boot
 horizon = 0
 wdt_us = NEVER  # when the watchdog bites
+soon = 0  # time may pass freely up to here: the next input, the horizon or the watchdog
 sinks = {}  # port -> function(data): where an input goes
 irq_pending = []  # pin interrupts that wait for the scheduler
 lost_irqs = 0
@@ -50,7 +55,9 @@ _pending = bytearray(_BODY)  # inputs made ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0
 _end = 0
-_next_us = NEVER
+_next_us = NEVER  # the next input: its time, port and length
+_next_port = 0
+_next_size = 0
 _stalled = False
 
 
@@ -87,8 +94,42 @@ def _reply():
         else:
             _link.readinto(_view[:n])
             _pos, _end = _hand_out(_pending, 0, immediate), n
-            _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < n else NEVER
+            _look_ahead()
+    _limit()
     return value, None
+
+
+def _limit():
+    global soon
+    soon = min(_next_us, horizon, wdt_us)
+
+
+def _look_ahead():
+    global _next_us, _next_port, _next_size
+    if _pos < _end:
+        _next_us, _next_port, _next_size = struct.unpack_from("<QBH", _pending, _pos)
+    else:
+        _next_us = NEVER
+
+
+def feed(timeout_us):
+    """The watchdog was fed: it bites when that does not happen again in time."""
+    global wdt_us
+    wdt_us = now + timeout_us
+    _limit()
+
+
+def ticks_ms():
+    """Milliseconds as the chip counts them; reading them takes a microsecond."""
+    global now
+    now += 1
+    return ((now - boot_us) // 1000 - _EARLY_MS) & _MASK
+
+
+def ticks_us():
+    global now
+    now += 1
+    return (now - boot_us - _EARLY_MS * 1000) & _MASK
 
 
 def _hand_out(body, pos, count):
@@ -108,15 +149,14 @@ def _deliver(port, data):
 
 def _next_input():
     """Deliver the input whose time has come."""
-    global _pos, _next_us
-    _t, port, n = struct.unpack_from("<QBH", _pending, _pos)
+    global _pos
     start = _pos + 11
-    _pos = start + n
-    data = _view[start:_pos]
-    _next_us = struct.unpack_from("<Q", _pending, _pos)[0] if _pos < _end else NEVER
-    sink = sinks.get(port)
+    sink = sinks.get(_next_port)
+    _pos = start + _next_size
+    _look_ahead()
+    _limit()
     if sink:
-        sink(data)
+        sink(_view[start:_pos])
 
 
 def interrupt(handler, arg):
@@ -134,7 +174,7 @@ def idle(deadline, woken):
     """Let time pass until `woken()` or the deadline (us); interrupts run. True if woken."""
     global now
     while not woken():
-        stop = min(_next_us, horizon, wdt_us, deadline)
+        stop = soon if soon < deadline else deadline
         if stop > now:
             now = stop
         if _next_us <= now:
@@ -163,7 +203,7 @@ def stall(duration_us, flash=False):
     if flash:
         fifo_left = FIFO_BYTES
     while True:
-        stop = min(_next_us, horizon, wdt_us, end)
+        stop = soon if soon < end else end
         if stop > now:
             now = stop
         if _next_us <= now:
@@ -180,7 +220,7 @@ def stall(duration_us, flash=False):
 def spend(duration_us):
     """Charge computing time; short, so usually nothing happens in it."""
     global now
-    if now + duration_us < min(_next_us, horizon, wdt_us):
+    if now + duration_us < soon:
         now += duration_us
     else:
         stall(duration_us)

@@ -5,10 +5,12 @@ reach. The interface is what `asyncio/core.py` of MicroPython calls: a queue ord
 time, first in first out among equals, and a task that can be awaited and cancelled.
 """
 
-import time
+from micropython import const
 
-_MASK = (1 << 30) - 1
-_HALF = 1 << 29
+from seam import ticks_ms
+
+_MASK = const(0x3FFF_FFFF)
+_HALF = const(0x2000_0000)
 
 
 class TaskQueue:
@@ -17,7 +19,7 @@ class TaskQueue:
 
     def push(self, task, key=None):
         if key is None:
-            key = time.ticks_ms()
+            key = ticks_ms()
         task.ph_key = key
         task.data = None
         task.queue = self

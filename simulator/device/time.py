@@ -9,24 +9,15 @@ import struct
 
 import seam
 import utime
+from micropython import const
 
-_MASK = (1 << 30) - 1
-_HALF = 1 << 29
-_EARLY_MS = 5000
+_MASK = const(0x3FFF_FFFF)
+_HALF = const(0x2000_0000)
 EPOCH_2000 = 946_684_800  # unix time of the ESP32's epoch
 
 
-def ticks_ms():
-    seam.now += 1
-    return ((seam.now - seam.boot_us) // 1000 - _EARLY_MS) & _MASK
-
-
-def ticks_us():
-    seam.now += 1
-    return (seam.now - seam.boot_us - _EARLY_MS * 1000) & _MASK
-
-
-ticks_cpu = ticks_us
+ticks_ms = seam.ticks_ms
+ticks_us = ticks_cpu = seam.ticks_us
 
 
 def ticks_add(ticks, delta):

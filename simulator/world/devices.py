@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from simulator.world.flash import Flash
 from simulator.world.nvs import NvsPartition
 from simulator.world.nvs_page import NvsError
-from simulator.world.protocol import PORT_CLOSED, PORT_CONNECTED, PORT_DATA, Op, Request
+from simulator.world.protocol import PORT_CLOSED, PORT_CONNECTED, PORT_DATA, PORT_WIFI, Op, Request
 
 if TYPE_CHECKING:
     from simulator.world.kernel import Node
@@ -18,7 +18,7 @@ NVS_OFFSET, NVS_SIZE = 0x9000, 0x6000
 ESP_ERR_NVS_NOT_FOUND = -0x1102
 ESP_ERR_NVS_NOT_ENOUGH_SPACE = -0x1105
 WIFI_JOIN_US = 2_400_000
-GOT_IP, CONNECTING, IDLE = 1010, 1001, 1000
+GOT_IP, CONNECTING = 1010, 1001
 DEFAULT_RTT_US = 40_000
 SEGMENT = 1460
 Answer = tuple[int, bytes | None]
@@ -122,13 +122,14 @@ class Radio:
         self._connections: dict[int, Any] = {}
         self._life = 0  # what belongs to an earlier life of the node must not reach this one
         self._wanted = False
-        self._joined_us: int | None = None
+        self._attempt = 0  # to join the access point; a later one makes an earlier one void
+        network.wifi_changed = self._wifi_changed
 
     def drop_all(self) -> None:
         """The node went down: its connections are left to the other side's time-outs."""
         self._life += 1
         self._wanted = False
-        self._joined_us = None
+        self._attempt += 1
         for _, token in self._connections.values():
             token.clear()
         self._connections.clear()
@@ -145,23 +146,31 @@ class Radio:
         return handler(request)
 
     def _wifi(self, request: Request) -> Answer:
-        if request.a == 1:
-            self._wanted = True
-        elif request.a == 2 or (request.a == 0 and request.b == 0):
-            self._wanted = False
-            self._joined_us = None
-        return self._status(), None
+        """1 = join and stay joined, 2 = leave; the node hears at PORT_WIFI how it went."""
+        self._wanted = request.a == 1
+        self._attempt += 1
+        if self._wanted:
+            self._join()
+        return 0, None
 
-    def _status(self) -> int:
-        now_us = self._node.now_us
+    def _join(self) -> None:
+        node, attempt = self._node, self._attempt
+
+        def joined() -> None:
+            if attempt == self._attempt and self._network.wifi_up(node.spec.name, node.now_us):
+                node.deliver(PORT_WIFI, GOT_IP.to_bytes(2, "little"))
+
+        node.call_at(node.now_us + WIFI_JOIN_US, joined)
+
+    def _wifi_changed(self) -> None:
+        """The access point went or came: the driver notices, and joins again by itself."""
         if not self._wanted:
-            return IDLE
-        if not self._network.wifi_up(self._node.spec.name, now_us):
-            self._joined_us = None
-            return CONNECTING
-        if self._joined_us is None:
-            self._joined_us = now_us + WIFI_JOIN_US
-        return GOT_IP if now_us >= self._joined_us else CONNECTING
+            return
+        self._attempt += 1
+        if self._network.wifi_up(self._node.spec.name, self._node.now_us):
+            self._join()
+        else:
+            self._node.deliver(PORT_WIFI, CONNECTING.to_bytes(2, "little"))
 
     def _resolve(self, request: Request) -> Answer:
         host = request.data.decode(errors="replace")

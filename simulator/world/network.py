@@ -43,9 +43,13 @@ class Network:
         self._rng = rng
         self._start_utc = start_utc
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
+        self.wifi_changed: Callable[[], None] = lambda: None  # the radio's
 
     def begin(self) -> None:
-        """Schedule what will happen by itself: the broker's absences."""
+        """Schedule what will happen by itself: the weather of the Wi-Fi, the broker's absences."""
+        for span in self._weather.wifi_down:
+            for t_us in span:
+                self.call_at(t_us, lambda: self.wifi_changed())
         for start_us, _ in self._weather.broker_away:
             self.call_at(start_us, lambda start_us=start_us: self._broker.stop(start_us))
 

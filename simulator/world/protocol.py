@@ -34,7 +34,7 @@ class Op(IntEnum):
 
 
 ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET})
-PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x80, 0xA0, 0xC0
+PORT_WIFI, PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x50, 0x80, 0xA0, 0xC0
 Input = tuple[int, int, bytes]  # t_us, port, data
 
 
