@@ -5,7 +5,7 @@ IN := .venv/bin/python
 SETUP := @$(PYTHON) -m tools.setup
 
 # Options of `make sim`: only those that are given are passed on.
-SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER JSON TRACE,\
+SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER PORT JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(LIVE),--live)
 
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ help: ## this list
 setup: ## environment, packages and image (the others do it by themselves)
 	$(SETUP) $(BOARD)
 
-sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= BROKER= JSON= TRACE= LIVE=1
+sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= BROKER= LIVE=1 PORT= JSON= TRACE=
 	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run $(SIM_OPTIONS)
 

@@ -78,7 +78,7 @@ class App:
         self.clock = Clock(board.set_utc, self.uptime_s, Backoff(rng, 4000, 300_000), log)
         self.counter = Counter(
             self.ring, self.clock, board.rtc_memory(), self.uptime_s, config,
-            (self.boot, board.reset_cause()),
+            identity=(self.boot, board.reset_cause()),
         )  # fmt: skip
         self.clock.on_step = self._clock_set
         self.counter.restore()
@@ -89,9 +89,9 @@ class App:
         self.wifi = Wifi(
             board.wlan(), secrets["wifi_ssid"], secrets["wifi_pass"], Backoff(rng), log
         )
-        self.link = MqttLink(config, secrets, self.node, self.wifi, Backoff(rng), log)
+        self.link = MqttLink(config, secrets, self.node, self.wifi, Backoff(rng), log=log)
         self.uplink = Uplink(
-            self.ring, self.link, self.node, self.clock, self.uptime_s, self.boot, log
+            self.ring, self.link, self.node, self.clock, uptime_s=self.uptime_s, boot=self.boot
         )
         self.counter.on_record = self.uplink.wake
         self.commands = Commands(self)
@@ -161,7 +161,8 @@ class App:
         self._spawn(self._report_health(), "health")
         await self.detector.start()
         gc.collect()
-        self.log.info("%s: state %d, %d bytes free", self.config["detector"], self.detector.state, gc.mem_free())
+        detector = self.config["detector"]
+        self.log.info("%s: state %d, %d bytes free", detector, self.detector.state, gc.mem_free())
         self._task = self._spawn(self._detect(), "detector")
         await self._second()
 

@@ -37,7 +37,7 @@ _SHORT_S = const(2)
 class Counter:
     """ring, clock and rtc (read() -> bytes, write(buf)) are handed in; lengths in seconds."""
 
-    def __init__(self, ring, clock, rtc, uptime_s, config, identity):
+    def __init__(self, ring, clock, rtc, uptime_s, config, *, identity):
         self._ring = ring
         self._clock = clock
         self._rtc = rtc
@@ -219,9 +219,7 @@ class Counter:
             self._settle()
         n = self.rec.pack_into(self._packed)
         buf = self._buf
-        struct.pack_into(
-            _HEAD, buf, 0, _MAGIC, self._ring.log_id, self._ring.last_interval, n, 0
-        )
+        struct.pack_into(_HEAD, buf, 0, _MAGIC, self._ring.log_id, self._ring.last_interval, n, 0)
         crc = crc32(self._packed[:n], crc32(memoryview(buf)[:14]))
         struct.pack_into("<I", buf, 14, crc)
         self._rtc.write(memoryview(buf)[: _HEAD_BYTES + n])

@@ -11,7 +11,7 @@ _WATCHED = ("ack", "cmd")
 class MqttLink:
     """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`."""
 
-    def __init__(self, config, secrets, node, wifi, backoff, log):
+    def __init__(self, config, secrets, node, wifi, backoff, *, log):
         self._config = config
         self._wifi = wifi
         self._backoff = backoff
@@ -20,7 +20,8 @@ class MqttLink:
         self._node = node
         self._client = Client(
             "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
-            secrets.get("mqtt_user"), secrets.get("mqtt_pass"), config["mqtt_keepalive"],
+            user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
+            keepalive=config["mqtt_keepalive"],
         )  # fmt: skip
         self._client.on_message = self._received
         self._up = asyncio.Event()

@@ -1,9 +1,9 @@
 """Delivery: records leave oldest first, and are kept until the backend says that it has them.
 
 Two cursors: *sent* follows the broker's PUBACK, *confirmed* the backend's cumulative
-acknowledgement. A PUBACK is no proof (a publish that an access list denies is acknowledged too), so
-when a backend has confirmed before and then stays silent, sending starts over behind what it
-confirmed. Without a confirming backend every record is sent once and kept for `resend`.
+acknowledgement. A PUBACK is no proof (what an access list denies is acknowledged too), so when a
+backend has confirmed before and then stays silent, sending starts over behind what it confirmed.
+Without a confirming backend every record is sent once and kept for `resend`.
 """
 
 import asyncio
@@ -29,14 +29,13 @@ _MAX_REQUEST = const(20_000)
 class Uplink:
     """ring, link (MqttLink), clock are handed in."""
 
-    def __init__(self, ring, link, node, clock, uptime_s, boot, log):
+    def __init__(self, ring, link, node, clock, *, uptime_s, boot):
         self._ring = ring
         self._link = link
         self._node = node
         self._clock = clock
         self._uptime_s = uptime_s
         self._boot = boot
-        self._log = log
         self._news = asyncio.Event()
         self._buf = bytearray(600)
         self._rec = Interval()

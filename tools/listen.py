@@ -51,24 +51,26 @@ class Listener:
         self._collector = collector
         self._root = root
         self._refused = ""
+        self._subscribed = False
         self._failed: Exception | None = None
         self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=False, manual_ack=True
+            CallbackAPIVersion.VERSION2, client_id, clean_session=not client_id, manual_ack=True
         )
         self.client.on_connect = self._connected
+        self.client.on_subscribe = self._confirmed
         self.client.on_message = self._message
 
     def connect(self, host: str, port: int) -> None:
-        """Open the connection and wait until the broker has accepted it; raises ToolError."""
+        """Connect and wait until the broker has taken the subscription; raises ToolError."""
         try:
             self.client.connect(host, port, _KEEPALIVE_S)
         except (OSError, ValueError) as error:
             what = f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
             raise ToolError(what, _AWAY.format(port=port)) from error
         until = time.monotonic() + 10
-        while not self.client.is_connected():
+        while not self._subscribed:
             if time.monotonic() > until:
-                raise ToolError(f"{host}:{port}: no answer to CONNECT within 10 s")
+                raise ToolError(f"{host}:{port}: no answer to CONNECT or SUBSCRIBE within 10 s")
             code = self.client.loop(_STEP_S)
             if self._refused:
                 raise ToolError(
@@ -104,6 +106,9 @@ class Listener:
             self._refused = str(reason)
             return
         client.subscribe([(f"{self._root}/+/{s}", 1) for s in ("counts", "event", "status")])
+
+    def _confirmed(self, *_: Any) -> None:
+        self._subscribed = True
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         if self._failed:

@@ -126,7 +126,7 @@ def _listen_options(verb: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=1883, help="its port (1883)")
     add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
     add("--db", type=Path, default=Path("tallypost.sqlite"), help="SQLite file (tallypost.sqlite)")
-    add("--client-id", default="tallypost-listen", help="its session at the broker")
+    add("--client-id", default="tallypost-listen", help="its session at the broker ('' = none)")
     add("--user", default="")
     add("--password-file", type=Path, metavar="FILE")
     add("--json", action="store_true", help="one JSON object a line")

@@ -1,6 +1,7 @@
 """MQTT for unattended service, on top of umqtt.simple. See README.md."""
 
 from mqtt.backoff import Backoff
-from mqtt.client import Client, FrameFull, LinkDown, Refused
+from mqtt.client import Client, LinkDown, Refused
+from mqtt.frame import FrameFull
 
 __all__ = ("Backoff", "Client", "FrameFull", "LinkDown", "Refused")

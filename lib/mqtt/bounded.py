@@ -1,4 +1,4 @@
-"""A socket under umqtt.simple whose every call has a deadline and whose writes go out in one piece.
+"""A socket under umqtt.simple: every call has a deadline, writes go out in one piece.
 
 umqtt.simple writes a packet in four or five small pieces (a publish then takes 40 ms between Nagle
 and delayed ACK, and some brokers drop such a client) and reads without a time limit;

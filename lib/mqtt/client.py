@@ -13,7 +13,7 @@ from micropython import const
 from umqtt import simple
 
 from mqtt.bounded import LinkDown, Sockets
-from mqtt.frame import Frame, FrameFull
+from mqtt.frame import Frame
 
 _CONNECT_MS = const(5000)
 _PUBLISH, _PUBACK = const(0x30), const(0x40)
@@ -37,7 +37,7 @@ class Client(simple.MQTTClient):
     on_message(topic, payload) is called with bytes. ack_ms: how long a PUBACK may take.
     """
 
-    def __init__(self, client_id, server, port, user, password, keepalive, ack_ms=10_000):
+    def __init__(self, client_id, server, port, *, user, password, keepalive, ack_ms=10_000):
         super().__init__(client_id, server, port, user or None, password or None, keepalive)
         self.on_message = None
         self.ack_ms = ack_ms

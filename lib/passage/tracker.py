@@ -1,11 +1,11 @@
 """Tracks what a radar along the road sees, and counts a track once when it crosses a line.
 
-A detection joins the nearest track that moves the same way and was expected within
-3 m + 0.3 * way since last seen (the distance is quantised to 1 m) and 12 degrees. A track lives on
-for 1.2 s without detections, so that a short loss does not make two passages of one. It counts when
-it has been seen three times and has crossed the line; one that is lost within that time of the
-line, or first seen shortly behind it, has crossed as well: its way is extended. Who turns back
-before the line is not counted.
+A detection joins the nearest track that moves the same way and was expected within 3 m + 0.3 * way
+since last seen (the distance is quantised to 1 m) and 12 degrees. A track lives on for 1.2 s
+without detections, so that a short loss does not make two passages of one. It counts when it has
+been seen three times and has crossed the line; one that is lost so shortly before the line, or
+first seen so shortly behind it, has crossed as well: its way is extended. Who turns back before
+the line is not counted.
 
 Units inside: decimetres, milliseconds, 0.1 km/h. Nothing is allocated per frame.
 """

@@ -9,8 +9,8 @@ A sector that is the n-th one to be opened lies at position n modulo the number 
 
 Everything little endian. An entry is one program operation and counts when its CRC is right, so
 a torn one is never taken for an entry; what was programmed is read back, and an entry that does
-not read back is written again in a fresh sector. After a power cut the space behind a torn entry is
-not used again: its cells may be half programmed without showing it.
+not read back is written again in a fresh sector. After a power cut the space behind a torn entry
+is not used again: its cells may be half programmed without showing it.
 """
 
 import struct
@@ -33,7 +33,7 @@ class RingError(Exception):
 
 
 class Scratch:
-    """Buffers: the sector that was read last (and whose it is), an entry to write and to compare."""
+    """Buffers: the sector read last (and whose it is), an entry to write and to compare."""
 
     def __init__(self, size):
         self.sector = bytearray(size)

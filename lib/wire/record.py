@@ -114,12 +114,12 @@ class Interval:
         (_version, self.start, self.boot, self.uptime, self.length, self.coverage, self.why,
          self.time_source, self.sync_age, self.detector, self.reset_cause, self.config_hash,
          self.supply_mv, self.temp_c) = struct.unpack_from(_HEAD, buf, 0)  # fmt: skip
-        pos = _get_sparse(buf, _HEAD_BYTES, length, self.counts, 0, _SLOTS)
-        pos = _get_sparse(buf, pos, length, self.totals, 0, _SLOTS)
+        pos = _get_sparse(buf, _HEAD_BYTES, length, self.counts, 0)
+        pos = _get_sparse(buf, pos, length, self.totals, 0)
         for direction in range(2):
             self.speed_sum[direction], pos = _get(buf, pos, length)
             self.speed_n[direction], pos = _get(buf, pos, length)
-            pos = _get_sparse(buf, pos, length, self.hist, direction * BINS, BINS)
+            pos = _get_sparse(buf, pos, length, self.hist, direction * BINS)
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
 
@@ -170,7 +170,8 @@ def _get(buf, pos, end):
         shift += 7
 
 
-def _get_sparse(buf, pos, end, values, first, count):
+def _get_sparse(buf, pos, end, values, first):
+    count = min(len(values) - first, BINS)
     mask, pos = _get(buf, pos, end)
     if mask >> count:
         raise ValueError("record: mask with bits beyond %d" % count)
@@ -178,7 +179,7 @@ def _get_sparse(buf, pos, end, values, first, count):
         values[first + i] = 0
         if mask >> i & 1:
             value, pos = _get(buf, pos, end)
-            if values is not None and value > 0xFFFF and count == BINS:
-                raise ValueError("record: count out of range")
             values[first + i] = value
+            if values[first + i] != value:
+                raise ValueError("record: %d out of range" % value)
     return pos

@@ -1,4 +1,4 @@
-"""`network.WLAN` of the ESP32 port, station side: the driver that reconnects for ever by itself."""
+"""`network.WLAN` of the ESP32 port, station side: its driver reconnects by itself, for ever."""
 
 import seam
 

@@ -1,8 +1,8 @@
 """`socket` with the manners of the ESP32 port (ports/esp32/modsocket.c).
 
 `setblocking(True)` wipes a timeout, name resolution and `connect` block everything, a closed
-connection reads as `b""`, writes may be partial. Bytes are carried by the world, which decides when
-they arrive; what has arrived is kept here.
+connection reads as `b""`, writes may be partial. Bytes are carried by the world, which decides
+when they arrive; what has arrived is kept here.
 """
 
 import errno
@@ -37,7 +37,7 @@ def _never():
     return False
 
 
-class socket(io.IOBase):  # noqa: N801  the name is MicroPython's
+class socket(io.IOBase):
     def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0):
         if None not in _open:
             raise OSError(errno.ENOBUFS if hasattr(errno, "ENOBUFS") else 105)

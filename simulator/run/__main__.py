@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from simulator.run import plan as plans
+from simulator.run.live import live_broker
 from simulator.run.node import Place
-from simulator.run.plan import Request, Target
+from simulator.run.plan import LIVE_PORT, Request, Target
 from simulator.run.pool import NodeFailed, run_all
 from simulator.run.report import whole
 from simulator.run.scenario import ScenarioError
@@ -27,8 +31,8 @@ BOARD = "esp32_generic"
 
 def _hours(text: str) -> float:
     value = float(text)
-    if not 0.1 <= value <= 2160:
-        raise argparse.ArgumentTypeError(f"{text} is not within 0.1 .. 2160")
+    if not 0.01 <= value <= 2160:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0.01 .. 2160")
     return value
 
 
@@ -65,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
     add("--nodes", type=_within(1, 1000), default=2, help="radar and beam in turn (2)")
     add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
     add("--broker", type=_target, metavar="HOST:PORT", help="relay to a real MQTT broker")
-    add("--live", action="store_true", help="real time, with a broker to watch")
+    add("--live", action="store_true", help="real time, with a broker to watch (1 hour)")
+    add("--port", type=_within(1, 65535), default=LIVE_PORT, help=f"its port ({LIVE_PORT})")
     add("--json", type=_output, metavar="FILE", help="write the result")
     add("--trace", type=_output, metavar="FILE", help="write everything that happened")
     return top
@@ -75,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     hours = args.hours or (1.0 if args.live else 24.0)
     request = Request(
-        hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.trace
+        hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.port, args.trace
     )
     try:
         result = run(request)
@@ -98,17 +103,30 @@ def main(argv: list[str] | None = None) -> int:
 def run(request: Request) -> dict[str, Any]:
     """Run what was asked for; raises ScenarioError, ToolError, NodeFailed."""
     began = time.monotonic()
-    drawn = plans.draw(request)
     image = build.build(BOARD).flash
     ring = boards.load(BOARD).partition("ring")
     place = Place(image, (ring.offset, ring.size))
     compile_shims()
-    with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
-        with Screen(request, drawn) as screen:
-            nodes = run_all(drawn, place, Path(folder), screen.show)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallypost-")))
+        target = request.broker
+        if request.live and not target:
+            target = stack.enter_context(live_broker(request.port))
+        root = _root(target)
+        drawn = plans.draw(replace(request, broker=target), root)
+        if target:
+            watch = f"mosquitto_sub -h {target.host} -p {target.port} -v -t '{root}/#'"
+            print(f"to watch: {watch}", file=sys.stderr)
+        screen = stack.enter_context(Screen(request, drawn))
+        nodes = run_all(drawn, place, folder, screen.show)
     if request.trace:
         _join(request.trace, [plan.trace for plan in drawn if plan.trace])
     return whole(request, nodes, time.monotonic() - began)
+
+
+def _root(target: Target | None) -> str:
+    """Root of the topics: at a real broker one that nobody else uses."""
+    return f"tallypost/sim-{secrets.token_hex(3)}" if target else plans.ROOT_TOPIC
 
 
 def _join(path: Path, parts: list[Path]) -> None:

@@ -67,7 +67,9 @@ def record(data: bytes) -> Record:
     if head[0] != 1:
         raise ValueError(f"record version {head[0]}")
     reader = Reader(data, RECORD.size)
-    found = Record(*head[1:7], counts=reader.sparse(10), totals=reader.sparse(10))
+    start, boot, uptime, length, coverage, why = head[1:7]
+    counts, totals = reader.sparse(10), reader.sparse(10)
+    found = Record(start, boot, uptime, length, coverage, why, counts, totals)
     for _ in DIRECTIONS:
         found.speeds.append((reader.number(), reader.number()))
         bins = reader.sparse(32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import time
@@ -12,20 +11,19 @@ from pathlib import Path
 from typing import IO
 
 from simulator.run import decode
+from simulator.run.city import Desk, city
 from simulator.run.observe import Passage, Watcher
 from simulator.run.plan import NodePlan
-from simulator.world.backend import Backend
 from simulator.world.beams import Beams
-from simulator.world.broker import Broker
-from simulator.world.kernel import Detector, Node, NodeSpec
+from simulator.world.kernel import WINDOW_US, Detector, Node, NodeSpec
 from simulator.world.ld2451 import Ld2451
-from simulator.world.network import Network
 from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
 from tools.provision import Identity, provision
 
 DRAIN_STEP_US = 60_000_000
 DRAIN_US = 1_800_000_000
 SHOW_S = 0.2
+LIVE_WINDOW_US = 200_000
 _PROVISIONED_AS = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
 
 
@@ -46,25 +44,6 @@ class Seen:
     heap_free_min: int
     requests: int
     frames: int
-
-
-class Desk:
-    """Between the broker and the backend's collector: notes what arrives first."""
-
-    def __init__(self) -> None:
-        self.order: list[int] = []
-        self.delivered: dict[int, dict[str, object]] = {}
-        self.heap_free_min = 0
-
-    def on(self, _t_us: int, topic: str, payload: bytes) -> None:
-        if topic.endswith("/health"):
-            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
-
-    def on_news(self, kind: str, _node: str, body: dict[str, object]) -> None:
-        if kind == "interval":
-            number = int(str(body["seq"]))
-            self.order.append(number)
-            self.delivered[number] = body
 
 
 @dataclass(frozen=True)
@@ -98,48 +77,41 @@ def _run(
 ) -> Seen:
     street, detector = _street(plan)
     watcher = Watcher(place.ring, trace)
-    desk = Desk()
-    broker = Broker(plan.root)
-    broker.attach(desk.on)
-    backend = Backend(
-        flash.with_suffix(".sqlite"), broker, plan.start_utc, plan.backend_away, desk.on_news
-    )
-    rng = random.Random(f"{plan.seed}/network")
-    network = Network(broker, plan.weather, rng, plan.start_utc)
+    beyond = city(plan, flash.parent)
+    desk = beyond.desk
     spec = NodeSpec(
         plan.name, flash, plan.start_utc, plan.seed,
         power_cuts=list(plan.power_cuts), drift_ppb=plan.drift_ppb,
+        window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
     )  # fmt: skip
-    node = Node(spec, network, detector, watcher)
-    network.call_at = backend.call_at = node.call_at
-    network.begin()
+    node = Node(spec, beyond.network, detector, watcher)
+    beyond.start(node.call_at)
     progress = _progress(plan, street, watcher, desk, show)
+    if plan.live:
+        progress = _in_real_time(progress)
     try:
         node.run(plan.end_us, progress)
         _drain(node, place, watcher, desk, progress)
         progress(node.now_us)
     finally:
         node.stop()
+        delivered, notes = beyond.finish()
     ring = _ring(flash, place)
-    store = backend.collector.store
-    names = ("gone", "doubts", "quarantine")
-    seen = Seen(
+    return Seen(
         plan=plan,
         watcher=watcher,
         truth=[Passage(u.t_us, u.direction, u.cls) for u in street.users],
         ring=ring,
         end_us=node.now_us,
-        delivered={int(b["seq"]): b for _, b in store.intervals(plan.name)},
+        delivered=delivered,
         order=desk.order,
         confirmed=decode.confirmed(ring),
-        backend_notes={name: store.number_of(name) for name in names},
+        backend_notes=notes,
         flash_violations=node.flash.violations,
         heap_free_min=desk.heap_free_min,
         requests=node.requests,
         frames=getattr(detector, "frames", 0),
     )
-    backend.collector.close()
-    return seen
 
 
 def _street(plan: NodePlan) -> tuple[Street, Detector]:
@@ -185,6 +157,17 @@ def _progress(
         )
 
     return progress
+
+
+def _in_real_time(progress: Callable[[int], None]) -> Callable[[int], None]:
+    """Hold the node back until the wall clock is as far as its own."""
+    began = time.monotonic()
+
+    def held_back(t_us: int) -> None:
+        progress(t_us)
+        time.sleep(max(0.0, began + t_us / 1e6 - time.monotonic()))
+
+    return held_back
 
 
 def _drain(

@@ -13,6 +13,7 @@ from simulator.world.network import Span, Weather
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
 DETECTORS = ("ld2451", "beam")
+LIVE_PORT = 1883
 HOUR_US = 3_600_000_000
 
 
@@ -34,15 +35,20 @@ class Request:
     scenario: str = "moderate"
     broker: Target | None = None
     live: bool = False
+    port: int = LIVE_PORT
     trace: Path | None = None
 
     def command(self) -> str:
         """The command that gives the same run again."""
         words = ["make sim", f"HOURS={self.hours:g}", f"SEED={self.seed}", f"NODES={self.nodes}"]
         words.append(f"SCENARIO={self.scenario}")
-        if self.broker and not self.live:
+        if self.broker:
             words.append(f"BROKER={self.broker.host}:{self.broker.port}")
-        return " ".join(words + ["LIVE=1"] * self.live)
+        if self.live:
+            words.append("LIVE=1")
+        if self.port != LIVE_PORT:
+            words.append(f"PORT={self.port}")
+        return " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def _node(request: Request, scenario: Scenario, i: int, root: str) -> NodePlan:
     name = f"{kind}-{i + 1}"
     rng = random.Random(f"{request.seed}/{name}")
     hours = request.hours
+    if request.broker:
+        root = f"{root}/{name}"  # every node has a backend of its own there
     return NodePlan(
         name=name,
         detector=detector,
@@ -119,5 +127,10 @@ def _node(request: Request, scenario: Scenario, i: int, root: str) -> NodePlan:
         broker=request.broker,
         live=request.live,
         trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
-        config={"detector": detector, "mqtt_host": "broker", "mqtt_root": root},
+        config={
+            "detector": detector,
+            "mqtt_host": "broker",
+            "mqtt_root": root,
+            "interval_min": 1 if request.live else 15,  # nobody watches for a quarter of an hour
+        },  # fmt: skip
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from simulator.run.node import Place, run_node
 from simulator.run.plan import NodePlan
 from simulator.run.report import NodeResult, node_result
+from tools.faults import ToolError
 
 Show = Callable[[str, dict[str, int]], None]
 
@@ -21,7 +22,7 @@ class NodeFailed(Exception):
 
 
 def run_all(plans: list[NodePlan], place: Place, folder: Path, show: Show) -> list[NodeResult]:
-    """Run every plan; raises NodeFailed."""
+    """Run every plan; raises NodeFailed, or ToolError for what the user can mend."""
     context = multiprocessing.get_context("spawn")
     waiting = list(plans)
     running: dict[Connection, str] = {}
@@ -57,6 +58,8 @@ def _receive(
         kind, value = pipe.recv()
     except EOFError:
         raise NodeFailed(f"the process of {running[pipe]} ended without a word") from None
+    if kind == "refused":
+        raise ToolError(*value)
     if kind == "failed":
         raise NodeFailed(value)
     if kind == "shown":
@@ -73,5 +76,7 @@ def _work(plan: NodePlan, place: Place, folder: Path, pipe: Connection) -> None:
         pipe.send(("done", node_result(seen)))
     except KeyboardInterrupt:
         return
+    except ToolError as error:
+        pipe.send(("refused", (error.what, error.hint)))
     except BaseException:
         pipe.send(("failed", traceback.format_exc()))

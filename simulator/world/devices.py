@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from simulator.world.flash import Flash
@@ -256,5 +257,5 @@ class Radio:
         slot, node = request.a, self._node
         replies = self._network.udp(node.spec.name, host.decode(), request.b, data, node.now_us)
         for t_us, answer in replies:
-            self._at(t_us, lambda answer=answer: node.deliver(PORT_DATA | slot, answer))
+            self._at(t_us, partial(node.deliver, PORT_DATA | slot, answer))
         return 0, None

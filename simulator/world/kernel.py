@@ -13,6 +13,7 @@ import heapq
 import random
 import struct
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Callable, Protocol
 
@@ -109,7 +110,7 @@ class Node:
         self._cause = "power_on"
         self._until_us = 0
         for start_us, length_us in spec.power_off:
-            self.call_at(start_us, lambda length_us=length_us: self._fail(length_us))
+            self.call_at(start_us, partial(self._fail, length_us))
 
     def call_at(self, t_us: int, function: Callable[[], None]) -> None:
         """Run `function` when the node's time reaches `t_us`."""
@@ -232,7 +233,7 @@ class Node:
             return 0, None, 0  # the UART was set up
         self._busy_until_us = self.now_us + 2 * SENSOR_WINDOW_US
         for t_us, port, data in self._detector.write(self.now_us, request.data):
-            self.call_at(t_us, lambda port=port, data=data: self.deliver(port, data))
+            self.call_at(t_us, partial(self.deliver, port, data))
         self._made_us = self.now_us
         return 0, None, VOID_INPUTS
 

@@ -2,8 +2,8 @@
 
 It looks along the road. Whoever moves in its lobe is reported about ten times a second with a
 whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is
-silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live recordings,
-without a look at the firmware's parser.
+silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live
+recordings, without a look at the firmware's parser.
 
 Faults (`faults`): shares of reports that are `torn` (cut off), `glued` (a rest of rubbish in
 front), `flipped` (one bit), `missed` (target not seen), `outlier` (wild angle), `ghost` (a report

@@ -12,6 +12,8 @@ import random
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from simulator.world.broker import Broker, Connection
 
@@ -32,13 +34,27 @@ class Weather:
     ntp_offset_s: list[tuple[int, int]] = field(default_factory=list)  # (from us, seconds)
 
 
-class Network:
-    """One node's network. `call_at(t_us, function)` is set by the kernel before it runs."""
+class FarEnd(Protocol):
+    """The broker's end of a connection."""
 
-    def __init__(
-        self, broker: Broker, weather: Weather, rng: random.Random, start_utc: int
-    ) -> None:
-        self._broker = broker
+    last_us: int  # when the node was heard last
+
+    def feed(self, t_us: int, data: bytes) -> None: ...
+
+    def expired(self, t_us: int) -> bool: ...
+
+    def shut(self, t_us: int, code: int) -> None: ...
+
+
+class Network:
+    """One node's network. `call_at(t_us, function)` is set by the kernel before it runs.
+
+    What the connections lead to is for the subclasses: `connect`, `stop_broker`.
+    """
+
+    check_us = CHECK_US  # how often the far end looks after its connections
+
+    def __init__(self, weather: Weather, rng: random.Random, start_utc: int) -> None:
         self._weather = weather
         self._rng = rng
         self._start_utc = start_utc
@@ -51,7 +67,15 @@ class Network:
             for t_us in span:
                 self.call_at(t_us, lambda: self.wifi_changed())
         for start_us, _ in self._weather.broker_away:
-            self.call_at(start_us, lambda start_us=start_us: self._broker.stop(start_us))
+            self.call_at(start_us, partial(self.stop_broker, start_us))
+
+    def connect(self, node: str, pipe: Pipe, t_us: int) -> FarEnd:
+        """Reach the broker; raises OSError."""
+        raise NotImplementedError
+
+    def stop_broker(self, t_us: int) -> None:
+        """The broker goes away, and with it every connection."""
+        raise NotImplementedError
 
     def latency_us(self) -> int:
         return self._rng.randrange(10_000, 45_000)
@@ -79,7 +103,7 @@ class Network:
         if _within(self._weather.broker_away, t_us):
             raise OSError(errno.ECONNREFUSED, "the broker is away")
         pipe = Pipe(self, out, closed)
-        pipe.connect(Connection(self._broker, node, pipe.to_node, pipe.end), t_us)
+        pipe.attach(self.connect(node, pipe, t_us), t_us)
         return pipe
 
     def arrival_us(self, t_us: int, after_us: int) -> int | None:
@@ -110,6 +134,22 @@ class Network:
         return [(there_us + self.latency_us(), answer)]
 
 
+class TownNetwork(Network):
+    """The network of a node whose broker is the world's own."""
+
+    def __init__(
+        self, broker: Broker, weather: Weather, rng: random.Random, start_utc: int
+    ) -> None:
+        super().__init__(weather, rng, start_utc)
+        self._broker = broker
+
+    def connect(self, node: str, pipe: Pipe, _t_us: int) -> FarEnd:
+        return Connection(self._broker, node, pipe.to_node, pipe.end)
+
+    def stop_broker(self, t_us: int) -> None:
+        self._broker.stop(t_us)
+
+
 class Pipe:
     """A TCP connection seen from the node: `send` and `close`; keeps order and latency."""
 
@@ -122,13 +162,13 @@ class Pipe:
         self._network = network
         self._out = out
         self._closed = closed
-        self._connection: Connection | None = None
+        self._connection: FarEnd | None = None
         self._up_us = 0
         self._down_us = 0
         self._dead = False
         self.rtt_us = network.latency_us() * 2
 
-    def connect(self, connection: Connection, t_us: int) -> None:
+    def attach(self, connection: FarEnd, t_us: int) -> None:
         self._connection = connection
         connection.last_us = t_us
         self._watch(t_us)
@@ -141,7 +181,8 @@ class Pipe:
         if connection.expired(t_us):
             connection.shut(t_us, 104)
             return
-        self._network.call_at(t_us + CHECK_US, lambda: self._watch(t_us + CHECK_US))
+        after_us = t_us + self._network.check_us
+        self._network.call_at(after_us, lambda: self._watch(after_us))
 
     def send(self, t_us: int, data: bytes) -> None:
         """Bytes of the node; they reach the broker later, in order, or never."""

@@ -61,7 +61,8 @@ def parse(raw: bytes, slot: int) -> Entry | None:
     if struct.unpack_from("<I", raw, 4)[0] != crc32(raw[:4] + raw[8:]):
         return None
     key = raw[8:24].split(b"\0", 1)[0].decode("ascii", "replace")
-    return Entry(*_HEAD.unpack_from(raw), key, raw[24:32], slot)
+    namespace, kind, span, chunk = _HEAD.unpack_from(raw)
+    return Entry(namespace, kind, span, chunk, key, raw[24:32], slot)
 
 
 class Page:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "simulator" / "device"
 COMPILED = ROOT / ".build" / "device"
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
+_SET_DEATH_SIGNAL = 1  # prctl(2)
 _HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
 
@@ -59,7 +61,13 @@ run_main(["micropython", "-X", sys.argv[1], "/proc/self/fd/62/start.py", "60", "
 """
 
 
-def _fixed_addresses() -> None:
+def die_with_parent() -> None:
+    """For `preexec_fn`: this process ends when its parent does, however that ends."""
+    ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _prepare() -> None:
+    die_with_parent()
     ctypes.CDLL(None).personality(_NO_RANDOMISE)
 
 
@@ -78,7 +86,7 @@ class NodeProcess:
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            preexec_fn=_fixed_addresses,
+            preexec_fn=_prepare,
         )
         for file in files:
             os.close(file)

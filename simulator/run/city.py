@@ -1,0 +1,151 @@
+"""What stands beyond the node's radio: broker and backend, the world's own or real ones.
+
+Both kinds offer the same: `network` for the node, `delivered` and `order` as they come in, and
+`notes()` of what the backend found fault with. The backend is the product's in both cases: its
+collector behind the world's broker, or `tallypost listen` as a process at a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Protocol
+
+from simulator.run.plan import NodePlan, Target
+from simulator.world.backend import Backend
+from simulator.world.broker import Broker
+from simulator.world.network import Network, TownNetwork
+from simulator.world.process import die_with_parent
+from simulator.world.relay import RelayNetwork
+from tools.faults import ToolError
+from tools.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+_NOTES = ("gone", "doubts", "quarantine")
+CallAt = Callable[[int, Callable[[], None]], None]
+
+
+class Desk:
+    """Notes what reaches the backend, in the order of its first arrival."""
+
+    def __init__(self) -> None:
+        self.order: list[int] = []
+        self.delivered: dict[int, dict[str, object]] = {}
+        self.heap_free_min = 0
+
+    def heard(self, _t_us: int, topic: str, payload: bytes) -> None:
+        """Everything that the node publishes."""
+        if topic.endswith("/health"):
+            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
+
+    def on_news(self, kind: str, _node: str, body: dict[str, object]) -> None:
+        """What the backend has committed."""
+        if kind == "interval":
+            number = int(str(body["seq"]))
+            self.order.append(number)
+            self.delivered[number] = body
+
+
+class City(Protocol):
+    network: Network
+    desk: Desk
+
+    def start(self, call_at: CallAt) -> None: ...
+
+    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+        """What the backend holds, by number, and how much it noted; ends everything."""
+
+
+def city(plan: NodePlan, folder: Path) -> City:
+    """The other side of a node; raises ToolError when a real one cannot be reached."""
+    return RealCity(plan, folder, plan.broker) if plan.broker else TownCity(plan, folder)
+
+
+def _held(store: Store, node: str) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+    delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
+    return delivered, {name: store.number_of(name) for name in _NOTES}
+
+
+class TownCity:
+    """The world's own broker, deterministic, and the collector behind it."""
+
+    def __init__(self, plan: NodePlan, folder: Path) -> None:
+        self.desk = Desk()
+        self._plan = plan
+        broker = Broker(plan.root)
+        broker.attach(self.desk.heard)
+        path = folder / f"{plan.name}.sqlite"
+        self._backend = Backend(path, broker, plan.start_utc, plan.backend_away, self.desk.on_news)
+        rng = random.Random(f"{plan.seed}/network")
+        self.network: Network = TownNetwork(broker, plan.weather, rng, plan.start_utc)
+
+    def start(self, call_at: CallAt) -> None:
+        self.network.call_at = self._backend.call_at = call_at
+        self.network.begin()
+
+    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+        held = _held(self._backend.collector.store, self._plan.name)
+        self._backend.collector.close()
+        return held
+
+
+class RealCity:
+    """A real broker, and `tallypost listen` at it. Every node has topics of its own there."""
+
+    def __init__(self, plan: NodePlan, folder: Path, target: Target) -> None:
+        self.desk = Desk()
+        self._plan = plan
+        self._path = folder / f"{plan.name}.sqlite"
+        self._listener = _listen(plan, target, self._path)
+        assert self._listener.stdout
+        lines = self._listener.stdout
+        self._thread = threading.Thread(target=self._read, args=(lines,), daemon=True)
+        self._thread.start()
+        rng = random.Random(f"{plan.seed}/network")
+        address = (target.host, target.port)
+        self.network: Network = RelayNetwork(
+            address, plan.weather, rng, plan.start_utc, self.desk.heard
+        )
+
+    def _read(self, lines: IO[str]) -> None:
+        for line in lines:
+            news = json.loads(line)
+            self.desk.on_news(news["what"], news["node"], news)
+
+    def start(self, call_at: CallAt) -> None:
+        self.network.call_at = call_at
+        self.network.begin()
+
+    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+        self._listener.terminate()
+        self._listener.wait()
+        self._thread.join()
+        store = Store(self._path)
+        held = _held(store, self._plan.name)
+        store.close()
+        return held
+
+
+def _listen(plan: NodePlan, target: Target, path: Path) -> subprocess.Popen[str]:
+    """Start `tallypost listen`; returns when it has subscribed. Raises ToolError."""
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "tools.tallypost", "listen", "--host", target.host,
+            "--port", str(target.port), "--root", plan.root, "--db", str(path),
+            "--client-id", "", "--json",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=die_with_parent,
+    )  # fmt: skip
+    assert process.stderr
+    said = process.stderr.readline()
+    if not said.startswith("listening"):
+        process.terminate()
+        rest = said + process.stderr.read()
+        raise ToolError(rest.strip().removeprefix("error: "))
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    return process
