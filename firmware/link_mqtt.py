@@ -1,11 +1,17 @@
 """The MQTT link: stays connected to the broker, carries messages of the node's own topics."""
 
 import asyncio
+import gc
 import json
 
 from mqtt import Client, LinkDown
 
 _WATCHED = ("ack", "cmd")
+
+
+def _room():
+    """Bytes for one message: as much as the heap allows, and always enough for one interval."""
+    return min(max(gc.mem_free() // 16, 2048), 8192)
 
 
 class MqttLink:
@@ -21,7 +27,7 @@ class MqttLink:
         self._client = Client(
             "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
             user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
-            keepalive=config["mqtt_keepalive"],
+            keepalive=config["mqtt_keepalive"], room=_room(),
         )  # fmt: skip
         self._client.on_message = self._received
         self._up = asyncio.Event()

@@ -9,7 +9,7 @@ from micropython import const
 
 DEBUG, INFO, WARN, ERROR = 0, 1, 2, 3
 _NAMES = ("debug", "info", "warn", "error")
-_KEPT = const(24)
+_KEPT = const(16)
 
 
 class Log:

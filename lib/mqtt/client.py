@@ -18,7 +18,6 @@ from mqtt.frame import Frame
 _CONNECT_MS = const(5000)
 _PUBLISH, _PUBACK = const(0x30), const(0x40)
 _RETAIN, _DUP = const(1), const(8)
-_MAX_OUTBOUND = const(3072)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
@@ -34,13 +33,14 @@ class Refused(LinkDown):
 class Client(simple.MQTTClient):
     """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
 
-    on_message(topic, payload) is called with bytes. ack_ms: how long a PUBACK may take.
+    on_message(topic, payload) is called with bytes. room: bytes of the longest message, header and
+    topic included.
     """
 
-    def __init__(self, client_id, server, port, *, user, password, keepalive, ack_ms=10_000):
+    def __init__(self, client_id, server, port, *, user, password, keepalive, room):
         super().__init__(client_id, server, port, user or None, password or None, keepalive)
         self.on_message = None
-        self.ack_ms = ack_ms
+        self.ack_ms = 10_000  # how long a PUBACK may take
         self.connected = False
         self.oversized = 0
         self.malformed = 0
@@ -49,7 +49,7 @@ class Client(simple.MQTTClient):
         self._pending = 0  # packet id of the publish in flight, 0 = none
         self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
         self._taken = None  # mark of a message that `resume()` has brought home
-        self._frame = Frame(_MAX_OUTBOUND)
+        self._frame = Frame(room)
         self._acked = asyncio.Event()
         self._one = asyncio.Lock()  # one publish is in flight
 
@@ -111,7 +111,7 @@ class Client(simple.MQTTClient):
 
         Returns what `fill` returned. Raises LinkDown; the same message given again after that is
         a retransmission (same packet id, DUP), unless `resume()` has delivered it meanwhile.
-        Raises FrameFull when the message is longer than 3 KB, header and topic included.
+        Raises FrameFull when the message is longer than `room`.
         """
         async with self._one:
             if not self.connected:

@@ -24,6 +24,7 @@ _HEADER_FORM = "<4sHHIIIIII"
 _ENTRY = const(12)
 _TAG = const(0x5A)
 _MAX_PAYLOAD = const(512)
+_WINDOW = const(1024)  # read at a time; holds the longest entry
 _MAX_STEP = const(512)  # more entries than this cannot be in one sector
 _ERASE = const(6)
 
@@ -33,14 +34,14 @@ class RingError(Exception):
 
 
 class Scratch:
-    """Buffers: the sector read last (and whose it is), an entry to write and to compare."""
+    """Buffers: a window into the sector read last (and whose it is), an entry to write."""
 
-    def __init__(self, size):
-        self.sector = bytearray(size)
-        self.out = bytearray(_ENTRY + _MAX_PAYLOAD)
-        self.back = bytearray(_ENTRY + _MAX_PAYLOAD)
+    def __init__(self):
+        self.window = bytearray(_WINDOW)
+        self.out = bytearray(_padded(_MAX_PAYLOAD))
         self.owner = None
         self.loaded = -1
+        self.start = self.end = 0  # what part of the sector the window shows
 
 
 class Region:
@@ -56,12 +57,11 @@ class Region:
         self._magic = magic
         self._size = dev.ioctl(5, 0)
         self._scratch = scratch
-        self._sector = scratch.sector
-        self._view = memoryview(self._sector)
+        self._window = scratch.window
+        self._view = memoryview(self._window)
         self._head = bytearray(_HEADER)
         self._out = scratch.out
         self._out_view = memoryview(self._out)
-        self._back = scratch.back
         self._ready = -1  # the sector that was erased in this life, and is blank for certain
         self._tail = self._size
         self.log_id = 0
@@ -96,8 +96,18 @@ class Region:
 
     def blank(self, opened):
         """True when the sector holds only ones."""
-        self._load(opened, True)
-        return self._sector.count(b"\xff") == self._size
+        self._forget()
+        return self._clean_from(opened, 0)
+
+    def _clean_from(self, opened, pos):
+        """True when there are only ones from `pos` to the end of the sector."""
+        while pos < self._size:
+            self._show(opened, pos, 1)
+            at, end = pos - self._scratch.start, self._scratch.end - self._scratch.start
+            if self._window.count(b"\xff", at, end) != end - at:
+                return False
+            pos += end - at
+        return True
 
     def erase(self, opened):
         """Erase the place of the n-th sector."""
@@ -129,19 +139,21 @@ class Region:
         self._tail = _HEADER
         self._forget()
 
-    def _load(self, opened, fresh=False):
-        if fresh or not self._has(opened):
-            self._dev.readblocks(self._place(opened), self._sector, 0)
-            self.reads += 1
-            self._scratch.owner = self
-            self._scratch.loaded = opened
-
-    def _has(self, opened):
-        return self._scratch.owner is self and self._scratch.loaded == opened
+    def _show(self, opened, pos, size):
+        """Have the window show `size` bytes of a sector from `pos` on, as far as they exist."""
+        scratch = self._scratch
+        if scratch.owner is self and scratch.loaded == opened and scratch.start <= pos:
+            if min(pos + size, self._size) <= scratch.end:
+                return
+        n = min(_WINDOW, self._size - pos)
+        self._dev.readblocks(self._place(opened), self._view[:n], pos)
+        self.reads += 1
+        scratch.owner, scratch.loaded = self, opened
+        scratch.start, scratch.end = pos, pos + n
 
     def _forget(self):
-        if self._scratch.owner is self:
-            self._scratch.loaded = -1
+        """The window no longer shows what is in flash, or not for long."""
+        self._scratch.loaded = -1
 
     # --- entries
 
@@ -151,23 +163,28 @@ class Region:
         kind, length and number describe it, `payload()` gives its bytes. Damaged bytes in
         between are stepped over, so that damage costs only what it hit.
         """
-        self._load(opened)
         pos = max(pos, _HEADER)
         while pos <= self._size - _ENTRY:
-            if self._sector[pos + 3] == _TAG and self._is_entry(pos):
-                self._at = pos + _ENTRY
-                return pos + _padded(self.length)
-            pos += 4
+            self._show(opened, pos, _ENTRY)
+            start, end = self._scratch.start, self._scratch.end
+            while pos <= end - _ENTRY:
+                if self._window[pos - start + 3] == _TAG:
+                    self._show(opened, pos, _ENTRY + _MAX_PAYLOAD)
+                    start, end = self._scratch.start, self._scratch.end
+                    if self._is_entry(pos - start, end - start):
+                        return pos + _padded(self.length)
+                pos += 4
         return -1
 
-    def _is_entry(self, pos):
-        length, kind, _, number, crc = struct.unpack_from("<HBBII", self._sector, pos)
-        if length > _MAX_PAYLOAD or pos + _ENTRY + length > self._size:
+    def _is_entry(self, at, end):
+        length, kind, _, number, crc = struct.unpack_from("<HBBII", self._window, at)
+        if length > _MAX_PAYLOAD or at + _ENTRY + length > end:
             return False
-        check = crc32(self._view[pos : pos + 8])
-        if crc != crc32(self._view[pos + _ENTRY : pos + _ENTRY + length], check):
+        check = crc32(self._view[at : at + 8])
+        if crc != crc32(self._view[at + _ENTRY : at + _ENTRY + length], check):
             return False
         self.length, self.kind, self.number = length, kind, number
+        self._at = at + _ENTRY
         return True
 
     def payload(self):
@@ -191,10 +208,9 @@ class Region:
         place = self._place(self.active)
         self._dev.writeblocks(place, self._out_view[:size], self._tail)
         self.programmed_bytes += size
-        back = memoryview(self._back)[:size]
+        self._forget()
+        back = self._view[:size]
         self._dev.readblocks(place, back, self._tail)
-        if self._has(self.active):
-            self._view[self._tail : self._tail + size] = back
         if back != self._out_view[:size]:
             self.corrupt += 1
             self._tail = self._size
@@ -240,10 +256,7 @@ class Region:
         self.read_header(self.active)
         self.next_number = self.first_entry
         pos = self._last_of(self.active)
-        clean = pos
-        while clean < self._size and self._sector[clean] == 0xFF:
-            clean += 1
-        self._tail = pos if clean == self._size else self._size
+        self._tail = pos if self._clean_from(self.active, pos) else self._size
         if self.read_header(self.active + 1) < 0 and not self.blank(self.active + 1):
             self.salvage(self.active + 1)
 
@@ -263,8 +276,8 @@ class Region:
 
     def holds_only_a_header(self, opened):
         """True when nothing but a (torn) header was ever written: a format that was cut."""
-        self._load(opened, True)
-        return self._sector.count(b"\xff", _HEADER) == self._size - _HEADER
+        self._forget()
+        return self._clean_from(opened, _HEADER)
 
     def _last_of(self, opened):
         """Walk a sector, note the number behind its last entry, return the position behind it."""

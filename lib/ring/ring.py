@@ -36,7 +36,7 @@ class Ring:
         small = min(_SMALL, total // 4)
         if small < 2:
             raise RingError("ring: %d sectors, 8 are the least" % total)
-        scratch = Scratch(dev.ioctl(5, 0))
+        scratch = Scratch()
         self._small = Region(dev, 0, small, b"TPC1", scratch)
         self._log = Region(dev, small, total - small, b"TPR1", scratch)
         self._sectors = total - small

@@ -118,15 +118,24 @@ class UART(io.IOBase):
     def init(self, baudrate=115200, rxbuf=256, timeout=0, **_settings):
         """Flushes what was received, as the port does."""
         self.baudrate = baudrate
-        self._rx = bytearray(max(rxbuf, 256))
-        self._view = memoryview(self._rx)
         self._count = 0
+        self._room = max(rxbuf, 256)
+        self._grow(256)  # on the chip the buffer is not in the heap: here it is as large as needed
         self._timeout_us = timeout * 1000
         seam.request(seam.UART_WRITE, self._port, baudrate)
 
+    def _grow(self, size):
+        rx = bytearray(min(size, self._room))
+        if self._count:
+            rx[: self._count] = self._view[: self._count]
+        self._rx = rx
+        self._view = memoryview(rx)
+
     def _on_bytes(self, data):
         count = self._count
-        n = min(len(data), len(self._rx) - count, seam.fifo_left)
+        n = min(len(data), self._room - count, seam.fifo_left)
+        if count + n > len(self._rx):
+            self._grow(count + n + 256)
         if seam.fifo_left < seam.NEVER:
             seam.fifo_left -= n
         self._rx[count : count + n] = data if n == len(data) else data[:n]

@@ -127,7 +127,7 @@ class socket(io.IOBase):
                 piece = self.recv(min(wanted - len(data), 4096))
             except OSError as error:
                 if error.errno != errno.EAGAIN:
-                    raise
+                    raise error
                 return data or None
             if not piece:
                 break
@@ -139,7 +139,7 @@ class socket(io.IOBase):
             data = self.recv(len(buf) if size < 0 else size)
         except OSError as error:
             if error.errno != errno.EAGAIN:
-                raise
+                raise error
             return None
         buf[: len(data)] = data
         return len(data)
@@ -175,7 +175,7 @@ class socket(io.IOBase):
                 done += self.send(view[done:])
             except OSError as error:
                 if error.errno != errno.EAGAIN:
-                    raise
+                    raise error
                 return done or None
         return done
 

@@ -9,6 +9,7 @@ import io
 import random
 import sys
 
+del sys.path[0]  # this file's folder: the shims are to be loaded compiled, from the next one
 import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401

@@ -96,6 +96,7 @@ def board(
     script: str,
     inputs: Sequence[Input] = (),
     seconds: float = 10,
+    *,
     power_cuts: Sequence[int] = (),
     power_off: Sequence[tuple[int, int]] = (),
 ) -> tuple[Log, Node]:
