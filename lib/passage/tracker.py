@@ -74,8 +74,14 @@ class Tracker:
         if not self._live:
             return None
         best, best_off = None, 1 << 20
+        left = self._live
         for track in self._tracks:
-            if not track.active or track.direction != direction:
+            if not left:
+                break
+            if not track.active:
+                continue
+            left -= 1
+            if track.direction != direction:
                 continue
             dt = time.ticks_diff(t_ms, track.seen_ms)
             if dt <= 0 or dt > _LOST_MS:
@@ -158,11 +164,14 @@ class Tracker:
 
     def expire(self, now_ms):
         """End the tracks that were lost; call it with every frame and once a second."""
-        if not self._live:
-            return
+        left = self._live
         for track in self._tracks:
-            if track.active and time.ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
-                self._end(track)
+            if not left:
+                break
+            if track.active:
+                left -= 1
+                if time.ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
+                    self._end(track)
 
     def _end(self, track):
         track.active = False

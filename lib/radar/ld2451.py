@@ -28,8 +28,8 @@ _FIRMWARE = const(0x00A0)
 _ANSWER_BIT = const(0x0100)
 _ANSWER_MS = const(400)
 _TRIES = const(4)  # it starts with the board and is deaf for its first seconds
-_SILENT_MS = const(30_000)
-_PROBE_MS = const(30_000)  # between questions to a radar that did not answer
+_SILENT_MS = const(60_000)
+_PROBE_MS = const(60_000)  # between questions to a radar that did not answer
 _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import heapq
 import random
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Callable, Protocol
 
@@ -104,7 +106,9 @@ class Node:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._event_number = 0
         self._immediate: list[Input] = []
-        self._made_us = 0  # the detector's inputs are made up to here
+        self._made_us = 0  # the node has been given the detector's inputs up to here
+        self._ahead: list[Input] = []  # those that come after
+        self._ahead_us = 0  # and they are made up to here
         self._busy_until_us = 0  # the sensor was spoken to: keep grants short
         self._process: NodeProcess | None = None
         self._cause = "power_on"
@@ -191,7 +195,7 @@ class Node:
         self._pass_time(self.now_us + REBOOT_US)
         if self._cause == "power_on":
             self._detector.power(self.now_us, True)
-        self._made_us = self.now_us
+        self._forget_ahead()
         self.observe("boot", self._cause)
         self._process = NodeProcess(self.spec.flash_path, self.spec.heap)
 
@@ -234,7 +238,7 @@ class Node:
         self._busy_until_us = self.now_us + 2 * SENSOR_WINDOW_US
         for t_us, port, data in self._detector.write(self.now_us, request.data):
             self.call_at(t_us, partial(self.deliver, port, data))
-        self._made_us = self.now_us
+        self._forget_ahead()
         return 0, None, VOID_INPUTS
 
     def _run_due(self) -> None:
@@ -254,16 +258,38 @@ class Node:
         immediate = len(inputs)
         del self._immediate[:immediate]
         if makes and not self._immediate and self._made_us <= self.now_us:
-            target = self._target()
-            made = self._detector.generate(self._made_us, target, WINDOW_INPUTS)
-            fitting = self._fitting(made, sum(len(data) + 11 for _, _, data in inputs))
-            whole = len(fitting) == len(made) < WINDOW_INPUTS
-            self._made_us = target if whole else fitting[-1][0] if fitting else self.now_us
-            inputs += fitting
+            inputs += self._take(sum(len(data) + 11 for _, _, data in inputs))
         body = pack_inputs(inputs)
         head = REPLY.pack(immediate, flags, len(body), value, self._horizon())
         assert self._process
         self._process.reply(head + body)
+        if makes and len(self._ahead) < WINDOW_INPUTS:  # while the node is busy with these
+            self._look_ahead(self._made_us + WINDOW_US)
+
+    def _take(self, used: int) -> list[Input]:
+        """The detector's next inputs, as many as may be granted and fit behind `used` bytes."""
+        target = self._target()
+        if len(self._ahead) < WINDOW_INPUTS:
+            self._look_ahead(target)
+        due = bisect_right(self._ahead, target, key=itemgetter(0))
+        taken = self._fitting(self._ahead[:due], used)
+        del self._ahead[: len(taken)]
+        rest_us = self._ahead[0][0] - 1 if self._ahead else self._ahead_us
+        self._made_us = min(target, rest_us)
+        return taken
+
+    def _look_ahead(self, until_us: int) -> None:
+        """Make inputs up to a time, or a window full of them."""
+        if until_us <= self._ahead_us:
+            return
+        made = self._detector.generate(self._ahead_us, until_us, WINDOW_INPUTS)
+        self._ahead += made
+        self._ahead_us = made[-1][0] if len(made) == WINDOW_INPUTS else until_us
+
+    def _forget_ahead(self) -> None:
+        """What the detector would have sent is void: it was spoken to, or the power was gone."""
+        self._ahead.clear()
+        self._made_us = self._ahead_us = self.now_us
 
     def _fitting(self, inputs: list[Input], used: int = 0) -> list[Input]:
         """As many of the inputs as the node's buffer holds."""

@@ -134,13 +134,13 @@ class Ld2451:
         approaches = 1 if user.direction == "forward" else 0
         if self._settings[1] != 2 and self._settings[1] != approaches:
             return b""
-        angle = math.degrees(math.atan2(user.offset_m, along)) + rng.uniform(-2, 2)
+        angle = math.degrees(math.atan2(user.offset_m, along)) + rng.random() * 4 - 2
         if faults and rng.random() < faults.get("outlier", 0):
             angle = rng.uniform(-79, 79)
-        noise = ECHO[user.cls] / (distance * distance) * rng.uniform(0.6, 1.4)
+        noise = ECHO[user.cls] / (distance * distance) * (0.6 + 0.8 * rng.random())
         if faults.get("swapped"):
             approaches ^= 1
-        speed = int(radial + rng.uniform(0, 1))
+        speed = int(radial + rng.random())
         return bytes((int(128 + angle), metres, approaches, speed, min(255, int(noise))))
 
     def _spoil(self, frame: bytes) -> bytes:

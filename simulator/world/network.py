@@ -20,7 +20,7 @@ from simulator.world.broker import Broker, Connection
 UNIX_TO_NTP = 2_208_988_800
 BROKER_IP = "192.0.2.10"
 RETRY_US = 60_000_000
-CHECK_US = 15_000_000
+CHECK_US = 91_000_000  # one and a half of the usual keep-alives, and a bit
 Span = tuple[int, int]  # from, to: microseconds since the scenario's start
 
 
@@ -181,7 +181,7 @@ class Pipe:
         if connection.expired(t_us):
             connection.shut(t_us, 104)
             return
-        after_us = t_us + self._network.check_us
+        after_us = max(t_us + 1_000_000, connection.last_us + self._network.check_us)
         self._network.call_at(after_us, lambda: self._watch(after_us))
 
     def send(self, t_us: int, data: bytes) -> None:

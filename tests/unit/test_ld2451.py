@@ -178,11 +178,11 @@ def test_a_silent_radar_is_asked_before_it_is_called_dead():
 
     radar = Radar()
     driver, uart = _started(radar)
-    later = time.ticks_add(time.ticks_ms(), 31_000)
+    later = time.ticks_add(time.ticks_ms(), 61_000)
     assert driver.tick(later)
     asyncio.run(driver.wait())
     assert driver.state == 2
     radar.deaf = True
-    assert driver.tick(time.ticks_add(later, 31_000))
+    assert driver.tick(time.ticks_add(later, 61_000))
     asyncio.run(driver.wait())
     assert driver.state == 3 and driver.stats()["silences"] == 1
