@@ -32,6 +32,7 @@ _HEAD_BYTES = const(18)
 _MAGIC = b"TPO1"
 _ANCHOR = "<HIIB"
 _SHORT_S = const(2)
+_LOOK_BACK = const(400)  # records: the clock was not known for four days
 
 
 class Counter:
@@ -47,8 +48,7 @@ class Counter:
         self._buf = bytearray(_HEAD_BYTES + MAX_BYTES)
         self._packed = memoryview(self._buf)[_HEAD_BYTES:]
         self.rec = Interval()
-        self.rec.config_hash = config.hash
-        self.rec.boot, self.rec.reset_cause = identity
+        self._identity = identity + (config.hash,)  # boot, reset cause, configuration
         self._last_end = 0  # UTC at which the last record with a known time ended
         self._end = 0  # UTC (or uptime, while rec.start is 0) at which the open interval ends
         self._observed_ms = 0
@@ -74,6 +74,7 @@ class Counter:
             self._begin(uptime, utc, WHY_BOOT)
             return
         if self._goes_on(found, utc):
+            self._identify()
             self.rec.why |= WHY_BOOT | found
             self._end = self._aligned_end(self.rec.start)
             self._observed_ms = self.rec.coverage * 1000
@@ -94,20 +95,25 @@ class Counter:
         )
 
     def _read_last(self):
-        """Totals and the end of the last closed interval, from the ring."""
-        seq = self._ring.last_interval
-        if not seq:
-            return
-        mine = (self.rec.boot, self.rec.reset_cause, self.rec.config_hash)
-        try:
-            _kind, n = self._ring.read(seq, self._packed)
-            self.rec.unpack(self._packed, n)
-        except (KeyError, ValueError):
-            return
-        finally:
-            self.rec.boot, self.rec.reset_cause, self.rec.config_hash = mine
-        if self.rec.start:
-            self._last_end = self.rec.start + self.rec.length
+        """Totals of the last closed interval, and the end of the last one whose time is known.
+
+        Intervals that were closed before the clock was known may follow that one.
+        """
+        rec, last, known = self.rec, self._ring.last_interval, False
+        for seq in range(last, max(last - _LOOK_BACK, self._ring.first_seq - 1), -1):
+            try:
+                kind, n = self._ring.read(seq, self._packed)
+                if kind != INTERVAL:
+                    continue
+                if not known:
+                    rec.unpack(self._packed, n)
+                    known = True
+            except (KeyError, ValueError):
+                continue
+            start, _boot, _uptime, length = struct.unpack_from("<IHIH", self._packed, 1)
+            if start:
+                self._last_end = start + length
+                return
 
     def _from_flash(self):
         n = self._ring.last_checkpoint(self._packed)
@@ -126,16 +132,17 @@ class Counter:
         return self._take(n, WHY_BOOT)
 
     def _take(self, n, why):
-        mine = (self.rec.boot, self.rec.reset_cause, self.rec.config_hash)
         try:
             self.rec.unpack(self._packed, n)
         except ValueError:
             return 0
-        if self._clock.utc() and self.rec.start:
-            self.rec.boot, self.rec.reset_cause, self.rec.config_hash = mine
         return why
 
     # --- the open interval
+
+    def _identify(self):
+        """What is counted from here on is counted in this life of the node."""
+        self.rec.boot, self.rec.reset_cause, self.rec.config_hash = self._identity
 
     def _aligned_end(self, start):
         return start - start % self._length + self._length
@@ -145,6 +152,7 @@ class Counter:
         known = bool(utc) and utc >= self._last_end
         start = max(utc - utc % self._length, self._last_end) if known else 0
         rec.reset(start, uptime)
+        self._identify()
         rec.why = why if not utc or known else why | WHY_CLOCK
         self._end = self._aligned_end(start) if known else self._aligned_end(uptime)
         if known and self._end - start < 1:

@@ -133,11 +133,17 @@ class Region:
             self.next_number, mark, opened // self.count + 1, 0,
         )  # fmt: skip
         struct.pack_into("<I", self._head, 28, crc32(memoryview(self._head)[:28]))
-        self._dev.writeblocks(self._place(opened), self._head, 0)
+        place = self._place(opened)
+        self._dev.writeblocks(place, self._head, 0)
         self.programmed_bytes += _HEADER
         self.active = opened
         self._tail = _HEADER
         self._forget()
+        back = self._view[:_HEADER]
+        self._dev.readblocks(place, back, 0)
+        if back != self._head:
+            self.corrupt += 1
+            self._tail = self._size  # nothing fits behind a header that cannot be read
 
     def _show(self, opened, pos, size):
         """Have the window show `size` bytes of a sector from `pos` on, as far as they exist."""
@@ -195,7 +201,9 @@ class Region:
         return self._size - self._tail >= _padded(length)
 
     def append(self, kind, payload, length):
-        """Write an entry to the active sector; False if it does not read back as written."""
+        """Write an entry to the active sector; False if it does not fit or not read back."""
+        if not self.room(length):
+            return False
         size = _padded(length)
         out = self._out
         struct.pack_into("<HBBI", out, 0, length, kind, _TAG, self.next_number)
@@ -273,6 +281,11 @@ class Region:
         self._tail = self._size
         self.corrupt += 1
         return True
+
+    def step_back(self, opened):
+        """Take an older sector for the newest: the ones behind it will be opened anew."""
+        self.active = opened
+        self._tail = self._size
 
     def holds_only_a_header(self, opened):
         """True when nothing but a (torn) header was ever written: a format that was cut."""

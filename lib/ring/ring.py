@@ -129,21 +129,32 @@ class Ring:
                 self._last_interval = log.number
 
     def _recover_state(self):
-        """Take the newest checkpoint and cursors; the sector before the newest may hold them."""
+        """Take checkpoint and cursors of the newest sector that begins with all of them.
+
+        A newer one, whose opening was cut, counts for nothing: it is opened anew.
+        """
         small = self._small
         newest = small.active
-        for n in (newest - 1, newest):
-            if n < 0 or small.read_header(n) != n:
-                continue
-            pos = 0
-            while True:
-                pos = small.find(n, pos)
-                if pos < 0:
-                    break
-                self._take_state()
         small.recover_tail()
+        for n in range(newest, max(-1, newest - small.count), -1):
+            if small.read_header(n) == n and self._take_state(n):
+                break
+        else:
+            n = newest - 1
+        if n < newest:
+            small.step_back(n)
 
-    def _take_state(self):
+    def _take_state(self, opened):
+        """Take what a sector holds; False, and nothing, if it has no cursors: written last."""
+        small = self._small
+        pos, complete = 0, False
+        while (pos := small.find(opened, pos)) >= 0:
+            complete = complete or small.kind == _CURSORS
+        while complete and (pos := small.find(opened, pos)) >= 0:
+            self._take_entry()
+        return complete
+
+    def _take_entry(self):
         payload = self._small.payload()
         if self._small.kind == _CURSORS and len(payload) == _STATE_BYTES:
             self._state[:] = payload
@@ -292,12 +303,15 @@ class Ring:
         raise RingError("ring: flash does not hold what is written to it")
 
     def _roll_small(self):
-        """A fresh sector begins with everything that is still in force."""
+        """A fresh sector begins with everything that is still in force, the cursors last."""
         small = self._small
-        small.open_sector(0)
-        small.append(_CURSORS, self._state, _STATE_BYTES)
-        if self._check_len:
-            small.append(_CHECKPOINT, self._check, self._check_len)
+        for _ in range(3):
+            small.open_sector(0)
+            if self._check_len and not small.append(_CHECKPOINT, self._check, self._check_len):
+                continue
+            if small.append(_CURSORS, self._state, _STATE_BYTES):
+                return
+        raise RingError("ring: flash does not hold what is written to it")
 
     def stats(self):
         """Counters since this start: erases, bytes programmed, damaged places, records dropped."""
