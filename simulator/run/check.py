@@ -11,6 +11,7 @@ from simulator.run.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.node import Seen
 
 CLOCK_S = 3.0  # how far a node's clock and seconds may be off
+CHECKPOINT_S = 60.0  # what a node that loses its power may lose of its open interval
 SETTLED_US = 120_000_000  # after so long in one piece a detector must be observing
 _TOTAL_WRAP = 1 << 30
 Tally = dict[str, dict[str, int]]
@@ -143,7 +144,7 @@ def _coverage(seen: Seen) -> Iterator[str]:
 
 
 def _time(seen: Seen) -> Iterator[str]:
-    """Intervals follow each other; between two there is a gap only where the node was off."""
+    """Intervals follow each other; a gap is where the node was off, or had saved nothing yet."""
     known = sorted(
         (r.start, r.start + r.length, n) for n, r in seen.watcher.closed.items() if r.start
     )
@@ -153,7 +154,8 @@ def _time(seen: Seen) -> Iterator[str]:
             yield f"intervals {a} and {b} overlap by {end - start} s"
         gap_us = ((end - start_utc) * 1_000_000, (start - start_utc) * 1_000_000)
         alive_s = seen.watcher.alive_us(*gap_us) / 1e6 if start > end else 0
-        if alive_s > CLOCK_S and not _unresolved_between(seen, a, b):
+        ends = sum(gap_us[0] <= life[1] <= gap_us[1] for life in seen.watcher.alive)
+        if alive_s > CLOCK_S + ends * CHECKPOINT_S and not _unresolved_between(seen, a, b):
             yield f"between intervals {a} and {b} {alive_s:.0f} s alive are in no interval"
 
 

@@ -139,7 +139,8 @@ def _listen(plan: NodePlan, target: Target, path: Path) -> subprocess.Popen[str]
             "--port", str(target.port), "--root", plan.root, "--db", str(path),
             "--client-id", "", "--json",
         ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=die_with_parent,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        preexec_fn=die_with_parent,
     )  # fmt: skip
     assert process.stderr
     said = process.stderr.readline()

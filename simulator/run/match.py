@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from simulator.run.decode import DIRECTIONS
 from simulator.run.observe import Passage
 
-WINDOW_US = 4_000_000
+# A node notes a passage when it is sure of it, up to a few seconds after the front has crossed the
+# line; a radar that extends a way over the line may be a little early.
+EARLY_US = 1_500_000
+LATE_US = 3_000_000
 
 
 @dataclass
@@ -31,40 +34,49 @@ class Score:
 
 
 def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
-    """Pair each counted passage with the nearest unpaired true one of its direction within 4 s.
+    """Pair single passages of the same direction, in order, within EARLY_US and LATE_US.
 
-    What is left over is tried again against the other direction; those pairs are direction errors
-    and do not count as matched.
+    In order, because two that follow each other cannot change places; with windows of one size
+    no other pairing makes more pairs. What is left over is tried again against the other
+    direction; those pairs are direction errors and do not count as matched.
     """
     result = Score(len(truth), len(counted))
-    free = [True] * len(truth)
-    times = [passage.t_us for passage in truth]
-    rest = []
-    for passage in counted:
-        found = _nearest(truth, times, free, passage, same=True)
-        if found is None:
-            rest.append(passage)
-            continue
-        free[found] = False
-        result.matched += 1
-        row = result.confusion.setdefault(truth[found].cls, {})
-        row[passage.cls] = row.get(passage.cls, 0) + 1
-    for passage in rest:
-        found = _nearest(truth, times, free, passage, same=False)
-        if found is not None:
-            free[found] = False
-            result.direction_errors += 1
+    missed: list[Passage] = []
+    phantoms: list[Passage] = []
+    for way in DIRECTIONS:
+        pairs, rest_t, rest_c = _paired(
+            [p for p in truth if p.direction == way], [p for p in counted if p.direction == way]
+        )
+        for true, noted in pairs:
+            row = result.confusion.setdefault(true.cls, {})
+            row[noted.cls] = row.get(noted.cls, 0) + 1
+        result.matched += len(pairs)
+        missed += rest_t
+        phantoms += rest_c
+    for way in DIRECTIONS:
+        pairs, _, _ = _paired(
+            [p for p in missed if p.direction == way], [p for p in phantoms if p.direction != way]
+        )
+        result.direction_errors += len(pairs)
     return result
 
 
-def _nearest(
-    truth: Sequence[Passage], times: list[int], free: list[bool], passage: Passage, same: bool
-) -> int | None:
-    best, best_off = None, WINDOW_US + 1
-    i = bisect_left(times, passage.t_us - WINDOW_US)
-    while i < len(times) and times[i] <= passage.t_us + WINDOW_US:
-        off = abs(times[i] - passage.t_us)
-        if free[i] and off < best_off and (truth[i].direction == passage.direction) == same:
-            best, best_off = i, off
-        i += 1
-    return best
+def _paired(
+    truth: list[Passage], counted: list[Passage]
+) -> tuple[list[tuple[Passage, Passage]], list[Passage], list[Passage]]:
+    """Pairs, and what is left over of either side; both are in order of time."""
+    pairs: list[tuple[Passage, Passage]] = []
+    missed, phantoms = [], []
+    t = c = 0
+    while t < len(truth) and c < len(counted):
+        late_us = counted[c].t_us - truth[t].t_us
+        if late_us < -EARLY_US:
+            phantoms.append(counted[c])
+            c += 1
+        elif late_us > LATE_US:
+            missed.append(truth[t])
+            t += 1
+        else:
+            pairs.append((truth[t], counted[c]))
+            t, c = t + 1, c + 1
+    return pairs, missed + truth[t:], phantoms + counted[c:]

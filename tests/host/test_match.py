@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.run.match import WINDOW_US, score
+from simulator.run.match import EARLY_US, LATE_US, score
 from simulator.run.observe import Passage
 
 S = 1_000_000
@@ -42,9 +42,9 @@ def test_one_that_is_counted_twice_is_a_phantom() -> None:
     assert found.matched == 10 and found.recall == 1.0 and found.precision == 10 / 11
 
 
-def test_the_window_is_four_seconds_each_way() -> None:
+def test_a_passage_may_be_noted_late_and_a_little_early() -> None:
     truth = [passage(100)]
-    for off_us, matched in ((WINDOW_US, 1), (WINDOW_US + 1, 0), (-WINDOW_US, 1), (-4000001, 0)):
+    for off_us, matched in ((LATE_US, 1), (LATE_US + 1, 0), (-EARLY_US, 1), (-EARLY_US - 1, 0)):
         assert score(truth, [Passage(100 * S + off_us, "forward", "car")]).matched == matched
 
 
@@ -85,3 +85,9 @@ def test_no_passage_is_used_twice(
     assert pairs <= min(found.truth, found.counted)
     assert sum(sum(row.values()) for row in found.confusion.values()) == found.matched
     assert 0 <= found.recall <= 1 and 0 <= found.precision <= 1
+
+
+def test_a_dense_row_that_is_noted_late_is_paired_in_order() -> None:
+    truth = [passage(2 * i) for i in range(50)]
+    late = [passage(2 * i + 1.2) for i in range(50)]  # each one nearer to the one behind
+    assert score(truth, late).matched == 50
