@@ -6,7 +6,6 @@ straight to the file.
 """
 
 import struct
-import sys
 
 import seam
 
@@ -14,7 +13,7 @@ _TABLE = 0x8000
 _ENTRY = 32
 _BLOCK = 4096
 _PIECE = 1024
-_flash = open(sys.argv[2], "rb")
+_flash = open("/proc/self/fd/62", "rb")  # simulator/world/process.py puts it there
 
 
 def _read(offset, buf):

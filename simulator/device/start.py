@@ -1,4 +1,4 @@
-"""Boots a node: `start.py LINK_FD FLASH_FILE`. Does what the ESP32 port's `_boot.py` does.
+"""Boots a node. Does what the ESP32 port's `_boot.py` does.
 
 The shims are imported first, so that they stand in `sys.modules` when the host's file system gives
 way to the LittleFS image on the flash file. From there on the firmware is alone with the image.
@@ -9,7 +9,6 @@ import io
 import random
 import sys
 
-del sys.path[0]  # this file's folder: the shims are to be loaded compiled, from the next one
 import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401
@@ -55,8 +54,8 @@ def run(name):
         return
     try:
         exec(code, {"__name__": "__main__"})
-    except SystemExit:
-        raise
+    except SystemExit as end:
+        raise end
     except BaseException as error:
         text = io.StringIO()
         sys.print_exception(error, text)

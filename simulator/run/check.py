@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -117,11 +118,27 @@ def _totals(seen: Seen) -> Iterator[str]:
 
 
 def _every_passage_counted(seen: Seen) -> Iterator[str]:
-    """What the node noted is what the closed intervals hold; a power cut may take some."""
-    noted = len(seen.watcher.passages)
+    """What the node noted is what the closed intervals hold; a power cut may take some.
+
+    What is noted after the end of the last one is in the open interval.
+    """
+    times = [passage.t_us for passage in seen.watcher.passages]
+    end_us = _end_us(seen)
+    least = bisect_left(times, end_us - CLOCK_S * 1e6)
+    most = bisect_right(times, end_us + CLOCK_S * 1e6)
     held = sum(sum(r.counts) for r in seen.watcher.closed.values())
-    if held > noted or (held < noted and not seen.watcher.cuts):
+    if held > most or (held < least and not seen.watcher.cuts):
+        noted = f"{least}" if least == most else f"{least} to {most}"
         yield f"{noted} passages noted, {held} in closed intervals"
+
+
+def _end_us(seen: Seen) -> float:
+    """When the last closed interval ended; the end of time if that is not known."""
+    closed = seen.watcher.closed
+    last = closed[max(closed)] if closed else None
+    if last is None or not last.start:
+        return float("inf") if last else 0.0
+    return (last.start + last.length - seen.plan.start_utc) * 1e6
 
 
 def _coverage(seen: Seen) -> Iterator[str]:

