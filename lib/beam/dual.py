@@ -135,7 +135,7 @@ class DualBeam:
         self._give_up(b, a, now_us)
 
     def _give_up(self, beam, other, now_us):
-        """An occlusion of one beam alone is an arm, a branch, or who turned back before the other."""
+        """An occlusion of one beam alone is an arm, a branch, or who turned back before B."""
         if not beam.count or other.count or other.open:
             return
         if time.ticks_diff(now_us, beam.last()) > _MAX_APART_US:

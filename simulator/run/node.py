@@ -79,12 +79,7 @@ def _run(
     watcher = Watcher(place.ring, trace)
     beyond = city(plan, flash.parent)
     desk = beyond.desk
-    spec = NodeSpec(
-        plan.name, flash, plan.start_utc, plan.seed,
-        power_cuts=list(plan.power_cuts), drift_ppb=plan.drift_ppb,
-        window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
-    )  # fmt: skip
-    node = Node(spec, beyond.network, detector, watcher)
+    node = Node(_spec(plan, flash), beyond.network, detector, watcher)
     beyond.start(node.call_at)
     progress = _progress(plan, street, watcher, desk, show)
     if plan.live:
@@ -112,6 +107,14 @@ def _run(
         requests=node.requests,
         frames=getattr(detector, "frames", 0),
     )
+
+
+def _spec(plan: NodePlan, flash: Path) -> NodeSpec:
+    return NodeSpec(
+        plan.name, flash, plan.start_utc, plan.seed,
+        power_cuts=list(plan.power_cuts), drift_ppb=plan.drift_ppb,
+        window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
+    )  # fmt: skip
 
 
 def _street(plan: NodePlan) -> tuple[Street, Detector]:

@@ -1,8 +1,8 @@
 """Two infrared light barriers across a path: what bodies, legs, wheels and spokes do to them.
 
 A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes
-with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and may
-bounce. Level 0 = the beam is broken. Pins as wired on the boards: A = 25, B = 26.
+with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and
+may bounce. Level 0 = the beam is broken. Pins as wired on the boards: A = 25, B = 26.
 
 Faults: `bounce` (share of edges with contact bounce), `turn_back` (share of walkers who go back
 in the gate; they do not count in the truth), `blocked` (from, to; seconds: something parks in A).
@@ -53,7 +53,7 @@ class Beams:
                 )
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
-        """What breaks a beam, metres behind the front, longest gaps below 0.12 s at its speed."""
+        """What breaks a beam: from, to in metres behind the front."""
         rng, length = self._rng, user.length_m
         if user.cls == "pedestrian":
             if rng.random() < 0.5:

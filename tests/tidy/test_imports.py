@@ -1,0 +1,150 @@
+"""Who may import whom (the table of the architecture)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from source import ROOT, files, imports, name
+
+DEVICE_STDLIB = {
+    "array", "asyncio", "binascii", "gc", "io", "json", "math", "micropython", "random",
+    "socket", "struct", "sys", "time",
+}  # fmt: skip
+HARDWARE = {"machine", "network", "esp32"}
+PACKAGES = {path.name for path in (ROOT / "lib").iterdir() if path.is_dir()}
+FIRMWARE = {path.stem for path in (ROOT / "firmware").glob("*.py")}
+DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
+THIRD_PARTY = {"mqtt": {"umqtt"}}
+# The port's own NTP client: it knows the epoch of the chip.
+PORT_MODULES = {"clock": {"ntptime"}}
+# From tools the simulator takes what makes a board's image and the product's own backend.
+TOOLS_FOR_SIMULATOR = {
+    "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults", "tools.provision",
+    "tools.store",
+}  # fmt: skip
+
+
+def of_lib(package: str, source: str) -> Iterator[str]:
+    allowed = DEVICE_STDLIB | {package, "wire"} | THIRD_PARTY.get(package, set())
+    allowed |= {"passage"} if package in DRIVERS else set()
+    yield from (got for got in imports(source) if got.split(".")[0] not in allowed)
+
+
+def of_firmware(module: str, source: str) -> Iterator[str]:
+    allowed = DEVICE_STDLIB | PACKAGES | FIRMWARE | PORT_MODULES.get(module, set())
+    if module == "main":
+        allowed = allowed | {"board"}
+    yield from (got for got in imports(source) if got.split(".")[0] not in allowed)
+
+
+def of_board(source: str) -> Iterator[str]:
+    allowed = DEVICE_STDLIB | HARDWARE | DRIVERS | {"faults"}
+    yield from (got for got in imports(source) if got.split(".")[0] not in allowed)
+
+
+def of_simulator(source: str) -> Iterator[str]:
+    """world and run: nothing of the device's side, and little of the tools."""
+    for got in imports(source):
+        top = got.split(".")[0]
+        if top in PACKAGES | {"firmware", "lib", "boards"}:
+            yield got
+        elif top == "tools" and not _allowed_tool(got):
+            yield got
+
+
+def _allowed_tool(got: str) -> bool:
+    return ".".join(got.split(".")[:2]) in TOOLS_FOR_SIMULATOR
+
+
+def of_tools(source: str) -> Iterator[str]:
+    forbidden = {"simulator", "firmware", "boards"} | (PACKAGES - {"wire"})
+    yield from (got for got in imports(source) if got.split(".")[0] in forbidden)
+
+
+def offences(path: Path) -> list[str]:
+    source, parts = path.read_text(), path.relative_to(ROOT).parts
+    if parts[0] == "lib":
+        return list(of_lib(parts[1], source))
+    if parts[0] == "firmware":
+        return list(of_firmware(path.stem, source))
+    if parts[0] == "boards":
+        return list(of_board(source))
+    if parts[0] == "tools":
+        return list(of_tools(source))
+    return list(of_simulator(source))
+
+
+CHECKED = [
+    path
+    for path in files("lib/*.py", "firmware/*.py", "boards/*.py", "tools/*.py", "simulator/*.py")
+    if "device" not in path.parts
+]
+
+
+@pytest.mark.parametrize("path", CHECKED, ids=name)
+def test_imports_only_what_it_may(path: Path) -> None:
+    assert offences(path) == []
+
+
+def test_an_offender_is_found_in_every_part() -> None:
+    assert list(of_lib("ring", "import machine")) == ["machine"]
+    assert list(of_lib("ring", "from mqtt import Client")) == ["mqtt", "mqtt.Client"]
+    assert list(of_firmware("app", "import board")) == ["board"]
+    assert list(of_firmware("wifi", "import network")) == ["network"]
+    assert list(of_board("import uplink")) == ["uplink"]
+    assert list(of_simulator("def f():\n    from wire import record")) == ["wire", "wire.record"]
+    assert list(of_simulator("from tools.flash import run")) == ["tools.flash", "tools.flash.run"]
+    assert list(of_tools("import simulator.world.nvs")) == ["simulator.world.nvs"]
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle; empty if there are none."""
+    left = dict(graph)
+    while left:
+        leaves = [module for module, needs in left.items() if not needs & left.keys()]
+        if not leaves:
+            return sorted(left)
+        for module in leaves:
+            del left[module]
+    return []
+
+
+def test_firmware_imports_downwards_only() -> None:
+    graph = {
+        path.stem: {got for got in imports(path.read_text()) if got in FIRMWARE}
+        for path in (ROOT / "firmware").glob("*.py")
+    }
+    assert cycle(graph) == []
+    assert cycle({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == ["a", "b", "c"]
+
+
+DEVICE_CODE = files("lib/*.py", "firmware/*.py", "boards/*.py")
+
+
+@pytest.mark.parametrize("path", DEVICE_CODE, ids=name)
+def test_importing_a_device_module_does_nothing(path: Path) -> None:
+    if path.name in ("boot.py", "main.py"):
+        pytest.skip("what they are for is to act")
+    assert acts(path.read_text()) == []
+
+
+def acts(source: str) -> list[int]:
+    """Lines of statements that do something when the module is imported."""
+    quiet = (
+        ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+        ast.Assign, ast.AnnAssign, ast.Assert,
+    )  # fmt: skip
+    body = ast.parse(source).body
+    loud = [node for node in body if not isinstance(node, quiet)]
+    return [
+        node.lineno
+        for node in loud
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+
+
+def test_an_acting_module_is_found() -> None:
+    assert acts('"""Text."""\nimport time\ntime.sleep(1)\n') == [3]
