@@ -9,7 +9,7 @@ SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER PORT JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(LIVE),--live)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint bench fuzz powerloss size build flash clean
+.PHONY: help setup sim test lint bench powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -37,13 +37,9 @@ bench: ## speed and memory against the budgets
 	$(SETUP) $(BOARD)
 	@$(IN) -m tests.bench
 
-fuzz: ## N= random storms, then calm (SEED= one of them again)
+powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too)
 	$(SETUP) $(BOARD)
-	@$(IN) -m simulator.run.fuzz $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED))
-
-powerloss: ## cut the power at every flash operation of the ring log
-	$(SETUP) $(BOARD)
-	@$(IN) -m pytest -q -n 2 tests/powerloss $(ARGS)
+	@$(IN) -m tests.powerloss $(ARGS)
 
 size: ## what the image of BOARD= holds, against its budget
 	$(SETUP)

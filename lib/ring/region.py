@@ -217,9 +217,10 @@ class Region:
         self._dev.writeblocks(place, self._out_view[:size], self._tail)
         self.programmed_bytes += size
         self._forget()
-        back = self._view[:size]
+        whole = _ENTRY + length  # not the padding: an entry that the CRC accepts is one
+        back = self._view[:whole]
         self._dev.readblocks(place, back, self._tail)
-        if back != self._out_view[:size]:
+        if back != self._out_view[:whole]:
             self.corrupt += 1
             self._tail = self._size
             return False

@@ -119,7 +119,7 @@ def test_a_foreign_partition_is_not_formatted():
 
 def test_another_version_is_refused():
     flash = Nor()
-    ring = _open(flash)
+    _open(flash)
     head = bytearray(flash.cells[4 * 512 : 4 * 512 + 32])
     head[4] = 2
     from binascii import crc32

@@ -7,7 +7,7 @@ import time
 from passage import Tracker
 
 
-def _drive(tracker, cars, seconds, hz=10, drop=0.0, seed=1):
+def _drive(tracker, cars, seconds, *, hz=10, drop=0.0, seed=1):
     """cars: (t of crossing s, speed km/h, direction); 8 m line, seen up to 60 m. -> passages"""
     random.seed(seed)
     out = []
@@ -41,7 +41,8 @@ def test_classes_by_speed():
 
 
 def test_a_platoon_and_opposing_traffic():
-    cars = [(10 + 1.3 * i, 48 + i, 0) for i in range(6)] + [(10.2 + 1.7 * i, 40, 1) for i in range(5)]
+    cars = [(10 + 1.3 * i, 48 + i, 0) for i in range(6)]
+    cars += [(10.2 + 1.7 * i, 40, 1) for i in range(5)]
     got = _drive(Tracker(8), cars, 40)
     assert sum(g[0] == 0 for g in got) == 6 and sum(g[0] == 1 for g in got) == 5, got
 

@@ -1,0 +1,1 @@
+"""Power cut at every flash operation of the ring log. See README.md."""

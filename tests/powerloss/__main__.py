@@ -1,0 +1,54 @@
+"""`python -m tests.powerloss`: the sweep, or one cut again. Exit code 1 if anything was found.
+
+Without options the sweep of the tests; `--all` makes every second cut as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.powerloss.harness import (
+    CUT_MODES, SABOTAGES, STUCK, WORKLOADS, Plan, run, sweep_plans,
+)  # fmt: skip
+from tests.powerloss.test_powerloss import ONE_IN
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.powerloss", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every second cut, not a sample")
+    parser.add_argument("--workload", type=int, choices=range(len(WORKLOADS)))
+    parser.add_argument("--cut", type=int, default=0, help="operation to cut; 0 = all")
+    parser.add_argument("--mode", choices=(*CUT_MODES, STUCK), help="how; default: every mode")
+    parser.add_argument("--second", type=int, default=0, help="operation after the recovery")
+    parser.add_argument("--second-mode", choices=CUT_MODES)
+    parser.add_argument("--sabotage", choices=SABOTAGES, default="", help="break the log first")
+    return parser.parse_args()
+
+
+def _plans(args: argparse.Namespace) -> list[Plan]:
+    if args.workload is None and not args.cut:
+        return sweep_plans((1,) * len(WORKLOADS) if args.all else ONE_IN)
+    only_first = args.cut and not args.second and args.mode != STUCK
+    return [
+        Plan(
+            args.workload or 0,
+            modes=(args.mode,) if args.mode else CUT_MODES,
+            second_modes=(args.second_mode,) if args.second_mode else CUT_MODES,
+            cut=args.cut,
+            second=-1 if only_first else args.second,
+            sabotage=args.sabotage,
+        )
+    ]
+
+
+def main() -> int:
+    total = run(_plans(_arguments()))
+    for failure in total.failures:
+        print(failure, file=sys.stderr)
+    print(total.summary())
+    return 0 if total.clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

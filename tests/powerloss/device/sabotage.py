@@ -1,0 +1,97 @@
+"""Logs that are broken on purpose: the suite must find each of them."""
+
+from ring import Ring
+from ring.region import Region
+
+
+def _rng(level):
+    def bits(n):
+        return (0x2F1D * (level + 3)) & ((1 << n) - 1)
+
+    return bits
+
+
+def maker(name):
+    """A function (flash, level) -> ring, of the real log or of the broken one of that name."""
+    if name:
+        _BROKEN[name]()
+
+    def make(flash, level):
+        return Ring(flash, _rng(level))
+
+    return make
+
+
+def _no_checksum():
+    """Believes an entry whose head is there, whatever became of its payload."""
+    real = Region._is_entry
+
+    def is_entry(self, pos):
+        length = 0
+        number = int.from_bytes(self._sector[pos + 4 : pos + 8], "little")
+        if pos + 12 + length <= self._size and number == self.next_number:
+            self.length, self.kind, self.number = length, self._sector[pos + 2], number
+            return True
+        return real(self, pos)
+
+    Region._is_entry = is_entry
+
+
+def _reuses_torn_space():
+    """Goes on right behind the last whole entry, over what a cut may have left there."""
+    real = Region.recover_tail
+
+    def recover_tail(self):
+        real(self)
+        pos = 32
+        while (after := self.find(self.active, pos)) >= 0:
+            pos = after
+        self._tail = pos
+
+    Region.recover_tail = recover_tail
+
+
+def _late():
+    """Returns from append() one record before that is in the flash."""
+    real = Ring.append
+    held = {}
+
+    def append(self, kind, payload, n=None):
+        late = held.get(id(self))
+        held.clear()
+        held[id(self)] = (kind, bytes(payload))
+        if late is None:
+            return self.next_seq
+        return real(self, late[0], late[1]) + 1
+
+    Ring.append = append
+
+
+def _state_of_newest_only():
+    """Erases the state before it is written anew: a fresh sector does not begin with it."""
+
+    def roll(self):
+        self._small.open_sector(0)
+
+    Ring._roll_small = roll
+
+
+def _erases_too_early():
+    """Erases two sectors ahead: one more than is needed."""
+    real = Ring.prepare
+
+    def prepare(self):
+        real(self)
+        if self._log.active + 2 >= self._sectors:
+            self._log.erase(self._log.active + 2)
+
+    Ring.prepare = prepare
+
+
+_BROKEN = {
+    "no-checksum": _no_checksum,
+    "reuses-torn-space": _reuses_torn_space,
+    "late": _late,
+    "state-of-newest-only": _state_of_newest_only,
+    "erases-too-early": _erases_too_early,
+}

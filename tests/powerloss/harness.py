@@ -1,0 +1,140 @@
+"""Starts the sweeps inside MicroPython, several at a time, and adds up what they found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEVICE = ROOT / "tests" / "powerloss" / "device"
+HEAP = "1m"
+LIMIT_S = 900
+SHARDS = 2
+
+# sectors, bytes a sector, seed of the steps, longest payload
+WORKLOADS = ((8, 256, 1, 48), (12, 256, 2, 60), (16, 512, 3, 120))
+CUT_MODES = ("none", "half", "part", "tail", "random", "flip", "done")
+STUCK = "stuck"
+SABOTAGES = (
+    "no-checksum", "reuses-torn-space", "late", "state-of-newest-only", "erases-too-early",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sweep over one workload.
+
+    one_in: of the possible second cuts one in so many is made. cut, second: only that operation
+    (0 = all; second -1 = none). stop: at the first failure.
+    """
+
+    workload: int
+    modes: tuple[str, ...] = CUT_MODES
+    second_modes: tuple[str, ...] = CUT_MODES
+    one_in: int = 1
+    cut: int = 0
+    second: int = 0
+    stop: bool = False
+    sabotage: str = ""
+    shard: tuple[int, int] = (0, 1)
+
+    def options(self) -> str:
+        options: dict[str, object] = dict(vars(self))
+        options["workload"] = WORKLOADS[self.workload]
+        return json.dumps(options)
+
+
+@dataclass
+class Total:
+    """What all sweeps found; `failures` are lines to print."""
+
+    cuts: int = 0
+    operations: int = 0
+    lost: int = 0
+    wrong: int = 0
+    resurrected: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not (self.failures or self.lost or self.wrong or self.resurrected)
+
+    def summary(self) -> str:
+        rate = round(self.cuts * 60 / self.seconds) if self.seconds else 0
+        return (
+            f"cuts={self.cuts} lost={self.lost} wrong={self.wrong} "
+            f"resurrected={self.resurrected} cuts_per_minute={rate}"
+        )
+
+
+def run(plans: Sequence[Plan]) -> Total:
+    """Run every plan in `SHARDS` parts, as many at a time."""
+    parts = [replace(p, shard=(i, SHARDS)) for p in plans if not p.cut for i in range(SHARDS)]
+    parts += [p for p in plans if p.cut]
+    total = Total()
+    began = time.monotonic()
+    with ThreadPoolExecutor(SHARDS) as pool:
+        for plan, output in zip(parts, pool.map(_run_one, parts)):
+            _add(total, plan, output)
+    total.seconds = time.monotonic() - began
+    return total
+
+
+def _run_one(plan: Plan) -> str:
+    micropython = Path(sys.executable).parent / "micropython"
+    env = {**os.environ, "MICROPYPATH": f"{DEVICE}:{ROOT / 'lib'}:.frozen"}
+    result = subprocess.run(
+        [str(micropython), "-X", f"heapsize={HEAP}", str(DEVICE / "sweep.py")],
+        input=plan.options(), env=env, cwd=ROOT,
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    if result.returncode:
+        text = (result.stdout + result.stderr)[-2000:]
+        return json.dumps({"kind": "stopped", "text": text, "path": []})
+    return result.stdout
+
+
+def _add(total: Total, plan: Plan, output: str) -> None:
+    for line in output.splitlines():
+        found = json.loads(line)
+        if "kind" in found:
+            total.failures.append(
+                f"{found['kind']}: {found['text']}\n  {reproduction(plan, found['path'])}"
+            )
+            continue
+        total.cuts += found["cuts"]
+        total.operations += found["operations"] if plan.shard[0] == 0 else 0
+        total.lost += found["lost"]
+        total.wrong += found["wrong"]
+        total.resurrected += found["resurrected"]
+
+
+def reproduction(plan: Plan, path: Sequence[tuple[int, str]]) -> str:
+    """The command that makes these cuts and no others."""
+    words = ["python -m tests.powerloss", f"--workload {plan.workload}"]
+    names = (("--cut", "--mode"), ("--second", "--second-mode"))
+    for (operation, mode), (number, how) in zip(path, names):
+        words += [f"{number} {operation}", f"{how} {mode}"]
+    if plan.sabotage:
+        words.append(f"--sabotage {plan.sabotage}")
+    return " ".join(words)
+
+
+def sweep_plans(one_in: tuple[int, ...]) -> list[Plan]:
+    """A sweep of each workload that `one_in` has a number for, stuck bits where they fit.
+
+    With two sectors for the state there is no spare one for an opening that goes wrong.
+    """
+    plans = []
+    for index, share in enumerate(one_in):
+        stuck = (STUCK,) if WORKLOADS[index][0] >= 12 else ()
+        plans.append(Plan(index, modes=CUT_MODES + stuck, one_in=share))
+    return plans

@@ -1,0 +1,46 @@
+"""Every flash operation of the ring log, cut in every way, and a sample of second cuts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.powerloss.harness import (
+    CUT_MODES, SABOTAGES, STUCK, Plan, reproduction, run, sweep_plans,
+)  # fmt: skip
+
+ONE_IN = (5, 24)  # of the second cuts, for the first workloads
+
+
+def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[str]) -> None:
+    total = run(sweep_plans(ONE_IN))
+    with capsys.disabled():
+        print(f"\n{total.summary()}")
+    assert total.clean, "\n".join([*total.failures, total.summary()])
+    assert total.operations > 600
+    assert total.cuts > total.operations * len(CUT_MODES)
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES)
+def test_a_broken_log_is_found(sabotage: str) -> None:
+    plan = Plan(0, one_in=60, stop=True, sabotage=sabotage)
+    total = run([plan])
+    assert total.lost + total.wrong + total.resurrected
+    assert f"--sabotage {sabotage}" in total.failures[0]
+
+
+def test_a_failure_is_repeated_by_its_command() -> None:
+    """The same two cuts find the same failure, and no other cut is made."""
+    plan = Plan(0, modes=("half",), second=-1, stop=True, sabotage="no-checksum")
+    first = run([plan]).failures[0]
+    words = first.split()
+    cut = int(words[words.index("--cut") + 1])
+    again = run([Plan(0, modes=("half",), cut=cut, second=-1, sabotage="no-checksum")])
+    assert again.cuts == 1
+    assert again.failures == [first]
+
+
+def test_the_command_names_both_cuts() -> None:
+    assert reproduction(Plan(1), [(12, STUCK), (15, "half")]) == (
+        "python -m tests.powerloss --workload 1 --cut 12 --mode stuck --second 15"
+        " --second-mode half"
+    )
