@@ -181,7 +181,9 @@ class Pipe:
         if connection.expired(t_us):
             connection.shut(t_us, 104)
             return
-        after_us = max(t_us + 1_000_000, connection.last_us + self._network.check_us)
+        check_us = self._network.check_us
+        due_us = connection.last_us + check_us
+        after_us = due_us if due_us > t_us else t_us + check_us
         self._network.call_at(after_us, lambda: self._watch(after_us))
 
     def send(self, t_us: int, data: bytes) -> None:
