@@ -91,7 +91,7 @@ def _digest(board: boards.Board, items: list[image.Item], interpreter: bytes | N
     for item in items:
         digest.update(f"{item.target} {_sha256(item.source.read_bytes())}\n".encode())
     digest.update(pack(board.partitions))
-    digest.update(f"{board.flash_size} {board.loader_offset}\n".encode())
+    digest.update(f"{board.chip} {board.flash_size} {board.loader_offset}\n".encode())
     digest.update(interpreter or b"")
     return digest.hexdigest()
 

@@ -12,9 +12,12 @@ Knows no broker: `on_message` takes what arrived and returns what is to be publi
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
@@ -22,8 +25,10 @@ from jsonschema.exceptions import best_match
 from tools.store import Body, Conflict, Key, Store
 
 MAX_PAYLOAD = 64 * 1024
+MAX_DEPTH = 32  # an interval has 8; json.dumps gives up before json.loads does
 _SCHEMAS = Path(__file__).resolve().parent / "schemas"
 _TOTAL_WRAP = 1 << 30
+_LOG = re.compile(r"^[0-9a-f]{8}\Z")
 
 Answer = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
 News = Callable[[str, str, Body], None]
@@ -93,10 +98,12 @@ class Collector:
 
     def _status(self, node: str, body: Body, utc: float) -> str | None:
         """A node that comes online is told at once how far its log is confirmed."""
+        log = body.get("log")
+        if log is not None and not (isinstance(log, str) and _LOG.match(log)):
+            raise Refused(f"$.log: {log!r:.100} is no log")
         self.store.note_status(node, body, utc)
         self._news.append(("status", node, body))
-        log = body.get("log")
-        return log if isinstance(log, str) and self.store.confirmed((node, log)) else None
+        return log if log and self.store.confirmed((node, log)) else None
 
     def _interval(self, key: Key, record: Body, utc: float) -> None:
         if record["cov"] > record["len"]:
@@ -156,9 +163,34 @@ def _parse(payload: bytes) -> Body:
     if len(payload) > MAX_PAYLOAD:
         raise Refused(f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
     try:
-        body = json.loads(payload)
+        body = json.loads(payload, parse_constant=_no_constant)
+        _check_storable(body)
     except (ValueError, RecursionError) as error:
         raise Refused(f"not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Refused("not a JSON object")
     return body
+
+
+def _no_constant(name: str) -> None:
+    """Python reads NaN and Infinity, which no other reader of the database takes for JSON."""
+    raise ValueError(f"{name} is no number")
+
+
+def _check_storable(body: Any) -> None:
+    """What Python parses but cannot write again as JSON in UTF-8; raises ValueError."""
+    level = [body]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, str):
+                value.encode()  # half a surrogate pair: UnicodeEncodeError is a ValueError
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("a number is too large")
+        level = inner
+    if level:
+        raise ValueError(f"more than {MAX_DEPTH} levels deep")

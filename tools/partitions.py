@@ -29,6 +29,7 @@ _FIRST_OFFSET = 0x9000
 _SECTOR = 0x1000
 _APP_ALIGN = 0x10000
 _LABEL_MAX = 15
+_U8, _U32 = 0xFF, 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class Partition:
 def read_csv(path: Path, flash_size: int) -> list[Partition]:
     """The partitions of a CSV file in order of offset; raises ToolError naming file and line."""
     found = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolError(f"{path}: {error}") from error
+    for number, line in enumerate(lines, 1):
         text = line.split("#", 1)[0].strip()
         if text:
             try:
@@ -70,18 +75,21 @@ def _parse(text: str) -> Partition:
         raise ValueError(f"type '{kind}': one of {', '.join(_TYPES)}")
     number = _SUBTYPES[kind].get(subtype)
     if number is None:
-        number = _number(subtype)
+        number = _number(subtype, _U8)
     return Partition(label, _TYPES[kind], number, _number(offset), _number(size))
 
 
-def _number(text: str) -> int:
-    """A number as ESP-IDF writes it: decimal, 0x, with K or M."""
+def _number(text: str, most: int = _U32) -> int:
+    """A number as ESP-IDF writes it: decimal, 0x, with K or M; 0 .. `most`."""
     units = {"K": 1 << 10, "M": 1 << 20}
     unit = units.get(text[-1:].upper(), 0)
     try:
-        return int(text[:-1], 0) * unit if unit else int(text, 0)
+        number = int(text[:-1], 0) * unit if unit else int(text, 0)
     except ValueError:
         raise ValueError(f"'{text}' is no number") from None
+    if not 0 <= number <= most:
+        raise ValueError(f"'{text}' is not within 0 .. {most}")
+    return number
 
 
 def _check(path: Path, found: list[Partition], flash_size: int) -> None:

@@ -23,7 +23,8 @@ NAMESPACE = "tallypost"
 _CONFIG_MAX = 1500  # the node's buffer
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECRET_BYTES = 18
-_RESERVED = 0x1000  # the page NVS keeps free
+_PAGE = 0x1000
+_TOO_SMALL = (generator.InsufficientSizeError, generator.PageFullError)
 _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
 
 
@@ -55,7 +56,7 @@ class Identity:
                 "1 to 32 of a-z, 0-9, '-', '_', beginning with a letter or digit",
             )
         for name, most in _LIMITS.items():
-            if len(getattr(self, name).encode()) > most:
+            if len(_utf8(name, getattr(self, name))) > most:
                 raise ToolError(f"{name} has more than {most} bytes")
         if 0 < len(self.wifi_pass) < 8:
             raise ToolError("wifi_pass has less than 8 characters: no access point accepts that")
@@ -65,27 +66,52 @@ class Identity:
 
     @property
     def config_blob(self) -> bytes:
-        return json.dumps(self.config, separators=(",", ":"), sort_keys=True).encode()
+        """As JSON; raises ToolError when it cannot be written as such."""
+        try:
+            text = json.dumps(
+                self.config, separators=(",", ":"), sort_keys=True, allow_nan=False,
+                ensure_ascii=False,  # the node makes no character of two escaped halves
+            )  # fmt: skip
+            return text.encode()
+        except (ValueError, RecursionError) as error:
+            raise ToolError(f"configuration: {error}", "numbers and texts are wanted") from error
+
+
+def _utf8(name: str, text: str) -> bytes:
+    """What argv holds may be no text: undecodable bytes become halves of characters there."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ToolError(f"{name} {text!a} is not UTF-8") from error
 
 
 def nvs_image(identity: Identity, size: int) -> bytes:
-    """The contents of an NVS partition of `size` bytes."""
+    """The contents of an NVS partition of `size` bytes; raises ToolError when it is too small."""
     blobs = {"id": identity.node.encode(), "config": identity.config_blob}
     for name in _LIMITS:
         value = getattr(identity, name).encode()
         if value:
             blobs[name] = value
+    if size % _PAGE or size <= _PAGE:  # the generator would pad without an end
+        raise ToolError(f"an NVS partition of {size} bytes", "wanted: 4096 times 3 or more")
+    try:
+        image = _packed(blobs, size - _PAGE)  # one page is kept free
+    except _TOO_SMALL as error:
+        raise ToolError(f"an NVS partition of {size} bytes is too small") from error
+    if len(image) != size:
+        raise ToolError(f"NVS image of {len(image)} bytes for a partition of {size}")
+    return image
+
+
+def _packed(blobs: dict[str, bytes], size: int) -> bytes:
     output = io.BytesIO()
-    nvs = generator.nvs_open(output, size - _RESERVED, version=generator.Page.VERSION2)
+    nvs = generator.nvs_open(output, size, version=generator.Page.VERSION2)
     nvs.write_namespace(NAMESPACE)
     for name, value in blobs.items():
         nvs.write_entry(name, value.hex(), "hex2bin")
     nvs.write_entry("boot", 0, "i32")
     generator.nvs_close(nvs)
-    image = output.getvalue()
-    if len(image) != size:
-        raise ToolError(f"NVS image of {len(image)} bytes for a partition of {size}")
-    return image
+    return output.getvalue()
 
 
 def provision(flash: Path, identity: Identity, dry_run: bool = False) -> Identity:
@@ -98,13 +124,16 @@ def provision(flash: Path, identity: Identity, dry_run: bool = False) -> Identit
     image = nvs_image(whole, place.size)
     if dry_run:
         return whole
-    with open(flash, "r+b") as file:
-        file.seek(place.offset)
-        file.write(image)
-        file.flush()
-        file.seek(place.offset)
-        if file.read(place.size) != image:
-            raise ToolError(f"{flash}: what was written reads back differently")
+    try:
+        with open(flash, "r+b") as file:
+            file.seek(place.offset)
+            file.write(image)
+            file.flush()
+            file.seek(place.offset)
+            if file.read(place.size) != image:
+                raise ToolError(f"{flash}: what was written reads back differently")
+    except OSError as error:
+        raise ToolError(f"{flash}: {error.strerror}") from error
     return whole
 
 

@@ -30,10 +30,9 @@ def run(args: argparse.Namespace) -> int:
             USAGE,
         )
     if args.secrets_out and not args.dry_run:
-        _refuse_existing(args.secrets_out)
-    whole = provision(args.flash, identity, args.dry_run)
-    if args.secrets_out and not args.dry_run:
-        _write_secret(args.secrets_out, whole)
+        whole = _provision_and_tell(args.flash, identity, args.secrets_out)
+    else:
+        whole = provision(args.flash, identity, args.dry_run)
     row: dict[str, object] = {
         "node": whole.node,
         "mqtt_user": whole.mqtt_user,
@@ -86,13 +85,32 @@ def _value(text: str) -> int | str:
         return text
 
 
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise ToolError(f"{path} exists", "secrets are not overwritten: name another file", USAGE)
+def _provision_and_tell(flash: Path, identity: Identity, path: Path) -> Identity:
+    """The secret is in its file before the node has it: later there may be no place for it."""
+    whole = identity.complete()
+    _write_secret(path, whole)
+    try:
+        return provision(flash, whole)
+    except Exception:  # not Ctrl-C: the node may have the secret by then
+        path.unlink()
+        raise
 
 
 def _write_secret(path: Path, identity: Identity) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(fd, "w") as file:
-        json.dump({"user": identity.mqtt_user, "password": identity.mqtt_pass}, file)
-        file.write("\n")
+    """A new file for its owner alone; raises ToolError, and leaves none then."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        hint = "secrets are not overwritten: name another file"
+        raise ToolError(f"{path} exists", hint, USAGE) from error
+    except OSError as error:
+        raise ToolError(f"{path}: {error.strerror}", "name another file") from error
+    try:
+        with open(fd, "w") as file:
+            json.dump({"user": identity.mqtt_user, "password": identity.mqtt_pass}, file)
+            file.write("\n")
+            file.flush()
+            os.fsync(fd)
+    except OSError as error:
+        path.unlink()
+        raise ToolError(f"{path}: {error.strerror}", "name another file") from error

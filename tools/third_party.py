@@ -83,8 +83,8 @@ def _archive(settings: dict[str, str]) -> bytes:
     for index in indexes:
         try:
             return _download(index, settings.get("cert"))
-        except (OSError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
-            errors.append(str(error))
+        except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
+            errors.append(str(error))  # ValueError: what answers is no index
     raise ToolError(
         f"{ARCHIVE} cannot be downloaded: {'; '.join(errors)}",
         "check the network (or PIP_INDEX_URL, PIP_CERT, https_proxy), then: make setup",
@@ -92,7 +92,8 @@ def _archive(settings: dict[str, str]) -> bytes:
 
 
 def _download(index: str, certificates: str | None) -> bytes:
-    """The archive from one index; raises OSError (requests' errors are), NoSuchProjectError."""
+    """The archive from one index; raises OSError (requests' errors are), ValueError (with
+    UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
     with PyPISimple(index) if index else PyPISimple() as client:
         if certificates:
             client.s.verify = certificates

@@ -141,7 +141,7 @@ class Ring:
                 break
         else:
             n = newest - 1
-        if n < newest:
+        if n != small.active:
             small.step_back(n)
 
     def _take_state(self, opened):

@@ -30,7 +30,10 @@ BOARD = "esp32_generic"
 
 
 def _hours(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of hours") from None
     if not 0.01 <= value <= 2160:
         raise argparse.ArgumentTypeError(f"{text} is not within 0.01 .. 2160")
     return value
@@ -49,15 +52,23 @@ def _within(least: int, most: int) -> Any:
 
 def _target(text: str) -> Target:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
     return Target(host, int(port))
 
 
 def _output(text: str) -> Path:
     path = Path(text)
-    if not path.absolute().parent.is_dir() or path.is_dir():
-        raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
+    try:
+        if not path.absolute().parent.is_dir() or path.is_dir():
+            raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
+        is_new = not path.exists()
+        if is_new or path.is_file():  # opening a pipe would wait for its reader
+            path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write '{text}': {error.strerror}") from error
     return path
 
 

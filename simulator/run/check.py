@@ -36,7 +36,12 @@ def duplicated(seen: Seen) -> list[int]:
         for seq, body in seen.delivered.items()
         if (start := _unix(body["start"])) is not None and _int(body["len"])
     )
-    return [b[2] for a, b in zip(spans, spans[1:]) if b[0] < a[1]]
+    found, latest = [], 0
+    for start, end, seq in spans:
+        if start < latest:
+            found.append(seq)
+        latest = max(latest, end)
+    return found
 
 
 def counted(seen: Seen) -> Tally:

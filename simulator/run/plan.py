@@ -40,7 +40,8 @@ class Request:
 
     def command(self) -> str:
         """The command that gives the same run again."""
-        words = ["make sim", f"HOURS={self.hours:g}", f"SEED={self.seed}", f"NODES={self.nodes}"]
+        hours = repr(self.hours).removesuffix(".0")  # exact: other hours are another run
+        words = ["make sim", f"HOURS={hours}", f"SEED={self.seed}", f"NODES={self.nodes}"]
         words.append(f"SCENARIO={self.scenario}")
         if self.broker:
             words.append(f"BROKER={self.broker.host}:{self.broker.port}")

@@ -2,8 +2,8 @@
 
 Covers what nodes and the backend use: QoS 0 and 1 both ways, retained messages, last will,
 durable sessions with redelivery, keep-alive, takeover, and an access list that keeps a node inside
-its own topics; as real brokers do (MQTT-3.3.5-2) it acknowledges what the list denies. A malformed
-packet closes the connection.
+its own topics; as real brokers do (MQTT-3.3.5-2) it acknowledges what the list denies, PUBLISH and
+SUBSCRIBE alike, and passes nothing on. A malformed packet closes the connection.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from simulator.world import mqtt
+from simulator.world.mqtt import MAX_PACKET, Malformed, encode_length, matches
+
+__all__ = (
+    "MAX_PACKET", "Acknowledged", "Broker", "Connection", "Malformed", "Session", "encode_length",
+    "matches",
+)  # fmt: skip
+
 Out = Callable[[int, bytes], None]
 Closed = Callable[[int, int], None]
 Subscriber = Callable[[int, str, bytes], None]
-MAX_PACKET = 256 * 1024
-
-
-class Malformed(Exception):
-    """Bytes that are not MQTT 3.1.1."""
 
 
 @dataclass
 class Session:
-    """What the broker remembers of a client, connected or not."""
+    """What the broker remembers of a client of `node`, connected or not; `clean`: only while."""
 
+    node: str = ""
+    clean: bool = False
     subscriptions: dict[str, int] = field(default_factory=dict)
     unacknowledged: dict[int, bytes] = field(default_factory=dict)
     packet_id: int = 0
@@ -57,15 +62,21 @@ class Broker:
         """Let a subscriber inside the world see every message that the list allows."""
         self._subscribers.append(subscriber)
 
+    def allows(self, node: str, topic: str) -> bool:
+        """The access list: a node writes and reads its own topics, and no others."""
+        return topic.startswith(f"{self.root}/{node}/")
+
     def publish(self, t_us: int, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Hand a message to everybody who wants it."""
-        if retain:
+        """Hand a message to everybody who wants it, and may have it."""
+        if retain and payload:
             self.retained[topic] = payload
+        elif retain:
+            self.retained.pop(topic, None)  # MQTT-3.3.1-10
         for subscriber in self._subscribers:
             subscriber(t_us, topic, payload)
         for client, session in self.sessions.items():
             granted = [q for f, q in session.subscriptions.items() if matches(f, topic)]
-            if granted:
+            if granted and self.allows(session.node, topic):
                 connection = self.connected.get(client)
                 send(session, connection, t_us, (topic, payload), min(qos, max(granted)))
 
@@ -83,14 +94,11 @@ def send(
     qos: int,
 ) -> None:
     """Queue a message for a session, and send it when it is connected."""
-    topic, payload = message
-    name = topic.encode()
-    middle = b""
+    number = b""
     if qos:
         session.packet_id = session.packet_id % 65535 + 1
-        middle = session.packet_id.to_bytes(2, "big")
-    body = len(name).to_bytes(2, "big") + name + middle + payload
-    packet = bytes([0x30 | qos << 1]) + encode_length(len(body)) + body
+        number = session.packet_id.to_bytes(2, "big")
+    packet = mqtt.publish(*message, 0x30 | qos << 1, number)
     if qos:
         session.unacknowledged[session.packet_id] = packet
     if connection:
@@ -119,33 +127,13 @@ class Connection:
         self._buffer += data
         try:
             while self._open:
-                packet = self._next()
+                packet = mqtt.cut(self._buffer)
                 if packet is None:
                     return
-                self._handle(t_us, *packet)
+                first, body, self._buffer = packet
+                self._handle(t_us, first, body)
         except (Malformed, IndexError, UnicodeDecodeError):
             self.shut(t_us, 104)
-
-    def _next(self) -> tuple[int, bytes] | None:
-        size = shift = 0
-        for byte in self._buffer[1:5]:
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        else:
-            if len(self._buffer) >= 5:
-                raise Malformed("length")
-            return None
-        if size > MAX_PACKET:
-            raise Malformed("too long")
-        start = 1 + shift // 7
-        end = start + size
-        if len(self._buffer) < end:
-            return None
-        first, body = self._buffer[0], self._buffer[start:end]
-        self._buffer = self._buffer[end:]
-        return first, body
 
     def _handle(self, t_us: int, first: int, body: bytes) -> None:
         kind = first >> 4
@@ -172,47 +160,47 @@ class Connection:
             raise Malformed("CONNECT")
         flags = body[7]
         self.keepalive_s = int.from_bytes(body[8:10], "big")
-        fields = _strings(body[10:])
+        fields = mqtt.strings(body[10:])
         client = next(fields).decode()
+        will = None
         if flags & 4:
-            topic, payload = next(fields).decode(), next(fields)
-            self._will = (topic, payload, flags >> 3 & 3, bool(flags & 0x20))
+            topic, payload = mqtt.topic_name(next(fields)), next(fields)
+            will = (topic, payload, flags >> 3 & 3, bool(flags & 0x20))
         user = next(fields).decode() if flags & 0x80 else ""
         password = next(fields).decode() if flags & 0x40 else ""
         broker = self._broker
         if broker.users and broker.users.get(user) != password:
             broker.refused += 1
             self.out(t_us, b"\x20\x02\0\x05")
-            self._will = None
             self.shut(t_us, 0)
             return
         other = broker.connected.pop(client, None)
         if other:
             other.shut(t_us, 104)
-        kept = not flags & 2 and client in broker.sessions
-        self._session = broker.sessions[client] if kept else Session()
+        self._session = Session(self._node, bool(flags & 2))
+        held = broker.sessions.get(client)
+        kept = held is not None and held.node == self._node and not self._session.clean
+        if held and kept:
+            self._session = held
         broker.sessions[client] = self._session
         broker.connected[client] = self
-        self._client = client
+        self._client, self._will = client, will
         self.out(t_us, b"\x20\x02" + bytes([kept, 0]))
         for packet in self._session.unacknowledged.values():
             self.out(t_us, bytes([packet[0] | 8]) + packet[1:])
 
     def _publish(self, t_us: int, first: int, body: bytes) -> None:
-        qos = first >> 1 & 3
-        end = 2 + int.from_bytes(body[:2], "big")
-        topic = body[2:end].decode()
-        if qos > 1 or end > len(body) or "+" in topic or "#" in topic:
-            raise Malformed("PUBLISH")
-        payload = body[end + 2 * (qos > 0) :]
-        allowed = topic.startswith(f"{self._broker.root}/{self._node}/")
-        if qos:
+        topic, number, payload = mqtt.read_publish(first, body)
+        allowed = self._broker.allows(self._node, topic)
+        if number:
             self._broker.acknowledged.append(Acknowledged(t_us, topic, payload, allowed))
-            self.out(t_us, b"\x40\x02" + body[end : end + 2])
+            self.out(t_us, b"\x40\x02" + number)
         if allowed:
-            self._broker.publish(t_us, topic, payload, qos, bool(first & 1))
+            self._broker.publish(t_us, topic, payload, first >> 1 & 3, bool(first & 1))
 
     def _subscribe(self, t_us: int, body: bytes) -> None:
+        if len(body) < 5:
+            raise Malformed("SUBSCRIBE")
         answer = bytearray(body[:2])
         rest = body[2:]
         while rest:
@@ -222,11 +210,9 @@ class Connection:
             self._session.subscriptions[pattern] = qos
             answer.append(qos)
             for topic, payload in self._broker.retained.items():
-                if matches(pattern, topic):
-                    name = topic.encode()
-                    message = len(name).to_bytes(2, "big") + name + payload
-                    self.out(t_us, b"\x31" + encode_length(len(message)) + message)
-        self.out(t_us, b"\x90" + encode_length(len(answer)) + bytes(answer))
+                if matches(pattern, topic) and self._broker.allows(self._node, topic):
+                    self.out(t_us, mqtt.publish(topic, payload, 0x31))
+        self.out(t_us, mqtt.packet(0x90, bytes(answer)))
 
     def expired(self, t_us: int) -> bool:
         """True when the client has been silent for one and a half keep-alives."""
@@ -243,40 +229,8 @@ class Connection:
         broker = self._broker
         if self._client and broker.connected.get(self._client) is self:
             del broker.connected[self._client]
+        if self._client and self._session.clean:
+            del broker.sessions[self._client]  # MQTT-3.1.2-6
         self._closed(t_us, code)
-        if self._will:
-            topic, payload, qos, retain = self._will
-            broker.publish(t_us, topic, payload, qos, retain)
-
-
-def _strings(data: bytes):  # type: ignore[no-untyped-def]
-    """The length-prefixed fields of a payload."""
-    while data:
-        size = int.from_bytes(data[:2], "big")
-        if len(data) < 2 + size:
-            raise Malformed("field")
-        yield data[2 : 2 + size]
-        data = data[2 + size :]
-    while True:
-        raise Malformed("missing field")
-
-
-def encode_length(size: int) -> bytes:
-    """Remaining Length (MQTT 3.1.1, section 2.2.3)."""
-    out = bytearray()
-    while True:
-        out.append(size & 0x7F | (0x80 if size > 0x7F else 0))
-        size >>= 7
-        if not size:
-            return bytes(out)
-
-
-def matches(pattern: str, topic: str) -> bool:
-    """Topic filters with + and # (MQTT 3.1.1, section 4.7)."""
-    wanted, parts = pattern.split("/"), topic.split("/")
-    for i, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if i >= len(parts) or level not in ("+", parts[i]):
-            return False
-    return len(wanted) == len(parts)
+        if self._will and broker.allows(self._node, self._will[0]):
+            broker.publish(t_us, *self._will)

@@ -213,29 +213,36 @@ class NvsPartition:
         victim = max(self._pages, key=lambda p: p.erased if p.in_use else 0)
         if not free or not victim.erased:
             raise NvsError("no space left in the NVS partition")
-        page = self._begin(free[0])
+        # In the order of ESP-IDF: from FREEING on, an active page holds nothing but copies.
+        self._close()
         victim.set_state(FREEING)
-        self._move(victim, page)
+        page = self._move(victim, free[0])
         if not page.room:
             raise NvsError("no space left in the NVS partition")
         return page
 
+    def _close(self) -> None:
+        for page in self._pages:
+            if page.state == ACTIVE:
+                page.set_state(FULL)
+
     def _begin(self, page: Page) -> Page:
-        for other in self._pages:
-            if other.state == ACTIVE:
-                other.set_state(FULL)
+        self._close()
         newest = max((p.sequence for p in self._pages if p.in_use), default=-1)
         page.begin(newest + 1)
         return page
 
-    def _move(self, source: Page, target: Page) -> None:
+    def _move(self, source: Page, target: Page) -> Page:
+        self._begin(target)
         for entry in source.entries():
-            if not any(e.same_name(entry) for e in target.entries()):
-                target.copy(source, entry)
+            target.copy(source, entry)
         source.erase()
+        return target
 
     def _recover(self) -> None:
-        """Finish what a power cut interrupted: a page that was being moved."""
-        for page in self._pages:
-            if page.state == FREEING:
-                self._move(page, self._active())
+        """Finish what a power cut interrupted: a page that was being moved is moved anew."""
+        for source in [p for p in self._pages if p.state == FREEING]:
+            for page in self._pages:
+                if page.state == ACTIVE:
+                    page.erase()
+            self._move(source, next(p for p in self._pages if not p.in_use))

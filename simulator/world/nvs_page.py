@@ -43,10 +43,6 @@ class Entry:
     data: bytes
     slot: int = -1
 
-    def same_name(self, other: Entry) -> bool:
-        mine = (self.namespace, self.kind, self.chunk, self.key)
-        return mine == (other.namespace, other.kind, other.chunk, other.key)
-
     def packed(self) -> bytes:
         key = self.key.encode()
         if not 1 <= len(key) <= _KEY_MAX:

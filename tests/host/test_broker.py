@@ -147,7 +147,6 @@ def test_a_clean_session_forgets(broker: Broker) -> None:
     assert clean.got == [b"\x20\x02\0\0"]
 
 
-@pytest.mark.xfail(strict=True, reason="a clean session is kept (MQTT-3.1.2-6)")
 def test_a_clean_session_ends_with_its_connection(broker: Broker) -> None:
     client = Client(broker, hello=connect(clean=True))
     client.send(subscribe(f"{ROOT}/n1/ack"), b"\xe0\0")
@@ -157,18 +156,20 @@ def test_a_clean_session_ends_with_its_connection(broker: Broker) -> None:
 
 def test_a_retained_message_waits_for_subscribers(broker: Broker) -> None:
     Client(broker).send(publish(f"{ROOT}/n1/status", b"on", 1, flags=1))
-    got = Client(broker, "n2").send(subscribe(f"{ROOT}/+/status"))
+    watcher = Client(broker, "n1", connect("watcher"))
+    got = watcher.send(subscribe(f"{ROOT}/+/status"))
     assert publish(f"{ROOT}/n1/status", b"on", 0, flags=1) in got
     Client(broker, "n1").send(publish(f"{ROOT}/n1/counts", b"x", 1))
-    got = Client(broker, "n3").send(subscribe(f"{ROOT}/+/counts"))
+    got = watcher.send(subscribe(f"{ROOT}/+/counts"))
     assert got == [b"\x90\x03\0\x07\x01"]
 
 
-@pytest.mark.xfail(strict=True, reason="it is retained itself (MQTT-3.3.1-10)")
 def test_an_empty_retained_message_takes_the_old_one_away(broker: Broker) -> None:
     topic = f"{ROOT}/n1/status"
     Client(broker).send(publish(topic, b"on", flags=1), publish(topic, b"", flags=1))
-    assert Client(broker, "n2").send(subscribe(topic)) == [b"\x90\x03\0\x07\x01"]
+    watcher = Client(broker, "n1", connect("watcher"))
+    assert watcher.send(subscribe(topic)) == [b"\x90\x03\0\x07\x01"]
+    assert broker.retained == {}
 
 
 @pytest.mark.parametrize("end", ("lost", "garbage", "taken over", "broker stops"))

@@ -60,7 +60,6 @@ def test_faults_do_not_hide_each_other() -> None:
     assert len(check.violations(seen)) == 5
 
 
-@pytest.mark.xfail(strict=True, reason="only neighbours are compared: 1 of 3 is counted")
 def test_everything_within_a_long_interval_is_counted_as_doubled() -> None:
     seen = clean()
     body(seen, 1)["len"] = 4 * LENGTH_S

@@ -102,6 +102,5 @@ def test_a_cut_while_a_page_is_moved_is_recovered_from(stuck: list[tuple[int, st
     assert len(stuck) <= 1
 
 
-@pytest.mark.xfail(strict=True, reason="no page is free after a cut between begin() and FREEING")
 def test_a_cut_does_not_use_up_the_spare_page(stuck: list[tuple[int, str]]) -> None:
     assert stuck == []

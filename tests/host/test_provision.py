@@ -146,26 +146,30 @@ def test_the_longest_identity_fits(flash: Path) -> None:
     assert blob(flash, "id") == b"a" * 32 and blob(flash, "mqtt_pass") == b"m" * 64
 
 
-@pytest.mark.xfail(strict=True, reason="NaN is written, which is no JSON to the node")
 def test_a_configuration_that_is_no_json_is_refused(flash: Path) -> None:
     with pytest.raises(ToolError):
         provision(flash, Identity("n1", {"x": float("nan")}))
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeEncodeError: what argv holds may be no text")
 def test_a_name_that_is_no_text_is_refused(flash: Path) -> None:
     with pytest.raises(ToolError):
         provision(flash, Identity("n1", wifi_ssid="caf\udce9"))
 
 
-@pytest.mark.xfail(strict=True, reason="InsufficientSizeError of the generator")
-def test_an_nvs_partition_that_is_too_small_is_refused(flash: Path) -> None:
+def test_the_node_reads_every_character_of_a_configuration(flash: Path) -> None:
+    provision(flash, Identity("n1", {"place": "Löwe \N{LION FACE}"}))
+    assert blob(flash, "config") == '{"place":"Löwe \N{LION FACE}"}'.encode()
+
+
+@pytest.mark.parametrize("size", (0, 0x1000, 0x1800))
+def test_an_nvs_partition_that_is_too_small_is_refused(flash: Path, size: int) -> None:
     data = bytearray(flash.read_bytes())
-    small = [replace(p, size=0x1000) if p.label == "nvs" else p for p in BOARD.partitions]
+    small = [replace(p, size=size) if p.label == "nvs" else p for p in BOARD.partitions]
     data[0x8000:0x8C00] = pack(tuple(small))
     flash.write_bytes(data)
-    with pytest.raises(ToolError):
-        provision(flash, Identity("n1"))
+    config = {"x": "y" * 1490}
+    with pytest.raises(ToolError, match="NVS partition of"):
+        provision(flash, Identity("n1", config, "s" * 32, "p" * 63, "u" * 64, "m" * 64))
 
 
 @pytest.mark.parametrize(

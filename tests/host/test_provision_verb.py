@@ -93,7 +93,6 @@ def test_wrong_usage_is_one_line_and_changes_nothing(
     assert err.startswith("error: ") and flash.read_bytes() == before
 
 
-@pytest.mark.xfail(strict=True, reason="a traceback after the flash was written")
 def test_a_secrets_file_that_cannot_be_written_is_noticed_before(call: Call, flash: Path) -> None:
     before = flash.read_bytes()
     try:
@@ -101,3 +100,15 @@ def test_a_secrets_file_that_cannot_be_written_is_noticed_before(call: Call, fla
     finally:
         assert flash.read_bytes() == before
     assert status != 0 and "secret.json" in err
+
+
+def test_no_secrets_file_is_left_by_a_failure(call: Call, flash: Path, tmp_path: Path) -> None:
+    flash.write_bytes(b"no flash")
+    assert call("--secrets-out", "@made.json")[0] == 1
+    assert not (tmp_path / "made.json").exists()
+
+
+@pytest.mark.parametrize("words", (("--set", "x=\udce9"), ("--mqtt-user", "\udce9")))
+def test_bytes_that_are_no_text_are_refused(call: Call, words: tuple[str, ...]) -> None:
+    status, out, err = call(*GIVEN, *words)
+    assert (status, out) == (1, "") and err.startswith("error: ") and err.count("\n") == 1

@@ -85,9 +85,10 @@ def test_the_command_repeats_the_run() -> None:
     assert "LIVE=1" in Request(live=True).command()
 
 
-@pytest.mark.xfail(strict=True, reason="`:g` keeps six digits")
 def test_the_command_repeats_long_numbers_of_hours() -> None:
     assert "HOURS=100.0625 " in Request(hours=100.0625).command()
+    assert f"HOURS={1 / 3!r} " in Request(hours=1 / 3).command()
+    assert "HOURS=24 " in Request(hours=24.0).command()
 
 
 def test_the_summary_names_what_is_special() -> None:
@@ -127,17 +128,49 @@ BAD_VALUES = (
     "power = {cuts = 'x'}", "power = {cuts = -1}", "power = {cut = 3}", "faults = 3",
     "faults = {radar = 3}", "faults = {sonar = {}}", "backend_away = [[1]]",
     "backend_away = [[5, 2]]", "weather = {rain = 3}", "weather = {wifi_down = [['a', 'b']]}",
-    "weather = {wifi_flap_s = 'often'}", "weather = 7",
+    "weather = {wifi_flap_s = 'often'}", "weather = 7", "title = ''", "passages = 1.5",
+    "weather = {wifi_flap_s = 0.001}", "weather = {wifi_flap_s = nan}", "headway_s = {}",
+    "backend_away = [[0, inf]]", "backend_away = [[true, 2]]", "backend_away = [[3, 3]]",
+    "passages = 50000", "faults = {radar = {torm = 0.1}}", "faults = {radar = {torn = 1.1}}",
+    "faults = {beam = {blocked_from = 3}}", "faults = {beam = {blocked_from = 3, blocked_to = 2}}",
 )  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="values are not checked: a traceback, or silence")
 @pytest.mark.parametrize("text", BAD_VALUES)
 def test_a_bad_value_is_refused(folder: Path, text: str) -> None:
     title = "" if text.startswith("title") else 'title = "x"\n'
     (folder / "bad.toml").write_text(title + text)
     with pytest.raises(ScenarioError, match="bad.toml"):
         draw(Request(scenario="bad"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    (
+        ("passages = -5", "passages = -5, wanted a whole number within 0 .. 1000000"),
+        ("power = {cut = 3}", "unknown power.cut; there are: cuts"),
+        ("backend_away = [[1, 2], [5, 2]]", r"backend_away\[1\] = \[5, 2\], wanted `from` before"),
+        ("faults = {beam = {bounce = 2}}", "faults.beam.bounce = 2, wanted .* within 0 .. 1"),
+        ("headway_s = {radar = 3}", "wanted radar and beam"),
+    ),
+)
+def test_a_refusal_names_key_value_and_range(folder: Path, text: str, reason: str) -> None:
+    (folder / "bad.toml").write_text(f'title = "x"\n{text}')
+    with pytest.raises(ScenarioError, match=reason):
+        draw(Request(scenario="bad"))
+
+
+def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "bad.toml").write_bytes(b'title = "\xff"')
+    with pytest.raises(ScenarioError, match="bad.toml: .*codec"):
+        draw(Request(scenario="bad"))
+
+
+def test_every_fault_can_be_asked_for(folder: Path) -> None:
+    text = "[faults.beam]\nbounce = 0.1\nblocked_from = 60\nblocked_to = 90.5\n"
+    (folder / "good.toml").write_text(f'title = "x"\n{text}[faults.radar]\nempty = 1\nmissed = 0')
+    radar, beam = draw(Request(scenario="good"))
+    assert radar.faults == {"empty": 1, "missed": 0} and beam.faults["blocked_to"] == 90.5
 
 
 def test_a_file_with_only_a_title_is_a_whole_scenario(folder: Path) -> None:

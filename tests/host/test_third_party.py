@@ -94,7 +94,6 @@ class Portal(BaseHTTPRequestHandler):
         return None
 
 
-@pytest.mark.xfail(strict=True, reason="UnsupportedContentTypeError of pypi_simple is not caught")
 def test_an_index_that_is_none_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with HTTPServer(("127.0.0.1", 0), Portal) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -20,12 +20,29 @@ def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[
     assert total.cuts > total.operations * len(CUT_MODES)
 
 
+# Cuts that once found something: workload, operation and mode, the same of the second cut.
+ONCE_FOUND = (
+    (0, 42, "done", 0, ""),
+    (0, 225, "done", 1, "part"),
+    (1, 35, STUCK, 38, "tail"),
+)
+
+
 @pytest.mark.parametrize("sabotage", SABOTAGES)
 def test_a_broken_log_is_found(sabotage: str) -> None:
     plan = Plan(0, one_in=60, stop=True, sabotage=sabotage)
     total = run([plan])
     assert total.lost + total.wrong + total.resurrected
     assert f"--sabotage {sabotage}" in total.failures[0]
+
+
+@pytest.mark.parametrize(("workload", "cut", "mode", "second", "second_mode"), ONCE_FOUND)
+def test_what_was_found_once_stays_mended(
+    workload: int, cut: int, mode: str, second: int, second_mode: str
+) -> None:
+    modes = (second_mode,) if second else ()
+    total = run([Plan(workload, (mode,), modes, cut=cut, second=second or -1)])
+    assert total.clean and total.cuts, total.failures
 
 
 def test_a_failure_is_repeated_by_its_command() -> None:

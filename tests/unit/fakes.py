@@ -65,3 +65,92 @@ def beam_settings(**changes):
     }  # fmt: skip
     settings.update(changes)
     return settings
+
+
+class FakeNvs:
+    """A namespace of NVS: what is set is lost unless `commit()` follows.."""
+
+    def __init__(self, **blobs):
+        self.kept = dict(blobs)
+        self._set = {}
+        self.commits = 0
+
+    def get_blob(self, key, buf):
+        blob = self._set.get(key, self.kept.get(key))
+        if blob is None or len(blob) > len(buf):
+            raise OSError("ESP_ERR_NVS")
+        buf[: len(blob)] = blob
+        return len(blob)
+
+    def set_blob(self, key, value):
+        self._set[key] = bytes(value)
+
+    def commit(self):
+        self.kept.update(self._set)
+        self._set = {}
+        self.commits += 1
+
+
+class FakeLog:
+    """Keeps every line as (level, text)."""
+
+    def __init__(self):
+        self.lines = []
+
+    def _add(self, level, text, args):
+        self.lines.append((level, text % args if args else text))
+
+    def debug(self, text, *args):
+        self._add("debug", text, args)
+
+    def info(self, text, *args):
+        self._add("info", text, args)
+
+    def warn(self, text, *args):
+        self._add("warn", text, args)
+
+    def error(self, text, *args):
+        self._add("error", text, args)
+
+    def tail(self):
+        return [text for _level, text in self.lines]
+
+
+class FakeClock:
+    """UTC and uptime that a test moves; `seconds()` is handed in as `uptime_s`."""
+
+    def __init__(self, utc=0, source=2):
+        self.source = source if utc else 0
+        self._utc = utc
+        self.uptime = 0
+
+    def seconds(self):
+        return self.uptime
+
+    def utc(self):
+        return self._utc if self.source else 0
+
+    def age_s(self):
+        return 0 if self.source else 0xFFFF
+
+    def set(self, utc, source=2):
+        """Set the clock; return what stood there before, as `on_step` gets it."""
+        old, self._utc, self.source = self.utc(), utc, source
+        return old
+
+    def go(self, seconds):
+        self.uptime += seconds
+        self._utc += seconds
+
+
+class FakeRtc:
+    """Memory that outlives a reset."""
+
+    def __init__(self):
+        self.data = b""
+
+    def read(self):
+        return self.data
+
+    def write(self, buf):
+        self.data = bytes(buf)

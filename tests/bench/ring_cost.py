@@ -1,0 +1,93 @@
+"""T2: what a record costs on the ring log, against a file that grows on MicroPython's LittleFS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "tests" / "bench" / "device" / "cost.py"
+HEAP = "8m"
+LIMIT_S = 300
+RECORDS_A_DAY = 96
+LEAST_ERASES, LEAST_BYTES, LEAST_DAYS = 25, 15, 90
+MOST_READ = 0.05  # of the partition, when the log is opened
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, and what it must be at least or at most."""
+
+    name: str
+    value: float
+    budget: float
+    at_most: bool = False
+
+    @property
+    def kept(self) -> bool:
+        return self.value <= self.budget if self.at_most else self.value >= self.budget
+
+    def text(self) -> str:
+        sign = "<=" if self.at_most else ">="
+        verdict = "ok" if self.kept else "MISSED"
+        return f"{self.name:<52} {self.value:>9.3g} {sign} {self.budget:<6g} {verdict}"
+
+
+def measure() -> dict[str, Any]:
+    """The figures of one run inside MicroPython."""
+    micropython = Path(sys.executable).parent / "micropython"
+    env = {**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"}
+    result = subprocess.run(
+        [str(micropython), "-X", f"heapsize={HEAP}", str(PROGRAM)],
+        env=env, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    if result.returncode:
+        raise RuntimeError(f"{PROGRAM.name}: {result.stdout}{result.stderr}")
+    figures: dict[str, Any] = json.loads(result.stdout)
+    return figures
+
+
+def rows(figures: dict[str, Any]) -> list[Row]:
+    ring, file, full = figures["ring"], figures["littlefs_flush"], figures["full"]
+    return [
+        Row("erases: LittleFS / ring", file["erases"] / ring["erases"], LEAST_ERASES),
+        Row(
+            "bytes programmed: LittleFS / ring",
+            file["programmed_bytes"] / ring["programmed_bytes"],
+            LEAST_BYTES,
+        ),
+        Row(
+            "open: bytes read / size of the full partition",
+            full["open_bytes"] / figures["partition_bytes"],
+            MOST_READ,
+            at_most=True,
+        ),
+        Row("capacity, days of 15 min records", full["records"] / RECORDS_A_DAY, LEAST_DAYS),
+    ]
+
+
+def details(figures: dict[str, Any]) -> list[str]:
+    """The figures behind the ratios, a line each."""
+    names = {
+        "ring": "ring",
+        "ring_state": "ring, 14 checkpoints and 2 cursors a record",
+        "littlefs_flush": "LittleFS, write and flush",
+        "littlefs_close": "LittleFS, open, append and close",
+    }
+    lines = [
+        f"{name:<44} {figures[key]['erases']:.4f} erases "
+        f"{figures[key]['programmed_bytes']:.0f} bytes a record of "
+        f"{figures[key]['record_bytes']:.0f} bytes"
+        for key, name in names.items()
+    ]
+    full = figures["full"]
+    lines.append(
+        f"full ring: {full['records']} records, {full['open_reads']} reads "
+        f"({full['open_bytes']} bytes) to open"
+    )
+    return lines

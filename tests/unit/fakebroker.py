@@ -1,0 +1,142 @@
+"""A broker at the other end of a socket in memory: it does what the test's script says."""
+
+import io
+import struct
+
+
+class FakeBroker:
+    """Stands for the module `socket`: every socket it hands out is connected to this broker.
+
+    connack: bytes of the answer to CONNECT, b"" = closes the connection instead.
+    puback: function(pid) -> bytes to answer a QoS 1 publish with.
+    """
+
+    def __init__(self):
+        self.connack = b"\x20\x02\x00\x00"
+        self.puback = acknowledge
+        self.pong = b"\xd0\x00"
+        self.unreachable = None  # exception of `connect`
+        self.connects = []  # body of every CONNECT
+        self.published = []  # (flags, topic, packet id, payload)
+        self.others = []  # every other packet
+        self.sockets = []
+
+    # --- what the client imports
+
+    def getaddrinfo(self, host, port):
+        return [(0, 0, 0, "", (host, port))]
+
+    def socket(self, *_args):
+        self.sockets.append(FakeSocket(self))
+        return self.sockets[-1]
+
+    # --- the broker
+
+    def send(self, data):
+        """Say something on the newest connection."""
+        self.sockets[-1].rx += data
+
+    def take(self, first, body):
+        """Answer one whole packet."""
+        kind = first >> 4
+        if kind == 1:
+            self.connects.append(body)
+            return self.connack
+        if kind == 12:
+            self.others.append((first, body))
+            return self.pong
+        if kind != 3:
+            self.others.append((first, body))
+            return b""
+        end = 2 + struct.unpack("!H", body[:2])[0]
+        pid = 0
+        topic = body[2:end]
+        if first & 6:
+            pid = struct.unpack("!H", body[end : end + 2])[0]
+            end += 2
+        self.published.append((first & 15, topic, pid, body[end:]))
+        return self.puback(pid) if pid else b""
+
+
+def acknowledge(pid):
+    return struct.pack("!BBH", 0x40, 2, pid)
+
+
+class FakeSocket(io.IOBase):
+    """A stream: what is written is cut into packets for the broker, `rx` is read."""
+
+    def __init__(self, broker):
+        self._broker = broker
+        self._tx = b""
+        self.rx = b""
+        self.ended = False  # the other end has closed
+        self.closed = False
+        self.timeouts = []
+        self.blocked = False  # takes no byte
+        self.refuses = None  # exception of `write`
+
+    def connect(self, address):
+        if self._broker.unreachable:
+            raise self._broker.unreachable
+        self.address = address
+
+    def settimeout(self, seconds):
+        self.timeouts.append(seconds)
+
+    def setblocking(self, on):
+        self.blocking = on
+
+    def write(self, data):
+        if self.refuses:
+            raise self.refuses
+        if self.blocked:
+            return None
+        self._tx += bytes(data)
+        self._cut()
+        return len(data)
+
+    def _cut(self):
+        while len(self._tx) >= 2:
+            size = shift = 0
+            at = 1
+            while True:
+                byte = self._tx[at]
+                size |= (byte & 0x7F) << shift
+                at, shift = at + 1, shift + 7
+                if byte < 0x80:
+                    break
+            if len(self._tx) < at + size:
+                return
+            first, body = self._tx[0], self._tx[at : at + size]
+            self._tx = self._tx[at + size :]
+            answer = self._broker.take(first, body)
+            if first == 0x10 and not answer:
+                self.ended = True
+            self.rx += answer
+
+    def read(self, size):
+        """Bytes, None while there is nothing, b"" after the end."""
+        if not self.rx:
+            return b"" if self.ended else None
+        data, self.rx = self.rx[:size], self.rx[size:]
+        return data
+
+    def readinto(self, buf):
+        data = self.read(len(buf))
+        if data is None:
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def ioctl(self, op, flags):
+        if op == 4:
+            self.closed = True
+            return 0
+        if op != 3:
+            return 0
+        readable = 1 if self.rx or self.ended else 0
+        return (readable | (0 if self.blocked else 4)) & flags
+
+    def close(self):
+        self.closed = True
+        self.ended = True

@@ -1,0 +1,256 @@
+"""The packed interval record: byte for byte, at its limits, and against garbage."""
+
+import random
+from binascii import hexlify
+
+from wire.record import BINS, MAX_BYTES, WHY_BLOCKED, WHY_BOOT, WHY_SILENT, Interval
+
+# Worked out by hand from the layout in the module's docstring.
+VECTOR = (
+    "01" "00f15365" "0700" "e8030000" "8403" "8003" "0100" "02" "0a00" "01" "03" "efbeadde"
+    "e40c" "fb"
+    "44" "01" "ac02"  # counts: slots 2 and 6
+    "44" "e807" "ffffffff03"  # totals
+    "d80f" "04" "8021" "01" "03"  # forward: 2008 and 4 passages, in bins 7 and 12
+    "00" "00" "00"
+)  # fmt: skip
+
+
+def _sample():
+    rec = Interval()
+    rec.reset(1_700_000_000, 1000)
+    rec.boot, rec.reset_cause, rec.config_hash = 7, 3, 0xDEADBEEF
+    rec.length, rec.coverage, rec.why = 900, 896, WHY_BOOT
+    rec.time_source, rec.sync_age, rec.detector = 2, 10, 1
+    rec.supply_mv, rec.temp_c = 3300, -5
+    rec.counts[2], rec.counts[6] = 1, 300
+    rec.totals[2], rec.totals[6] = 1000, 0x3FFFFFFF
+    rec.speed_sum[0], rec.speed_n[0] = 2008, 4
+    rec.hist[7], rec.hist[12] = 1, 3
+    return rec
+
+
+def _full():
+    """Every field at its largest value."""
+    rec = Interval()
+    rec.reset(0xFFFFFFFF, 0xFFFFFFFF)
+    rec.boot = rec.length = rec.coverage = rec.why = rec.sync_age = rec.supply_mv = 0xFFFF
+    rec.time_source = rec.detector = rec.reset_cause = 0xFF
+    rec.config_hash, rec.temp_c = 0xFFFFFFFF, 127
+    for i in range(10):
+        rec.counts[i], rec.totals[i] = 0xFFFF, 0xFFFFFFFF
+    for i in range(2):
+        rec.speed_sum[i], rec.speed_n[i] = 0xFFFFFFFF, 0xFFFF
+    for i in range(2 * BINS):
+        rec.hist[i] = 0xFFFF
+    return rec
+
+
+def _packed(rec):
+    buf = bytearray(MAX_BYTES)
+    return bytes(buf[: rec.pack_into(buf)])
+
+
+def _fields(rec):
+    lists = (rec.counts, rec.totals, rec.hist, rec.speed_sum, rec.speed_n)
+    return [list(values) for values in lists] + [
+        rec.start, rec.boot, rec.uptime, rec.length, rec.coverage, rec.why, rec.time_source,
+        rec.sync_age, rec.detector, rec.reset_cause, rec.config_hash, rec.supply_mv, rec.temp_c,
+    ]  # fmt: skip
+
+
+def _refused(data, length=None):
+    try:
+        Interval().unpack(data, len(data) if length is None else length)
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("accepted: %s" % hexlify(data))
+
+
+def test_a_record_is_packed_byte_for_byte_as_documented():
+    assert hexlify(_packed(_sample())).decode() == VECTOR
+
+
+def test_a_record_comes_back_as_it_was():
+    empty, least = Interval(), Interval()
+    least.reset(0, 0)
+    least.temp_c = -128
+    for rec in (_sample(), _full(), empty, least):
+        data = _packed(rec)
+        again = _full()  # nothing of what stood there before may shine through
+        again.unpack(data, len(data))
+        assert _fields(again) == _fields(rec)
+        assert _packed(again) == data
+
+
+def test_random_records_come_back_as_they_were():
+    random.seed(11)
+    for _ in range(100):
+        rec = Interval()
+        rec.reset(random.getrandbits(31), random.getrandbits(20))
+        for _ in range(random.randrange(300)):
+            rec.add(random.randrange(2), random.randrange(5), random.randrange(-1, 2000))
+        rec.length, rec.coverage = random.randrange(3601), random.randrange(3601)
+        data = _packed(rec)
+        again = Interval()
+        again.unpack(data, len(data))
+        assert _fields(again) == _fields(rec)
+
+
+def test_an_empty_record_is_short():
+    assert len(_packed(Interval())) == 29 + 2 + 6
+
+
+def test_an_empty_histogram_slot_costs_no_byte_and_the_last_one_counts():
+    for slot, extra in ((0, 0), (6, 0), (7, 1), (31, 4)):
+        rec = Interval()
+        rec.hist[slot] = 1
+        data = _packed(rec)
+        assert len(data) == 29 + 2 + 6 + 1 + extra, slot
+        again = Interval()
+        again.unpack(data, len(data))
+        assert list(again.hist) == list(rec.hist)
+
+
+def test_the_largest_record_stays_within_the_stated_bytes():
+    data = _packed(_full())
+    assert len(data) <= MAX_BYTES
+    try:
+        _full().pack_into(bytearray(len(data) - 1))
+        raise AssertionError("written beyond the buffer")
+    except (IndexError, ValueError):
+        pass
+
+
+def test_every_truncation_is_refused():
+    for rec in (_sample(), _full(), Interval()):
+        data = _packed(rec)
+        for length in range(len(data)):
+            _refused(data[:length])
+            _refused(data, length)  # the rest still stands in the buffer
+
+
+def test_bytes_left_over_are_refused():
+    assert "1 bytes left over" in _refused(_packed(_sample()) + b"\0")
+
+
+def test_every_other_version_is_refused_by_its_number():
+    data = bytearray(_packed(_sample()))
+    for version in range(256):
+        data[0] = version
+        if version != 1:
+            assert "version %d" % version in _refused(data)
+
+
+def test_a_mask_with_a_bit_for_no_counter_is_refused():
+    head, data = _packed(_sample())[:29], _packed(Interval())[29:]
+    assert "mask" in _refused(head + b"\x80\x08" + b"\x01" + data[1:])
+    assert "mask" in _refused(head + b"\0\0" + b"\0\0" + b"\x80\x80\x80\x80\x10" + b"\1\0\0\0")
+
+
+def test_a_number_that_never_ends_is_refused():
+    head = _packed(_sample())[:29]
+    assert "bad number" in _refused(head + b"\x80" * 40)
+    assert "bad number" in _refused(head + b"\x01" + b"\xff" * 40)
+    six = b"\x80\x80\x80\x80\x80\0"  # nothing but a zero, in one byte more than 32 bits need
+    assert "bad number" in _refused(head + b"\0\0" + six + b"\0" * 5)
+
+
+def test_a_count_beyond_its_field_is_refused():
+    head = _packed(_sample())[:29]
+    assert "out of range" in _refused(head + b"\x01" + b"\x80\x80\x04" + b"\0" * 7)
+    assert "out of range" in _refused(head + b"\0\x01" + b"\x80\x80\x80\x80\x10" + b"\0" * 6)
+    data = _packed(_full())
+    again = Interval()
+    again.unpack(data, len(data))  # the largest that fits is accepted
+
+
+def test_garbage_raises_nothing_but_value_error():
+    random.seed(3)
+    good = _packed(_sample())
+    rec = Interval()
+    for _ in range(2000):
+        n = random.randrange(0, 120)
+        data = bytearray(good[:29]) + bytes(random.getrandbits(8) for _ in range(n))
+        try:
+            rec.unpack(data, len(data))
+        except ValueError:
+            continue
+        assert len(_packed(rec)) <= MAX_BYTES
+
+
+def test_a_passage_lands_in_its_slot_and_bin():
+    for direction in (0, 1):
+        for cls in range(5):
+            rec = Interval()
+            rec.add(direction, cls, 503)
+            slot = direction * 5 + cls
+            want = [1 if i == slot else 0 for i in range(10)]
+            assert list(rec.counts) == want and list(rec.totals) == want
+            assert rec.speed_sum[direction] == 503 and rec.speed_n[direction] == 1
+            assert rec.hist[direction * BINS + 12] == 1 and sum(rec.hist) == 1
+            assert rec.speed_n[1 - direction] == 0
+
+
+def test_bins_are_four_kmh_wide_and_the_last_is_open():
+    for speed, bin_ in ((0, 0), (39, 0), (40, 1), (79, 1), (1239, 30), (1240, 31), (2550, 31)):
+        rec = Interval()
+        rec.add(1, 2, speed)
+        assert rec.hist[BINS + bin_] == 1, speed
+
+
+def test_a_passage_without_a_speed_counts_but_gives_no_speed():
+    rec = Interval()
+    rec.add(0, 4, -1)
+    assert rec.counts[4] == 1 and rec.totals[4] == 1
+    assert rec.speed_n[0] == 0 and rec.speed_sum[0] == 0 and sum(rec.hist) == 0
+
+
+def test_counts_stop_at_their_limit_and_speeds_with_them():
+    rec = Interval()
+    for _ in range(65_540):
+        rec.add(0, 2, 500)
+    assert rec.counts[2] == rec.speed_n[0] == rec.hist[12] == 65_535
+    assert rec.speed_sum[0] == 65_535 * 500
+    assert rec.totals[2] == 65_535
+    rec.add(0, 3, 900)  # another class still counts; its speed no longer does
+    assert rec.counts[3] == 1 and rec.speed_n[0] == 65_535 and rec.hist[22] == 0
+    data = _packed(rec)
+    Interval().unpack(data, len(data))
+
+
+def test_totals_go_round_at_thirty_bits():
+    rec = Interval()
+    rec.totals[0] = 0x3FFFFFFF
+    rec.add(0, 0, -1)
+    assert rec.totals[0] == 0 and rec.counts[0] == 1
+
+
+def test_a_new_interval_is_empty_but_totals_and_identity_go_on():
+    rec = _sample()
+    rec.reset(1_700_000_900, 1900)
+    assert (rec.start, rec.uptime, rec.length, rec.coverage, rec.why) == (
+        1_700_000_900, 1900, 0, 0, 0,
+    )  # fmt: skip
+    assert sum(rec.counts) == sum(rec.hist) == sum(rec.speed_n) == sum(rec.speed_sum) == 0
+    assert rec.totals[2] == 1000 and rec.boot == 7 and rec.config_hash == 0xDEADBEEF
+
+
+def test_merge_adds_what_both_counted():
+    rec, other = _sample(), _sample()
+    other.why = WHY_SILENT | WHY_BLOCKED
+    rec.merge(other)
+    assert rec.counts[2] == 2 and rec.counts[6] == 600
+    assert rec.speed_sum[0] == 4016 and rec.speed_n[0] == 8 and rec.hist[12] == 6
+    assert rec.coverage == 2 * 896 and rec.why == WHY_BOOT | WHY_SILENT | WHY_BLOCKED
+    assert rec.start == 1_700_000_000 and rec.length == 900
+    assert rec.totals[2] == 1000  # cumulative: not added twice
+
+
+def test_merge_stops_at_the_limits():
+    rec, other = _sample(), _sample()
+    rec.counts[2] = other.counts[2] = 40_000
+    rec.hist[7] = other.hist[7] = 65_535
+    rec.speed_n[0] = other.speed_n[0] = 65_535
+    rec.merge(other)
+    assert rec.counts[2] == rec.hist[7] == rec.speed_n[0] == 65_535
