@@ -23,8 +23,8 @@ NAMESPACE = "tallypost"
 _CONFIG_MAX = 1500  # the node's buffer
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECRET_BYTES = 18
-_PAGE = 0x1000
-_TOO_SMALL = (generator.InsufficientSizeError, generator.PageFullError)
+_PAGE = 0x1000  # NVS keeps one free
+_LEAST_PAGES = 3  # of ESP-IDF; the largest identity fits then
 _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
 
 
@@ -82,7 +82,7 @@ def _utf8(name: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ToolError(f"{name} {text!a} is not UTF-8") from error
+        raise ToolError(f"{name} is not UTF-8") from None  # the error quotes it, and it may be a secret
 
 
 def nvs_image(identity: Identity, size: int) -> bytes:
@@ -92,26 +92,19 @@ def nvs_image(identity: Identity, size: int) -> bytes:
         value = getattr(identity, name).encode()
         if value:
             blobs[name] = value
-    if size % _PAGE or size <= _PAGE:  # the generator would pad without an end
-        raise ToolError(f"an NVS partition of {size} bytes", "wanted: 4096 times 3 or more")
-    try:
-        image = _packed(blobs, size - _PAGE)  # one page is kept free
-    except _TOO_SMALL as error:
-        raise ToolError(f"an NVS partition of {size} bytes is too small") from error
-    if len(image) != size:
-        raise ToolError(f"NVS image of {len(image)} bytes for a partition of {size}")
-    return image
-
-
-def _packed(blobs: dict[str, bytes], size: int) -> bytes:
+    if size % _PAGE or size < _LEAST_PAGES * _PAGE:  # the generator pads some without an end
+        raise ToolError(f"an NVS partition of {size} bytes", "wanted: 3 or more times 4096")
     output = io.BytesIO()
-    nvs = generator.nvs_open(output, size, version=generator.Page.VERSION2)
+    nvs = generator.nvs_open(output, size - _PAGE, version=generator.Page.VERSION2)
     nvs.write_namespace(NAMESPACE)
     for name, value in blobs.items():
         nvs.write_entry(name, value.hex(), "hex2bin")
     nvs.write_entry("boot", 0, "i32")
     generator.nvs_close(nvs)
-    return output.getvalue()
+    image = output.getvalue()
+    if len(image) != size:
+        raise ToolError(f"NVS image of {len(image)} bytes for a partition of {size}")
+    return image
 
 
 def provision(flash: Path, identity: Identity, dry_run: bool = False) -> Identity:

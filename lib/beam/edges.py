@@ -106,6 +106,20 @@ class Beam:
         """End of the oldest finished occlusion."""
         return self._queue[self._head * 2 + 1]
 
+    def gap(self, now_us):
+        """How long the beam was clear after the oldest finished occlusion, until now at most."""
+        if self.count > 1:
+            now_us = self._queue[(self._head + 1) % _OCCLUSIONS * 2]
+        elif self.open:
+            now_us = self.start
+        return time.ticks_diff(now_us, self.last())
+
+    def unite(self):
+        """Make one of the two oldest finished occlusions."""
+        start = self.first()
+        self.take()
+        self._queue[self._head * 2] = start
+
     def take(self):
         self._head = (self._head + 1) % _OCCLUSIONS
         self.count -= 1

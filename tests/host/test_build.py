@@ -214,6 +214,15 @@ def test_two_sources_for_one_name_are_refused(tmp_path: Path) -> None:
         build(BOARD, root=root)
 
 
+def test_another_chip_is_another_image(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    inputs = build(BOARD, root=root).manifest["inputs"]
+    toml = root / "boards" / BOARD / "board.toml"
+    toml.write_text(toml.read_text().replace('chip = "esp32"', 'chip = "esp32s3"'))
+    again = build(BOARD, root=root)
+    assert again.is_new and again.manifest["inputs"] != inputs
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ToolError, match="file system of 65536 bytes.*70000 bytes to put in"):
         image.file_system({"a/big.mpy": bytes(70000)}, 65536)

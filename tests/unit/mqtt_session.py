@@ -13,13 +13,13 @@ from mqtt.client import Client, LinkDown  # noqa: E402 - needs the socket above
 TOPIC = b"root/n1/event"
 
 
-def new_client(keepalive=60, user=None):
+def new_client(keepalive=60, user=None, ack_ms=2000):
     BROKER.__init__()
     client = Client(
         "tallypost-n1", "broker.example", 1883,
         user=user, password="secret" if user else None, keepalive=keepalive, room=512,
     )  # fmt: skip
-    client.ack_ms = 60
+    client.ack_ms = ack_ms
     return client, BROKER
 
 
@@ -64,6 +64,7 @@ async def reconnect(client):
     client.drop()
     await asyncio.sleep_ms(20)  # the listener of the old connection ends
     client.open()
+    client.ack_ms = 2000
 
     async def listen():
         try:

@@ -146,7 +146,7 @@ def test_nobody_need_listen_to_steps():
     assert wall.clock.utc() == NOW
 
 
-async def _run(wall, up_after=0):
+async def _run(wall):
     waited = []
 
     async def network():
@@ -154,7 +154,11 @@ async def _run(wall, up_after=0):
         await asyncio.sleep_ms(0)
 
     task = asyncio.create_task(wall.clock.run("ntp.example", network))
-    await asyncio.sleep_ms(80)
+    for _ in range(3000):
+        if wall.resets:
+            break
+        await asyncio.sleep_ms(1)
+    await asyncio.sleep_ms(20)
     assert not task.done()
     task.cancel()
     return waited

@@ -118,7 +118,7 @@ def _why_without(answer):
         outcome.append(await down(client.publish(TOPIC, text(b"x"), qos=1)))
         assert not client.connected and broker.sockets[0].closed
 
-    with_listener(body)
+    with_listener(body, ack_ms=60)
     return outcome[0]
 
 
@@ -183,7 +183,7 @@ def test_a_connection_that_takes_no_bytes_is_dropped():
         outcome.append(await down(client.publish(TOPIC, text(b"x"), qos=1)))
         assert not client.connected
 
-    with_listener(body)
+    with_listener(body, ack_ms=60)
     assert "write timed out" in outcome[0]
 
 

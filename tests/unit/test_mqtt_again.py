@@ -18,7 +18,7 @@ def _lost_then(then, payload=b"first"):
         await then(client, broker)
         task.cancel()
 
-    return with_listener(body)
+    return with_listener(body, ack_ms=60)
 
 
 def test_resume_sends_what_was_in_flight_with_dup_and_the_same_id():
@@ -64,6 +64,7 @@ def test_another_message_instead_gets_an_id_of_its_own():
 def test_a_retransmission_lost_again_stays_in_flight():
     async def then(client, broker):
         broker.puback = lambda pid: b""
+        client.ack_ms = 60
         assert "no PUBACK" in await down(client.resume())
         broker.puback = acknowledge
         task = await reconnect(client)
@@ -84,7 +85,7 @@ def test_what_was_in_flight_keeps_its_retain_flag():
         task.cancel()
         assert [flags for flags, _t, _p, _x in broker.published] == [3, 11]
 
-    with_listener(body)
+    with_listener(body, ack_ms=60)
 
 
 def test_a_connection_lost_while_waiting_is_noticed_at_once():
