@@ -18,7 +18,7 @@ from link_mqtt import MqttLink
 from log import Log
 from micropython import const
 from mqtt import Backoff, FrameFull, LinkDown
-from ring import Ring
+from ring import Ring, RingError
 from uplink import Uplink
 from version import VERSION
 from wifi import Wifi
@@ -211,7 +211,7 @@ class App:
                 passage = self.detector.pop()
             try:
                 self._count(now_ms)
-            except OSError as error:
+            except (OSError, RingError) as error:
                 self.fail(STORAGE, "ring: %r" % error, error)
             state = self._note_state(state)
             if self._reset_at and self.uptime_s() >= self._reset_at:

@@ -13,6 +13,8 @@ from micropython import const
 
 NONE, RTC, NTP = 0, 1, 2
 _PLAUSIBLE = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
+_LAST = const(4_102_444_800)  # 2100-01-01
+_NOT_KNOWN = const(2_085_978_496)  # an NTP time of 0 says "unknown" (RFC 5905, 6); ntptime: 2036
 _SYNC_S = const(3600)
 _STEP_S = const(2)
 _EPOCH = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
@@ -46,8 +48,11 @@ class Clock:
         """Ask NTP once; blocks for at most the lookup and a second. Raises OSError."""
         ntptime.host = host
         ntptime.timeout = 1
-        utc = ntptime.time() + _EPOCH
-        if utc < _PLAUSIBLE:
+        try:
+            utc = ntptime.time() + _EPOCH
+        except (ValueError, IndexError):
+            raise OSError("ntp: answer cut short")
+        if not _PLAUSIBLE <= utc < _LAST or utc == _NOT_KNOWN:
             raise OSError("ntp: implausible time")
         old = self.utc()
         if abs(utc - old) >= 1:

@@ -78,7 +78,7 @@ class Counter:
             self.rec.why |= WHY_BOOT | found
             self._end = self._aligned_end(self.rec.start)
             self._observed_ms = self.rec.coverage * 1000
-            self.rec.uptime = uptime - (utc - self.rec.start)
+            self.rec.uptime = max(0, uptime - (utc - self.rec.start))
         else:
             self.rec.why |= found
             self._append()
@@ -237,15 +237,17 @@ class Counter:
     def clock_set(self, old):
         """The clock was set: from unknown (old = 0) or by a step. Give the interval its place."""
         uptime, utc = self._uptime_s(), self._clock.utc()
+        began = utc - (uptime - self.rec.uptime)
+        earliest = self._last_end
         if self._unresolved:
             self._unresolved = False
+            earliest = max(earliest, began)  # where the last one of this boot ended
             source = self._clock.source
             anchor = struct.pack(_ANCHOR, self.rec.boot, uptime, utc, source)
             self._ring.append(ANCHOR, anchor)
         if old or utc < self._last_end:
             self._step(old, uptime, utc)
             return
-        began = utc - (uptime - self.rec.uptime)
         aligned = utc - utc % self._length
         if began < aligned - _SHORT_S and self._last_end < aligned:
             self.rec.start = max(began, self._last_end)
@@ -253,7 +255,7 @@ class Counter:
             self.close(utc)
             self._begin(uptime, utc)
             return
-        self.rec.start = max(aligned, self._last_end)
+        self.rec.start = max(aligned, earliest)
         self._end = self._aligned_end(self.rec.start)
 
     def _step(self, old, uptime, utc):
@@ -261,7 +263,7 @@ class Counter:
         self.rec.why |= WHY_CLOCK
         if self.rec.start:
             self.close(old)
-        elif uptime > self.rec.uptime:
+        elif uptime > self.rec.uptime or any(self.rec.counts):
             self.close()
         self._begin(uptime, utc, WHY_CLOCK)
 

@@ -24,6 +24,7 @@ _CONFIRM_MOST_S = const(3600)
 _ANCHOR_SEARCH = const(200)
 _TIME_ANCHOR = const(4)
 _MAX_REQUEST = const(20_000)
+_MAX_REQUESTS = const(8)
 
 
 class Uplink:
@@ -43,7 +44,7 @@ class Uplink:
         self._confirms = self._confirmed > 0  # there is a backend that confirms
         self._patience_s = _CONFIRM_S
         self._waiting_since = 0
-        self._again = (1, 0)  # numbers to send again, on request
+        self._again = []  # ranges of numbers to send again, on request
         self.refused_acks = 0
         self.rewinds = 0
 
@@ -88,7 +89,9 @@ class Uplink:
             raise ValueError("resend: %r..%r is no range" % (first, last))
         if last >= self._ring.next_seq:
             raise ValueError("resend: newest is %d" % (self._ring.next_seq - 1))
-        self._again = first, last
+        if len(self._again) == _MAX_REQUESTS:
+            raise ValueError("resend: %d ranges are waiting, ask again later" % _MAX_REQUESTS)
+        self._again.append((first, last))
         self.wake()
         return max(first, self._ring.first_seq), last
 
@@ -123,9 +126,13 @@ class Uplink:
 
     async def _send_some(self):
         """Send one batch; False when there is nothing to send."""
-        first, last = self._again
-        if first <= last:
-            self._again = (await self._batch(first, last), last)
+        if self._again:
+            first, last = self._again[0]
+            following = await self._batch(first, last)
+            if following > last:
+                self._again.pop(0)
+            else:
+                self._again[0] = following, last
             return True
         first = self._sent + 1
         last = self._ring.next_seq - 1

@@ -81,8 +81,9 @@ def _utf8(name: str, text: str) -> bytes:
     """What argv holds may be no text: undecodable bytes become halves of characters there."""
     try:
         return text.encode()
-    except UnicodeEncodeError as error:
-        raise ToolError(f"{name} is not UTF-8") from None  # the error quotes it, and it may be a secret
+    except UnicodeEncodeError:
+        # The error quotes the text, and it may be a secret.
+        raise ToolError(f"{name} is not UTF-8") from None
 
 
 def nvs_image(identity: Identity, size: int) -> bytes:

@@ -17,7 +17,7 @@ from mqtt.frame import Frame
 
 _CONNECT_MS = const(5000)
 _PUBLISH, _PUBACK = const(0x30), const(0x40)
-_RETAIN, _DUP = const(1), const(8)
+_RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
@@ -199,9 +199,7 @@ class Client(simple.MQTTClient):
         size = await self._size()
         kind = first & 0xF0
         if size > _MAX_INBOUND:
-            self.oversized += 1
-            while size:
-                size -= len(await self._exactly(min(size, 256)))
+            await self._skip(first, size)
             return
         body = await self._exactly(size) if size else b""
         if kind == _PUBACK and size == 2:
@@ -210,6 +208,25 @@ class Client(simple.MQTTClient):
                 self._acked.set()
         elif kind == _PUBLISH:
             await self._inbound(first, body)
+
+    async def _skip(self, first, size):
+        """Refuse what is too long for the heap, but acknowledge it: else it comes for ever."""
+        self.oversized += 1
+        pid = None
+        if first & 0xF6 == _PUBLISH | _QOS_1:
+            topic = struct.unpack("!H", await self._exactly(2))[0]
+            if topic + 4 > size:
+                raise LinkDown("malformed topic length")
+            await self._discard(topic)
+            pid = await self._exactly(2)
+            size -= topic + 4
+        await self._discard(size)
+        if pid:
+            await self._send(b"\x40\x02" + pid)
+
+    async def _discard(self, size):
+        while size:
+            size -= len(await self._exactly(min(size, 256)))
 
     async def _size(self):
         size = shift = 0
@@ -226,12 +243,14 @@ class Client(simple.MQTTClient):
         qos = first >> 1 & 3
         end = 2 + struct.unpack("!H", body[:2])[0] if len(body) >= 2 else 1 << 16
         start = end + (2 if qos else 0)
-        if start > len(body) or end > _MAX_TOPIC or qos > 1:
+        if start > len(body) or qos > 1:  # the framing holds: go on
             self.malformed += 1
             return
         if qos:
             await self._send(b"\x40\x02" + body[end:start])
-        if self.on_message:
+        if end > _MAX_TOPIC:
+            self.malformed += 1
+        elif self.on_message:
             self.on_message(body[2:end], body[start:])
 
 

@@ -51,8 +51,10 @@ class Frame(io.IOBase):
         return len(data)
 
     def mark(self):
-        """Length and CRC-32 of the payload: tells whether a message is given again."""
-        return self.pos - self._payload_at, binascii.crc32(self._view[self._payload_at : self.pos])
+        """Length and CRC-32 of topic and payload: tells whether a message is given again."""
+        view, payload_at = self._view, self._payload_at
+        topic = binascii.crc32(view[_ROOM : self._id_at or payload_at])
+        return self.pos, binascii.crc32(view[payload_at : self.pos], topic)
 
     def packet(self, flags, pid):
         """The whole PUBLISH as a view of the buffer. flags: low half of the first byte."""

@@ -117,8 +117,8 @@ class Interval:
         pos = _get_sparse(buf, _HEAD_BYTES, length, self.counts, 0)
         pos = _get_sparse(buf, pos, length, self.totals, 0)
         for direction in range(2):
-            self.speed_sum[direction], pos = _get(buf, pos, length)
-            self.speed_n[direction], pos = _get(buf, pos, length)
+            pos = _get_into(buf, pos, length, self.speed_sum, direction)
+            pos = _get_into(buf, pos, length, self.speed_n, direction)
             pos = _get_sparse(buf, pos, length, self.hist, direction * BINS)
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
@@ -170,6 +170,14 @@ def _get(buf, pos, end):
         shift += 7
 
 
+def _get_into(buf, pos, end, values, i):
+    value, pos = _get(buf, pos, end)
+    values[i] = value
+    if values[i] != value:
+        raise ValueError("record: %d out of range" % value)
+    return pos
+
+
 def _get_sparse(buf, pos, end, values, first):
     count = min(len(values) - first, BINS)
     mask, pos = _get(buf, pos, end)
@@ -178,8 +186,5 @@ def _get_sparse(buf, pos, end, values, first):
     for i in range(count):
         values[first + i] = 0
         if mask >> i & 1:
-            value, pos = _get(buf, pos, end)
-            values[first + i] = value
-            if values[first + i] != value:
-                raise ValueError("record: %d out of range" % value)
+            pos = _get_into(buf, pos, end, values, first + i)
     return pos

@@ -112,7 +112,7 @@ def test_a_right_clock_is_left_alone_but_counts_as_synchronised():
 def test_an_implausible_answer_is_refused_and_changes_nothing():
     for known in (0, NOW):
         wall = Wall(known)
-        for utc in (0, 1, 946_684_800, 1_735_689_599):
+        for utc in (0, 1, 946_684_800, 1_735_689_599, 2_085_978_496, 4_102_444_800):
             try:
                 wall.sync(utc)
                 raise AssertionError(utc)
@@ -121,6 +121,17 @@ def test_an_implausible_answer_is_refused_and_changes_nothing():
         assert wall.sets == [] and wall.steps == [] and wall.clock.utc() == known
         assert wall.clock.source == (module.RTC if known else module.NONE)
         assert wall.clock.age_s() == 0xFFFF
+
+
+def test_an_answer_cut_short_is_a_failure_like_any_other():
+    for error in (ValueError("buffer too small"), IndexError()):
+        wall = Wall(NOW)
+        try:
+            wall.sync(error)
+            raise AssertionError(error)
+        except OSError as failure:
+            assert "cut short" in str(failure)
+        assert wall.sets == [] and wall.clock.age_s() == 0xFFFF
 
 
 def test_the_earliest_plausible_answer_is_taken():

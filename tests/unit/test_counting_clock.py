@@ -51,6 +51,29 @@ def test_an_anchor_follows_intervals_that_were_closed_without_a_time():
     assert [kind for _seq, kind, _rec in node.records()].count(ANCHOR) == 1
 
 
+def test_the_open_interval_begins_where_the_last_one_without_a_time_ended():
+    for uptime in (900, 901, 1000, 1700, 1801):
+        for offset in (0, 1, 50, 500, 899):
+            node = Node(0)
+            node.seconds(uptime)
+            node.set_clock(UTC + offset)
+            node.seconds(2000)
+            end = 0
+            for rec in node.closed():
+                start = rec.start or UTC + offset - uptime + rec.uptime
+                assert start >= end, (uptime, offset, start, end)
+                end = start + rec.length
+
+
+def test_two_steps_in_one_second_lose_no_passage():
+    node = Node(UTC)
+    node.seconds(300)
+    node.set_clock(UTC - 5000)
+    node.counter.add(CAR)
+    node.set_clock(UTC - 4000)
+    assert counted(node) == 1
+
+
 def test_a_clock_step_closes_the_interval_and_never_overlaps():
     for step in (86_400, -86_400, 5, -5, 900, -900, 3, -1000, 400_000):
         node = Node(UTC)

@@ -120,10 +120,10 @@ def test_json_too_long_for_a_frame_is_refused_and_the_frame_serves_on():
     assert bytes(frame.packet(0, 0)) == b"\x30\x06\0\x01t[1]"
 
 
-def test_a_mark_tells_payloads_apart_whatever_the_topic_and_id():
-    assert _frame(64, b"t", 1, b"abc").mark() == (3, crc32(b"abc"))
-    assert _frame(64, b"topic", 0, b"abc").mark() == (3, crc32(b"abc"))
-    assert _frame(64, b"t", 1).mark() == (0, 0)
+def test_a_mark_tells_topics_and_payloads_apart_whatever_the_id():
+    assert _frame(64, b"t", 1, b"abc").mark()[1] == crc32(b"\0\x01tabc")
+    assert _frame(64, b"t", 1, b"abc").mark() != _frame(64, b"u", 1, b"abc").mark()
+    assert _frame(64, b"t", 1).mark() != _frame(64, b"t", 1, b"\0").mark()
     frame = _frame(64, b"t", 1, b"abc")
     before = frame.mark()
     frame.packet(10, 513)

@@ -32,6 +32,15 @@ def test_resume_sends_what_was_in_flight_with_dup_and_the_same_id():
     _lost_then(then)
 
 
+def test_the_same_payload_on_another_topic_is_another_message():
+    async def then(client, broker):
+        await client.publish(b"root/n1/counts", text(b"first"), qos=1)
+        flags = [(flags & 8, topic) for flags, topic, _pid, _payload in broker.published]
+        assert flags == [(0, TOPIC), (0, b"root/n1/counts")]
+
+    _lost_then(then)
+
+
 def test_what_resume_has_delivered_is_not_sent_again():
     async def then(client, broker):
         await client.resume()

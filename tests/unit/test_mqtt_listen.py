@@ -67,6 +67,25 @@ def test_a_message_too_long_is_skipped_and_counted():
     assert len(messages[0][1]) == 2045 and client.oversized == 0
 
 
+def test_a_confirmed_message_that_is_refused_is_acknowledged_all_the_same():
+    good = _publish(b"b", b"good")
+    for bad, counts in (
+        (_publish(b"a", b"x" * 2500, 1, 7), (1, 0)),
+        (_publish(b"t" * 3000, b"x", 1, 7), (1, 0)),
+        (_publish(b"a" * 2500, b"", 1, 7), (1, 0)),
+        (_publish(b"t" * 260, b"x", 1, 7), (0, 1)),
+    ):
+        client, broker, messages, ended = _hears(bad + good)
+        assert broker.others == [(0x40, b"\0\x07")] and messages == [(b"b", b"good")]
+        assert (client.oversized, client.malformed) == counts and ended == []
+
+
+def test_a_long_message_whose_topic_ends_beyond_it_ends_the_connection():
+    bad = b"\x32\xb8\x17" + b"\xff\xff" + b"x" * 2998
+    client, _broker, messages, ended = _hears(bad, True)
+    assert ended == ["malformed topic length"] and messages == [] and client.oversized == 1
+
+
 def test_a_malformed_message_is_counted_and_the_next_is_taken():
     good = _publish(b"b", b"good")
     for bad in (

@@ -160,6 +160,9 @@ def test_a_count_beyond_its_field_is_refused():
     head = _packed(_sample())[:29]
     assert "out of range" in _refused(head + b"\x01" + b"\x80\x80\x04" + b"\0" * 7)
     assert "out of range" in _refused(head + b"\0\x01" + b"\x80\x80\x80\x80\x10" + b"\0" * 6)
+    speeds = head + b"\0\0"
+    assert "out of range" in _refused(speeds + b"\x80\x80\x80\x80\x10" + b"\0" * 5)
+    assert "out of range" in _refused(speeds + b"\0" + b"\x80\x80\x04" + b"\0" * 4)
     data = _packed(_full())
     again = Interval()
     again.unpack(data, len(data))  # the largest that fits is accepted

@@ -122,6 +122,31 @@ def test_a_request_wakes_a_resting_uplink_and_survives_a_lost_link():
     assert node.run(then=later).numbers() == [1, 2, 3, 4, 2, 3]
 
 
+def test_a_request_during_another_waits_for_its_turn():
+    node = Node(10)
+    node.run()
+    node.link.messages.clear()
+    node.uplink.resend(3, 4)
+
+    def more():
+        node.link.during = None
+        node.uplink.resend(1, 2)
+        node.uplink.resend(9, 10)
+
+    node.link.during = more
+    assert node.run().numbers() == [3, 4, 1, 2, 9, 10]
+
+
+def test_more_requests_than_can_wait_are_refused():
+    node = Node(10)
+    node.run()
+    node.link.messages.clear()
+    for seq in range(1, 9):
+        node.uplink.resend(seq, seq)
+    assert "8 ranges are waiting" in refused(node.uplink.resend, 9, 9)
+    assert node.run().numbers() == list(range(1, 9))
+
+
 def test_what_is_no_range_is_refused():
     node = Node(10)
     for first, last in ((0, 1), (-1, 3), (5, 4), (1, 11), (11, 12), (1, 1 << 40), (1, 20_002)):
