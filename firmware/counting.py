@@ -99,20 +99,19 @@ class Counter:
 
         Intervals that were closed before the clock was known may follow that one.
         """
-        rec, last, known = self.rec, self._ring.last_interval, False
+        last, known, older = self._ring.last_interval, False, Interval()
         for seq in range(last, max(last - _LOOK_BACK, self._ring.first_seq - 1), -1):
             try:
                 kind, n = self._ring.read(seq, self._packed)
                 if kind != INTERVAL:
                     continue
-                if not known:
-                    rec.unpack(self._packed, n)
-                    known = True
+                rec = older if known else self.rec
+                rec.unpack(self._packed, n)
             except (KeyError, ValueError):
                 continue
-            start, _boot, _uptime, length = struct.unpack_from("<IHIH", self._packed, 1)
-            if start:
-                self._last_end = start + length
+            known = True
+            if rec.start:
+                self._last_end = rec.start + rec.length
                 return
 
     def _from_flash(self):

@@ -15,14 +15,13 @@ from micropython import const
 from mqtt import FrameFull, LinkDown
 from ring import ANCHOR, EVENT, INTERVAL
 from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, write_interval
-from wire.record import MAX_BYTES, WHY_CLOCK, Interval
+from wire.record import MAX_BYTES, TIME_ANCHOR, WHY_CLOCK, Interval
 
 _MQTT = const(0)
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
 _CONFIRM_S = const(120)
 _CONFIRM_MOST_S = const(3600)
 _ANCHOR_SEARCH = const(200)
-_TIME_ANCHOR = const(4)
 _MAX_REQUEST = const(20_000)
 _MAX_REQUESTS = const(8)
 
@@ -225,7 +224,7 @@ class Uplink:
         """Give a record from before the clock was known its start, by an anchor of its boot."""
         if rec.boot == self._boot and self._clock.utc():
             rec.start = self._clock.utc() - (self._uptime_s() - rec.uptime)
-            rec.time_source = _TIME_ANCHOR
+            rec.time_source = TIME_ANCHOR
             return
         buf = bytearray(MAX_BYTES)
         for seq in range(rec.seq + 1, min(rec.seq + _ANCHOR_SEARCH, self._ring.next_seq)):
@@ -238,5 +237,5 @@ class Uplink:
             boot, uptime, utc, _source = struct.unpack_from("<HIIB", buf, 0)
             if boot == rec.boot:
                 rec.start = utc - (uptime - rec.uptime)
-                rec.time_source = _TIME_ANCHOR
+                rec.time_source = TIME_ANCHOR
             return

@@ -2,13 +2,16 @@
 
 Packed form (little endian; `varint` = base 128, least significant group first):
 
-    version u8 = 1 | start u32 (UTC, unix seconds, 0 = not known) | boot u16 | uptime u32 (s)
-    length u16 (s) | coverage u16 (s) | why u16 | time_source u8 | sync_age u16 (s)
-    detector u8 | reset_cause u8 | config_hash u32 | supply_mv u16 | temp_c i8
+    version u8 = 1 | start u32 (UTC, unix seconds, 0 = not known) | boot u16
+    state u16 (time source 4 bits, detector 4 bits, reset cause) | config_hash u32 | temp_c i8
+    varints:          uptime (s), length (s), length - coverage (s, modulo 2^16), why,
+                      sync_age (s), supply_mv
     counts, totals:   each a varint mask of 10 bits (direction * 5 + class), then a varint
                       for every bit set, lowest first
-    per direction:    varint sum of speeds (0.1 km/h), varint passages with a speed,
-                      varint mask of 32 histogram bins, then a varint for every bit set
+    per direction:    varint sum of speeds (0.1 km/h), varint mask of 32 histogram bins, then for
+                      every bit set the passages with such a speed: in base 8, least digit first,
+                      a digit in 3 bits of a nibble whose fourth says that another follows; low
+                      nibble first, filled up with 0
 
 The same bytes are the ring's record, the checkpoint in flash and the copy in RTC memory. The
 sequence number is not among them: it is the ring's.
@@ -23,7 +26,7 @@ CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
 DIRECTIONS = ("forward", "backward")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
-MAX_BYTES = const(400)  # every counter at its limit: 33 + 2 * (2 + 10 * 5) + 2 * (15 + 32 * 3)
+MAX_BYTES = const(336)  # every counter at its limit: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
 WHY_SILENT = const(2)
@@ -36,13 +39,15 @@ WHY_CONFIG = const(128)
 
 DETECTOR_UNKNOWN, DETECTOR_OK, DETECTOR_QUIET, DETECTOR_SILENT = 0, 1, 2, 3
 DETECTOR_BLOCKED, DETECTOR_MISALIGNED, DETECTOR_MISCONFIGURED = 4, 5, 6
-TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN = 0, 1, 2, 3
+TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN, TIME_ANCHOR = 0, 1, 2, 3, 4
 
 _VERSION = const(1)
-_HEAD = "<BIHIHHHBHBBIHb"
-_HEAD_BYTES = const(29)
+_HEAD = "<BIHHIb"
+_HEAD_BYTES = const(14)
+_RESET_CAUSES = const(5)  # the highest: 0 unknown, then as in `machine` of the ESP32 port
 _SLOTS = const(10)
 _U16 = const(0xFFFF)
+_U32 = const(0xFFFFFFFF)
 
 
 class Interval:
@@ -94,46 +99,64 @@ class Interval:
 
     def pack_into(self, buf):
         """Write the packed form to `buf` (MAX_BYTES always suffice); return its length."""
+        state = self.time_source | self.detector << 4 | self.reset_cause << 8
         struct.pack_into(
-            _HEAD, buf, 0, _VERSION, self.start, self.boot, self.uptime, self.length,
-            self.coverage, self.why, self.time_source, self.sync_age, self.detector,
-            self.reset_cause, self.config_hash, self.supply_mv, self.temp_c,
-        )  # fmt: skip
-        pos = _put_sparse(buf, _HEAD_BYTES, self.counts, 0, _SLOTS)
+            _HEAD, buf, 0, _VERSION, self.start, self.boot, state, self.config_hash, self.temp_c
+        )
+        pos = _put(buf, _HEAD_BYTES, self.uptime)
+        pos = _put(buf, pos, self.length)
+        pos = _put(buf, pos, (self.length - self.coverage) & _U16)
+        pos = _put(buf, pos, self.why)
+        pos = _put(buf, pos, self.sync_age)
+        pos = _put(buf, pos, self.supply_mv)
+        pos = _put_sparse(buf, pos, self.counts, 0, _SLOTS)
         pos = _put_sparse(buf, pos, self.totals, 0, _SLOTS)
         for direction in range(2):
             pos = _put(buf, pos, self.speed_sum[direction])
-            pos = _put(buf, pos, self.speed_n[direction])
-            pos = _put_sparse(buf, pos, self.hist, direction * BINS, BINS)
+            pos = _put_bins(buf, pos, self.hist, direction * BINS)
         return pos
 
     def unpack(self, buf, length):
         """Take over a packed record of `length` bytes; raises ValueError if it is not one."""
         if length < _HEAD_BYTES or buf[0] != _VERSION:
             raise ValueError("record: length %d, version %d" % (length, buf[0] if length else 0))
-        (_version, self.start, self.boot, self.uptime, self.length, self.coverage, self.why,
-         self.time_source, self.sync_age, self.detector, self.reset_cause, self.config_hash,
-         self.supply_mv, self.temp_c) = struct.unpack_from(_HEAD, buf, 0)  # fmt: skip
-        pos = _get_sparse(buf, _HEAD_BYTES, length, self.counts, 0)
+        _version, self.start, self.boot, state, self.config_hash, self.temp_c = (
+            struct.unpack_from(_HEAD, buf, 0)
+        )
+        self._take_state(state)
+        self.uptime, pos = _get(buf, _HEAD_BYTES, length, _U32)
+        self.length, pos = _get(buf, pos, length, _U16)
+        missed, pos = _get(buf, pos, length, _U16)
+        self.coverage = (self.length - missed) & _U16
+        self.why, pos = _get(buf, pos, length, _U16)
+        self.sync_age, pos = _get(buf, pos, length, _U16)
+        self.supply_mv, pos = _get(buf, pos, length, _U16)
+        pos = _get_sparse(buf, pos, length, self.counts, 0)
         pos = _get_sparse(buf, pos, length, self.totals, 0)
         for direction in range(2):
-            pos = _get_into(buf, pos, length, self.speed_sum, direction)
-            pos = _get_into(buf, pos, length, self.speed_n, direction)
-            pos = _get_sparse(buf, pos, length, self.hist, direction * BINS)
+            self.speed_sum[direction], pos = _get(buf, pos, length, _U32)
+            pos = _get_bins(buf, pos, length, self.hist, direction * BINS)
+            self.speed_n[direction] = self._samples(direction * BINS)
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
 
-    def merge(self, other):
-        """Add what another record counted in the same interval; its own bounds do not matter."""
-        for i in range(_SLOTS):
-            self.counts[i] = min(self.counts[i] + other.counts[i], _U16)
-        for i in range(2 * BINS):
-            self.hist[i] = min(self.hist[i] + other.hist[i], _U16)
-        for i in range(2):
-            self.speed_sum[i] += other.speed_sum[i]
-            self.speed_n[i] = min(self.speed_n[i] + other.speed_n[i], _U16)
-        self.coverage += other.coverage
-        self.why |= other.why
+    def _take_state(self, state):
+        self.time_source = state & 15
+        self.detector = state >> 4 & 15
+        self.reset_cause = state >> 8
+        if self.time_source > TIME_ANCHOR or self.detector > DETECTOR_MISCONFIGURED:
+            raise ValueError("record: state %04x" % state)
+        if self.reset_cause > _RESET_CAUSES:
+            raise ValueError("record: reset cause %d" % self.reset_cause)
+
+    def _samples(self, first):
+        """Passages with a speed: every one of them is in a bin."""
+        total = 0
+        for i in range(first, first + BINS):
+            total += self.hist[i]
+        if total > _U16:
+            raise ValueError("record: %d speeds, out of range" % total)
+        return total
 
 
 def _put(buf, pos, value):
@@ -145,11 +168,16 @@ def _put(buf, pos, value):
     return pos + 1
 
 
-def _put_sparse(buf, pos, values, first, count):
+def _mask(values, first, count):
     mask = 0
     for i in range(count):
         if values[first + i]:
             mask |= 1 << i
+    return mask
+
+
+def _put_sparse(buf, pos, values, first, count):
+    mask = _mask(values, first, count)
     pos = _put(buf, pos, mask)
     for i in range(count):
         if mask >> i & 1:
@@ -157,7 +185,31 @@ def _put_sparse(buf, pos, values, first, count):
     return pos
 
 
-def _get(buf, pos, end):
+def _put_bins(buf, pos, values, first):
+    """Most bins hold a handful: a nibble each instead of a byte makes a log a fifth longer."""
+    mask = _mask(values, first, BINS)
+    at = _put(buf, pos, mask) * 2  # in nibbles
+    for i in range(BINS):
+        if mask >> i & 1:
+            value = values[first + i]
+            while value > 7:
+                _put_nibble(buf, at, value & 7 | 8)
+                value >>= 3
+                at += 1
+            _put_nibble(buf, at, value)
+            at += 1
+    return (at + 1) >> 1
+
+
+def _put_nibble(buf, at, nibble):
+    if at & 1:
+        buf[at >> 1] |= nibble << 4
+    else:
+        buf[at >> 1] = nibble
+
+
+def _get(buf, pos, end, limit):
+    """A varint at `pos`: (value, position behind it); raises ValueError beyond limit or end."""
     value = shift = 0
     while True:
         if pos >= end or shift > 28:
@@ -166,25 +218,50 @@ def _get(buf, pos, end):
         pos += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, pos
+            break
         shift += 7
-
-
-def _get_into(buf, pos, end, values, i):
-    value, pos = _get(buf, pos, end)
-    values[i] = value
-    if values[i] != value:
-        raise ValueError("record: %d out of range" % value)
-    return pos
+    if value > limit:
+        raise ValueError("record: %d at byte %d is out of range" % (value, pos - 1))
+    return value, pos
 
 
 def _get_sparse(buf, pos, end, values, first):
     count = min(len(values) - first, BINS)
-    mask, pos = _get(buf, pos, end)
-    if mask >> count:
-        raise ValueError("record: mask with bits beyond %d" % count)
+    mask, pos = _get(buf, pos, end, (1 << count) - 1)
     for i in range(count):
-        values[first + i] = 0
+        value = 0
         if mask >> i & 1:
-            pos = _get_into(buf, pos, end, values, first + i)
+            value, pos = _get(buf, pos, end, _U32)
+        values[first + i] = value
+        if values[first + i] != value:
+            raise ValueError("record: %d at byte %d is out of range" % (value, pos - 1))
     return pos
+
+
+def _get_bins(buf, pos, end, values, first):
+    mask, pos = _get(buf, pos, end, _U32)
+    at = pos * 2
+    for i in range(BINS):
+        value = 0
+        if mask >> i & 1:
+            value, at = _get_digits(buf, at, end * 2)
+        values[first + i] = value
+    if at & 1 and buf[at >> 1] >> 4:
+        raise ValueError("record: byte %d is not filled up with 0" % (at >> 1))
+    return (at + 1) >> 1
+
+
+def _get_digits(buf, at, end):
+    value = shift = 0
+    while True:
+        if at >= end or shift > 15:
+            raise ValueError("record: bad number at byte %d" % (at >> 1))
+        nibble = buf[at >> 1] >> (4 if at & 1 else 0)
+        at += 1
+        value |= (nibble & 7) << shift
+        if not nibble & 8:
+            break
+        shift += 3
+    if value > _U16:
+        raise ValueError("record: %d at byte %d is out of range" % (value, (at - 1) >> 1))
+    return value, at

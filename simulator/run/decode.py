@@ -21,7 +21,7 @@ INTERVAL, CURSORS = 1, 2
 HEAD = struct.Struct("<4sHHIIIIII")
 ENTRY = struct.Struct("<HBBII")
 RTC = struct.Struct("<4sIIHI")
-RECORD = struct.Struct("<BIHIHHHBHBBIHb")
+RECORD = struct.Struct("<BIHHIb")
 
 
 @dataclass
@@ -60,6 +60,21 @@ class Reader:
         mask = self.number()
         return [self.number() if mask >> i & 1 else 0 for i in range(count)]
 
+    def bins(self) -> list[int]:
+        """32 counters whose digits to base 8 stand in the nibbles of the bytes that follow."""
+        mask = self.number()
+        nibbles = [half for byte in self.data[self.at :] for half in (byte & 15, byte >> 4)]
+        used = 0
+        values = [0] * 32
+        for i in (i for i in range(32) if mask >> i & 1):
+            digits = [nibbles[used]]
+            while digits[-1] & 8:
+                digits.append(nibbles[used + len(digits)])
+            used += len(digits)
+            values[i] = sum((digit & 7) << 3 * place for place, digit in enumerate(digits))
+        self.at += (used + 1) // 2
+        return values
+
 
 def record(data: bytes) -> Record:
     """Unpack a record; raises ValueError, IndexError or struct.error when it is none."""
@@ -67,12 +82,15 @@ def record(data: bytes) -> Record:
     if head[0] != 1:
         raise ValueError(f"record version {head[0]}")
     reader = Reader(data, RECORD.size)
-    start, boot, uptime, length, coverage, why = head[1:7]
+    start, boot = head[1:3]
+    uptime, length, missed, why, _age, _supply = (reader.number() for _ in range(6))
+    coverage = (length - missed) & 0xFFFF
     counts, totals = reader.sparse(10), reader.sparse(10)
     found = Record(start, boot, uptime, length, coverage, why, counts, totals)
     for _ in DIRECTIONS:
-        found.speeds.append((reader.number(), reader.number()))
-        bins = reader.sparse(32)
+        total = reader.number()
+        bins = reader.bins()
+        found.speeds.append((total, sum(bins)))
         found.histograms.append({i: n for i, n in enumerate(bins) if n})
     if reader.at != len(data):
         raise ValueError(f"record: {len(data) - reader.at} bytes left over")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,14 +37,24 @@ def sparse(values: list[int]) -> bytes:
     return varint(mask) + b"".join(varint(value) for value in values if value)
 
 
+def digits(values: Iterable[int]) -> bytes:
+    """Numbers to base 8, least digit first, in the nibbles of bytes; 8 = another follows."""
+    text = ""
+    for value in values:
+        octal = f"{value:o}"[::-1]
+        text += "".join(f"{int(digit) + 8:x}" for digit in octal[:-1]) + octal[-1]
+    text += "0" * (len(text) % 2)
+    return bytes(int(text[i + 1] + text[i], 16) for i in range(0, len(text), 2))
+
+
 def packed(record: Record) -> bytes:
-    head = struct.pack(
-        "<BIHIHHHBHBBIHb", 1, record.start, record.boot, record.uptime, record.length,
-        record.coverage, record.why, 2, 5, 1, 1, 0xABCD, 3300, 21,
-    )  # fmt: skip
+    head = struct.pack("<BIHHIb", 1, record.start, record.boot, 0x112, 0xABCD, 21)
+    missed = (record.length - record.coverage) & 0xFFFF
+    for value in (record.uptime, record.length, missed, record.why, 5, 3300):
+        head += varint(value)
     body = sparse(record.counts) + sparse(record.totals)
-    for (total, number), bins in zip(record.speeds, record.histograms):
-        body += varint(total) + varint(number) + sparse([bins.get(i, 0) for i in range(32)])
+    for (total, _number), bins in zip(record.speeds, record.histograms):
+        body += varint(total) + varint(sum(1 << i for i in bins)) + digits(bins.values())
     return head + body
 
 

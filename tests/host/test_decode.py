@@ -85,7 +85,10 @@ def test_another_length_or_version_is_none(data: bytes) -> None:
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=10, max_size=10), st.integers(0, 65535))
 @few
 def test_every_counter_comes_back(totals: list[int], why: int) -> None:
-    changed = replace(RECORD, totals=totals, why=why, histograms=[{31: 65535}, {}])
+    speeds = [(452, 65535), (231, 0)]
+    changed = replace(
+        RECORD, totals=totals, why=why, speeds=speeds, histograms=[{31: 65535}, {}]
+    )
     assert decode.record(packed(changed)) == changed
 
 

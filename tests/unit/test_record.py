@@ -3,17 +3,19 @@
 import random
 from binascii import hexlify
 
-from wire.record import BINS, MAX_BYTES, WHY_BLOCKED, WHY_BOOT, WHY_SILENT, Interval
+from wire.record import BINS, MAX_BYTES, WHY_BOOT, Interval
 
 # Worked out by hand from the layout in the module's docstring.
 VECTOR = (
-    "01" "00f15365" "0700" "e8030000" "8403" "8003" "0100" "02" "0a00" "01" "03" "efbeadde"
-    "e40c" "fb"
+    "01" "00f15365" "0700" "1203" "efbeadde" "fb"
+    "e807" "8407" "04" "01" "0a" "e419"  # uptime 1000, length 900, 4 not observed, why, age, mV
     "44" "01" "ac02"  # counts: slots 2 and 6
     "44" "e807" "ffffffff03"  # totals
-    "d80f" "04" "8021" "01" "03"  # forward: 2008 and 4 passages, in bins 7 and 12
-    "00" "00" "00"
+    "d80f" "8021" "a1" "01"  # forward: sum 2008, 1 passage in bin 7, 10 (octal 12) in bin 12
+    "00" "00"
 )  # fmt: skip
+HEAD = 14 + 2 + 2 + 1 + 1 + 1 + 2  # bytes of the sample's before its counts
+LEAST = 14 + 1 + 1 + 1 + 1 + 3 + 1 + 2 + 2 + 2  # bytes of an empty record
 
 
 def _sample():
@@ -25,8 +27,8 @@ def _sample():
     rec.supply_mv, rec.temp_c = 3300, -5
     rec.counts[2], rec.counts[6] = 1, 300
     rec.totals[2], rec.totals[6] = 1000, 0x3FFFFFFF
-    rec.speed_sum[0], rec.speed_n[0] = 2008, 4
-    rec.hist[7], rec.hist[12] = 1, 3
+    rec.speed_sum[0], rec.speed_n[0] = 2008, 11
+    rec.hist[7], rec.hist[12] = 1, 10
     return rec
 
 
@@ -35,14 +37,14 @@ def _full():
     rec = Interval()
     rec.reset(0xFFFFFFFF, 0xFFFFFFFF)
     rec.boot = rec.length = rec.coverage = rec.why = rec.sync_age = rec.supply_mv = 0xFFFF
-    rec.time_source = rec.detector = rec.reset_cause = 0xFF
+    rec.time_source, rec.detector, rec.reset_cause = 4, 6, 5
     rec.config_hash, rec.temp_c = 0xFFFFFFFF, 127
     for i in range(10):
         rec.counts[i], rec.totals[i] = 0xFFFF, 0xFFFFFFFF
     for i in range(2):
         rec.speed_sum[i], rec.speed_n[i] = 0xFFFFFFFF, 0xFFFF
     for i in range(2 * BINS):
-        rec.hist[i] = 0xFFFF
+        rec.hist[i] = 2047 + (i % BINS == 0) * 31  # their sum is the largest number of speeds
     return rec
 
 
@@ -98,15 +100,15 @@ def test_random_records_come_back_as_they_were():
 
 
 def test_an_empty_record_is_short():
-    assert len(_packed(Interval())) == 29 + 2 + 6
+    assert len(_packed(Interval())) == LEAST
 
 
 def test_an_empty_histogram_slot_costs_no_byte_and_the_last_one_counts():
     for slot, extra in ((0, 0), (6, 0), (7, 1), (31, 4)):
         rec = Interval()
-        rec.hist[slot] = 1
+        rec.hist[slot] = rec.speed_n[0] = 1
         data = _packed(rec)
-        assert len(data) == 29 + 2 + 6 + 1 + extra, slot
+        assert len(data) == LEAST + 1 + extra, slot
         again = Interval()
         again.unpack(data, len(data))
         assert list(again.hist) == list(rec.hist)
@@ -142,14 +144,28 @@ def test_every_other_version_is_refused_by_its_number():
             assert "version %d" % version in _refused(data)
 
 
+def test_a_state_that_has_no_name_is_refused():
+    data = bytearray(_packed(_sample()))
+    for low in range(256):
+        for high in range(8):
+            data[7], data[8] = low, high
+            if low & 15 > 4 or low >> 4 > 6:
+                assert "state" in _refused(data)
+            elif high > 5:
+                assert "reset cause" in _refused(data)
+            else:
+                Interval().unpack(data, len(data))
+
+
 def test_a_mask_with_a_bit_for_no_counter_is_refused():
-    head, data = _packed(_sample())[:29], _packed(Interval())[29:]
-    assert "mask" in _refused(head + b"\x80\x08" + b"\x01" + data[1:])
-    assert "mask" in _refused(head + b"\0\0" + b"\0\0" + b"\x80\x80\x80\x80\x10" + b"\1\0\0\0")
+    head = _packed(_sample())[:HEAD]
+    assert "1024 at byte" in _refused(head + b"\x80\x08" + b"\x01" + b"\0" * 5)
+    assert "out of range" in _refused(head + b"\0\0" + b"\0" + b"\x80\x80\x80\x80\x10" + b"\1\0\0")
 
 
 def test_a_number_that_never_ends_is_refused():
-    head = _packed(_sample())[:29]
+    head = _packed(_sample())[:HEAD]
+    assert "bad number" in _refused(head[:14] + b"\x80" * 40)
     assert "bad number" in _refused(head + b"\x80" * 40)
     assert "bad number" in _refused(head + b"\x01" + b"\xff" * 40)
     six = b"\x80\x80\x80\x80\x80\0"  # nothing but a zero, in one byte more than 32 bits need
@@ -157,15 +173,20 @@ def test_a_number_that_never_ends_is_refused():
 
 
 def test_a_count_beyond_its_field_is_refused():
-    head = _packed(_sample())[:29]
+    head = _packed(_sample())[:HEAD]
     assert "out of range" in _refused(head + b"\x01" + b"\x80\x80\x04" + b"\0" * 7)
     assert "out of range" in _refused(head + b"\0\x01" + b"\x80\x80\x80\x80\x10" + b"\0" * 6)
     speeds = head + b"\0\0"
     assert "out of range" in _refused(speeds + b"\x80\x80\x80\x80\x10" + b"\0" * 5)
-    assert "out of range" in _refused(speeds + b"\0" + b"\x80\x80\x04" + b"\0" * 4)
-    data = _packed(_full())
+    assert "65536 at byte" in _refused(speeds + b"\0\x01" + b"\x88\x88\x28" + b"\0\0")
+    assert "bad number" in _refused(speeds + b"\0\x01" + b"\x88\x88\x88\x01" + b"\0\0")
+    assert "65536 speeds" in _refused(speeds + b"\0\x03" + b"\xff\xff\x1f\x01" + b"\0\0")
+    assert "filled up" in _refused(speeds + b"\0\x01" + b"\x11" + b"\0\0")
+    for at in range(15, 20):  # length and what follows: beyond 16 bits
+        assert "out of range" in _refused(head[:14] + b"\1" * (at - 14) + b"\x80\x80\x04")
+    full = _packed(_full())
     again = Interval()
-    again.unpack(data, len(data))  # the largest that fits is accepted
+    again.unpack(full, len(full))  # the largest that fits is accepted
 
 
 def test_garbage_raises_nothing_but_value_error():
@@ -174,7 +195,9 @@ def test_garbage_raises_nothing_but_value_error():
     rec = Interval()
     for _ in range(2000):
         n = random.randrange(0, 120)
-        data = bytearray(good[:29]) + bytes(random.getrandbits(8) for _ in range(n))
+        data = bytearray(good[: 14 if n % 2 else HEAD]) + bytes(
+            random.getrandbits(8) for _ in range(n)
+        )
         try:
             rec.unpack(data, len(data))
         except ValueError:
@@ -237,23 +260,3 @@ def test_a_new_interval_is_empty_but_totals_and_identity_go_on():
     )  # fmt: skip
     assert sum(rec.counts) == sum(rec.hist) == sum(rec.speed_n) == sum(rec.speed_sum) == 0
     assert rec.totals[2] == 1000 and rec.boot == 7 and rec.config_hash == 0xDEADBEEF
-
-
-def test_merge_adds_what_both_counted():
-    rec, other = _sample(), _sample()
-    other.why = WHY_SILENT | WHY_BLOCKED
-    rec.merge(other)
-    assert rec.counts[2] == 2 and rec.counts[6] == 600
-    assert rec.speed_sum[0] == 4016 and rec.speed_n[0] == 8 and rec.hist[12] == 6
-    assert rec.coverage == 2 * 896 and rec.why == WHY_BOOT | WHY_SILENT | WHY_BLOCKED
-    assert rec.start == 1_700_000_000 and rec.length == 900
-    assert rec.totals[2] == 1000  # cumulative: not added twice
-
-
-def test_merge_stops_at_the_limits():
-    rec, other = _sample(), _sample()
-    rec.counts[2] = other.counts[2] = 40_000
-    rec.hist[7] = other.hist[7] = 65_535
-    rec.speed_n[0] = other.speed_n[0] = 65_535
-    rec.merge(other)
-    assert rec.counts[2] == rec.hist[7] == rec.speed_n[0] == 65_535
