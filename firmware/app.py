@@ -89,7 +89,10 @@ class App:
         self.wifi = Wifi(
             board.wlan(), secrets["wifi_ssid"], secrets["wifi_pass"], Backoff(rng), log
         )
-        self.link = MqttLink(config, secrets, self.node, self.wifi, Backoff(rng), log=log)
+        self.link = MqttLink(
+            config, secrets, self.node, self.wifi, Backoff(rng), log=log,
+            ca=configuration.read_blob(self.nvs, "mqtt_ca"),
+        )  # fmt: skip
         self.uplink = Uplink(
             self.ring, self.link, self.node, self.clock, uptime_s=self.uptime_s, boot=self.boot
         )

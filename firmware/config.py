@@ -17,6 +17,7 @@ SCHEMA = (
     ("link", str, ("mqtt",), None, "mqtt", ""),
     ("mqtt_host", str, 1, 64, "localhost", "text"),
     ("mqtt_port", int, 1, 65535, 1883, ""),
+    ("mqtt_tls", int, 0, 1, 0, ""),
     ("mqtt_root", str, 1, 40, "tallypost/v1", "text"),
     ("mqtt_keepalive", int, 10, 600, 60, "s"),
     ("ntp_host", str, 1, 64, "pool.ntp.org", "text"),

@@ -15,10 +15,14 @@ def _room():
 
 
 class MqttLink:
-    """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`."""
+    """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`.
 
-    def __init__(self, config, secrets, node, wifi, backoff, *, log):
+    ca: certificate of the broker's authority as DER, needed with `mqtt_tls`.
+    """
+
+    def __init__(self, config, secrets, node, wifi, backoff, *, log, ca=None):
         self._config = config
+        self._ca = ca
         self._wifi = wifi
         self._backoff = backoff
         self._log = log
@@ -83,6 +87,10 @@ class MqttLink:
         client = self._client
         will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
         client.set_last_will(self._base + b"status", will.encode(), True, 1)
+        if self._config["mqtt_tls"]:
+            from tls_link import wrapper  # RAM: only who uses it pays for it
+
+            client.wrap = wrapper(self._ca, self._config["mqtt_host"])
         client.open()
         listener = asyncio.create_task(self._listen())
         try:

@@ -41,7 +41,12 @@ class DeviceTest(pytest.Item):
         command = [str(micropython), "-X", f"heapsize={heap}", str(TESTS / "runner.py")]
         result = subprocess.run(
             [*command, str(self.path), self.name],
-            env=env, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+            env=env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
         )
         if result.returncode or not result.stdout.rstrip().endswith("passed"):
             raise AssertionError(f"{self.name}:\n{result.stdout[-4000:]}{result.stderr[-4000:]}")

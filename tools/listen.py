@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+import ssl
 import time
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -34,9 +36,12 @@ def run(args: argparse.Namespace) -> int:
     listener = Listener(collector, args.root, args.client_id)
     if args.user or args.password_file:
         listener.client.username_pw_set(args.user or None, _secret(args))
+    port = (8883 if args.ca else 1883) if args.port is None else args.port
     try:
-        listener.connect(args.host, args.port)
-        console.note(f"listening to {args.root} at {args.host}:{args.port}, storing in {args.db}")
+        if args.ca:
+            _trust(listener.client, args.ca)
+        listener.connect(args.host, port)
+        console.note(f"listening to {args.root} at {args.host}:{port}, storing in {args.db}")
         listener.loop(args.seconds or float("inf"))
     finally:
         listener.client.disconnect()
@@ -64,6 +69,9 @@ class Listener:
         """Connect and wait until the broker has taken the subscription; raises ToolError."""
         try:
             self.client.connect(host, port, _KEEPALIVE_S)
+        except ssl.SSLError as error:
+            what = f"{host}:{port}: TLS: {getattr(error, 'verify_message', '') or error.reason}"
+            raise ToolError(what, "check --ca, --host and --port") from error
         except (OSError, ValueError) as error:
             what = f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
             raise ToolError(what, _AWAY.format(port=port)) from error
@@ -123,6 +131,14 @@ class Listener:
         client.ack(message.mid, message.qos)
         for topic, payload, qos, retain in answers:
             client.publish(topic, payload, qos, retain)
+
+
+def _trust(client: mqtt.Client, ca: Path) -> None:
+    """Use TLS with brokers whose certificate this authority has signed, and with no others."""
+    try:
+        client.tls_set(ca_certs=str(ca))
+    except (OSError, ValueError) as error:
+        raise ToolError(f"{ca}: {error}", "a certificate as PEM is wanted") from error
 
 
 def _secret(args: argparse.Namespace) -> str | None:

@@ -25,6 +25,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECRET_BYTES = 18
 _PAGE = 0x1000  # NVS keeps one free
 _LEAST_PAGES = 3  # of ESP-IDF; the largest identity fits then
+_CA_MAX = 1500  # the node's buffer
 _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
 
 
@@ -38,6 +39,7 @@ class Identity:
     wifi_pass: str = field(default="", repr=False)
     mqtt_user: str = ""
     mqtt_pass: str = field(default="", repr=False)
+    mqtt_ca: bytes = field(default=b"", repr=False)  # DER
 
     def complete(self) -> Identity:
         """With a user name and a secret where none was given; raises ToolError."""
@@ -60,6 +62,12 @@ class Identity:
                 raise ToolError(f"{name} has more than {most} bytes")
         if 0 < len(self.wifi_pass) < 8:
             raise ToolError("wifi_pass has less than 8 characters: no access point accepts that")
+        if len(self.mqtt_ca) > _CA_MAX:
+            size = len(self.mqtt_ca)
+            raise ToolError(
+                f"mqtt_ca: certificate of {size} bytes, {_CA_MAX} are the most",
+                "an authority with an elliptic key has about 600",
+            )
         if len(self.config_blob) > _CONFIG_MAX:
             size = len(self.config_blob)
             raise ToolError(f"configuration of {size} bytes, {_CONFIG_MAX} are the most")
@@ -93,6 +101,8 @@ def nvs_image(identity: Identity, size: int) -> bytes:
         value = getattr(identity, name).encode()
         if value:
             blobs[name] = value
+    if identity.mqtt_ca:
+        blobs["mqtt_ca"] = identity.mqtt_ca
     if size % _PAGE or size < _LEAST_PAGES * _PAGE:  # the generator pads some without an end
         raise ToolError(f"an NVS partition of {size} bytes", "wanted: 3 or more times 4096")
     output = io.BytesIO()

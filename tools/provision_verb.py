@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,18 @@ from tools.faults import USAGE, ToolError
 from tools.provision import Identity, provision
 
 
+PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
 def run(args: argparse.Namespace) -> int:
     identity = Identity(
         node=args.node,
-        config=_config(args.config, args.set),
+        config=_config(args.config, args.set, tls=bool(args.mqtt_ca)),
         wifi_ssid=args.wifi_ssid,
         wifi_pass=read_secret(args.wifi_password_file),
         mqtt_user=args.mqtt_user,
         mqtt_pass=read_secret(args.mqtt_password_file),
+        mqtt_ca=read_certificate(args.mqtt_ca),
     )
     makes_secret = not identity.mqtt_pass
     if makes_secret and not args.secrets_out and not args.dry_run:
@@ -60,7 +66,25 @@ def read_secret(path: Path | None) -> str:
     return lines[0]
 
 
-def _config(path: Path | None, settings: list[str]) -> dict[str, Any]:
+def read_certificate(path: Path | None) -> bytes:
+    """One certificate of a PEM or DER file as DER; nothing for no file."""
+    if path is None:
+        return b""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{path}: {error.strerror}", "the certificate of the authority") from error
+    try:
+        found = PEM.findall(data.decode("ascii", "replace"))
+        der = ssl.PEM_cert_to_DER_cert(found[0]) if len(found) == 1 else data
+        ssl.create_default_context(cadata=der)
+    except (ssl.SSLError, ValueError) as error:
+        raise ToolError(f"{path}: not one certificate", "wanted: one, PEM or DER") from error
+    return der
+
+
+def _config(path: Path | None, settings: list[str], tls: bool = False) -> dict[str, Any]:
+    """tls: use it, on the port that is reserved for it, unless told otherwise."""
     config: Any = {}
     if path:
         try:
@@ -74,7 +98,7 @@ def _config(path: Path | None, settings: list[str]) -> dict[str, Any]:
         if not key or not equals:
             raise ToolError(f"--set {setting}", "wanted KEY=VALUE", USAGE)
         config[key] = _value(text)
-    return dict(config)
+    return {"mqtt_tls": 1, "mqtt_port": 8883, **config} if tls else dict(config)
 
 
 def _value(text: str) -> int | str:

@@ -115,6 +115,7 @@ def _provision_options(verb: argparse.ArgumentParser) -> None:
     add("--wifi-password-file", type=Path, metavar="FILE")
     add("--mqtt-user", default="", metavar="NAME", help="default: the node id")
     add("--mqtt-password-file", type=Path, metavar="FILE", help="default: a new secret")
+    add("--mqtt-ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority")
     add("--secrets-out", type=Path, metavar="FILE", help="where to put user and secret (0600)")
     add("--dry-run", action="store_true", help="check only")
     add("--json", action="store_true", help="for machines; no secret in it")
@@ -123,7 +124,8 @@ def _provision_options(verb: argparse.ArgumentParser) -> None:
 def _listen_options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
     add("--host", default="localhost", help="the broker (localhost)")
-    add("--port", type=int, default=1883, help="its port (1883)")
+    add("--port", type=int, help="its port (1883, with --ca 8883)")
+    add("--ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority, PEM")
     add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
     add("--db", type=Path, default=Path("tallypost.sqlite"), help="SQLite file (tallypost.sqlite)")
     add("--client-id", default="tallypost-listen", help="its session at the broker ('' = none)")

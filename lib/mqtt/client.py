@@ -40,6 +40,7 @@ class Client(simple.MQTTClient):
     def __init__(self, client_id, server, port, *, user, password, keepalive, room):
         super().__init__(client_id, server, port, user or None, password or None, keepalive)
         self.on_message = None
+        self.wrap = None  # function(connected socket) -> TLS socket
         self.ack_ms = 10_000  # how long a PUBACK may take
         self.connected = False
         self.oversized = 0
@@ -59,7 +60,7 @@ class Client(simple.MQTTClient):
         Raises LinkDown, or Refused with the broker's code. Returns whether the broker kept the
         session.
         """
-        sockets = Sockets(socket, _CONNECT_MS)
+        sockets = Sockets(socket, _CONNECT_MS, self.wrap)
         simple.socket = sockets
         try:
             kept = self.connect(clean_session=False)
@@ -72,9 +73,9 @@ class Client(simple.MQTTClient):
         except (OSError, AssertionError, IndexError, TypeError) as error:
             self._shut(sockets.opened)
             raise LinkDown("connect: %r" % error)
-        sock = sockets.opened._sock
-        sock.setblocking(False)
-        self._reader = asyncio.StreamReader(sock)
+        stream = sockets.opened.stream
+        stream.setblocking(False)
+        self._reader = asyncio.StreamReader(stream)
         self._writer = self._reader
         self.connected = True
         return bool(kept)

@@ -120,8 +120,8 @@ class Interval:
         """Take over a packed record of `length` bytes; raises ValueError if it is not one."""
         if length < _HEAD_BYTES or buf[0] != _VERSION:
             raise ValueError("record: length %d, version %d" % (length, buf[0] if length else 0))
-        _version, self.start, self.boot, state, self.config_hash, self.temp_c = (
-            struct.unpack_from(_HEAD, buf, 0)
+        _version, self.start, self.boot, state, self.config_hash, self.temp_c = struct.unpack_from(
+            _HEAD, buf, 0
         )
         self._take_state(state)
         self.uptime, pos = _get(buf, _HEAD_BYTES, length, _U32)

@@ -86,9 +86,7 @@ def test_another_length_or_version_is_none(data: bytes) -> None:
 @few
 def test_every_counter_comes_back(totals: list[int], why: int) -> None:
     speeds = [(452, 65535), (231, 0)]
-    changed = replace(
-        RECORD, totals=totals, why=why, speeds=speeds, histograms=[{31: 65535}, {}]
-    )
+    changed = replace(RECORD, totals=totals, why=why, speeds=speeds, histograms=[{31: 65535}, {}])
     assert decode.record(packed(changed)) == changed
 
 

@@ -18,8 +18,8 @@ PACKAGES = {path.name for path in (ROOT / "lib").iterdir() if path.is_dir()}
 FIRMWARE = {path.stem for path in (ROOT / "firmware").glob("*.py")}
 DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
 THIRD_PARTY = {"mqtt": {"umqtt"}}
-# The port's own NTP client: it knows the epoch of the chip.
-PORT_MODULES = {"clock": {"ntptime"}}
+# The port's own NTP client knows the epoch of the chip; TLS comes with the port.
+PORT_MODULES = {"clock": {"ntptime"}, "tls_link": {"ssl"}}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults", "tools.provision",
