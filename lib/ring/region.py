@@ -23,6 +23,7 @@ _HEADER = const(32)
 _HEADER_FORM = "<4sHHIIIIII"
 _ENTRY = const(12)
 _TAG = const(0x5A)
+_TAG_BYTE = b"\x5a"
 _MAX_PAYLOAD = const(512)
 _WINDOW = const(1024)  # read at a time; holds the longest entry
 _MAX_STEP = const(512)  # more entries than this cannot be in one sector
@@ -60,6 +61,7 @@ class Region:
         self._window = scratch.window
         self._view = memoryview(self._window)
         self._head = bytearray(_HEADER)
+        self._summed = memoryview(self._head)[:28]  # what its CRC is of
         self._out = scratch.out
         self._out_view = memoryview(self._out)
         self._ready = -1  # the sector that was erased in this life, and is blank for certain
@@ -82,7 +84,7 @@ class Region:
         self._dev.readblocks(self._place(opened), self._head, 0)
         self.reads += 1
         magic, form, size, log_id, n, first, mark, _, crc = struct.unpack(_HEADER_FORM, self._head)
-        if magic != self._magic or crc != crc32(memoryview(self._head)[:28]):
+        if magic != self._magic or crc != crc32(self._summed):
             return -1
         if form != _FORMAT or size != self._size:
             raise RingError("ring: format %d, sector size %d in flash" % (form, size))
@@ -132,7 +134,7 @@ class Region:
             _HEADER_FORM, self._head, 0, self._magic, _FORMAT, self._size, self.log_id, opened,
             self.next_number, mark, opened // self.count + 1, 0,
         )  # fmt: skip
-        struct.pack_into("<I", self._head, 28, crc32(memoryview(self._head)[:28]))
+        struct.pack_into("<I", self._head, 28, crc32(self._summed))
         place = self._place(opened)
         self._dev.writeblocks(place, self._head, 0)
         self.programmed_bytes += _HEADER
@@ -149,7 +151,7 @@ class Region:
         """Have the window show `size` bytes of a sector from `pos` on, as far as they exist."""
         scratch = self._scratch
         if scratch.owner is self and scratch.loaded == opened and scratch.start <= pos:
-            if min(pos + size, self._size) <= scratch.end:
+            if pos + size <= scratch.end or scratch.end == self._size:
                 return
         n = min(_WINDOW, self._size - pos)
         self._dev.readblocks(self._place(opened), self._view[:n], pos)
@@ -169,28 +171,35 @@ class Region:
         kind, length and number describe it, `payload()` gives its bytes. Damaged bytes in
         between are stepped over, so that damage costs only what it hit.
         """
-        pos = max(pos, _HEADER)
-        while pos <= self._size - _ENTRY:
-            self._show(opened, pos, _ENTRY)
-            start, end = self._scratch.start, self._scratch.end
-            while pos <= end - _ENTRY:
-                if self._window[pos - start + 3] == _TAG:
-                    self._show(opened, pos, _ENTRY + _MAX_PAYLOAD)
-                    start, end = self._scratch.start, self._scratch.end
-                    if self._is_entry(pos - start, end - start):
-                        return pos + _padded(self.length)
+        scratch, window = self._scratch, self._window
+        if pos < _HEADER:
+            pos = _HEADER
+        last = self._size - _ENTRY
+        while pos <= last:
+            self._show(opened, pos, _ENTRY + _MAX_PAYLOAD)
+            start, end = scratch.start, scratch.end
+            at = pos - start
+            if window[at + 3] == _TAG:
+                if self._is_entry(at, end - start):
+                    return pos + _padded(self.length)
                 pos += 4
+            else:
+                tag = window.find(_TAG_BYTE, at + 4, end - start)
+                pos = (start + tag if tag >= 0 else end) & ~3
         return -1
 
     def _is_entry(self, at, end):
-        length, kind, _, number, crc = struct.unpack_from("<HBBII", self._window, at)
-        if length > _MAX_PAYLOAD or at + _ENTRY + length > end:
+        view = self._view
+        length, kind, _, number, crc = struct.unpack_from("<HBBII", view, at)
+        begin = at + _ENTRY
+        if length > _MAX_PAYLOAD or begin + length > end:
             return False
-        check = crc32(self._view[at : at + 8])
-        if crc != crc32(self._view[at + _ENTRY : at + _ENTRY + length], check):
+        if crc != crc32(view[begin : begin + length], crc32(view[at : at + 8])):
             return False
-        self.length, self.kind, self.number = length, kind, number
-        self._at = at + _ENTRY
+        self.length = length
+        self.kind = kind
+        self.number = number
+        self._at = begin
         return True
 
     def payload(self):

@@ -108,11 +108,8 @@ class Ring:
         log = self._log
         active = log.active
         n = max(0, active + 1 - self._sectors)
-        while n < active:
-            if log.read_header(n) == n:
-                break
+        while log.read_header(n) != n and n < active:
             n += 1
-        log.read_header(n)
         self._oldest = n
         self.first_seq = log.first_entry
 
@@ -225,22 +222,23 @@ class Ring:
 
     def read(self, seq, buf):
         """Copy a record's payload to `buf`; return (kind, length). KeyError if it is not held."""
-        if not self.first_seq <= seq < self.next_seq:
+        log = self._log
+        if not self.first_seq <= seq < log.next_number:
             raise KeyError(seq)
         sector, pos, following = self._at
         if following != seq:
             sector, pos = self._sector_of(seq), 0
-        log = self._log
         while sector <= log.active:
             pos = log.find(sector, pos)
+            if pos >= 0 and log.number == seq:
+                self._at = (sector, pos, seq + 1)
+                length = log.length
+                buf[:length] = log.payload()
+                return log.kind, length
             if pos < 0:
                 sector, pos = sector + 1, 0
                 if self._starts_behind(sector, seq):
                     break
-            elif log.number == seq:
-                self._at = (sector, pos, seq + 1)
-                buf[: log.length] = log.payload()
-                return log.kind, log.length
             elif seq < log.number <= seq + 512:
                 break
         raise KeyError(seq)
