@@ -23,7 +23,7 @@ from uplink import Uplink
 from version import VERSION
 from wifi import Wifi
 
-_WATCHDOG_MS = const(60_000)  # outlasts name resolution, connect and CONNACK together
+_WATCHDOG_MS = const(60_000)  # outlasts the longest name resolution
 _HEALTH_S = const(900)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")

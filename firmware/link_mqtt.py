@@ -91,7 +91,7 @@ class MqttLink:
             from tls_link import wrapper  # RAM: only who uses it pays for it
 
             client.wrap = wrapper(self._ca, self._config["mqtt_host"])
-        client.open()
+        await client.open()
         listener = asyncio.create_task(self._listen())
         try:
             for suffix in _WATCHED:

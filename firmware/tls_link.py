@@ -21,9 +21,9 @@ def wrapper(ca, host):
         raise LinkDown("tls: no usable certificate in NVS key mqtt_ca")
 
     def wrap(sock):
-        try:
-            return context.wrap_socket(sock, server_hostname=host)
-        except ValueError as error:
-            raise LinkDown("tls: " + str(error).strip())
+        # The handshake comes with the first bytes: nothing blocks for it.
+        stream = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        stream.setblocking(False)
+        return stream
 
     return wrap

@@ -1,25 +1,30 @@
 """An MQTT 3.1.1 client: umqtt.simple for the connection, bounded and awaited for everything else.
 
-umqtt.simple waits for a PUBACK without limit, loses the framing when one comes late, never pings
-and stops for ever at packet id 65,536. Here packets are read in one place, one publish is in
-flight, ids go round from 65,535 to 1, and silence of the broker is noticed within 1.5 keep-alives.
+umqtt.simple blocks while it connects, waits for a PUBACK without limit, loses the framing when
+one comes late, never pings and stops for ever at packet id 65,536. Here it builds the CONNECT; the
+waiting is awaited, packets are read in one place, one publish is in flight, ids go round from
+65,535 to 1, and silence of the broker is noticed within 1.5 keep-alives.
 """
 
 import asyncio
 import socket
 import struct
+from errno import EINPROGRESS
 
 from micropython import const
 from umqtt import simple
 
-from mqtt.bounded import LinkDown, Sockets
+from mqtt.capture import Capture
 from mqtt.frame import Frame
 
-_CONNECT_MS = const(5000)
-_PUBLISH, _PUBACK = const(0x30), const(0x40)
+_CONNACK, _PUBLISH, _PUBACK = const(0x20), const(0x30), const(0x40)
 _RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
+
+
+class LinkDown(Exception):
+    """The connection is gone or never came up; the message says how it was noticed."""
 
 
 class Refused(LinkDown):
@@ -40,13 +45,15 @@ class Client(simple.MQTTClient):
     def __init__(self, client_id, server, port, *, user, password, keepalive, room):
         super().__init__(client_id, server, port, user or None, password or None, keepalive)
         self.on_message = None
-        self.wrap = None  # function(connected socket) -> TLS socket
+        self.wrap = None  # function(connected socket) -> TLS socket, without handshake yet
+        self.connect_ms = 5000  # how long connecting may take, and then the CONNACK
         self.ack_ms = 10_000  # how long a PUBACK may take
         self.connected = False
         self.oversized = 0
         self.malformed = 0
         self.retransmits = 0
-        self._reader = self._writer = None
+        self._stream = None
+        self._reader = None
         self._pending = 0  # packet id of the publish in flight, 0 = none
         self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
         self._taken = None  # mark of a message that `resume()` has brought home
@@ -54,41 +61,57 @@ class Client(simple.MQTTClient):
         self._acked = asyncio.Event()
         self._one = asyncio.Lock()  # one publish is in flight
 
-    def open(self):
-        """Connect; blocks for at most name resolution, connect and CONNACK (5 s each).
+    async def open(self):
+        """Connect. Nothing blocks but name resolution, which has the port's own limit.
 
-        Raises LinkDown, or Refused with the broker's code. Returns whether the broker kept the
-        session.
+        Raises LinkDown, or Refused with the
+        broker's code. Returns whether the broker kept the session.
         """
-        sockets = Sockets(socket, _CONNECT_MS, self.wrap)
-        simple.socket = sockets
+        packet = self._connect_packet()
         try:
-            kept = self.connect(clean_session=False)
-        except simple.MQTTException as error:
-            self._shut(sockets.opened)
-            raise Refused(error.args[0])
-        except LinkDown:
-            self._shut(sockets.opened)
-            raise
-        except (OSError, AssertionError, IndexError, TypeError) as error:
-            self._shut(sockets.opened)
-            raise LinkDown("connect: %r" % error)
-        stream = sockets.opened.stream
-        stream.setblocking(False)
-        self._reader = asyncio.StreamReader(stream)
-        self._writer = self._reader
+            await self._reach()
+            await self._write(packet)
+            answer = await asyncio.wait_for_ms(self._exactly(4), self.connect_ms)
+        except asyncio.TimeoutError:
+            self.drop()
+            raise LinkDown("no CONNACK within %d ms" % self.connect_ms)
+        except LinkDown as error:
+            self.drop()
+            raise error
+        if answer[0] != _CONNACK or answer[1] != 2 or answer[3]:
+            self.drop()
+            if answer[:2] == b"\x20\x02":
+                raise Refused(answer[3])
+            raise LinkDown("no MQTT broker answers there")
         self.connected = True
-        return bool(kept)
+        return bool(answer[2])
 
-    def _shut(self, sock):
-        if sock:
-            sock.close()
+    def _connect_packet(self):
+        capture = simple.socket = Capture()
+        self.connect(clean_session=False)
+        return capture.packet
+
+    async def _reach(self):
+        """Connect a socket to the broker."""
+        try:
+            address = socket.getaddrinfo(self.server, self.port)[0][-1]
+            self._stream = sock = socket.socket()
+            sock.setblocking(False)
+            await asyncio.wait_for_ms(_connected(sock, address), self.connect_ms)
+            if self.wrap:
+                self._stream = self.wrap(sock)
+        except asyncio.TimeoutError:
+            raise LinkDown("connect: no answer within %d ms" % self.connect_ms)
+        except OSError as error:
+            raise LinkDown("connect: %r" % error)
+        self._reader = asyncio.StreamReader(self._stream)
 
     def drop(self):
         """Close the connection without a word, so that the last will is sent."""
-        if self.connected:
-            self.connected = False
-            self.sock.close()
+        self.connected = False
+        if self._stream:
+            self._stream.close()
+            self._stream = None
             self._acked.set()
 
     def _next_pid(self):
@@ -98,14 +121,19 @@ class Client(simple.MQTTClient):
     async def _send(self, packet):
         if not self.connected:
             raise LinkDown("not connected")
+        await self._write(packet)
+
+    async def _write(self, packet):
         try:
-            self._writer.write(packet)
-            await asyncio.wait_for_ms(self._writer.drain(), self.ack_ms)
+            self._reader.write(packet)
+            await asyncio.wait_for_ms(self._reader.drain(), self.ack_ms)
         except asyncio.TimeoutError:
             self.drop()
             raise LinkDown("write timed out")
         except OSError as error:
             raise LinkDown("write: %r" % error)
+        except ValueError as error:  # a certificate that will not do
+            raise LinkDown("tls: " + str(error).strip())
 
     async def publish(self, topic, fill, retain=False, qos=0):
         """Send what `fill(frame)` writes; with qos=1 return when the broker has acknowledged it.
@@ -194,6 +222,8 @@ class Client(simple.MQTTClient):
             data = await self._reader.readexactly(size)
         except (OSError, EOFError) as error:
             raise LinkDown("read: %r" % error)
+        except ValueError as error:
+            raise LinkDown("tls: " + str(error).strip())
         return data
 
     async def _take(self, first):
@@ -253,6 +283,16 @@ class Client(simple.MQTTClient):
             self.malformed += 1
         elif self.on_message:
             self.on_message(body[2:end], body[start:])
+
+
+def _connected(sock, address):
+    """Await the end of a non-blocking connect, as asyncio does in `open_connection`."""
+    try:
+        sock.connect(address)
+    except OSError as error:
+        if error.errno != EINPROGRESS:
+            raise error
+    yield asyncio.core._io_queue.queue_write(sock)
 
 
 def _length(size):

@@ -30,7 +30,7 @@ async def main():
     client = Client("n1", host, int(port), user=None, password=None, keepalive=20, room=4096)
     try:
         client.wrap = wrapper(open(ca, "rb").read(), host)
-        client.open()
+        await client.open()
         listener = asyncio.create_task(client.listen())
         for n in range(3):
             await client.publish(b"tallypost/v1/n1/x", lambda out: out.write("x" * 3000), qos=1)

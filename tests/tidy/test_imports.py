@@ -10,8 +10,8 @@ import pytest
 from source import ROOT, files, imports, name
 
 DEVICE_STDLIB = {
-    "array", "asyncio", "binascii", "gc", "io", "json", "math", "micropython", "random",
-    "socket", "struct", "sys", "time",
+    "array", "asyncio", "binascii", "cryptolib", "errno", "gc", "io", "json", "math",
+    "micropython", "random", "socket", "struct", "sys", "time",
 }  # fmt: skip
 HARDWARE = {"machine", "network", "esp32"}
 PACKAGES = {path.name for path in (ROOT / "lib").iterdir() if path.is_dir()}

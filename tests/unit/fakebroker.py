@@ -7,7 +7,7 @@ import struct
 class FakeBroker:
     """Stands for the module `socket`: every socket it hands out is connected to this broker.
 
-    connack: bytes of the answer to CONNECT, b"" = closes the connection instead.
+    connack: bytes of the answer to CONNECT, b"" = closes the connection, None = says nothing.
     puback: function(pid) -> bytes to answer a QoS 1 publish with.
     """
 
@@ -16,6 +16,7 @@ class FakeBroker:
         self.puback = acknowledge
         self.pong = b"\xd0\x00"
         self.unreachable = None  # exception of `connect`
+        self.deaf = False  # connections never come about
         self.connects = []  # body of every CONNECT
         self.published = []  # (flags, topic, packet id, payload)
         self.others = []  # every other packet
@@ -71,7 +72,6 @@ class FakeSocket(io.IOBase):
         self.rx = b""
         self.ended = False  # the other end has closed
         self.closed = False
-        self.timeouts = []
         self.blocked = False  # takes no byte
         self.refuses = None  # exception of `write`
 
@@ -79,9 +79,6 @@ class FakeSocket(io.IOBase):
         if self._broker.unreachable:
             raise self._broker.unreachable
         self.address = address
-
-    def settimeout(self, seconds):
-        self.timeouts.append(seconds)
 
     def setblocking(self, on):
         self.blocking = on
@@ -110,9 +107,9 @@ class FakeSocket(io.IOBase):
             first, body = self._tx[0], self._tx[at : at + size]
             self._tx = self._tx[at + size :]
             answer = self._broker.take(first, body)
-            if first == 0x10 and not answer:
+            if first == 0x10 and answer == b"":
                 self.ended = True
-            self.rx += answer
+            self.rx += answer or b""
 
     def read(self, size):
         """Bytes, None while there is nothing, b"" after the end."""
@@ -133,9 +130,9 @@ class FakeSocket(io.IOBase):
             self.closed = True
             return 0
         if op != 3:
-            return 0
+            return -22  # not known; with 0 the poll would take it for a file of that number
         readable = 1 if self.rx or self.ended else 0
-        return (readable | (0 if self.blocked else 4)) & flags
+        return (readable | (0 if self.blocked or self._broker.deaf else 4)) & flags
 
     def close(self):
         self.closed = True

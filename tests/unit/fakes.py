@@ -27,7 +27,7 @@ class FakeUart(io.IOBase):
         return n
 
     def ioctl(self, op, flags):
-        return (1 if self._rx else 0) & flags if op == 3 else 0
+        return (1 if self._rx else 0) & flags if op == 3 else -22
 
 
 class FakePin:

@@ -41,7 +41,7 @@ def with_listener(body, **options):
     client, broker = new_client(**options)
 
     async def main():
-        client.open()
+        await client.open()
         ended = []
 
         async def listen():
@@ -63,7 +63,7 @@ async def reconnect(client):
     """A new connection with a listener, as the link makes it after a loss."""
     client.drop()
     await asyncio.sleep_ms(20)  # the listener of the old connection ends
-    client.open()
+    await client.open()
     client.ack_ms = 2000
 
     async def listen():

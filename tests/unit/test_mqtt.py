@@ -1,6 +1,7 @@
 """The MQTT client connects and publishes: refusals, late, missing and foreign PUBACKs."""
 
 import asyncio
+from errno import EINPROGRESS
 
 from fakebroker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
@@ -11,16 +12,16 @@ from mqtt.frame import FrameFull
 
 def test_connect_is_one_packet_with_keepalive_and_a_kept_session():
     client, broker = new_client(keepalive=60)
-    assert client.open() is False and client.connected
+    assert asyncio.run(client.open()) is False and client.connected
     assert broker.connects == [b"\x00\x04MQTT\x04\x00\x00\x3c\x00\x0ctallypost-n1"]
     assert broker.sockets[0].address == ("broker.example", 1883)
-    assert broker.sockets[0].timeouts, "every blocking call has a limit"
+    assert broker.sockets[0].blocking is False, "nothing waits in a blocking call"
 
 
 def test_connect_names_the_user_and_the_last_will():
     client, broker = new_client(user="node")
     client.set_last_will(b"w", b"gone", True, 1)
-    client.open()
+    asyncio.run(client.open())
     assert broker.connects == [
         b"\x00\x04MQTT\x04\xec\x00\x3c\x00\x0ctallypost-n1\0\x01w\0\x04gone\0\x04node\0\x06secret"
     ]
@@ -29,7 +30,7 @@ def test_connect_names_the_user_and_the_last_will():
 def test_open_says_whether_the_session_was_kept():
     client, broker = new_client()
     broker.connack = b"\x20\x02\x01\x00"
-    assert client.open() is True
+    assert asyncio.run(client.open()) is True
 
 
 def test_a_refusal_carries_its_code():
@@ -37,7 +38,7 @@ def test_a_refusal_carries_its_code():
         client, broker = new_client()
         broker.connack = bytes((0x20, 2, 0, code))
         try:
-            client.open()
+            asyncio.run(client.open())
             raise AssertionError("connected")
         except Refused as error:
             assert error.code == code and str(code) in str(error)
@@ -49,7 +50,7 @@ def test_what_is_no_connack_is_link_down():
         client, broker = new_client()
         broker.connack = answer
         try:
-            client.open()
+            asyncio.run(client.open())
             raise AssertionError(answer)
         except LinkDown:
             assert not client.connected and broker.sockets[0].closed
@@ -60,10 +61,47 @@ def test_an_unreachable_broker_is_link_down():
         client, broker = new_client()
         broker.unreachable = error
         try:
-            client.open()
+            asyncio.run(client.open())
             raise AssertionError("connected")
         except LinkDown:
             assert not client.connected and broker.sockets[0].closed
+
+
+def _gives_up(client):
+    """Why `open` gives up; other tasks run meanwhile."""
+    turns = []
+
+    async def main():
+        task = asyncio.create_task(down(client.open()))
+        while not task.done():
+            turns.append(1)
+            await asyncio.sleep_ms(5)
+        return await task
+
+    why = asyncio.run(main())
+    assert len(turns) > 5 and not client.connected
+    return why
+
+
+def test_a_broker_that_says_nothing_is_given_up_and_stops_nobody():
+    client, broker = new_client()
+    client.connect_ms = 60
+    broker.connack = None  # not even the end of the connection
+    assert _gives_up(client) == "no CONNACK within 60 ms" and broker.sockets[0].closed
+
+
+def test_a_connection_that_does_not_come_about_is_given_up_and_stops_nobody():
+    client, broker = new_client()
+    client.connect_ms = 60
+    broker.unreachable = OSError(EINPROGRESS)
+    broker.deaf = True
+    assert _gives_up(client) == "connect: no answer within 60 ms" and broker.sockets[0].closed
+
+
+def test_a_connection_may_take_its_time():
+    client, broker = new_client()
+    broker.unreachable = OSError(EINPROGRESS)
+    assert asyncio.run(client.open()) is False and client.connected
 
 
 def test_without_a_connection_nothing_is_sent():
