@@ -9,6 +9,7 @@ waiting is awaited, packets are read in one place, one publish is in flight, ids
 import asyncio
 import socket
 import struct
+import time
 from errno import EINPROGRESS
 
 from micropython import const
@@ -19,6 +20,7 @@ from mqtt.frame import Frame
 
 _CONNACK, _PUBLISH, _PUBACK = const(0x20), const(0x30), const(0x40)
 _RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
+_RESOLVE_MS = const(3_600_000)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
@@ -52,6 +54,8 @@ class Client(simple.MQTTClient):
         self.oversized = 0
         self.malformed = 0
         self.retransmits = 0
+        self._address = None
+        self._resolved_ms = 0
         self._stream = None
         self._reader = None
         self._pending = 0  # packet id of the publish in flight, 0 = none
@@ -62,7 +66,7 @@ class Client(simple.MQTTClient):
         self._one = asyncio.Lock()  # one publish is in flight
 
     async def open(self):
-        """Connect. Nothing blocks but name resolution, which has the port's own limit.
+        """Connect. Nothing blocks but name resolution, once an hour at most when there is trouble.
 
         Raises LinkDown, or Refused with the
         broker's code. Returns whether the broker kept the session.
@@ -94,10 +98,10 @@ class Client(simple.MQTTClient):
     async def _reach(self):
         """Connect a socket to the broker."""
         try:
-            address = socket.getaddrinfo(self.server, self.port)[0][-1]
+            self._resolve()
             self._stream = sock = socket.socket()
             sock.setblocking(False)
-            await asyncio.wait_for_ms(_connected(sock, address), self.connect_ms)
+            await asyncio.wait_for_ms(_connected(sock, self._address), self.connect_ms)
             if self.wrap:
                 self._stream = self.wrap(sock)
         except asyncio.TimeoutError:
@@ -105,6 +109,18 @@ class Client(simple.MQTTClient):
         except OSError as error:
             raise LinkDown("connect: %r" % error)
         self._reader = asyncio.StreamReader(self._stream)
+
+    def _resolve(self):
+        """Find the broker's address; only seldom, because this blocks the whole node."""
+        now_ms = time.ticks_ms()
+        if self._address and time.ticks_diff(now_ms, self._resolved_ms) < _RESOLVE_MS:
+            return
+        try:
+            self._address = socket.getaddrinfo(self.server, self.port)[0][-1]
+        except OSError as error:
+            if not self._address:
+                raise error
+        self._resolved_ms = now_ms
 
     def drop(self):
         """Close the connection without a word, so that the last will is sent."""

@@ -16,6 +16,8 @@ class FakeBroker:
         self.puback = acknowledge
         self.pong = b"\xd0\x00"
         self.unreachable = None  # exception of `connect`
+        self.nameless = None  # exception of `getaddrinfo`
+        self.lookups = 0
         self.deaf = False  # connections never come about
         self.connects = []  # body of every CONNECT
         self.published = []  # (flags, topic, packet id, payload)
@@ -25,6 +27,9 @@ class FakeBroker:
     # --- what the client imports
 
     def getaddrinfo(self, host, port):
+        self.lookups += 1
+        if self.nameless:
+            raise self.nameless
         return [(0, 0, 0, "", (host, port))]
 
     def socket(self, *_args):

@@ -1,11 +1,13 @@
 """The MQTT client connects and publishes: refusals, late, missing and foreign PUBACKs."""
 
 import asyncio
+import time
 from errno import EINPROGRESS
 
 from fakebroker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
 
+import mqtt.client as module
 from mqtt.client import LinkDown, Refused
 from mqtt.frame import FrameFull
 
@@ -96,6 +98,48 @@ def test_a_connection_that_does_not_come_about_is_given_up_and_stops_nobody():
     broker.unreachable = OSError(EINPROGRESS)
     broker.deaf = True
     assert _gives_up(client) == "connect: no answer within 60 ms" and broker.sockets[0].closed
+
+
+class Hours:
+    """Stands for the module `time` of the client: only hours pass."""
+
+    ticks_diff = time.ticks_diff
+    hour = 0
+
+    @classmethod
+    def ticks_ms(cls):
+        return cls.hour * 3_600_000
+
+
+def _tries(client, count):
+    """So many connections that fail; returns the last reason."""
+    for _ in range(count):
+        why = asyncio.run(down(client.open()))
+    return why
+
+
+def test_a_name_is_looked_up_once_an_hour_however_often_the_connection_fails():
+    module.time = Hours
+    client, broker = new_client()
+    broker.unreachable = OSError(111)
+    for Hours.hour in range(1, 4):
+        _tries(client, 20)
+        assert broker.lookups == Hours.hour
+
+
+def test_a_dead_name_server_does_not_part_the_node_from_its_broker():
+    module.time = Hours
+    client, broker = new_client()
+    broker.nameless = OSError(-202)
+    assert "-202" in _tries(client, 3) and broker.lookups == 3 and broker.sockets == []
+    broker.nameless = None
+    asyncio.run(client.open())
+    client.drop()
+    broker.nameless = OSError(-202)
+    for Hours.hour in range(10, 13):
+        asyncio.run(client.open())
+        client.drop()
+    assert broker.lookups == 7
 
 
 def test_a_connection_may_take_its_time():
