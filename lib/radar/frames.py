@@ -34,7 +34,7 @@ class Frames:
         self._view = memoryview(self.buf)
         self._pos = 0
         self._end = 0
-        self._skipped = 0
+        self.size = 0  # bytes of the report found last
         self.count = self.alarm = self.at = self.command = self.status = self.length = 0
         self.frames_ok = 0
         self.resync_bytes = 0
@@ -56,6 +56,10 @@ class Frames:
 
     def added(self, n):
         self._end += n
+
+    def rest(self):
+        """Bytes that are there and not looked at yet."""
+        return self._end - self._pos
 
     def drop(self):
         """Forget what is buffered."""
@@ -106,6 +110,7 @@ class Frames:
         self.alarm = buf[pos + 7] if length else 0
         self.at = pos + 8
         self._pos = foot + 4
+        self.size = length + 10
         return REPORT
 
     def _answer(self, pos, have):

@@ -26,6 +26,7 @@ _GET_DETECTION = const(0x0012)
 _GET_SENSITIVITY = const(0x0013)
 _FIRMWARE = const(0x00A0)
 _ANSWER_BIT = const(0x0100)
+_REPORT_MS = const(100)
 _ANSWER_MS = const(400)
 _TRIES = const(4)  # it starts with the board and is deaf for its first seconds
 _SILENT_MS = const(60_000)
@@ -34,7 +35,7 @@ _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's defa
 
 
 class LD2451:
-    """uart: 115200 8N1, receive buffer >= 2048 bytes, a stream for asyncio.
+    """uart: 115200 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
 
     settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
     class_ped_max_kmh, class_bike_max_kmh.
@@ -56,6 +57,7 @@ class LD2451:
         self._heard_ms = time.ticks_ms()
         self._asked_ms = self._heard_ms
         self._suspect = False
+        self._piled = False  # reports that came in a stall are being read
         self._answer_timeouts = 0
         self._silences = 0
 
@@ -91,7 +93,8 @@ class LD2451:
 
     def tick(self, now_ms):
         """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
-        self._tracker.expire(now_ms)
+        if not self._uart.any():  # else what was lost may go on in what has not been read
+            self._tracker.expire(now_ms)
         quiet_ms = time.ticks_diff(now_ms, self._heard_ms)
         if quiet_ms > 2000 and self.state == OK:
             self.state = QUIET
@@ -122,10 +125,31 @@ class LD2451:
             kind = frames.next()
             if kind == 0:
                 break
-            self._heard_ms = now_ms
-            if kind == REPORT and frames.count:
-                self._report(now_ms)
-        self._tracker.expire(now_ms)
+            came_ms = now_ms
+            if kind == REPORT:
+                came_ms = self._came_ms(now_ms)
+                if frames.count:
+                    self._report(came_ms)
+            self._heard_ms = came_ms
+        self._tracker.expire(self._heard_ms)
+
+    def _came_ms(self, now_ms):
+        """When the report found last came: in a stall they pile up in the UART, ten a second.
+
+        How many are behind it is estimated by its size. The first of a pile takes up what the
+        stall was longer than the pile, the others follow evenly.
+        """
+        rest = self._frames.rest()
+        if not rest:
+            self._piled = False
+            return now_ms
+        left = 1 + (rest + self._uart.any()) // self._frames.size
+        since_ms = time.ticks_diff(now_ms, self._heard_ms)
+        step_ms = min(_REPORT_MS, since_ms // left)
+        if not self._piled:
+            self._piled = True
+            step_ms = max(step_ms, since_ms - (left - 1) * _REPORT_MS)
+        return time.ticks_add(self._heard_ms, max(1, step_ms))
 
     def _report(self, now_ms):
         frames, tracker = self._frames, self._tracker

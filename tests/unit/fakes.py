@@ -14,6 +14,9 @@ class FakeUart(io.IOBase):
     def inject(self, data):
         self._rx += data
 
+    def any(self):
+        return len(self._rx)
+
     def write(self, data):
         self.written.append(bytes(data))
         if self._answer:

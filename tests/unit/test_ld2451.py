@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import time
 from binascii import unhexlify
 
+import radar.ld2451 as module
 from fakes import FakeUart, radar_settings
 from radar import LD2451
 from radar.frames import ANSWER, REPORT, Frames
@@ -175,8 +177,6 @@ def test_a_stubborn_radar_is_misconfigured_and_a_deaf_one_silent():
 
 
 def test_a_silent_radar_is_asked_before_it_is_called_dead():
-    import time
-
     radar = Radar()
     driver, uart = _started(radar)
     later = time.ticks_add(time.ticks_ms(), 61_000)
@@ -187,3 +187,72 @@ def test_a_silent_radar_is_asked_before_it_is_called_dead():
     assert driver.tick(time.ticks_add(later, 61_000))
     asyncio.run(driver.wait())
     assert driver.state == 3 and driver.stats()["silences"] == 1
+
+
+class Ticks:
+    """Stands for the driver's module `time`: only the test lets time pass."""
+
+    ticks_add, ticks_diff = time.ticks_add, time.ticks_diff
+    now_ms = 1000
+
+    @classmethod
+    def ticks_ms(cls):
+        return cls.now_ms
+
+
+def _approaches(first_ms, kmh, until_ms):
+    """Reports of a car that comes from 40 m, ten a second, until it is past: (ms, targets)."""
+    seen = []
+    for ms in range(first_ms, until_ms, 100):
+        metres = 40 - kmh * (ms - first_ms) // 3600
+        if metres < 2:
+            break
+        seen.append((ms, bytes((128, metres, 1, kmh, 60))))
+    return seen
+
+
+def _after_a_stall(cars, stall_ms):
+    """What is counted when nobody reads for so long: (direction, class, km/h, ms before now)."""
+    driver, uart = _started(Radar())
+    module.time = Ticks
+    driver._heard_ms = Ticks.ticks_ms()
+    reports = {}
+    for car in cars:
+        for ms, target in car:
+            reports[ms] = reports.get(ms, b"") + target
+    for ms in sorted(reports):
+        body = bytes((len(reports[ms]) // 5, 1)) + reports[ms]
+        uart.inject(b"\xf4\xf3\xf2\xf1" + bytes((len(body), 0)) + body + b"\xf8\xf7\xf6\xf5")
+    Ticks.now_ms += stall_ms
+    counted = []
+
+    async def read():
+        while uart.any():
+            try:
+                await asyncio.wait_for_ms(driver.wait(), 50)
+            except asyncio.TimeoutError:
+                pass
+            driver.tick(Ticks.ticks_ms())
+
+    asyncio.run(read())
+    Ticks.now_ms += 2000
+    driver.tick(Ticks.ticks_ms())
+    while passage := driver.pop():
+        ago_ms = time.ticks_diff(Ticks.ticks_ms(), passage[3]) - 2000
+        counted.append((passage[0], passage[1], passage[2] // 10, ago_ms))
+    return counted
+
+
+def test_what_passes_in_a_stall_is_counted_when_it_is_over():
+    cars = [_approaches(first, 36, 30_000) for first in range(0, 26_000, 5000)]
+    counted = _after_a_stall(cars, 30_000)
+    assert [what[:3] for what in counted] == [(0, 2, 36)] * 6
+    for i, (_way, _class, _speed, ago_ms) in enumerate(counted):
+        line_ms = 5000 * i + 3200  # 32 m at 10 m/s
+        # They came at the end of the stall for all that is known: the street was empty in between.
+        assert 0 <= ago_ms <= 30_000 - line_ms, (i, ago_ms)
+
+
+def test_two_at_a_time_are_told_apart_after_a_stall():
+    cars = [_approaches(first, kmh, 9000) for first, kmh in ((0, 36), (1500, 36), (4000, 54))]
+    assert sorted(what[2] for what in _after_a_stall(cars, 9000)) == [36, 36, 54]
