@@ -1,0 +1,212 @@
+"""MAC commands of the network and the device's answers (TS001-1.0.4, 5). Class A.
+
+    02 LinkCheckAns margin u8, gateways u8    08 RXTimingSetupReq delay u8
+    03 LinkADRReq   rate << 4 | power, mask   09 TxParamSetupReq (not in every region)
+                    u16, cntl << 4 | NbTrans  0a DlChannelReq index u8, frequency 3
+    04 DutyCycleReq max u8                    0d DeviceTimeAns GPS seconds u32, 1/256 s u8
+    05 RXParamSetupReq settings, frequency 3
+    06 DevStatusReq
+    07 NewChannelReq index, frequency 3, rates
+
+An answer has the number of its request. A command that is not known has no known length either,
+so that it ends the processing of the frame; so does one that is cut short.
+"""
+
+import struct
+
+from micropython import const
+
+LINK_CHECK, LINK_ADR, DUTY_CYCLE, RX_PARAM = const(2), const(3), const(4), const(5)
+DEV_STATUS, NEW_CHANNEL, RX_TIMING, TX_PARAM = const(6), const(7), const(8), const(9)
+DL_CHANNEL, DEVICE_TIME = const(10), const(13)
+
+# By number: bytes behind the number of a command to the device, and of the device's answer.
+_REQUEST = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
+_ANSWER = b"\0\0\0\1\0\1\2\1\0\0\1\0\0\0"
+_UNKNOWN = const(0xFF)
+_STICKY = (RX_PARAM, RX_TIMING, TX_PARAM, DL_CHANNEL)
+_MAX_ANSWERS = const(242)  # the longest FRMPayload
+_KEEP = const(15)
+_MASK_OK, _RATE_OK, _POWER_OK, _ALL_OK = const(1), const(2), const(4), const(7)
+
+
+class Commands:
+    """Carries out what the network asks for.
+
+    battery: what DevStatusAns reports: 0 = mains, 1 to 254, 255 = not known. unknown: frames
+    whose commands ended in one that is not known. on_answer(number, data): LinkCheckAns and
+    DeviceTimeAns.
+    """
+
+    def __init__(self, on_answer):
+        self._on_answer = on_answer
+        self.battery = 255
+        self.unknown = 0
+        self._session = None
+        self._snr = 0
+        self._full = False
+
+    def process(self, session, data, snr):
+        """Carry out the commands in `data`; the answers are added to the session's. snr: dB."""
+        self._session, self._snr, self._full = session, snr, False
+        at, block = 0, []
+        while at < len(data):
+            number = data[at]
+            size = _REQUEST[number] if number < len(_REQUEST) else _UNKNOWN
+            end = at + 1 + size
+            if size == _UNKNOWN or end > len(data):
+                self.unknown += 1
+                break
+            if number == LINK_ADR:
+                block.append(data[at + 1 : end])
+            else:
+                self._link_adr(block)
+                block = []
+                self._one(number, data[at + 1 : end])
+            at = end
+        self._link_adr(block)
+
+    def _one(self, number, body):
+        if number in (LINK_CHECK, DEVICE_TIME):
+            self._on_answer(number, body)
+        elif number == DUTY_CYCLE:
+            self._session.max_duty = body[0] & 15
+            self._answer((number,))
+        elif number == RX_PARAM:
+            self._answer((number, self._rx_param(body)))
+        elif number == DEV_STATUS:
+            self._answer((number, self.battery, max(-32, min(31, self._snr)) & 0x3F))
+        elif number == NEW_CHANNEL:
+            self._answer((number, self._new_channel(body)))
+        elif number == RX_TIMING:
+            self._session.rx1_delay_s = max(1, body[0] & 15)
+            self._answer((number,))
+        elif number == DL_CHANNEL:
+            self._answer((number, self._dl_channel(body)))
+        # TxParamSetupReq: dropped without an answer where the region has none (5.8)
+
+    def _answer(self, answer):
+        answers = self._session.answers
+        self._full = self._full or len(answers) + len(answer) > _MAX_ANSWERS
+        if not self._full:
+            answers.extend(bytes(answer))
+
+    def _link_adr(self, block):
+        """Contiguous LinkADRReq: one change, or none, and as many answers (5.2)."""
+        if not block:
+            return
+        session = self._session
+        mask = self._masked(block)
+        first, redundancy = block[-1][0], block[-1][3]
+        rate, power = first >> 4, first & 15
+        if rate == _KEEP:
+            rate = session.rate
+        if power == _KEEP:
+            power = session.power
+        status = self._judge(mask, rate, power)
+        if status == _ALL_OK:
+            session.channels.mask = mask
+            session.rate, session.power = rate, power
+            if session.adr:
+                session.nb_trans = max(1, redundancy & 15)
+        elif status & _MASK_OK and not session.adr:
+            session.channels.mask = mask  # accepted with the ADR bit unset, too (4.3.1.1)
+        for _ in block:
+            self._answer((LINK_ADR, status))
+
+    def _masked(self, block):
+        """The channel mask after a block of requests, -1 if one of them cannot be done."""
+        channels = self._session.channels
+        defined = channels.defined_mask()
+        mask = channels.mask
+        for body in block:
+            control = body[3] >> 4 & 7
+            if control == 0:
+                mask = struct.unpack_from("<H", body, 1)[0]
+            elif control == 6:
+                mask = defined
+            else:
+                return -1
+            if mask & ~defined:
+                return -1
+        return mask or -1
+
+    def _judge(self, mask, rate, power):
+        """Status of LinkADRAns. With ADR off, data rate and power are the device's own."""
+        session = self._session
+        if not session.adr:
+            status = _MASK_OK if mask >= 0 else 0
+            status |= _RATE_OK if rate == session.rate else 0
+            return status | (_POWER_OK if power == session.power else 0)
+        status = _MASK_OK if mask >= 0 else 0
+        region = session.region
+        usable = mask if mask >= 0 else session.channels.mask
+        if region.is_rate(rate) and session.channels.supports(rate, usable):
+            status |= _RATE_OK
+        return status | (_POWER_OK if region.is_power(power) else 0)
+
+    def _rx_param(self, body):
+        """RX2 frequency and data rate, RX1DROffset: all of them or none (5.4)."""
+        session = self._session
+        offset, rate, freq = body[0] >> 4 & 7, body[0] & 15, _freq_hz(body, 1)
+        status = 1 if session.region.band(freq) >= 0 else 0
+        status |= 2 if session.region.is_rate(rate) else 0
+        status |= 4 if session.region.is_offset(offset) else 0
+        if status == 7:
+            session.rx1_offset, session.rx2_rate, session.rx2_hz = offset, rate, freq
+        return status
+
+    def _new_channel(self, body):
+        """A channel that is not one of the region's own; 0 Hz removes it (5.6)."""
+        session = self._session
+        index, freq, rates = body[0], _freq_hz(body, 1), body[4]
+        table = session.region.table
+        if not len(table.CHANNELS) <= index < table.MAX_CHANNELS:
+            return 0
+        if freq == 0:
+            session.channels.define(index, 0, 0)
+            return 3
+        status = 1 if session.region.band(freq) >= 0 else 0
+        if rates & 15 <= rates >> 4 and session.region.is_rate(rates >> 4):
+            status |= 2
+        if status == 3:
+            session.channels.define(index, freq, rates)
+        return status
+
+    def _dl_channel(self, body):
+        """The frequency of RX1 for a channel (5.6)."""
+        channels = self._session.channels
+        index, freq = body[0], _freq_hz(body, 1)
+        status = 1 if self._session.region.band(freq) >= 0 else 0
+        if index < len(channels.freq) and channels.freq[index]:
+            status |= 2
+        if status == 3:
+            channels.down[index] = freq
+        return status
+
+
+def _freq_hz(body, at):
+    low, high = struct.unpack_from("<HB", body, at)
+    return (low | high << 16) * 100
+
+
+def answers_that_fit(answers, room):
+    """Bytes of the longest run of whole answers that fits into `room` bytes."""
+    at = 0
+    while at < len(answers):
+        end = at + 1 + _ANSWER[answers[at]]
+        if end > room:
+            break
+        at = end
+    return at
+
+
+def sticky(answers):
+    """Those that every uplink repeats until a downlink comes in (5.4, 5.6, 5.7)."""
+    kept, at = bytearray(), 0
+    while at < len(answers):
+        end = at + 1 + _ANSWER[answers[at]]
+        if answers[at] in _STICKY:
+            kept += answers[at:end]
+        at = end
+    return kept

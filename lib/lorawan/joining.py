@@ -1,0 +1,78 @@
+"""Joining over the air: which request is next, and what its answer is checked against (6.2)."""
+
+from micropython import const
+
+from lorawan.channels import Channels
+from lorawan.frames import JoinAccept, join_request
+from lorawan.limits import JoinBackoff
+from lorawan.nonces import Nonces
+
+REQUEST_BYTES = const(23)
+_DELAY_S = const(5)  # JOIN_ACCEPT_DELAY1
+
+
+class Joining:
+    """requests: how many have been sent. identity: None while nobody wants to join."""
+
+    def __init__(self, region, store, now_us):
+        self._region = region
+        self._nonces = Nonces(store)
+        self._backoff = JoinBackoff(now_us)
+        self.identity = None
+        self.channels = None
+        self.requests = 0
+        self._dev_nonce = 0
+
+    def start(self, identity):
+        self.identity = identity
+        self.channels = Channels(self._region)
+        self.requests = 0
+
+    def stop(self):
+        self.identity = self.channels = None
+
+    def exhausted(self):
+        """No DevNonce is left for this JoinEUI."""
+        return not self._nonces.left()
+
+    def rate(self):
+        """Data rate of the next request: all of them in turn."""
+        rates = self._region.table.JOIN_RATES
+        return rates[self.requests % len(rates)]
+
+    def free_at(self, now_us):
+        """When the next request is permitted."""
+        return self._backoff.free_at(self._toa_us(), now_us)
+
+    def _toa_us(self):
+        return self._region.uplink_us(self.rate(), REQUEST_BYTES)
+
+    def write(self, buf, now_us):
+        """Write the next request to `buf`, after its DevNonce has been stored (OSError)."""
+        self._dev_nonce = self._nonces.take()
+        join_request(buf, self.identity, self._dev_nonce)
+        self._backoff.add(self._toa_us(), now_us)
+        self.requests += 1
+
+    def windows(self, freq_hz, rate):
+        """RX1 and RX2 after a request, as `Exchange.start()` takes them."""
+        table = self._region.table
+        rx1 = (_DELAY_S, freq_hz, self._region.rx1_rate(rate, 0))
+        return rx1, (_DELAY_S + 1, table.RX2_HZ, table.RX2_RATE)
+
+    def pause_us(self, toa_us, rng):
+        """How long to wait after RX2 of a request that was not answered."""
+        return self._backoff.pause_us(toa_us, rng)
+
+    def answer(self, data):
+        """Check a Join-Accept; raises ValueError."""
+        if self.identity is None:
+            raise ValueError("type")  # joining was given up meanwhile
+        join = JoinAccept(data, self.identity, self._dev_nonce)
+        self._nonces.check(join.nonce)
+        return join
+
+    def done(self, join):
+        """Remember an accepted answer; raises OSError."""
+        self.stop()
+        self._nonces.accept(join.nonce)

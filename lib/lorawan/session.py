@@ -1,0 +1,151 @@
+"""What a device knows of its network: address, keys, counters, MAC parameters, answers due.
+
+Packed form, little endian, for RTC memory and flash (`pack()`):
+
+    version u8 = 1 | DevAddr u32 | NwkSKey 16 | AppSKey 16 | FCntUp u32 (the next one) |
+    FCntDown u32 (the lowest still acceptable) | RX2 frequency / 100 Hz u32 | RX1DROffset u8 |
+    RX2 data rate u8 | RX1 delay s u8 | data rate u8 | TXPower u8 | NbTrans u8 | MaxDutyCycle u8 |
+    flags u8 (1 = ADR, 2 = ACK due) | uplinks without a downlink u16 | answers: length u8, bytes |
+    airtime of the last hour: sub-bands u8, u16 each (2 ms); in flash none | channels
+    (`lorawan.channels`) |
+    crc32 u32 of all before it
+
+The keys are in it: it belongs where secrets may lie.
+"""
+
+import struct
+from binascii import crc32
+
+from micropython import const
+
+from lorawan.channels import Channels
+from lorawan.crypto import Key
+
+_VERSION = const(1)
+_HEAD = "<BI16s16sIIIBBBBBBBBH"
+_HEAD_BYTES = const(59)
+_FLAG_ADR, _FLAG_ACK = const(1), const(2)
+_MAX_COUNT = const(0xFFFF)
+_U32 = const(0xFFFFFFFF)
+
+
+class Session:
+    """addr: DevAddr, 32 bits. nwk_key, app_key: 16 bytes. Raises ValueError."""
+
+    def __init__(self, region, addr, nwk_key, app_key):
+        if not 0 <= addr <= _U32:
+            raise ValueError("DevAddr has 32 bits")
+        self.region = region
+        self.addr = addr
+        self.nwk = Key(nwk_key)
+        self.app = Key(app_key)
+        self.keys = (bytes(nwk_key), bytes(app_key))
+        self.fcnt_up = 0  # of the next new frame
+        self.fcnt_down = 0  # the lowest that is still acceptable
+        table = region.table
+        self.rx1_offset = 0
+        self.rx2_hz = table.RX2_HZ
+        self.rx2_rate = table.RX2_RATE
+        self.rx1_delay_s = 1
+        self.rate = table.DEFAULT_RATE
+        self.power = 0
+        self.nb_trans = 1
+        self.max_duty = 0  # the network's limit is 1 / 2 ** max_duty
+        self.adr = True
+        self.ack = False  # a confirmed downlink is to be acknowledged
+        self.silent_count = 0  # new uplinks since the last downlink (ADRACKCnt)
+        self.answers = bytearray()  # MAC answers for the next uplink
+        self.channels = Channels(region)
+
+    def is_of(self, addr, nwk_key, app_key):
+        return self.addr == addr and self.keys == (bytes(nwk_key), bytes(app_key))
+
+    def follows(self, kept, reserve):
+        """Whether this is a later state of a checkpoint, which is `reserve` ahead at most."""
+        return (
+            self.is_of(kept.addr, *kept.keys)
+            and 0 <= kept.fcnt_up - self.fcnt_up <= reserve
+            and self.fcnt_down >= kept.fcnt_down
+        )
+
+    def accept(self, join):
+        """Take over the settings of a Join-Accept (6.2.6); wrong ones leave the defaults."""
+        offset, rate = join.dl_settings >> 4 & 7, join.dl_settings & 15
+        if self.region.is_offset(offset):
+            self.rx1_offset = offset
+        if self.region.is_rate(rate):
+            self.rx2_rate = rate
+        self.rx1_delay_s = max(1, join.rx_delay & 15)
+        if join.cf_list:
+            self.channels.take_list(join.cf_list)
+
+    def heard(self, fcnt):
+        """An authentic downlink with this counter has come in."""
+        self.fcnt_down = fcnt + 1
+        self.silent_count = 0
+        self.answers = bytearray()  # what had to be repeated until now has arrived
+
+    def sent(self):
+        """A new frame has been built: return its counter, and go on to the next."""
+        self.fcnt_up += 1
+        self.silent_count = min(self.silent_count + 1, _MAX_COUNT)
+        return self.fcnt_up - 1
+
+    def pack(self, fcnt_up, airtime):
+        """The packed form with another FCntUp; airtime: u16 per sub-band, or nothing."""
+        flags = (_FLAG_ADR if self.adr else 0) | (_FLAG_ACK if self.ack else 0)
+        out = bytearray(
+            struct.pack(
+                _HEAD, _VERSION, self.addr, self.keys[0], self.keys[1], fcnt_up,
+                self.fcnt_down, self.rx2_hz // 100, self.rx1_offset, self.rx2_rate,
+                self.rx1_delay_s, self.rate, self.power, self.nb_trans, self.max_duty, flags,
+                self.silent_count,
+            )
+        )  # fmt: skip
+        out.append(len(self.answers))
+        out += self.answers
+        out.append(len(airtime))
+        for spent in airtime:
+            out += struct.pack("<H", min(spent, 0xFFFF))
+        out += self.channels.pack()
+        out += struct.pack("<I", crc32(out))
+        return bytes(out)
+
+
+def unpack(region, data):
+    """(session, airtime per sub-band) of a packed session; raises ValueError."""
+    end = len(data) - 4
+    if end < _HEAD_BYTES + 2 or data[0] != _VERSION:
+        raise ValueError("session: length %d" % len(data))
+    if struct.unpack_from("<I", data, end)[0] != crc32(data[:end]):
+        raise ValueError("session: checksum")
+    head = struct.unpack_from(_HEAD, data)
+    session = Session(region, head[1], head[2], head[3])
+    session.fcnt_up, session.fcnt_down = head[4:6]
+    session.rx2_hz = head[6] * 100
+    session.rx1_offset, session.rx2_rate, session.rx1_delay_s = head[7:10]
+    session.rate, session.power, session.nb_trans, session.max_duty = head[10:14]
+    session.adr = bool(head[14] & _FLAG_ADR)
+    session.ack = bool(head[14] & _FLAG_ACK)
+    session.silent_count = head[15]
+    at = _HEAD_BYTES + 1 + data[_HEAD_BYTES]
+    session.answers = bytearray(data[_HEAD_BYTES + 1 : at])
+    if at >= end or at + 1 + 2 * data[at] > end:
+        raise ValueError("session: answers")
+    airtime = [struct.unpack_from("<H", data, at + 1 + 2 * i)[0] for i in range(data[at])]
+    session.channels.unpack(data[at + 1 + 2 * len(airtime) : end])
+    _check(session)
+    return session, airtime
+
+
+def _check(session):
+    """A packed session of other software, or of another region's table, must not crash."""
+    region = session.region
+    good = (
+        region.is_rate(session.rate) and region.is_rate(session.rx2_rate)
+        and region.is_offset(session.rx1_offset) and 1 <= session.rx1_delay_s <= 15
+        and session.power <= region.table.TOP_POWER and 1 <= session.nb_trans <= 15
+        and session.max_duty <= 15 and region.band(session.rx2_hz) >= 0
+    )  # fmt: skip
+    if not good:
+        raise ValueError("session: out of range")

@@ -1,0 +1,215 @@
+"""Driver of the Semtech SX1276 to SX1279: LoRa frames out, single windows in.
+
+Numbers in brackets are sections and tables of the data sheet SX1276/77/78/79, Rev. 4; "errata" is
+the maker's note for the SX1276/77/78, Rev. 1. Values were compared with the reference driver of
+the maker. No hardware has confirmed this driver yet.
+
+A window is ended by the chip itself when it has found no preamble after so many symbols (4.1.6);
+DIO0 reports the end of a frame, DIO1 the end of a window. A board without DIO1 works, but its
+windows end at the station's time-out only.
+
+Left out: FSK, frequency hopping, channel activity detection, SF6, the bands below 779 MHz.
+"""
+
+import time
+
+from micropython import const
+
+from radio.chip import Chip, settings
+
+# Registers (6.4), LoRa mode.
+_FIFO, _OP_MODE, _FREQUENCY = const(0x00), const(0x01), const(0x06)
+_PA_CONFIG, _OCP, _LNA, _FIFO_AT = const(0x09), const(0x0B), const(0x0C), const(0x0D)
+_TX_BASE, _RX_CURRENT, _IRQ_MASK, _IRQ = const(0x0E), const(0x10), const(0x11), const(0x12)
+_RX_BYTES, _SNR, _CONFIG_1 = const(0x13), const(0x19), const(0x1D)
+_PREAMBLE, _PAYLOAD, _MAX_PAYLOAD, _CONFIG_3 = const(0x20), const(0x22), const(0x23), const(0x26)
+_IF_FREQ, _DETECT, _INVERT_IQ, _HIGH_BW_1 = const(0x2F), const(0x31), const(0x33), const(0x36)
+_THRESHOLD, _SYNC_WORD, _HIGH_BW_2 = const(0x37), const(0x39), const(0x3A)
+_INVERT_IQ_2, _DIO_MAPPING, _VERSION = const(0x3B), const(0x40), const(0x42)
+_TCXO, _PA_DAC = const(0x4B), const(0x4D)
+_IMAGE_CAL = const(0x3B)  # in FSK mode only: RegImageCal
+
+_LORA = const(0x80)
+_SLEEP, _STANDBY, _TX, _RX_SINGLE = const(0), const(1), const(3), const(6)
+_TIMEOUT, _RX_DONE, _CRC_ERROR = const(0x80), const(0x40), const(0x20)  # RegIrqFlags
+_HEADER, _TX_DONE = const(0x10), const(0x08)
+_CHIP = const(0x12)  # RegVersion
+_CAL_START, _CAL_RUNNING, _CAL_US = const(0x40), const(0x20), const(50_000)
+_BANDWIDTHS = {125_000: 7, 250_000: 8, 500_000: 9}
+_MOST_SYMBOLS = const(1023)
+
+# pa_boost: the antenna hangs on PA_BOOST, as on most modules, and not on RFO. tcxo: a TCXO feeds
+# XTA. switch: a function that drives the antenna switch, with 0 = off, 1 = receive, 2 = transmit.
+_OPTIONS = {"pa_boost": True, "tcxo": False, "switch": None, "mhz": 868}
+
+
+class SX127x(Chip):
+    """pins: (cs, reset, dio0, dio1 or None). options: dict, as in `_OPTIONS`."""
+
+    def __init__(self, spi, pins, options=None):
+        cs, reset, dio0, dio1 = pins
+        super().__init__(spi, cs, reset, (dio0, dio1))
+        self._options = settings(_OPTIONS, options)
+        self._switch = self._options["switch"] or _no_switch
+        self._one = bytearray(1)
+
+    # --- bus: bit 7 of the address is set to write
+
+    def _set(self, register, *values):
+        self._write(bytes((register | 0x80,) + values))
+
+    def _get(self, register):
+        self._read(bytes((register,)), self._one)
+        return self._one[0]
+
+    def _mode(self, mode):
+        self._set(_OP_MODE, _LORA | mode)
+
+    # --- life
+
+    def start(self):
+        """Reset the chip and set up what stays; OSError if it does not answer."""
+        self._switch(0)
+        self._pulse_reset(5000)  # 7.2.2
+        version = self._get(_VERSION)
+        if version != _CHIP:
+            raise OSError("radio: no SX127x answers (version %02x)" % version)
+        if self._options["tcxo"]:
+            self._set(_TCXO, 0x19)
+        self._calibrate()
+        self._set(_OP_MODE, _SLEEP)  # LoRa is chosen in sleep alone: RegOpMode
+        self._mode(_SLEEP)
+        self._mode(_STANDBY)
+        if self._get(_OP_MODE) != _LORA | _STANDBY:
+            raise OSError("radio: no LoRa mode (oscillator?)")
+        self._set(_LNA, 0x23)  # highest gain, boosted (5.5.3); the AGC goes on from there
+        self._set(_TX_BASE, 0, 0)
+        self._set(_PREAMBLE, 0, 8)
+        self._set(_MAX_PAYLOAD, 0xFF)
+        self._set(_THRESHOLD, 0x0A)  # SF7 to SF12
+        self._set(_SYNC_WORD, 0x34)
+
+    def _calibrate(self):
+        """Image and RSSI, in FSK standby, for the band; the amplifier is off."""
+        self._set(_OP_MODE, _STANDBY)
+        self._set(_PA_CONFIG, 0)
+        self._set(_FREQUENCY, *_steps(self._options["mhz"] * 1_000_000))
+        self._set(_IMAGE_CAL, self._get(_IMAGE_CAL) | _CAL_START)
+        begin = time.ticks_us()
+        while self._get(_IMAGE_CAL) & _CAL_RUNNING:
+            if time.ticks_diff(time.ticks_us(), begin) > _CAL_US:
+                raise OSError("radio: the calibration does not end")
+            time.sleep_us(500)
+
+    def standby(self):
+        """Stop whatever is going on."""
+        self._mode(_STANDBY)
+        self._set(_IRQ, 0xFF)
+        self._switch(0)
+
+    # --- frames
+
+    def transmit(self, request):
+        """Send a frame now. request: freq_hz, sf, bw_hz, power_dbm, data."""
+        self._tune(request, True, 0)
+        self._power(request.power_dbm)
+        self._set(_DIO_MAPPING, 0x40)  # DIO0: TxDone (table 18)
+        self._set(_INVERT_IQ, 0x27)
+        self._set(_INVERT_IQ_2, 0x1D)
+        self._set(_PAYLOAD, len(request.data))
+        self._set(_FIFO_AT, 0)
+        self._write(b"\x80", request.data)
+        self._switch(2)
+        self._arm()
+        self._mode(_TX)
+
+    def prepare(self, request):
+        """Set up a window: `listen()` opens it. request: freq_hz, sf, bw_hz, symbols."""
+        self._tune(request, False, min(request.symbols, _MOST_SYMBOLS))
+        self._set(_DIO_MAPPING, 0x00)  # DIO0: RxDone, DIO1: RxTimeout
+        self._set(_INVERT_IQ, 0x67)
+        self._set(_INVERT_IQ_2, 0x19)
+        self._set(_FIFO_AT, 0)
+        self._switch(1)
+
+    def listen(self):
+        """Begin to listen."""
+        self._arm()
+        self._mode(_RX_SINGLE)
+
+    def outcome(self):
+        """SENT, RECEIVED (see `data()`), TIMED_OUT, GARBLED; NOTHING has happened yet."""
+        flags = self._get(_IRQ)
+        if not flags & (_TX_DONE | _RX_DONE | _TIMEOUT):
+            return self.NOTHING
+        self._set(_IRQ, flags)
+        if flags & _TX_DONE:
+            return self.SENT
+        if flags & _CRC_ERROR:
+            return self.GARBLED
+        if flags & _TIMEOUT:
+            return self.TIMED_OUT
+        self._fetch()
+        return self.RECEIVED
+
+    def has_header(self):
+        """Whether the header of a frame has come in, and not the end of it."""
+        return bool(self._get(_IRQ) & _HEADER)
+
+    def _fetch(self):
+        self.size = self._get(_RX_BYTES)
+        self._set(_FIFO_AT, self._get(_RX_CURRENT))
+        self._read(b"\x00", self.data())
+        strength = bytearray(2)
+        self._read(bytes((_SNR,)), strength)
+        quarters = strength[0] - (strength[0] & 0x80) * 2
+        self.snr = (quarters + 2) >> 2
+        self.rssi = strength[1] - 157 + min(0, quarters // 4)  # 5.5.5, high band
+
+    def _tune(self, request, crc, symbols):
+        """Frequency, modulation and length of the window, in standby."""
+        self._mode(_STANDBY)
+        self._set(_IRQ, 0xFF)
+        self._set(_IRQ_MASK, 0xFF & ~(_TX_DONE | _RX_DONE | _TIMEOUT | _CRC_ERROR | _HEADER))
+        self._set(_FREQUENCY, *_steps(request.freq_hz))
+        sf, bw_hz = request.sf, request.bw_hz
+        second = sf << 4 | (4 if crc else 0) | symbols >> 8
+        self._set(_CONFIG_1, _BANDWIDTHS[bw_hz] << 4 | 1 << 1, second, symbols & 0xFF)
+        slow = 8 if (1 << sf) * 1000 // (bw_hz // 1000) >= 16_000 else 0  # RegModemConfig3
+        self._set(_CONFIG_3, slow | 4)  # the AGC sets the gain
+        self._errata(bw_hz)
+
+    def _errata(self, bw_hz):
+        """Errata 2.1, sensitivity at 500 kHz; 2.3, spurious reception below that."""
+        if bw_hz == 500_000:
+            self._set(_HIGH_BW_1, 0x02)
+            self._set(_HIGH_BW_2, 0x64)
+            self._set(_DETECT, 0xC3)
+        else:
+            self._set(_HIGH_BW_1, 0x03)
+            self._set(_DETECT, 0x43)  # no automatic intermediate frequency, but this one:
+            self._set(_IF_FREQ, 0x40, 0x00)
+
+    def _power(self, dbm):
+        """Output in dBm: 2 to 20 on PA_BOOST, 0 to 14 on RFO (5.4.2, 5.4.3)."""
+        boost = self._options["pa_boost"]
+        high = boost and dbm > 17
+        if high:
+            value = 0x80 | min(dbm, 20) - 5
+        elif boost:
+            value = 0x80 | max(dbm, 2) - 2
+        else:
+            value = 0x70 | max(0, min(dbm, 14))
+        self._set(_PA_CONFIG, value)
+        self._set(_PA_DAC, 0x87 if high else 0x84)
+        self._set(_OCP, 0x31 if high else 0x2B)  # 140 mA, 100 mA (5.4.4)
+
+
+def _steps(freq_hz):
+    """Three bytes in steps of 32 MHz / 2 ** 19 (4.1.4), to the nearest."""
+    steps = freq_hz // 15625 * 256 + (freq_hz % 15625 * 256 + 7812) // 15625
+    return steps >> 16, steps >> 8 & 0xFF, steps & 0xFF
+
+
+def _no_switch(_way):
+    return None
