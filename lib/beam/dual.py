@@ -49,6 +49,7 @@ class DualBeam:
         self._log = EdgeLog()
         self._flag = asyncio.ThreadSafeFlag()
         self._queue = PassageQueue()
+        self.pop = self._queue.pop
         self._blocked_ms = 0
         self._clear_ms = 0
         self._changed_ms = time.ticks_ms()
@@ -78,19 +79,18 @@ class DualBeam:
         self._drain()
         self._settle()
 
-    def pop(self):
-        return self._queue.pop()
-
     def tick(self, now_ms):
         """Once a second: finish what needs no more edges, notice a blocked beam."""
         self._drain()
-        self._settle()
-        blocked = self._beams[0].blocked or self._beams[1].blocked
-        quiet_ms = time.ticks_diff(now_ms, self._changed_ms)
-        if blocked and quiet_ms > _BLOCKED_MS:
-            self.state = _BLOCKED
-        elif self.state == _BLOCKED and not blocked and quiet_ms > _CLEAR_MS:
-            self.state = _OK
+        a, b = self._beams
+        if a.open or b.open or a.count or b.count:
+            self._settle()
+        if a.blocked or b.blocked:
+            if time.ticks_diff(now_ms, self._changed_ms) > _BLOCKED_MS:
+                self.state = _BLOCKED
+        elif self.state == _BLOCKED:
+            if time.ticks_diff(now_ms, self._changed_ms) > _CLEAR_MS:
+                self.state = _OK
         return False
 
     def stats(self):

@@ -16,7 +16,7 @@ from micropython import const
 from umqtt import simple
 
 from mqtt.capture import Capture
-from mqtt.frame import Frame
+from mqtt.frame import Frame, length
 
 _CONNACK, _PUBLISH, _PUBACK = const(0x20), const(0x30), const(0x40)
 _RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
@@ -40,20 +40,24 @@ class Refused(LinkDown):
 class Client(simple.MQTTClient):
     """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
 
-    on_message(topic, payload) is called with bytes. room: bytes of the longest message, header and
-    topic included.
+    on_message(topic, payload) is called with bytes, on_refused(reason) for a message that is not
+    handed over: too long for the heap, or malformed. room: bytes of the longest message, header
+    and topic included.
     """
 
     def __init__(self, client_id, server, port, *, user, password, keepalive, room):
-        super().__init__(client_id, server, port, user or None, password or None, keepalive)
+        # As bytes: umqtt.simple announces the length of what it is given, and text has fewer
+        # characters than bytes; a user without a password needs an empty one there.
+        user, password = (user or "").encode() or None, (password or "").encode()
+        super().__init__(client_id.encode(), server, port, user, password, keepalive)
         self.on_message = None
+        self.on_refused = None
+        self.resolve = None  # async function(host) -> address; else getaddrinfo, which blocks
         self.wrap = None  # function(connected socket) -> TLS socket, without handshake yet
         self.connect_ms = 5000  # how long connecting may take, and then the CONNACK
         self.ack_ms = 10_000  # how long a PUBACK may take
         self.connected = False
-        self.oversized = 0
-        self.malformed = 0
-        self.retransmits = 0
+        self.oversized = self.malformed = self.retransmits = 0
         self._address = None
         self._resolved_ms = 0
         self._stream = None
@@ -66,10 +70,9 @@ class Client(simple.MQTTClient):
         self._one = asyncio.Lock()  # one publish is in flight
 
     async def open(self):
-        """Connect. Nothing blocks but name resolution, once an hour at most when there is trouble.
+        """Connect; nothing blocks. Returns whether the broker kept the session.
 
-        Raises LinkDown, or Refused with the
-        broker's code. Returns whether the broker kept the session.
+        Raises LinkDown, or Refused with the broker's code.
         """
         packet = self._connect_packet()
         try:
@@ -93,12 +96,13 @@ class Client(simple.MQTTClient):
     def _connect_packet(self):
         capture = simple.socket = Capture()
         self.connect(clean_session=False)
+        self.sock = None  # from 1.7.1 on `connect` closes the one before
         return capture.packet
 
     async def _reach(self):
         """Connect a socket to the broker."""
         try:
-            self._resolve()
+            await self._find()
             self._stream = sock = socket.socket()
             sock.setblocking(False)
             await asyncio.wait_for_ms(_connected(sock, self._address), self.connect_ms)
@@ -110,13 +114,14 @@ class Client(simple.MQTTClient):
             raise LinkDown("connect: %r" % error)
         self._reader = asyncio.StreamReader(self._stream)
 
-    def _resolve(self):
-        """Find the broker's address; only seldom, because this blocks the whole node."""
+    async def _find(self):
+        """Find the broker's address, once an hour; where that fails the old one serves on."""
         now_ms = time.ticks_ms()
         if self._address and time.ticks_diff(now_ms, self._resolved_ms) < _RESOLVE_MS:
             return
         try:
-            self._address = socket.getaddrinfo(self.server, self.port)[0][-1]
+            host = await self.resolve(self.server) if self.resolve else self.server
+            self._address = socket.getaddrinfo(host, self.port)[0][-1]
         except OSError as error:
             if not self._address:
                 raise error
@@ -208,7 +213,7 @@ class Client(simple.MQTTClient):
     async def subscribe_to(self, topic):
         """Ask for a topic at QoS 1; the answer is taken by `listen()`."""
         body = struct.pack("!HH", self._next_pid(), len(topic)) + topic + b"\x01"
-        await self._send(b"\x82" + _length(len(body)) + body)
+        await self._send(b"\x82" + length(len(body)) + body)
 
     async def listen(self):
         """Read packets for as long as the connection lasts; ends with LinkDown, always.
@@ -259,6 +264,7 @@ class Client(simple.MQTTClient):
     async def _skip(self, first, size):
         """Refuse what is too long for the heap, but acknowledge it: else it comes for ever."""
         self.oversized += 1
+        reason = "message of %d bytes, at most %d" % (size, _MAX_INBOUND)
         pid = None
         if first & 0xF6 == _PUBLISH | _QOS_1:
             topic = struct.unpack("!H", await self._exactly(2))[0]
@@ -270,6 +276,11 @@ class Client(simple.MQTTClient):
         await self._discard(size)
         if pid:
             await self._send(b"\x40\x02" + pid)
+        self._refuse(reason)
+
+    def _refuse(self, reason):
+        if self.on_refused:
+            self.on_refused(reason)
 
     async def _discard(self, size):
         while size:
@@ -292,11 +303,13 @@ class Client(simple.MQTTClient):
         start = end + (2 if qos else 0)
         if start > len(body) or qos > 1:  # the framing holds: go on
             self.malformed += 1
+            self._refuse("malformed message of %d bytes" % len(body))
             return
         if qos:
             await self._send(b"\x40\x02" + body[end:start])
         if end > _MAX_TOPIC:
             self.malformed += 1
+            self._refuse("topic of %d bytes" % (end - 2))
         elif self.on_message:
             self.on_message(body[2:end], body[start:])
 
@@ -309,12 +322,3 @@ def _connected(sock, address):
         if error.errno != EINPROGRESS:
             raise error
     yield asyncio.core._io_queue.queue_write(sock)
-
-
-def _length(size):
-    out = bytearray()
-    while size > 0x7F:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    out.append(size)
-    return bytes(out)

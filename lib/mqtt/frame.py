@@ -68,3 +68,13 @@ class Frame(io.IOBase):
             self._view[at + i] = size & 0x7F | (0x80 if i < lengths else 0)
             size >>= 7
         return self._view[at : self.pos]
+
+
+def length(size):
+    """The remaining length of a packet as MQTT writes it (3.1.1, 2.2.3)."""
+    out = bytearray()
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    out.append(size)
+    return bytes(out)

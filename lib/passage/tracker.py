@@ -11,7 +11,7 @@ Units inside: decimetres, milliseconds, 0.1 km/h. Nothing is allocated per frame
 """
 
 import math
-import time
+from time import ticks_add, ticks_diff
 
 from micropython import const
 
@@ -19,27 +19,25 @@ from passage.queue import BICYCLE, CAR, PEDESTRIAN, PassageQueue
 
 _TRACKS = const(8)
 _GATE_DM = const(30)
+_YOUNG_DM = const(20)  # what may be an outlier's track must fit so much better than a proven one
 _ANGLE_DEG = const(12)
 _LOST_MS = const(1200)
 _MIN_HITS = const(3)
 _EDGE_MS = const(900)  # how far a way is extended over the line
 _MAX_ANGLE_DEG = const(30)  # the lobe is 20 degrees wide; more is an outlier (facts, LD2451 1.5)
+_NEAR_DM = const(100)  # nearer than this the angle is wild
+_LOBE_DM = const(60)  # and the lobe so wide that the radial speed says little
 _VOTES = const(20)
 
 
 class Track:
     """One moving thing; a slot that is used again and again."""
 
-    __slots__ = (
-        "active", "angle", "angles", "counted", "direction", "first_dm", "hits", "pos_dm",
-        "seen_ms", "speed", "speed_n", "speed_sum", "start_ms",
-    )  # fmt: skip
-
     def __init__(self):
-        self.active = False
         self.pos_dm = self.speed = self.angle = self.hits = self.direction = 0
-        self.seen_ms = self.start_ms = self.first_dm = 0
+        self.seen_ms = self.first_dm = 0
         self.speed_sum = self.speed_n = 0
+        self.expected_dm = 0  # where the detection under consideration should be
         self.counted = False
 
 
@@ -55,7 +53,7 @@ class Tracker:
         self._ped_max = ped_max_kmh * 10
         self._bike_max = bike_max_kmh * 10
         self._stretch = [_stretch(abs(mount_deg) + a) for a in range(_MAX_ANGLE_DEG + 1)]
-        self._tracks = [Track() for _ in range(_TRACKS)]
+        self._tracks = [Track() for _ in range(_TRACKS)]  # the first `_live` of them are in use
         self._live = 0
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
@@ -64,82 +62,70 @@ class Tracker:
 
     def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms):
         """A detection: direction 0 = comes nearer, 1 = goes away; t_ms in ticks."""
-        track = self._match(distance_m * 10, direction, angle_deg, t_ms)
+        dm = distance_m * 10
+        track = self._match(dm, direction, angle_deg, t_ms) if self._live else None
         if track is None:
-            self._start(distance_m * 10, direction, speed_kmh, angle_deg, t_ms)
+            track = self._start(dm, direction, speed_kmh, t_ms)
+            if track is None:
+                return
         else:
-            self._follow(track, distance_m * 10, speed_kmh, angle_deg, t_ms)
+            track.pos_dm = (track.expected_dm * 5 + dm * 3) >> 3
+            track.speed = (track.speed * 3 + speed_kmh * 10) >> 2
+        track.angle = angle_deg
+        track.seen_ms = t_ms
+        hits = track.hits = track.hits + 1
+        self._weigh(track, speed_kmh, angle_deg)
+        if hits >= _MIN_HITS and not track.counted:
+            self._judge(track, track.pos_dm)
 
     def _match(self, dm, direction, angle, t_ms):
-        if not self._live:
-            return None
+        """The track that the detection goes on with, or None."""
         best, best_off = None, 1 << 20
-        left = self._live
-        for track in self._tracks:
-            if not left:
-                break
-            if not track.active:
-                continue
-            left -= 1
+        tracks = self._tracks
+        for i in range(self._live):
+            track = tracks[i]
             if track.direction != direction:
                 continue
-            dt = time.ticks_diff(t_ms, track.seen_ms)
+            dt = ticks_diff(t_ms, track.seen_ms)
             if dt <= 0 or dt > _LOST_MS:
                 continue
             way = track.speed * dt // 3600
-            off = dm - (track.pos_dm + way if direction else track.pos_dm - way)
-            if off < 0:
-                off = -off
-            if off < best_off and off <= _GATE_DM + way * 3 // 10 and self._near(track, angle):
+            expected = track.pos_dm + way if direction else track.pos_dm - way
+            off = dm - expected if dm > expected else expected - dm
+            if off > _GATE_DM + way * 3 // 10:
+                continue
+            if track.hits < _MIN_HITS:
+                off += _YOUNG_DM
+            if off < best_off and _agree(track, angle):
                 best, best_off = track, off
+                track.expected_dm = expected
         return best
 
-    def _near(self, track, angle):
-        """Angles agree, or one of them is an outlier, or the thing is close and the angle wild."""
-        if track.pos_dm < 100 or abs(angle) > _MAX_ANGLE_DEG or abs(track.angle) > _MAX_ANGLE_DEG:
-            return True
-        return abs(angle - track.angle) <= _ANGLE_DEG
-
-    def _start(self, dm, direction, speed_kmh, angle, t_ms):
-        for track in self._tracks:
-            if not track.active:
-                break
-        else:
-            self.full += 1
-            return
-        track.active = True
+    def _start(self, dm, direction, speed_kmh, t_ms):
+        """A new track; None if there is none left."""
+        if self._live == _TRACKS:
+            self.expire(t_ms)
+            if self._live == _TRACKS:
+                self.full += 1
+                return None
+        track = self._tracks[self._live]
+        self._live += 1
         track.counted = False
         track.direction = direction
         track.pos_dm = track.first_dm = dm
         track.speed = speed_kmh * 10
-        track.angle = angle
-        track.hits = 1
-        track.seen_ms = track.start_ms = t_ms
-        track.speed_sum = track.speed_n = 0
-        self._live += 1
-        self._weigh(track, speed_kmh, angle)
-
-    def _follow(self, track, dm, speed_kmh, angle, t_ms):
-        dt = time.ticks_diff(t_ms, track.seen_ms)
-        way = track.speed * dt // 3600
-        expected = track.pos_dm + way if track.direction else track.pos_dm - way
-        track.pos_dm = (expected * 5 + dm * 3) >> 3
-        track.speed = (track.speed * 3 + speed_kmh * 10) >> 2
-        track.angle = angle
-        track.seen_ms = t_ms
-        track.hits += 1
-        self._weigh(track, speed_kmh, angle)
-        if not track.counted and track.hits >= _MIN_HITS:
-            self._judge(track, track.pos_dm)
+        track.hits = track.speed_sum = track.speed_n = 0
+        return track
 
     def _weigh(self, track, speed_kmh, angle):
         """Collect the speed along the road: samples from before the lobe gets wide."""
+        if track.pos_dm < _LOBE_DM and track.speed_n:
+            return
         if angle < 0:
             angle = -angle
-        if angle > _MAX_ANGLE_DEG or (track.pos_dm < 60 and track.speed_n):
-            return
-        track.speed_sum += speed_kmh * self._stretch[angle]
-        track.speed_n += 1
+        if angle <= _MAX_ANGLE_DEG:
+            track.speed_sum += speed_kmh * self._stretch[angle]
+            track.speed_n += 1
 
     def _judge(self, track, pos_dm):
         """Count the track if it is over the line and can have crossed it."""
@@ -159,23 +145,20 @@ class Tracker:
         cls = PEDESTRIAN if speed <= self._ped_max else BICYCLE
         if speed > self._bike_max:
             cls = CAR
-        when = time.ticks_add(track.seen_ms, -min(since, 5000))
+        when = ticks_add(track.seen_ms, -min(since, 5000))
         self.queue.put(track.direction, cls, speed, when)
 
     def expire(self, now_ms):
-        """End the tracks that were lost; call it with every frame and once a second."""
-        left = self._live
-        for track in self._tracks:
-            if not left:
-                break
-            if track.active:
-                left -= 1
-                if time.ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
-                    self._end(track)
+        """End the tracks that were lost; call it once a second."""
+        tracks = self._tracks
+        for i in range(self._live - 1, -1, -1):
+            track = tracks[i]
+            if ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
+                self._live = last = self._live - 1
+                tracks[i], tracks[last] = tracks[last], track
+                self._end(track)
 
     def _end(self, track):
-        track.active = False
-        self._live -= 1
         if track.hits < _MIN_HITS:
             self.ghosts += 1
             return
@@ -200,6 +183,14 @@ class Tracker:
         """True when four of five tracks (of at least 20) move against their direction byte."""
         votes = self.with_sign + self.against_sign
         return votes >= _VOTES and self.against_sign * 5 >= votes * 4
+
+
+def _agree(track, angle):
+    """Angles agree, or one of them is an outlier, or the thing is close and the angle wild."""
+    was = track.angle
+    if -_ANGLE_DEG <= angle - was <= _ANGLE_DEG or track.pos_dm < _NEAR_DM:
+        return True
+    return abs(angle) > _MAX_ANGLE_DEG or abs(was) > _MAX_ANGLE_DEG
 
 
 def _stretch(angle_deg):

@@ -61,19 +61,30 @@ class Frames:
         """Bytes that are there and not looked at yet."""
         return self._end - self._pos
 
+    def following(self):
+        """How many whole reports follow in the buffer, by their lengths alone."""
+        buf, end, size, count = self.buf, self._end, self.size, 0
+        pos = self._pos
+        while pos + 10 <= end:
+            size = buf[pos + 4] + 10 if buf[pos] == 0xF4 else size
+            pos += size
+            if pos <= end:
+                count += 1
+        return count
+
     def drop(self):
         """Forget what is buffered."""
         self._pos = self._end = 0
 
     def next(self):
         """Find the next whole frame: REPORT, ANSWER or 0 when more bytes are needed."""
-        buf = self.buf
-        while self._pos < self._end:
-            first = buf[self._pos]
+        buf, pos, end = self.buf, self._pos, self._end
+        while pos < end:
+            first = buf[pos]
             if first == 0xF4:
-                found = self._report(self._pos, self._end - self._pos)
+                found = self._report(pos, end - pos)
             elif first == 0xFD:
-                found = self._answer(self._pos, self._end - self._pos)
+                found = self._answer(pos, end - pos)
             else:
                 found = -1
             if found > 0:
@@ -81,7 +92,7 @@ class Frames:
                 return found
             if found == 0:
                 return 0
-            self._pos += 1
+            self._pos = pos = pos + 1
             self.resync_bytes += 1
         return 0
 

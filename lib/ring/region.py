@@ -26,7 +26,6 @@ _TAG = const(0x5A)
 _TAG_BYTE = b"\x5a"
 _MAX_PAYLOAD = const(512)
 _WINDOW = const(1024)  # read at a time; holds the longest entry
-_MAX_STEP = const(512)  # more entries than this cannot be in one sector
 _ERASE = const(6)
 
 
@@ -96,27 +95,12 @@ class Region:
         self.mark = mark
         return n
 
-    def blank(self, opened):
-        """True when the sector holds only ones."""
-        self._forget()
-        return self._clean_from(opened, 0)
-
-    def _clean_from(self, opened, pos):
-        """True when there are only ones from `pos` to the end of the sector."""
-        while pos < self._size:
-            self._show(opened, pos, 1)
-            at, end = pos - self._scratch.start, self._scratch.end - self._scratch.start
-            if self._window.count(b"\xff", at, end) != end - at:
-                return False
-            pos += end - at
-        return True
-
     def erase(self, opened):
         """Erase the place of the n-th sector."""
         self._dev.ioctl(_ERASE, self._place(opened))
         self.erases += 1
         self._ready = opened
-        self._forget()
+        self.forget()
 
     def erased_ahead(self):
         return self._ready == self.active + 1
@@ -140,7 +124,7 @@ class Region:
         self.programmed_bytes += _HEADER
         self.active = opened
         self._tail = _HEADER
-        self._forget()
+        self.forget()
         back = self._view[:_HEADER]
         self._dev.readblocks(place, back, 0)
         if back != self._head:
@@ -159,9 +143,28 @@ class Region:
         scratch.owner, scratch.loaded = self, opened
         scratch.start, scratch.end = pos, pos + n
 
-    def _forget(self):
+    def forget(self):
         """The window no longer shows what is in flash, or not for long."""
         self._scratch.loaded = -1
+
+    def is_clean(self, opened, pos):
+        """True when there are only ones from `pos` to the end of the sector."""
+        while pos < self._size:
+            self._show(opened, pos, 1)
+            at, end = pos - self._scratch.start, self._scratch.end - self._scratch.start
+            if self._window.count(b"\xff", at, end) != end - at:
+                return False
+            pos += end - at
+        return True
+
+    def resume(self, tail):
+        """Go on writing in the active sector at a position behind which it is clean."""
+        self._tail = tail
+
+    def fill(self, opened):
+        """Take a sector for the newest one, and for full."""
+        self.active = opened
+        self._tail = self._size
 
     # --- entries
 
@@ -225,7 +228,7 @@ class Region:
         place = self._place(self.active)
         self._dev.writeblocks(place, self._out_view[:size], self._tail)
         self.programmed_bytes += size
-        self._forget()
+        self.forget()
         whole = _ENTRY + length  # not the padding: an entry that the CRC accepts is one
         back = self._view[:whole]
         self._dev.readblocks(place, back, self._tail)
@@ -236,83 +239,6 @@ class Region:
         self._tail += size
         self.next_number += 1
         return True
-
-    # --- recovery
-
-    def locate(self):
-        """Find the newest sector after a start, by binary search; False if there is none.
-
-        The n-th sector lies at n modulo count, so along the circle the headers rise by one up
-        to the newest. Sectors whose header is damaged are stepped over.
-        """
-        low, base = self._valid_from(0, self.count)
-        if low < 0:
-            return False
-        high = self.count - 1
-        newest = base
-        while low < high:
-            middle = (low + high + 1) // 2
-            at, n = self._valid_from(middle, high + 1)
-            if at >= 0 and n - base == at - base % self.count and n >= base:
-                low, newest = at, n
-            else:
-                high = middle - 1
-        self.active = newest
-        return True
-
-    def _valid_from(self, position, end):
-        """The first readable header at or behind a position: (position, n), or (-1, -1)."""
-        while position < end:
-            n = self.read_header(position)
-            if n >= 0:
-                return position, n
-            position += 1
-        return -1, -1
-
-    def recover_tail(self):
-        """Find the last entry of the newest sector, and where writing may go on."""
-        self.read_header(self.active)
-        self.next_number = self.first_entry
-        pos = self._last_of(self.active)
-        self._tail = pos if self._clean_from(self.active, pos) else self._size
-        if self.read_header(self.active + 1) < 0 and not self.blank(self.active + 1):
-            self.salvage(self.active + 1)
-
-    def salvage(self, opened):
-        """A sector without a header: if it holds newer entries their numbers must not come again.
-
-        True if so; the sector then counts as the newest, and as full.
-        """
-        before = self.next_number
-        self._last_of(opened)
-        if self.next_number == before:
-            return False
-        self.active = opened
-        self._tail = self._size
-        self.corrupt += 1
-        return True
-
-    def step_back(self, opened):
-        """Take an older sector for the newest: the ones behind it will be opened anew."""
-        self.active = opened
-        self._tail = self._size
-
-    def holds_only_a_header(self, opened):
-        """True when nothing but a (torn) header was ever written: a format that was cut."""
-        self._forget()
-        return self._clean_from(opened, _HEADER)
-
-    def _last_of(self, opened):
-        """Walk a sector, note the number behind its last entry, return the position behind it."""
-        pos = _HEADER
-        while True:
-            after = self.find(opened, pos)
-            if after < 0:
-                return pos
-            step = self.number - self.next_number
-            if 0 <= step <= _MAX_STEP:
-                self.next_number = self.number + 1
-            pos = after
 
 
 def _padded(length):

@@ -6,14 +6,13 @@ JSON, and neither its dicts nor its text ever stand in memory as a whole.
 
 import json
 
-from wire.record import BIN_KMH, BINS, CLASSES, DIRECTIONS
+from wire.record import BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
 
 VERSION = 1
 TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
 DETECTOR_STATES = (
     "unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"
 )  # fmt: skip
-RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 REASONS = (
     "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config"
 )  # fmt: skip

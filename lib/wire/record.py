@@ -24,6 +24,8 @@ from micropython import const
 
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
 DIRECTIONS = ("forward", "backward")
+# Numbers as in `machine` of the ESP32 port.
+RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
 MAX_BYTES = const(336)  # every counter at its limit: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106
@@ -44,7 +46,6 @@ TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN, TIME_ANCHOR = 0, 1, 2, 3, 4
 _VERSION = const(1)
 _HEAD = "<BIHHIb"
 _HEAD_BYTES = const(14)
-_RESET_CAUSES = const(5)  # the highest: 0 unknown, then as in `machine` of the ESP32 port
 _SLOTS = const(10)
 _U16 = const(0xFFFF)
 _U32 = const(0xFFFFFFFF)
@@ -146,7 +147,7 @@ class Interval:
         self.reset_cause = state >> 8
         if self.time_source > TIME_ANCHOR or self.detector > DETECTOR_MISCONFIGURED:
             raise ValueError("record: state %04x" % state)
-        if self.reset_cause > _RESET_CAUSES:
+        if self.reset_cause >= len(RESET_CAUSES):
             raise ValueError("record: reset cause %d" % self.reset_cause)
 
     def _samples(self, first):

@@ -1,0 +1,5 @@
+"""Names into addresses without blocking. See README.md."""
+
+from names.lookup import lookup
+
+__all__ = ("lookup",)

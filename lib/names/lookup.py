@@ -1,0 +1,98 @@
+"""One question to a name server (RFC 1035), awaited. IPv4 only, no cache."""
+
+import asyncio
+import socket
+import struct
+from errno import EAGAIN, ENOMEM, ETIMEDOUT
+
+from micropython import const
+
+_PORT = const(53)
+_HEAD = "!HHHHHH"  # number, flags, questions, answers, authorities, additional (4.1.1)
+_HEAD_BYTES = const(12)
+_ASKED, _ANSWERED = const(0x0100), const(0x8000)  # recursion desired; response
+_A_IN = b"\0\x01\0\x01"  # an IPv4 address, class Internet
+_MOST = const(512)
+_WAITS_S = (1, 2, 3, 3)
+_NOT_FOUND = const(-202)  # as the port's getaddrinfo says it
+
+
+async def lookup(host, server, rng):
+    """Return the address of `host` as text; raises OSError. rng(bits) -> random int."""
+    if host and not host.strip("0123456789."):
+        return host
+    if host.endswith(".local"):
+        return socket.getaddrinfo(host, 0)[0][-1][0]
+    question = _question(host, rng(16))
+    address = socket.getaddrinfo(server, _PORT)[0][-1]  # of digits: is not looked up
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        for wait_s in _WAITS_S:
+            sock.sendto(question, address)
+            try:
+                return await asyncio.wait_for(_answered(sock, address, question), wait_s)
+            except asyncio.TimeoutError:
+                pass
+    finally:
+        sock.close()
+    raise OSError(ETIMEDOUT)
+
+
+def _question(host, number):
+    labels = b""
+    for label in host.encode().split(b"."):
+        if not 0 < len(label) < 64:
+            raise OSError(_NOT_FOUND)
+        labels += bytes((len(label),)) + label
+    return struct.pack(_HEAD, number, _ASKED, 1, 0, 0, 0) + labels + b"\0" + _A_IN
+
+
+def _answered(sock, address, question):
+    """Await the answer to the question; whatever else arrives is dropped."""
+    while True:
+        yield asyncio.core._io_queue.queue_read(sock)
+        try:
+            data, sender = sock.recvfrom(_MOST)
+        except OSError as error:
+            if error.errno != EAGAIN:
+                raise error
+            continue
+        except MemoryError:  # 512 bytes in one piece: there may be room at the next attempt
+            raise OSError(ENOMEM)
+        if sender == address and _belongs(data, question):
+            return _address(data, len(question))
+
+
+def _belongs(data, question):
+    """Whether this is the answer to this question: number, response, the name itself."""
+    return (
+        len(data) >= len(question)
+        and data[:2] == question[:2]
+        and data[2] & _ANSWERED >> 8
+        and data[_HEAD_BYTES : len(question)].lower() == question[_HEAD_BYTES:].lower()
+    )
+
+
+def _address(data, pos):
+    """The first IPv4 address among the answers; raises OSError when there is none."""
+    answers = struct.unpack_from(_HEAD, data, 0)[3]
+    try:
+        for _ in range(answers):
+            pos = _skip_name(data, pos)
+            size = struct.unpack_from("!H", data, pos + 8)[0]
+            if data[pos : pos + 4] == _A_IN and size == 4:
+                return "%d.%d.%d.%d" % struct.unpack_from("4B", data, pos + 10)
+            pos += 10 + size
+    except (IndexError, ValueError):  # cut short
+        pass
+    raise OSError(_NOT_FOUND)
+
+
+def _skip_name(data, pos):
+    """The position behind a name, which may end in a pointer (4.1.4)."""
+    while data[pos]:
+        if data[pos] >= 0xC0:
+            return pos + 2
+        pos += 1 + data[pos]
+    return pos + 1
