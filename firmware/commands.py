@@ -2,10 +2,16 @@
 
 import json
 
-import config as configuration
 from faults import CommandError, ConfigError
+from health import let_go
 
 _MAX_BYTES = 2048
+_MAX_ID = 100
+
+
+def refusal(name, why):
+    """The reply that says why not. name: the command's id, None when it had none."""
+    return {"v": 1, "id": name, "ok": False, "error": str(why)}
 
 
 class Commands:
@@ -35,7 +41,7 @@ class Commands:
             return {"v": 1, "id": name, "ok": True, "result": handler(body)}
         except (CommandError, ConfigError, ValueError) as error:
             self._app.refused_commands += 1
-            return {"v": 1, "id": name, "ok": False, "error": str(error)}
+            return refusal(name, error)
 
     def _parse(self, payload):
         if len(payload) > _MAX_BYTES:
@@ -46,6 +52,8 @@ class Commands:
             raise CommandError("command is not JSON")
         if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
             raise CommandError("command needs an object with id and cmd")
+        if len(str(body["id"])) > _MAX_ID:  # it comes back in the reply, which has to fit
+            raise CommandError("command id of more than %d characters" % _MAX_ID)
         return body
 
     def _ping(self, _body):
@@ -72,7 +80,12 @@ class Commands:
             raise CommandError("config_set needs an object config")
         values = self._app.config.public()
         values.update(change)
-        configuration.store(self._app.nvs, values)
+        from config import store  # large, and seldom needed
+
+        try:
+            store(self._app.nvs, values)
+        finally:
+            let_go("config")
         return "stored; in force after a reboot"
 
     def _reboot(self, _body):

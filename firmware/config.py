@@ -3,18 +3,21 @@
 A blob of JSON in NVS, namespace `tallypost`, key `config`; `config_ok` holds the last one that was
 accepted. Unknown keys and bad values are errors that name key, value and range; the node then goes
 on with the last good configuration. Secrets are not in here: they have NVS keys of their own.
+
+Nothing keeps this module: whoever uses it lets it go, and the node has its memory back.
 """
 
 import json
 from binascii import crc32
 
 from faults import ConfigError
+from settings import MAX_BYTES, Settings, read_blob
 
 # key, type, least / choices, most, default, unit
 SCHEMA = (
     ("site", str, 0, 40, "", "text"),
     ("detector", str, ("ld2451", "beam"), None, "ld2451", ""),
-    ("link", str, ("mqtt",), None, "mqtt", ""),
+    ("link", str, ("mqtt", "lorawan", "both"), None, "mqtt", ""),
     ("mqtt_host", str, 1, 64, "localhost", "text"),
     ("mqtt_port", int, 1, 65535, 1883, ""),
     ("mqtt_tls", int, 0, 1, 0, ""),
@@ -35,27 +38,17 @@ SCHEMA = (
     ("beam_merge_ms", int, 10, 1000, 120, "ms"),
     ("class_ped_max_kmh", int, 3, 15, 8, "km/h"),
     ("class_bike_max_kmh", int, 10, 60, 28, "km/h"),
+    ("lora_airtime_s", int, 5, 864, 30, "s a day"),
+    ("lora_after_min", int, 1, 1440, 30, "min"),
 )
-_MAX_BYTES = 1500
 _BAD_IN_TOPIC = "+#\0"
 
 
-class Config:
-    """The values in force, by key (`config["mqtt_host"]`)."""
-
-    def __init__(self, values):
-        self._values = check(values)
-        self.hash = crc32(json.dumps(self._sorted()).encode())
-
-    def __getitem__(self, key):
-        return self._values[key]
-
-    def _sorted(self):
-        return [[row[0], self._values[row[0]]] for row in SCHEMA]
-
-    def public(self):
-        """Everything as a dict: there is no secret in it."""
-        return dict(self._sorted())
+def accept(values):
+    """Check and complete values; return them as Settings. Raises ConfigError."""
+    full = check(values)
+    in_order = [[row[0], full[row[0]]] for row in SCHEMA]
+    return Settings(full, crc32(json.dumps(in_order).encode()))
 
 
 def check(values):
@@ -105,15 +98,6 @@ def _check_together(full):
             raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
 
 
-def read_blob(nvs, key):
-    """A blob of NVS as bytes, or None."""
-    buf = bytearray(_MAX_BYTES)
-    try:
-        return bytes(buf[: nvs.get_blob(key, buf)])
-    except OSError:
-        return None
-
-
 def load(nvs, log):
     """The configuration to run with: the stored one, else the last good one, else the defaults."""
     for key in ("config", "config_ok"):
@@ -121,7 +105,7 @@ def load(nvs, log):
         if blob is None:
             continue
         try:
-            config = Config(json.loads(blob))
+            config = accept(json.loads(blob))
         except (ConfigError, ValueError) as error:
             log.error("%s is not usable: %s", key, error)
             continue
@@ -130,14 +114,14 @@ def load(nvs, log):
             nvs.commit()
         return config
     log.warn("no usable configuration: defaults")
-    return Config({})
+    return accept({})
 
 
 def store(nvs, values):
     """Check and store a configuration for the next start; raises ConfigError."""
-    Config(values)
+    accept(values)
     blob = json.dumps(values).encode()
-    if len(blob) > _MAX_BYTES:
-        raise ConfigError("config: %d bytes, at most %d" % (len(blob), _MAX_BYTES))
+    if len(blob) > MAX_BYTES:
+        raise ConfigError("config: %d bytes, at most %d" % (len(blob), MAX_BYTES))
     nvs.set_blob("config", blob)
     nvs.commit()

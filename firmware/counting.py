@@ -10,8 +10,7 @@ passage:
     "TPO1" | log id u32 | number of the last interval record u32 | length u16 | crc32 u32 (of all
     that is before it and of the packed record) | packed record (wire/record.py)
 
-After a reset that kept RTC memory the interval goes on as if nothing had happened. After a power
-cut it is closed with what the checkpoint knew, and a new one begins where it ended.
+What happens with both after a reset is in resume.py.
 """
 
 import struct
@@ -23,20 +22,19 @@ from micropython import const
 from ring import ANCHOR, INTERVAL
 from wire.record import (
     DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,
-    WHY_BLOCKED, WHY_BOOT, WHY_CLOCK, WHY_MISCONFIGURED, WHY_OVERFLOW, WHY_RESTORED, WHY_SILENT,
-    Interval,
+    WHY_BLOCKED, WHY_CLOCK, WHY_MISCONFIGURED, WHY_OVERFLOW, WHY_SILENT, Interval,
 )  # fmt: skip
 
-_HEAD = "<4sIIHI"
 _HEAD_BYTES = const(18)
-_MAGIC = b"TPO1"
 _ANCHOR = "<HIIB"
 _SHORT_S = const(2)
-_LOOK_BACK = const(400)  # records: the clock was not known for four days
 
 
 class Counter:
     """ring, clock and rtc (read() -> bytes, write(buf)) are handed in; lengths in seconds."""
+
+    HEAD = "<4sIIHI"  # of what stands in RTC memory
+    MAGIC = b"TPO1"
 
     def __init__(self, ring, clock, rtc, uptime_s, config, *, identity):
         self._ring = ring
@@ -54,88 +52,19 @@ class Counter:
         self._observed_ms = 0
         self._tick_ms = time.ticks_ms()
         self._checkpoint_at = 0
+        self.anchor = None  # (uptime, utc) of this boot, if closed records need one
         self._unresolved = False  # this boot has closed records whose time was not known
-        self.lost = 0
+        self.losses = lambda: 0  # running number of bytes or edges the detector's line has lost
+        self._lost = 0
         self.on_record = None  # function(): a record was appended
         self.passages = 0
 
-    # --- start
-
     def restore(self):
         """Take over what the last life left behind, and begin."""
-        self._resume()
+        from resume import resume  # the other half of this class; needed once
+
+        resume(self)
         self._save_rtc()
-
-    def _resume(self):
-        self._read_last()
-        uptime, utc = self._uptime_s(), self._clock.utc()
-        found = self._from_rtc() or self._from_flash()
-        if not found:
-            self._begin(uptime, utc, WHY_BOOT)
-            return
-        if self._goes_on(found, utc):
-            self._identify()
-            self.rec.why |= WHY_BOOT | found
-            self._end = self._aligned_end(self.rec.start)
-            self._observed_ms = self.rec.coverage * 1000
-            self.rec.uptime = max(0, uptime - (utc - self.rec.start))
-        else:
-            self.rec.why |= found
-            self._append()
-            self._begin(uptime, utc, WHY_BOOT)
-
-    def _goes_on(self, found, utc):
-        """True when the restored interval is still the present one, and the time certain."""
-        rec = self.rec
-        return (
-            not found & WHY_RESTORED
-            and rec.start
-            and rec.start + rec.length <= utc + 1
-            and utc < self._aligned_end(rec.start)
-        )
-
-    def _read_last(self):
-        """Totals of the last closed interval, and the end of the last one whose time is known.
-
-        Intervals that were closed before the clock was known may follow that one.
-        """
-        last, known, older = self._ring.last_interval, False, Interval()
-        for seq in range(last, max(last - _LOOK_BACK, self._ring.first_seq - 1), -1):
-            try:
-                kind, n = self._ring.read(seq, self._packed)
-                if kind != INTERVAL:
-                    continue
-                rec = older if known else self.rec
-                rec.unpack(self._packed, n)
-            except (KeyError, ValueError):
-                continue
-            known = True
-            if rec.start:
-                self._last_end = rec.start + rec.length
-                return
-
-    def _from_flash(self):
-        n = self._ring.last_checkpoint(self._packed)
-        return self._take(n, WHY_RESTORED) if n else 0
-
-    def _from_rtc(self):
-        data = self._rtc.read()
-        if len(data) < _HEAD_BYTES:
-            return 0
-        magic, log_id, last, n, crc = struct.unpack_from(_HEAD, data, 0)
-        if magic != _MAGIC or log_id != self._ring.log_id or last != self._ring.last_interval:
-            return 0
-        if len(data) < _HEAD_BYTES + n or crc != crc32(data[_HEAD_BYTES:][:n], crc32(data[:14])):
-            return 0
-        self._packed[:n] = data[_HEAD_BYTES:][:n]
-        return self._take(n, WHY_BOOT)
-
-    def _take(self, n, why):
-        try:
-            self.rec.unpack(self._packed, n)
-        except ValueError:
-            return 0
-        return why
 
     # --- the open interval
 
@@ -164,11 +93,8 @@ class Counter:
         self.passages += 1
         self._save_rtc()
 
-    def tick(self, now_ms, detector_state, lost):
-        """Once a second: what was observed, and whether the interval is over.
-
-        lost: the detector's running count of lost bytes or edges.
-        """
+    def tick(self, now_ms, uptime, detector_state):
+        """Once a second: what was observed, and whether the interval is over."""
         rec = self.rec
         passed_ms = time.ticks_diff(now_ms, self._tick_ms)
         self._tick_ms = now_ms
@@ -177,10 +103,7 @@ class Counter:
             self._observed_ms += passed_ms
         else:
             rec.why |= _reason(detector_state)
-        if lost != self.lost:
-            self.lost = lost
-            rec.why |= WHY_OVERFLOW
-        uptime, utc = self._uptime_s(), self._clock.utc()
+        utc = self._clock.utc()
         if (utc if rec.start else uptime) >= self._end:
             self.close()
             self._begin(uptime, utc)
@@ -200,8 +123,15 @@ class Counter:
         rec.time_source = self._clock.source if rec.start else 0
         rec.sync_age = self._clock.age_s()
 
+    def _note_losses(self):
+        lost = self.losses()
+        if lost != self._lost:
+            self._lost = lost
+            self.rec.why |= WHY_OVERFLOW
+
     def close(self, end=0):
         """Close the open interval; `end` is UTC if it is not now."""
+        self._note_losses()
         self._settle(end)
         self._append()
 
@@ -217,6 +147,7 @@ class Counter:
             self.on_record()
 
     def checkpoint(self):
+        self._note_losses()
         self._settle()
         self._ring.checkpoint(self._packed, self.rec.pack_into(self._packed))
         self._save_rtc(False)
@@ -226,7 +157,9 @@ class Counter:
             self._settle()
         n = self.rec.pack_into(self._packed)
         buf = self._buf
-        struct.pack_into(_HEAD, buf, 0, _MAGIC, self._ring.log_id, self._ring.last_interval, n, 0)
+        struct.pack_into(
+            self.HEAD, buf, 0, self.MAGIC, self._ring.log_id, self._ring.last_interval, n, 0
+        )
         crc = crc32(self._packed[:n], crc32(memoryview(buf)[:14]))
         struct.pack_into("<I", buf, 14, crc)
         self._rtc.write(memoryview(buf)[: _HEAD_BYTES + n])
@@ -241,9 +174,9 @@ class Counter:
         if self._unresolved:
             self._unresolved = False
             earliest = max(earliest, began)  # where the last one of this boot ended
+            self.anchor = uptime, utc
             source = self._clock.source
-            anchor = struct.pack(_ANCHOR, self.rec.boot, uptime, utc, source)
-            self._ring.append(ANCHOR, anchor)
+            self._ring.append(ANCHOR, struct.pack(_ANCHOR, self._identity[0], uptime, utc, source))
         if old or utc < self._last_end:
             self._step(old, uptime, utc)
             return

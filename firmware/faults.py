@@ -3,6 +3,7 @@
 TASK_DIED = 1  # a task ended with an exception
 STALLED = 2  # a task made no progress
 STORAGE = 3  # the ring cannot be written
+RADIO = 4  # the LoRaWAN radio or modem cannot be used
 
 
 class ConfigError(Exception):

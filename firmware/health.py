@@ -1,6 +1,16 @@
 """How the node is: memory, flash, link, detector, queue. Goes out every 15 minutes at QoS 0."""
 
 import gc
+import sys
+
+
+def let_go(*names):
+    """Forget modules that nothing refers to any more; importing them again loads them again."""
+    for name in names:
+        if sys.modules.pop(name, None):
+            package, _, short = name.rpartition(".")
+            if package:
+                delattr(sys.modules[package], short)
 
 
 class Health:
@@ -17,7 +27,7 @@ class Health:
     def report(self, app):
         """The payload of `health` as a dict."""
         clock = app.clock
-        return {
+        report = {
             "v": 1,
             "node": app.node,
             "boot": app.boot,
@@ -38,3 +48,6 @@ class Health:
                 "refused_commands": app.refused_commands,
             },
         }
+        if app.lora:
+            report["lora"] = app.lora.stats()
+        return report

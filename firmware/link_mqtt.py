@@ -6,7 +6,7 @@ import json
 
 from mqtt import Client, LinkDown
 
-_WATCHED = ("ack", "cmd")
+_WATCHED = (b"ack", b"cmd")
 
 
 def _room():
@@ -33,10 +33,13 @@ class MqttLink:
             user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
             keepalive=config["mqtt_keepalive"], room=_room(),
         )  # fmt: skip
+        self._client.resolve = wifi.resolve
         self._client.on_message = self._received
+        self._client.on_refused = self._refused
         self._up = asyncio.Event()
         self.hello = {}
         self.on_message = None  # function(suffix, payload)
+        self.on_refused = None  # function(reason): what was no message
         self._ended = ""
         self.connects = 0
         self.failures = 0
@@ -48,8 +51,13 @@ class MqttLink:
         await self._up.wait()
 
     def _received(self, topic, payload):
-        if self.on_message and topic.startswith(self._base):
-            self.on_message(topic[len(self._base) :].decode(), payload)
+        suffix = topic[len(self._base) :]
+        if self.on_message and topic.startswith(self._base) and suffix in _WATCHED:
+            self.on_message(suffix.decode(), payload)
+
+    def _refused(self, reason):
+        if self.on_refused:
+            self.on_refused(reason)
 
     async def publish(self, suffix, fill, retain=False, qos=1):
         """Send what `fill(frame)` writes, or a dict as JSON; return what `fill` returned.
@@ -95,7 +103,7 @@ class MqttLink:
         listener = asyncio.create_task(self._listen())
         try:
             for suffix in _WATCHED:
-                await client.subscribe_to(self._base + suffix.encode())
+                await client.subscribe_to(self._base + suffix)
             await client.resume()
             self._up.set()
             self.connects += 1

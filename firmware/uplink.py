@@ -1,98 +1,42 @@
-"""Delivery: records leave oldest first, and are kept until the backend says that it has them.
+"""Delivery over MQTT: records leave oldest first, and are kept until the backend has them.
 
-Two cursors: *sent* follows the broker's PUBACK, *confirmed* the backend's cumulative
-acknowledgement. A PUBACK is no proof (what an access list denies is acknowledged too), so when a
-backend has confirmed before and then stays silent, sending starts over behind what it confirmed.
-Without a confirming backend every record is sent once and kept for `resend`.
+A PUBACK is no proof (what an access list denies is acknowledged too), so when a backend has
+confirmed before and then stays silent, sending starts over behind what it confirmed. Without a
+confirming backend every record is sent once and kept for `resend`.
 """
 
 import asyncio
-import json
-import struct
 
 from micropython import const
 
 from mqtt import FrameFull, LinkDown
+from outbox import Outbox
 from ring import ANCHOR, EVENT, INTERVAL
 from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, write_interval
-from wire.record import MAX_BYTES, TIME_ANCHOR, WHY_CLOCK, Interval
 
 _MQTT = const(0)
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
 _CONFIRM_S = const(120)
 _CONFIRM_MOST_S = const(3600)
-_ANCHOR_SEARCH = const(200)
-_MAX_REQUEST = const(20_000)
-_MAX_REQUESTS = const(8)
 
 
-class Uplink:
+class Uplink(Outbox):
     """ring, link (MqttLink), clock are handed in."""
 
     def __init__(self, ring, link, node, clock, *, uptime_s, boot):
-        self._ring = ring
+        super().__init__(
+            ring, _MQTT, clock, uptime_s=uptime_s, boot=boot, news=asyncio.Event(),
+            patience_s=_CONFIRM_S,
+        )  # fmt: skip
         self._link = link
         self._node = node
-        self._clock = clock
-        self._uptime_s = uptime_s
-        self._boot = boot
-        self._news = asyncio.Event()
-        self._buf = bytearray(600)
-        self._rec = Interval()
-        self._sent, self._confirmed = ring.cursor(_MQTT)
-        self._confirms = self._confirmed > 0  # there is a backend that confirms
-        self._patience_s = _CONFIRM_S
-        self._waiting_since = 0
-        self._again = []  # ranges of numbers to send again, on request
-        self.refused_acks = 0
-        self.rewinds = 0
-
-    def queue_depth(self):
-        """Records the backend has not confirmed (or, without one, the broker not taken)."""
-        done = self._confirmed if self._confirms else self._sent
-        return self._ring.next_seq - 1 - max(done, self._ring.first_seq - 1)
-
-    def wake(self):
-        self._news.set()
-
-    def event(self, what, **details):
-        """Put an event into the log; it goes out like everything else."""
-        details["event"] = what
-        details["uptime"] = self._uptime_s()
-        details["boot"] = self._boot
-        details["utc"] = self._clock.utc()
-        self._ring.append(EVENT, json.dumps(details).encode())
-        self.wake()
-
-    # --- what the backend says
 
     def acknowledge(self, payload):
         """Take the backend's acknowledgement; raises ValueError naming what is wrong."""
         log_id, seq = parse_ack(payload)
         if log_id != self._ring.log_id:
             raise ValueError("ack: log %08x, mine is %08x" % (log_id, self._ring.log_id))
-        if not 0 <= seq < self._ring.next_seq:
-            raise ValueError("ack: seq %d, newest is %d" % (seq, self._ring.next_seq - 1))
-        if seq > self._confirmed or not self._confirms:
-            self._confirms = True
-            self._confirmed = max(seq, self._confirmed)
-            self._sent = max(self._sent, self._confirmed)
-            self._patience_s = _CONFIRM_S
-            self._waiting_since = self._uptime_s()
-            self._ring.set_cursor(_MQTT, self._sent, self._confirmed)
-        self.wake()
-
-    def resend(self, first, last):
-        """Send records again; returns the range that is still held. Raises ValueError."""
-        if not 1 <= first <= last or last - first > _MAX_REQUEST:
-            raise ValueError("resend: %r..%r is no range" % (first, last))
-        if last >= self._ring.next_seq:
-            raise ValueError("resend: newest is %d" % (self._ring.next_seq - 1))
-        if len(self._again) == _MAX_REQUESTS:
-            raise ValueError("resend: %d ranges are waiting, ask again later" % _MAX_REQUESTS)
-        self._again.append((first, last))
-        self.wake()
-        return max(first, self._ring.first_seq), last
+        self.confirm(seq)
 
     # --- sending
 
@@ -113,14 +57,13 @@ class Uplink:
     async def _rest(self):
         """Wait for news; when confirmation stays away, go back to what was confirmed."""
         self._news.clear()
-        if not self._confirms or self._confirmed >= self._sent:
+        if not self.confirms or self._confirmed >= self._sent:
             await self._news.wait()
             return
         try:
             await asyncio.wait_for(self._news.wait(), self._patience_s)
         except asyncio.TimeoutError:
-            self.rewinds += 1
-            self._sent = self._confirmed
+            self._rewind()
             self._patience_s = min(self._patience_s * 2, _CONFIRM_MOST_S)
 
     async def _send_some(self):
@@ -138,9 +81,7 @@ class Uplink:
         if first > last:
             return False
         following = await self._batch(first, last)
-        if following - 1 > self._sent:
-            self._sent = following - 1
-            self._ring.set_cursor(_MQTT, self._sent, self._confirmed)
+        self._sent_to(following - 1)
         return True
 
     async def _batch(self, first, last):
@@ -151,23 +92,13 @@ class Uplink:
         kind, n = self._look(first)
         if kind == INTERVAL:
             return await self._link.publish("counts", lambda frame: self._fill(frame, first, last))
-        if kind == EVENT:
-            await self._send_event(first, n)
-        elif kind == ANCHOR:
-            await self._send_anchor(first)
+        if kind in (EVENT, ANCHOR):
+            await self._send_event(self._event_body(kind, first, n))
         elif not kind:
-            return await self._send_gone(first, last)
+            end = self._gone_to(first, last)
+            await self._send_event({"event": "gone", "from": first, "to": end})
+            return end + 1
         return first + 1
-
-    def _look(self, seq):
-        """Read a record into the buffer; kind and length, kind 0 = overwritten or damaged."""
-        try:
-            kind, n = self._ring.read(seq, self._buf)
-            if kind == INTERVAL:
-                self._rec.unpack(self._buf, n)
-        except (KeyError, ValueError):
-            return 0, 0
-        return kind, n
 
     def _fill(self, frame, first, last):
         """Write interval records from `first` on; return the number that follows the last one."""
@@ -178,7 +109,7 @@ class Uplink:
             try:
                 if seq > first:
                     frame.write(",")
-                self._write_record(frame, seq)
+                self._write_record(frame)
                 frame.write(CLOSE)
             except FrameFull:
                 if seq == first:
@@ -190,52 +121,9 @@ class Uplink:
         frame.write(CLOSE)
         return seq
 
-    async def _send_gone(self, first, last):
-        """Say that records exist no longer; returns the number to go on with."""
-        end = max(first, self._ring.first_seq - 1)
-        while end < last and not self._look(end + 1)[0]:
-            end += 1
-        body = {"event": "gone", "from": first, "to": end}
-        await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
-        return end + 1
-
-    async def _send_event(self, seq, n):
-        try:
-            body = json.loads(bytes(self._buf[:n]))
-        except ValueError:
-            body = {"event": "unreadable"}
-        body["seq"] = seq
+    async def _send_event(self, body):
         await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
 
-    async def _send_anchor(self, seq):
-        boot, uptime, utc, source = struct.unpack_from("<HIIB", self._buf, 0)
-        body = {"event": "anchor", "seq": seq, "boot": boot, "uptime": uptime, "utc": utc}
-        body["source"] = source
-        await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
-
-    def _write_record(self, frame, seq):
-        rec = self._rec
-        rec.seq = seq
-        if not rec.start and not rec.why & WHY_CLOCK:
-            self._resolve(rec)
-        write_interval(frame, rec)
-
-    def _resolve(self, rec):
-        """Give a record from before the clock was known its start, by an anchor of its boot."""
-        if rec.boot == self._boot and self._clock.utc():
-            rec.start = self._clock.utc() - (self._uptime_s() - rec.uptime)
-            rec.time_source = TIME_ANCHOR
-            return
-        buf = bytearray(MAX_BYTES)
-        for seq in range(rec.seq + 1, min(rec.seq + _ANCHOR_SEARCH, self._ring.next_seq)):
-            try:
-                kind, _n = self._ring.read(seq, buf)
-            except KeyError:
-                continue
-            if kind != ANCHOR:
-                continue
-            boot, uptime, utc, _source = struct.unpack_from("<HIIB", buf, 0)
-            if boot == rec.boot:
-                rec.start = utc - (uptime - rec.uptime)
-                rec.time_source = TIME_ANCHOR
-            return
+    def _write_record(self, frame):
+        self._resolve(self._rec)
+        write_interval(frame, self._rec)

@@ -2,20 +2,23 @@
 
 import asyncio
 
+from names import lookup
+
 _POLL_S = 1
 _WATCH_S = 10
 _PATIENCE_S = 30
 
 
 class Wifi:
-    """wlan: `network.WLAN` in station mode. backoff: mqtt.Backoff."""
+    """wlan: `network.WLAN` in station mode. backoff: mqtt.Backoff. rng(bits) -> random int."""
 
-    def __init__(self, wlan, ssid, key, backoff, log):
+    def __init__(self, wlan, ssid, key, backoff, log, *, rng):
         self._wlan = wlan
         self._ssid = ssid
         self._key = key
         self._backoff = backoff
         self._log = log
+        self._rng = rng
         self._up = asyncio.Event()
         self.joins = 0
 
@@ -24,6 +27,15 @@ class Wifi:
 
     async def wait_up(self):
         await self._up.wait()
+
+    async def resolve(self, host):
+        """The address of a host; raises OSError."""
+        return await lookup(host, self._wlan.ifconfig()[3], self._rng)
+
+    async def reach(self, host):
+        """The address of a host, as soon as there is a network; raises OSError."""
+        await self._up.wait()
+        return await self.resolve(host)
 
     async def run(self):
         """Join, watch, join again, for ever."""

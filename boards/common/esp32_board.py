@@ -1,0 +1,68 @@
+"""What the boards with a chip of the ESP32 family share: partitions, clock, watchdog, reset.
+
+Pins and buses are in the board's own board.py, which is a subclass.
+"""
+
+import random
+import sys
+import time
+
+import machine
+import network
+from esp32 import NVS, Partition
+
+_EPOCH_2000 = 946_684_800
+
+
+class Esp32Board:
+    """led: GPIO. uart: (TX, RX) of the radar's line. beams: (A, B), inputs with a pull-up."""
+
+    def __init__(self, led, uart, beams):
+        self._led = machine.Pin(led, machine.Pin.OUT, value=0)
+        self._uart = uart
+        self._beams = beams
+
+    def uart(self):
+        """The radar's line; the buffer holds 30 s of three targets: name servers may take long."""
+        tx, rx = self._uart
+        return machine.UART(1, 115200, tx=tx, rx=rx, rxbuf=8192, timeout=0, timeout_char=2)
+
+    def beam_pins(self):
+        return [machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP) for gpio in self._beams]
+
+    def ring_partition(self):
+        found = Partition.find(Partition.TYPE_DATA, label="ring")
+        if not found:
+            raise OSError("no partition named ring: flash this board's partition table")
+        return found[0]
+
+    def nvs(self, namespace):
+        return NVS(namespace)
+
+    def watchdog(self, timeout_ms):
+        return machine.WDT(timeout=timeout_ms)
+
+    def wlan(self):
+        return network.WLAN(network.STA_IF)
+
+    def reset(self):
+        machine.reset()
+
+    def reset_cause(self):
+        """1 power on, 2 hard, 3 watchdog, 4 deep sleep, 5 soft."""
+        return machine.reset_cause()
+
+    def led(self, on):
+        self._led.value(1 if on else 0)
+
+    def set_utc(self, unix):
+        """Set the real-time clock to unix seconds."""
+        parts = time.gmtime(unix - _EPOCH_2000)
+        machine.RTC().datetime(parts[:3] + (0,) + parts[3:6] + (0,))
+
+    def random(self, bits):
+        """`bits` (at most 24) random bits; the port seeds the generator from the radio's noise."""
+        return random.getrandbits(bits)
+
+    def print_exception(self, error):
+        sys.print_exception(error)

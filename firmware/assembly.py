@@ -1,0 +1,134 @@
+"""Puts the application together at a start: everything between the board and the backend.
+
+Apart from the rest because it is needed once: the node gets its memory back after the start.
+"""
+
+import asyncio
+
+from clock import Clock
+from config import load
+from counting import Counter
+from faults import STORAGE
+from health import Health
+from ring import Ring, RingError
+from settings import read_blob
+
+
+def assemble(app):
+    """Give an App its parts; a board without an identity never comes back from here."""
+    board, log, nvs = app.board, app.log, app.nvs
+    rng = board.random
+    app.node = (read_blob(nvs, "id") or b"").decode()
+    app.boot = _count_boot(nvs)
+    if not app.node:
+        asyncio.run(_wait_for_provisioning(board, log))
+    app.config = config = load(nvs, log)
+    log.level = config["log_level"]
+    app.ring, app.storage = open_ring(board, rng, app.add_fault)
+    app.clock = Clock(board.set_utc, app.uptime_s, None, log)
+    app.counter = Counter(
+        app.ring, app.clock, board.rtc_memory(), app.uptime_s, config,
+        identity=(app.boot, board.reset_cause()),
+    )  # fmt: skip
+    app.clock.on_step = app.clock_set
+    app.counter.restore()
+    app.detector = _detector(board, config)
+    app.counter.losses = app.losses
+    app.health = Health()
+    build_links(app, config, rng)
+    app.counter.on_record = app.uplink.wake
+
+
+def build_links(app, config, rng):
+    """What the configuration wants. A radio that is not there leaves MQTT to deliver."""
+    app.link = app.lora = None
+    wanted, radio = config["link"], None
+    if wanted != "mqtt":
+        from lora_node import LoraNode  # RAM: only a node with LoRaWAN pays for it
+
+        radio = LoraNode(app)
+        if not radio.open():
+            radio = None
+    if wanted != "lorawan" or not radio:
+        _build_mqtt(app, config, rng)
+    if radio:
+        app.tasks += radio.build()
+
+
+def _build_mqtt(app, config, rng):
+    # RAM: a node with LoRaWAN alone does without these
+    from desk import Desk
+    from link_mqtt import MqttLink
+    from mqtt import Backoff
+    from uplink import Uplink
+    from wifi import Wifi
+
+    app.clock.backoff = Backoff(rng, 4000, 300_000)
+    secrets = {}
+    for key in ("wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass"):
+        secrets[key] = (read_blob(app.nvs, key) or b"").decode()
+    app.wifi = Wifi(
+        app.board.wlan(), secrets["wifi_ssid"], secrets["wifi_pass"], Backoff(rng), app.log,
+        rng=rng,
+    )  # fmt: skip
+    app.link = MqttLink(
+        config, secrets, app.node, app.wifi, Backoff(rng), log=app.log,
+        ca=read_blob(app.nvs, "mqtt_ca"),
+    )  # fmt: skip
+    app.link.hello = app.hello()
+    app.uplink = Uplink(
+        app.ring, app.link, app.node, app.clock, uptime_s=app.uptime_s, boot=app.boot
+    )
+    desk = Desk(app)
+    app.tasks += [
+        (app.wifi.run(), "wifi"), (app.link.run(), "link"), (app.uplink.run(), "uplink"),
+        (app.clock.run(config["ntp_host"], app.wifi.reach), "clock"),
+        (desk.report_health(), "health"),
+    ]  # fmt: skip
+
+
+def _count_boot(nvs):
+    try:
+        boot = nvs.get_i32("boot")
+    except OSError:
+        boot = 0
+    boot = (boot + 1) & 0xFFFF
+    nvs.set_i32("boot", boot)
+    nvs.commit()
+    return boot
+
+
+def open_ring(board, rng, add_fault):
+    """(log, where it is): in flash, or in memory when the flash holds what must stay as it is."""
+    ring = Ring(board.ring_partition(), rng)
+    try:
+        ring.open()
+        return ring, "flash"
+    except RingError as error:
+        from ring.memory import Memory  # RAM: only who needs it pays for it
+
+        add_fault(STORAGE, str(error))
+        ring = Ring(Memory(), rng)
+        ring.open()
+        return ring, str(error)
+
+
+def _detector(board, config):
+    """The configured detector on the board's pins; the drivers are imported when needed (RAM)."""
+    if config["detector"] == "beam":
+        from beam import DualBeam
+
+        return DualBeam(*board.beam_pins(), config)
+    from radar import LD2451
+
+    return LD2451(board.uart(), config)
+
+
+async def _wait_for_provisioning(board, log):
+    """A board without an identity counts nothing: it says so, and blinks."""
+    log.warn("not provisioned: no node id in NVS. Run `tallypost provision`.")
+    while True:
+        board.led(True)
+        await asyncio.sleep_ms(100)
+        board.led(False)
+        await asyncio.sleep(3)

@@ -1,0 +1,34 @@
+"""The LoRaWAN station of a board, from what is provisioned: our own MAC over a bare transceiver.
+
+NVS, namespace `tallypost`: `lora_dev_eui`, `lora_join_eui` (8 bytes each), `lora_app_key` (16).
+What the MAC has to keep is in the namespace `lora`.
+"""
+
+from lorawan import eu868
+from lorawan.device import NvsStore
+from lorawan.frames import Identity
+from lorawan.region import Region
+from lorawan.station import Station
+from settings import read_blob
+
+_KEYS = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
+
+
+def bare(driver, nvs, store, *, rng, log, recent):
+    """driver: of `lib/radio`. store: NVS of the MAC. recent: memory that outlives a reset.
+
+    Raises ValueError naming what is not provisioned, or is wrong.
+    """
+    return Station(
+        driver, Identity(*keys(nvs)), Region(eu868), NvsStore(store),
+        rng=rng, log=log, recent=recent,
+    )  # fmt: skip
+
+
+def keys(nvs):
+    """DevEUI, JoinEUI, AppKey as bytes; raises ValueError naming the one that is missing."""
+    found = [read_blob(nvs, key) for key in _KEYS]
+    for key, value in zip(_KEYS, found):
+        if value is None:
+            raise ValueError("%s is not in NVS: run `tallypost provision`" % key)
+    return found

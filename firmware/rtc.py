@@ -1,0 +1,51 @@
+"""RTC memory outlives every reset but not the power. One owner has it, or two share it."""
+
+import struct
+
+_SIZES = (384, 640)  # bytes: the open interval takes 354 at most, a LoRaWAN session less than 600
+
+
+class RtcMemory:
+    """rtc: `machine.RTC()`. What is written replaces everything."""
+
+    def __init__(self, rtc):
+        self._rtc = rtc
+
+    def read(self):
+        return self._rtc.memory()
+
+    def write(self, data):
+        self._rtc.memory(data)
+
+
+def shared(rtc):
+    """Two memories of 382 and 638 bytes in that of `rtc`."""
+    whole = bytearray(sum(_SIZES))
+    kept = rtc.memory()
+    if len(kept) == len(whole):
+        whole[:] = kept
+    first, second = _SIZES
+    return Part(rtc, whole, 0, first), Part(rtc, whole, first, second)
+
+
+class Part:
+    """size bytes from `first` on, in the last two of which the length is kept, little endian."""
+
+    def __init__(self, rtc, whole, first, size):
+        self._rtc = rtc
+        self._whole = whole
+        self._first = first
+        self._end = first + size - 2
+
+    def read(self):
+        (n,) = struct.unpack_from("<H", self._whole, self._end)
+        return bytes(self._whole[self._first : min(self._first + n, self._end)])
+
+    def write(self, data):
+        """Raises ValueError for more than there is room."""
+        n = len(data)
+        if n > self._end - self._first:
+            raise ValueError("rtc: %d bytes, room for %d" % (n, self._end - self._first))
+        self._whole[self._first : self._first + n] = data
+        struct.pack_into("<H", self._whole, self._end, n)
+        self._rtc.memory(self._whole)

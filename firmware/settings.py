@@ -1,0 +1,27 @@
+"""The configuration in force. How one is checked and stored is in config.py, needed seldom."""
+
+MAX_BYTES = 1500  # of a blob in NVS
+
+
+class Settings:
+    """Values by key (`settings["mqtt_host"]`), all of them present; `hash` tells them apart."""
+
+    def __init__(self, values, hash):
+        self._values = values
+        self.hash = hash
+
+    def __getitem__(self, key):
+        return self._values[key]
+
+    def public(self):
+        """Everything as a dict: there is no secret in it."""
+        return dict(self._values)
+
+
+def read_blob(nvs, key):
+    """A blob of NVS as bytes, or None."""
+    buf = bytearray(MAX_BYTES)
+    try:
+        return bytes(buf[: nvs.get_blob(key, buf)])
+    except OSError:
+        return None
