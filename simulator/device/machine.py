@@ -59,6 +59,7 @@ class Pin:
     IRQ_FALLING = 2
     _levels = {}  # gpio -> level on the wire
     _watched = {}  # gpio -> the Pin whose handler listens
+    _answered = False  # something out there answers with pins: a chip on a bus
 
     def __init__(self, gpio, mode=IN, pull=None, value=None):
         self.gpio = gpio
@@ -77,6 +78,8 @@ class Pin:
         if level != Pin._levels[self.gpio] or self._mode == Pin.IN:
             Pin._levels[self.gpio] = level
             seam.send(seam.PIN_WRITE, self.gpio, level)
+            if Pin._answered:
+                seam.request(seam.WAIT)  # hear of it before the next line is read
 
     __call__ = value
 
@@ -174,6 +177,48 @@ class UART(io.IOBase):
 
     def deinit(self):
         seam.sinks.pop(self._port, None)
+
+
+class SPI:
+    """A bus of one device; chip select is a pin of its own. Blocks while the bits go out."""
+
+    MSB = 0
+    LSB = 1
+
+    def __init__(self, id, baudrate=500_000, **_settings):
+        if id not in (1, 2):
+            raise ValueError("SPI(%d) does not exist" % id)
+        self._open(baudrate)
+
+    def _open(self, baudrate):
+        self._baudrate = baudrate
+        Pin._answered = True
+
+    def _transfer(self, data):
+        seam.spend(len(data) * 8_000_000 // self._baudrate + 1)
+        return seam.request(seam.SPI, 0, 0, data)[1]
+
+    def write(self, buf):
+        self._transfer(buf)
+
+    def readinto(self, buf, write=0):
+        self.write_readinto(bytes((write,)) * len(buf), buf)
+
+    def read(self, nbytes, write=0):
+        return self._transfer(bytes((write,)) * nbytes)
+
+    def write_readinto(self, write_buf, read_buf):
+        if len(write_buf) != len(read_buf):
+            raise ValueError("buffers must be the same length")
+        read_buf[:] = self._transfer(write_buf)
+
+    def deinit(self):
+        pass
+
+
+class SoftSPI(SPI):
+    def __init__(self, baudrate=500_000, **_settings):
+        self._open(baudrate)
 
 
 class WDT:

@@ -20,7 +20,7 @@ import sys
 
 from micropython import const
 
-NEVER = 1 << 62
+NEVER = const(1 << 61)  # a small integer: what is larger costs an object at every comparison
 IRQ_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
 POLL_COST_US = 100  # charged for every turn of the event loop: code takes time on the chip
 _MASK = const(0x3FFF_FFFF)  # ticks wrap at 2^30
@@ -29,13 +29,13 @@ FIFO_BYTES = 128  # the UART's hardware buffer, all there is while flash is busy
 
 # Operations; those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
-RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP = range(8, 17)
+RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP, SPI = range(8, 18)
 ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
 
 _VOID, _ANSWER = 1, 2
 
 now = 0  # virtual microseconds since the scenario's start
-boot_us = 0  # value of `now` at this boot
+_ticks_from = 0  # value of `now` at which the ticks are 0
 horizon = 0
 wdt_us = NEVER  # when the watchdog bites
 soon = 0  # time may pass freely up to here: the next input, the horizon or the watchdog
@@ -84,6 +84,7 @@ def _reply():
         sys.exit()
     immediate, flags, n, value, horizon = struct.unpack("<BBHiQ", _rx)
     if flags & _ANSWER:
+        _limit()  # what was asked may have set something going
         return value, _link.read(n) if n else b""
     if flags & _VOID:
         _next_us = NEVER
@@ -115,21 +116,25 @@ def _look_ahead():
 def feed(timeout_us):
     """The watchdog was fed: it bites when that does not happen again in time."""
     global wdt_us
+    was = wdt_us
     wdt_us = now + timeout_us
-    _limit()
+    if was <= soon or wdt_us < soon:
+        _limit()
 
 
 def ticks_ms():
     """Milliseconds as the chip counts them; reading them takes a microsecond."""
     global now
-    now += 1
-    return ((now - boot_us) // 1000 - _EARLY_MS) & _MASK
+    t = now + 1
+    now = t
+    return (t - _ticks_from) // 1000 & _MASK
 
 
 def ticks_us():
     global now
-    now += 1
-    return (now - boot_us - _EARLY_MS * 1000) & _MASK
+    t = now + 1
+    now = t
+    return (t - _ticks_from) & _MASK
 
 
 def _hand_out(body, pos, count):
@@ -173,7 +178,9 @@ def interrupt(handler, arg):
 def idle(deadline, woken):
     """Let time pass until `woken()` or the deadline (us); interrupts run. True if woken."""
     global now
-    while not woken():
+    if woken():
+        return True
+    while True:
         stop = soon if soon < deadline else deadline
         if stop > now:
             now = stop
@@ -182,7 +189,9 @@ def idle(deadline, woken):
         elif not _granted():
             if now >= deadline:
                 return False
-    return True
+            continue
+        if woken():
+            return True
 
 
 def _granted():
@@ -244,7 +253,8 @@ def reset(cause):
 
 def hello():
     """Introduce the process; sets the clock. Returns the reset cause as text and a random seed."""
-    global now, boot_us
+    global now, _ticks_from
     seed, body = request(HELLO)
-    now = boot_us = struct.unpack_from("<Q", body, 0)[0]
+    now = struct.unpack_from("<Q", body, 0)[0]
+    _ticks_from = now + _EARLY_MS * 1000
     return body[8:].decode(), seed

@@ -16,8 +16,9 @@ _IOCTL_POLL = 3
 
 class Poll:
     def __init__(self):
-        self._streams = []  # [stream, flags, its ioctl], in the order of registration
-        self._ready = ()
+        self._streams = []  # [stream, flags, its ioctl, (stream, events)], as registered
+        self._spare = None  # the entry that was removed last: it is often the next one added
+        self._ready = []
         self._woken = self._look
 
     def _entry(self, stream):
@@ -30,8 +31,14 @@ class Poll:
         entry = self._entry(stream)
         if entry:
             entry[1] = flags
+            return
+        entry = self._spare
+        if entry and entry[0] is stream:
+            entry[1] = flags
+            self._spare = None
         else:
-            self._streams.append([stream, flags, stream.ioctl])
+            entry = [stream, flags, stream.ioctl, (stream, 0)]
+        self._streams.append(entry)
 
     def modify(self, stream, flags):
         entry = self._entry(stream)
@@ -43,29 +50,32 @@ class Poll:
         entry = self._entry(stream)
         if entry:
             self._streams.remove(entry)
+            self._spare = entry
 
     def _look(self):
         """Note which streams are ready; true if any."""
-        ready = None
+        ready = self._ready
+        if ready:
+            ready.clear()
         for entry in self._streams:
             events = entry[2](_IOCTL_POLL, entry[1])
             if events:
-                if ready is None:
-                    ready = []
-                ready.append((entry[0], events))
-        self._ready = ready or ()
-        return ready is not None
+                if entry[3][1] != events:
+                    entry[3] = (entry[0], events)
+                ready.append(entry[3])
+        return ready
 
     def poll(self, timeout_ms=-1):
+        return list(self.ipoll(timeout_ms))
+
+    def ipoll(self, timeout_ms=-1, _flags=0):
+        """What is ready, to be looped over before the next call: the list is used again."""
         seam.spend(seam.POLL_COST_US)
         if timeout_ms == 0:
             self._look()
         else:
             seam.idle(seam.NEVER if timeout_ms < 0 else seam.now + timeout_ms * 1000, self._woken)
         return self._ready
-
-    def ipoll(self, timeout_ms=-1, _flags=0):
-        return iter(self.poll(timeout_ms))
 
 
 poll = Poll

@@ -25,16 +25,13 @@ _open = [None] * _MAX
 
 
 def getaddrinfo(host, port, *_ignored):
-    """Blocks until the name is resolved; raises OSError(-202) as the port does."""
+    """Blocks until the name is resolved, and unlike `connect` runs no handlers meanwhile; raises
+    OSError(-202) as the port does."""
     delay_us, body = seam.request(seam.RESOLVE, 0, 0, host.encode())
-    seam.block(seam.now + abs(delay_us), _never)
-    if delay_us < 0 or not body:
+    seam.stall(delay_us)
+    if not body:
         raise OSError(-202)
     return [(AF_INET, SOCK_STREAM, 0, "", (body.decode(), port))]
-
-
-def _never():
-    return False
 
 
 class socket(io.IOBase):
@@ -48,6 +45,7 @@ class socket(io.IOBase):
         self._timeout_us = seam.NEVER
         self._state = 0  # 0 fresh, 1 connecting, 2 connected, 3 closed by the peer, 4 closed
         self._error = 0
+        self._peer = ("0.0.0.0", 0)
         seam.sinks[_RX_DATA | self._id] = self._on_data
         seam.sinks[_RX_CONNECTED | self._id] = self._on_connected
         seam.sinks[_RX_CLOSED | self._id] = self._on_closed
@@ -116,7 +114,7 @@ class socket(io.IOBase):
         return data
 
     def recvfrom(self, size):
-        return self.recv(size), ("192.0.2.1", 0)
+        return self.recv(size), self._peer
 
     def read(self, size=-1):
         """Read exactly `size` bytes unless the peer closes; None when nothing may block."""
@@ -183,7 +181,7 @@ class socket(io.IOBase):
 
     def sendto(self, data, address):
         self._check()
-        host, port = address
+        host, port = self._peer = address
         payload = host.encode() + b"\0" + bytes(data)
         seam.request(seam.UDP, self._id, port, payload)
         return len(data)
@@ -193,20 +191,14 @@ class socket(io.IOBase):
 
     def ioctl(self, op, flags):
         if op == _POLL:
-            return self._poll(flags)
+            state = self._state
+            ready = 1 if self._received or state >= 3 else 0
+            if state == 2:
+                return (ready | 4) & flags
+            return (5 & flags) | 16 if state == 3 else ready & flags
         if op == _CLOSE:
             self.close()
         return 0
-
-    def _poll(self, flags):
-        ready = 0
-        if self._readable():
-            ready |= flags & 1
-        if self._state == 2:
-            ready |= flags & 4
-        elif self._state == 3:
-            ready |= (flags & 4) | 16
-        return ready
 
     def close(self):
         if self._state != 4:

@@ -24,9 +24,11 @@ class TaskQueue:
         task.data = None
         task.queue = self
         tasks = self._tasks
-        i = len(tasks)
-        while i and ((key - tasks[i - 1].ph_key + _HALF) & _MASK) < _HALF:
-            i -= 1
+        i = 0  # what is pushed is mostly due soon
+        for other in tasks:
+            if ((key - other.ph_key + _HALF) & _MASK) < _HALF:
+                break
+            i += 1
         tasks.insert(i, task)
 
     def peek(self):

@@ -15,18 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run import plan as plans
+from simulator.run import scenario as scenarios
 from simulator.run.live import live_broker
-from simulator.run.node import Place
+from simulator.run.node import prepare
+from simulator.run.options import output, within
 from simulator.run.plan import LIVE_PORT, Request, Target
 from simulator.run.pool import NodeFailed, run_all
 from simulator.run.report import whole
 from simulator.run.scenario import ScenarioError
 from simulator.run.screen import Screen, print_result
-from simulator.world.process import compile_shims
-from tools import boards, build
 from tools.faults import ToolError
-
-BOARD = "esp32_generic"
 
 
 def _hours(text: str) -> float:
@@ -39,17 +37,6 @@ def _hours(text: str) -> float:
     return value
 
 
-def _within(least: int, most: int) -> Any:
-    def whole(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not within {least} .. {most}")
-        return value
-
-    whole.__name__ = "whole number"
-    return whole
-
-
 def _target(text: str) -> Target:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
@@ -57,43 +44,33 @@ def _target(text: str) -> Target:
     return Target(host, int(port))
 
 
-def _output(text: str) -> Path:
-    path = Path(text)
+def _nodes(text: str) -> str:
     try:
-        if not path.absolute().parent.is_dir() or path.is_dir():
-            raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
-        is_new = not path.exists()
-        if is_new or path.is_file():  # opening a pipe would wait for its reader
-            path.open("ab").close()
-        if is_new:
-            path.unlink()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot write '{text}': {error.strerror}") from error
-    return path
+        plans.kinds(text)
+    except ScenarioError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="make sim", description=__doc__)
     add = top.add_argument
-    add("--hours", type=_hours, default=None, metavar="H", help="simulated hours (24)")
-    add("--seed", type=_within(0, 2**32 - 1), default=1, help="decides everything (1)")
-    add("--nodes", type=_within(1, 1000), default=2, help="radar and beam in turn (2)")
+    add("--hours", type=_hours, metavar="H", help="simulated hours (24, or the scenario's)")
+    add("--seed", type=within(0, 2**32 - 1), default=1, help="decides everything (1)")
+    add("--nodes", type=_nodes, default="2", help="so many, or kinds such as lorawan,beam (2)")
     add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
     add("--broker", type=_target, metavar="HOST:PORT", help="relay to a real MQTT broker")
     add("--live", action="store_true", help="real time, with a broker to watch (1 hour)")
-    add("--port", type=_within(1, 65535), default=LIVE_PORT, help=f"its port ({LIVE_PORT})")
-    add("--json", type=_output, metavar="FILE", help="write the result")
-    add("--trace", type=_output, metavar="FILE", help="write everything that happened")
+    add("--port", type=within(1, 65535), default=LIVE_PORT, help=f"its port ({LIVE_PORT})")
+    add("--json", type=output, metavar="FILE", help="write the result")
+    add("--trace", type=output, metavar="FILE", help="write everything that happened")
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    hours = args.hours or (1.0 if args.live else 24.0)
-    request = Request(
-        hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.port, args.trace
-    )
     try:
+        request = _request(args)
         result = run(request)
     except (ScenarioError, ToolError) as error:
         print(f"make sim: {error}", file=sys.stderr)
@@ -111,13 +88,17 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if result["violations"] else 0
 
 
+def _request(args: argparse.Namespace) -> Request:
+    """What was asked for; raises ScenarioError."""
+    hours = args.hours or (1.0 if args.live else scenarios.load(args.scenario).hours)
+    return Request(
+        hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.port, args.trace
+    )
+
+
 def run(request: Request) -> dict[str, Any]:
     """Run what was asked for; raises ScenarioError, ToolError, NodeFailed."""
     began = time.monotonic()
-    image = build.build(BOARD).flash
-    ring = boards.load(BOARD).partition("ring")
-    place = Place(image, (ring.offset, ring.size))
-    compile_shims()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallypost-")))
         target = request.broker
@@ -129,7 +110,7 @@ def run(request: Request) -> dict[str, Any]:
             watch = f"mosquitto_sub -h {target.host} -p {target.port} -v -t '{root}/#'"
             print(f"to watch: {watch}", file=sys.stderr)
         screen = stack.enter_context(Screen(request, drawn))
-        nodes = run_all(drawn, place, folder, screen.show)
+        nodes = run_all(drawn, prepare(drawn), folder, screen.show)
     if request.trace:
         _join(request.trace, [plan.trace for plan in drawn if plan.trace])
     return whole(request, nodes, time.monotonic() - began)

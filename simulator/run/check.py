@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run import decode
+from simulator.run import check_air, check_clock, decode
 from simulator.run.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.node import Seen
 
 CLOCK_S = 3.0  # how far a node's clock and seconds may be off
 CHECKPOINT_S = 60.0  # what a node that loses its power may lose of its open interval
+SILENT_S = 90.0  # one and a half of the usual keep-alives: then a silent connection is given up
 SETTLED_US = 120_000_000  # after so long in one piece a detector must be observing
 _TOTAL_WRAP = 1 << 30
 Tally = dict[str, dict[str, int]]
@@ -20,13 +21,21 @@ Tally = dict[str, dict[str, int]]
 
 def violations(seen: Seen) -> list[str]:
     """Everything that is wrong, each with the node's name in front."""
-    found = [text for check in CHECKS for text in check(seen)]
+    checks = CHECKS + check_clock.CHECKS
+    checks += check_air.CHECKS if seen.plan.link == "lorawan" else ()
+    found = [text for check in checks for text in check(seen)]
     return [f"{seen.plan.name}: {text}" for text in found]
 
 
 def lost(seen: Seen) -> list[int]:
     """Numbers of closed intervals that the backend does not hold."""
-    return sorted(set(seen.watcher.closed) - set(seen.delivered))
+    return sorted(set(seen.watcher.closed) - set(numbers(seen)))
+
+
+def numbers(seen: Seen) -> list[int]:
+    """Of the intervals in the backend; one that stands for several has the numbers of all."""
+    spans = [range(int(body.get("first", n)), n + 1) for n, body in seen.delivered.items()]
+    return sorted(number for span in spans for number in span)
 
 
 def duplicated(seen: Seen) -> list[int]:
@@ -60,11 +69,14 @@ def delivered(seen: Seen) -> Tally:
 
 
 def _nothing_lost(seen: Seen) -> Iterator[str]:
-    if numbers := lost(seen):
-        yield f"{len(numbers)} closed intervals never arrived, the first is {numbers[0]}"
-    if numbers := duplicated(seen):
-        yield f"{len(numbers)} intervals in the backend overlap others, the first is {numbers[0]}"
-    unknown = sorted(set(seen.delivered) - set(seen.watcher.closed))
+    if missing := lost(seen):
+        yield f"{len(missing)} closed intervals never arrived, the first is {missing[0]}"
+    if double := duplicated(seen):
+        yield f"{len(double)} intervals in the backend overlap others, the first is {double[0]}"
+    held = numbers(seen)
+    if twice := sorted({a for a, b in zip(held, held[1:]) if a == b}):
+        yield f"{len(twice)} intervals stand in the backend twice, the first is {twice[0]}"
+    unknown = sorted(set(held) - set(seen.watcher.closed))
     if unknown:
         yield f"the backend holds intervals that were never closed: {unknown[:5]}"
     if seen.watcher.rewritten:
@@ -83,6 +95,8 @@ def _log_intact(seen: Seen) -> Iterator[str]:
 
 def _contents(seen: Seen) -> Iterator[str]:
     """The backend's copy says what the flash says."""
+    if seen.plan.link == "lorawan":
+        return
     for number, body in seen.delivered.items():
         record = seen.watcher.closed.get(number)
         if record and (difference := _difference(record, body)):
@@ -106,8 +120,10 @@ def _difference(record: Record, body: dict[str, Any]) -> str:
 
 
 def _order(seen: Seen) -> Iterator[str]:
-    """Without a backend that was away, intervals arrive in the order they were closed."""
-    if not seen.plan.backend_away and seen.order != sorted(seen.order):
+    """Without a backend that was away, intervals arrive in the order they were closed; over
+    LoRaWAN what was lost comes later."""
+    in_order = seen.plan.link == "mqtt" and not seen.plan.backend_away
+    if in_order and seen.order != sorted(seen.order):
         yield "intervals arrived out of order"
 
 
@@ -123,27 +139,24 @@ def _totals(seen: Seen) -> Iterator[str]:
 
 
 def _every_passage_counted(seen: Seen) -> Iterator[str]:
-    """What the node noted is what the closed intervals hold; a power cut may take some.
+    """An interval holds what was noted since the one before was closed; a power cut may take what
+    was noted since the last checkpoint, and nothing makes a count."""
+    watcher = seen.watcher
+    times = [passage.t_us for passage in watcher.passages]
+    before = 0
+    for number in sorted(watcher.closed):
+        noted = times[before : watcher.noted[number]]
+        before = watcher.noted[number]
+        held = sum(watcher.closed[number].counts)
+        safe = sum(not _taken_by_a_cut(watcher.cuts_us, t_us) for t_us in noted)
+        if not safe <= held <= len(noted):
+            yield f"interval {number}: {len(noted)} passages noted, {safe} safe, {held} counted"
+            return
 
-    What is noted after the end of the last one is in the open interval.
-    """
-    times = [passage.t_us for passage in seen.watcher.passages]
-    end_us = _end_us(seen)
-    least = bisect_left(times, end_us - CLOCK_S * 1e6)
-    most = bisect_right(times, end_us + CLOCK_S * 1e6)
-    held = sum(sum(r.counts) for r in seen.watcher.closed.values())
-    if held > most or (held < least and not seen.watcher.cuts):
-        noted = f"{least}" if least == most else f"{least} to {most}"
-        yield f"{noted} passages noted, {held} in closed intervals"
 
-
-def _end_us(seen: Seen) -> float:
-    """When the last closed interval ended; the end of time if that is not known."""
-    closed = seen.watcher.closed
-    last = closed[max(closed)] if closed else None
-    if last is None or not last.start:
-        return float("inf") if last else 0.0
-    return (last.start + last.length - seen.plan.start_utc) * 1e6
+def _taken_by_a_cut(cuts_us: list[int], t_us: int) -> bool:
+    due = bisect_left(cuts_us, t_us)
+    return due < len(cuts_us) and cuts_us[due] <= t_us + (CHECKPOINT_S + CLOCK_S) * 1e6
 
 
 def _coverage(seen: Seen) -> Iterator[str]:
@@ -152,7 +165,7 @@ def _coverage(seen: Seen) -> Iterator[str]:
     for number, record in seen.watcher.closed.items():
         if record.coverage > record.length:
             yield f"interval {number}: coverage {record.coverage} s of {record.length} s"
-        if not record.start:
+        if not record.start or check_clock.is_stepped(seen):
             continue
         start_us = (record.start - start_utc) * 1_000_000
         end_us = start_us + record.length * 1_000_000
@@ -166,7 +179,8 @@ def _coverage(seen: Seen) -> Iterator[str]:
 
 
 def _time(seen: Seen) -> Iterator[str]:
-    """Intervals follow each other; a gap is where the node was off, or had saved nothing yet."""
+    """Intervals follow each other; a gap is where the node was off, or had saved nothing yet: it
+    closes an interval up to a second after its end, and may lose its power just then."""
     known = sorted(
         (r.start, r.start + r.length, n) for n, r in seen.watcher.closed.items() if r.start
     )
@@ -174,9 +188,12 @@ def _time(seen: Seen) -> Iterator[str]:
     for (_, end, a), (start, _, b) in zip(known, known[1:]):
         if start < end:
             yield f"intervals {a} and {b} overlap by {end - start} s"
+        if check_clock.is_stepped(seen):
+            continue
         gap_us = ((end - start_utc) * 1_000_000, (start - start_utc) * 1_000_000)
         alive_s = seen.watcher.alive_us(*gap_us) / 1e6 if start > end else 0
-        ends = sum(gap_us[0] <= life[1] <= gap_us[1] for life in seen.watcher.alive)
+        latest_us = gap_us[1] + CLOCK_S * 1e6
+        ends = sum(gap_us[0] <= life[1] <= latest_us for life in seen.watcher.alive)
         if alive_s > CLOCK_S + ends * CHECKPOINT_S and not _unresolved_between(seen, a, b):
             yield f"between intervals {a} and {b} {alive_s:.0f} s alive are in no interval"
 
@@ -187,25 +204,36 @@ def _unresolved_between(seen: Seen, a: int, b: int) -> bool:
 
 
 def _confirmed(seen: Seen) -> Iterator[str]:
-    newest = max(seen.watcher.closed, default=0)
+    end_us = seen.plan.end_us if seen.plan.link == "lorawan" else seen.end_us
+    newest = max((n for n, t_us in seen.watcher.closed_us.items() if t_us <= end_us), default=0)
     if seen.confirmed < newest:
         yield f"confirmed up to {seen.confirmed}, newest closed interval is {newest}"
+
+
+def _silence(seen: Seen) -> Iterator[str]:
+    """A connection on which nothing comes any more is given up, so that another can be made."""
+    for line in seen.watcher.lines:
+        rest_us = seen.end_us - line.heard_us if line.closed_us < 0 else 0
+        silent_s = max(line.silent_us, rest_us) / 1e6
+        if silent_s > SILENT_S + CLOCK_S:
+            since_s = line.opened_us / 1e6
+            yield f"the connection of {since_s:.0f} s was kept for {silent_s:.0f} s of silence"
 
 
 def _health(seen: Seen) -> Iterator[str]:
     yield from seen.flash_violations[:3]
     yield from (f"fault on the console: {text}" for text in seen.watcher.faults[:3])
-    for name, number in seen.backend_notes.items():
+    for name, number in seen.held.notes.items():
         if number:
             yield f"the backend noted {number} x {name}"
     bad = {k: n for k, n in seen.watcher.resets.items() if k != "cut"}
-    if bad:
+    if bad != ({"reset:hard": len(seen.plan.rtc_steps)} if seen.plan.rtc_steps else {}):
         yield f"resets that nobody asked for: {bad}"
 
 
 CHECKS: tuple[Callable[[Seen], Iterator[str]], ...] = (
     _nothing_lost, _log_intact, _contents, _order, _totals, _every_passage_counted, _coverage,
-    _time, _confirmed, _health,
+    _time, _confirmed, _silence, _health,
 )  # fmt: skip
 
 

@@ -12,13 +12,15 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
+from simulator.run.desk import AT_ONCE, Desk, Drain, Held
+from simulator.run.lora_city import LoraCity
 from simulator.run.plan import NodePlan, Target
 from simulator.world.backend import Backend
 from simulator.world.broker import Broker
+from simulator.world.kernel import Node
 from simulator.world.network import Network, TownNetwork
 from simulator.world.process import die_with_parent
 from simulator.world.relay import RelayNetwork
@@ -27,52 +29,39 @@ from tools.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 _NOTES = ("gone", "doubts", "quarantine")
-CallAt = Callable[[int, Callable[[], None]], None]
-
-
-class Desk:
-    """Notes what reaches the backend, in the order of its first arrival."""
-
-    def __init__(self) -> None:
-        self.order: list[int] = []
-        self.delivered: dict[int, dict[str, object]] = {}
-        self.heap_free_min = 0
-
-    def heard(self, _t_us: int, topic: str, payload: bytes) -> None:
-        """Everything that the node publishes."""
-        if topic.endswith("/health"):
-            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
-
-    def on_news(self, kind: str, _node: str, body: dict[str, object]) -> None:
-        """What the backend has committed."""
-        if kind == "interval":
-            number = int(str(body["seq"]))
-            self.order.append(number)
-            self.delivered[number] = body
 
 
 class City(Protocol):
     network: Network
     desk: Desk
 
-    def start(self, call_at: CallAt) -> None: ...
+    drain: Drain
 
-    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
-        """What the backend holds, by number, and how much it noted; ends everything."""
+    def start(self, node: Node) -> None: ...
+
+    def calm(self) -> None:
+        """The run is over, and the storm with it; what is closed has to arrive."""
+
+    def finish(self) -> Held:
+        """Ends everything."""
 
 
 def city(plan: NodePlan, folder: Path) -> City:
     """The other side of a node; raises ToolError when a real one cannot be reached."""
+    if plan.link == "lorawan":
+        return LoraCity(plan, folder)
     return RealCity(plan, folder, plan.broker) if plan.broker else TownCity(plan, folder)
 
 
-def _held(store: Store, node: str) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+def _held(store: Store, node: str) -> Held:
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return delivered, {name: store.number_of(name) for name in _NOTES}
+    return Held(delivered, {name: store.number_of(name) for name in _NOTES})
 
 
 class TownCity:
     """The world's own broker, deterministic, and the collector behind it."""
+
+    drain = AT_ONCE
 
     def __init__(self, plan: NodePlan, folder: Path) -> None:
         self.desk = Desk()
@@ -84,11 +73,14 @@ class TownCity:
         rng = random.Random(f"{plan.seed}/network")
         self.network: Network = TownNetwork(broker, plan.weather, rng, plan.start_utc)
 
-    def start(self, call_at: CallAt) -> None:
-        self.network.call_at = self._backend.call_at = call_at
+    def start(self, node: Node) -> None:
+        self.network.call_at = self._backend.call_at = node.call_at
         self.network.begin()
 
-    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+    def calm(self) -> None:
+        """Its weather has an end of its own."""
+
+    def finish(self) -> Held:
         held = _held(self._backend.collector.store, self._plan.name)
         self._backend.collector.close()
         return held
@@ -96,6 +88,8 @@ class TownCity:
 
 class RealCity:
     """A real broker, and `tallypost listen` at it. Every node has topics of its own there."""
+
+    drain = AT_ONCE
 
     def __init__(self, plan: NodePlan, folder: Path, target: Target) -> None:
         self.desk = Desk()
@@ -117,11 +111,14 @@ class RealCity:
             news = json.loads(line)
             self.desk.on_news(news["what"], news["node"], news)
 
-    def start(self, call_at: CallAt) -> None:
-        self.network.call_at = call_at
+    def start(self, node: Node) -> None:
+        self.network.call_at = node.call_at
         self.network.begin()
 
-    def finish(self) -> tuple[dict[int, dict[str, object]], dict[str, int]]:
+    def calm(self) -> None:
+        """Its weather has an end of its own."""
+
+    def finish(self) -> Held:
         self._listener.terminate()
         self._listener.wait()
         self._thread.join()

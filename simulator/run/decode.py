@@ -140,12 +140,15 @@ def intervals(ring: bytes) -> dict[int, Record]:
     }
 
 
-def confirmed(ring: bytes) -> int:
+def confirmed(ring: bytes, link: str = "mqtt") -> int:
     """How far the node knows itself confirmed over MQTT: of the newest cursor entry."""
     newest, value = -1, 0
     for _, number, kind, payload in entries(ring, SMALL_MAGIC):
         if kind == CURSORS and number > newest:
-            newest, value = number, struct.unpack_from("<II", payload, 0)[1]
+            newest, value = (
+                number,
+                struct.unpack_from("<IIII", payload, 0)[1 + 2 * (link != "mqtt")],
+            )
     return int(value)
 
 

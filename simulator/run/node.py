@@ -5,26 +5,31 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from simulator.run import decode
-from simulator.run.city import Desk, city
+from simulator.run.city import City, city
+from simulator.run.desk import Body, Desk, Held
+from simulator.run.lora_city import lora_keys
 from simulator.run.observe import Passage, Watcher
 from simulator.run.plan import NodePlan
 from simulator.world.beams import Beams
 from simulator.world.kernel import WINDOW_US, Detector, Node, NodeSpec
 from simulator.world.ld2451 import Ld2451
 from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
+from simulator.world.process import compile_shims
+from tools import boards, build
 from tools.provision import Identity, provision
 
-DRAIN_STEP_US = 60_000_000
-DRAIN_US = 1_800_000_000
+# Of 64-bit words, some 44 KB of them for the shims. Words of 32 bits take two thirds of that.
+HEAPS = {"mqtt": "192k", "lorawan": "288k"}
 SHOW_S = 0.2
 LIVE_WINDOW_US = 200_000
-_PROVISIONED_AS = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
+_PROVISIONED_AS: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
 
 
 @dataclass
@@ -36,14 +41,18 @@ class Seen:
     truth: list[Passage]
     ring: bytes
     end_us: int
-    delivered: dict[int, dict[str, object]]  # by number
+    held: Held  # by the backend
     order: list[int]  # numbers in the order of their first arrival
     confirmed: int
-    backend_notes: dict[str, int]
     flash_violations: list[str]
     heap_free_min: int
     requests: int
     frames: int
+
+    @property
+    def delivered(self) -> dict[int, Body]:
+        """What the backend holds, by number."""
+        return self.held.delivered
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,17 @@ class Place:
     ring: tuple[int, int]
 
 
+def prepare(plans: Iterable[NodePlan]) -> dict[str, Place]:
+    """Build what a run needs, by board; raises ToolError."""
+    compile_shims()
+    return {board: _place(board) for board in {plan.board for plan in plans}}
+
+
+def _place(board: str) -> Place:
+    ring = boards.load(board).partition("ring")
+    return Place(build.build(board).flash, (ring.offset, ring.size))
+
+
 def run_node(
     plan: NodePlan, place: Place, folder: Path, show: Callable[[dict[str, int]], None]
 ) -> Seen:
@@ -61,7 +81,9 @@ def run_node(
     flash = folder / f"{plan.name}.bin"
     shutil.copyfile(place.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
-    provision(flash, Identity(plan.name, plan.config, mqtt_pass=secret, **_PROVISIONED_AS))
+    keys = lora_keys(plan) if plan.link == "lorawan" else None
+    identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_PROVISIONED_AS)
+    provision(flash, identity)
     if plan.trace is None:
         return _run(plan, place, flash, show, None)
     with open(plan.trace, "wb") as trace:
@@ -80,28 +102,26 @@ def _run(
     beyond = city(plan, flash.parent)
     desk = beyond.desk
     node = Node(_spec(plan, flash), beyond.network, detector, watcher)
-    beyond.start(node.call_at)
+    beyond.start(node)
     progress = _progress(plan, street, watcher, desk, show)
     if plan.live:
         progress = _in_real_time(progress)
     try:
         node.run(plan.end_us, progress)
-        _drain(node, place, watcher, desk, progress)
+        _drain(node, watcher, beyond, progress, partial(_confirmed, plan, place, flash))
         progress(node.now_us)
     finally:
         node.stop()
-        delivered, notes = beyond.finish()
-    ring = _ring(flash, place)
+        held = beyond.finish()
     return Seen(
         plan=plan,
         watcher=watcher,
         truth=[Passage(u.t_us, u.direction, u.cls) for u in street.users],
-        ring=ring,
+        ring=_ring(flash, place),
         end_us=node.now_us,
-        delivered=delivered,
+        held=held,
         order=desk.order,
-        confirmed=decode.confirmed(ring),
-        backend_notes=notes,
+        confirmed=_confirmed(plan, place, flash),
         flash_violations=node.flash.violations,
         heap_free_min=desk.heap_free_min,
         requests=node.requests,
@@ -111,8 +131,8 @@ def _run(
 
 def _spec(plan: NodePlan, flash: Path) -> NodeSpec:
     return NodeSpec(
-        plan.name, flash, plan.start_utc, plan.seed,
-        power_cuts=list(plan.power_cuts), drift_ppb=plan.drift_ppb,
+        plan.name, flash, plan.start_utc, plan.seed, heap=HEAPS[plan.link],
+        power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
     )  # fmt: skip
 
@@ -125,7 +145,7 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
         street = Street(rng, RADAR_MIX, *amount)
         return street, Ld2451(street, sensor_rng, plan.faults)
     street = Street(rng, BEAM_MIX, *amount, single_file=True)
-    return street, Beams(street, sensor_rng, plan.faults)
+    return street, Beams(street, sensor_rng, plan.faults, boards.load(plan.board).beams)
 
 
 def _progress(
@@ -174,17 +194,27 @@ def _in_real_time(progress: Callable[[int], None]) -> Callable[[int], None]:
 
 
 def _drain(
-    node: Node, place: Place, watcher: Watcher, desk: Desk, progress: Callable[[int], None]
+    node: Node,
+    watcher: Watcher,
+    beyond: City,
+    progress: Callable[[int], None],
+    confirmed: Callable[[], int],
 ) -> None:
     """The storm is over: everything that is closed must now be delivered and confirmed."""
-    until_us = node.now_us + DRAIN_US
+    beyond.calm()
+    drain = beyond.drain
+    until_us = node.now_us + drain.most_us
+    due = max(watcher.closed, default=0)
     while node.now_us < until_us:
-        node.run(node.now_us + DRAIN_STEP_US, progress)
-        newest = max(watcher.closed, default=0)
-        if set(watcher.closed) <= set(desk.delivered) and (
-            decode.confirmed(_ring(node.spec.flash_path, place)) >= newest
-        ):
+        node.run(node.now_us + drain.step_us, progress)
+        if drain.confirms_at_once:
+            due = max(watcher.closed, default=0)
+        if set(watcher.closed) <= beyond.desk.numbers and confirmed() >= due:
             return
+
+
+def _confirmed(plan: NodePlan, place: Place, flash: Path) -> int:
+    return decode.confirmed(_ring(flash, place), plan.link)
 
 
 def _ring(flash: Path, place: Place) -> bytes:

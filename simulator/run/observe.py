@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import IO
 
 from simulator.run.decode import (
     CLASSES, DIRECTIONS, INTERVAL, SECTOR, SMALL_SECTORS, Record, entry, record, rtc_copy,
 )  # fmt: skip
+
+_BOOT = re.compile(r" boot (\d+) on ")
+_TEXT = ("log", "boot", "net:open", "net:close", "net:resolve")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,20 @@ class Passage:
     t_us: int
     direction: str
     cls: str
+
+
+@dataclass
+class Line:
+    """A TCP connection of the node: opened, last heard on, closed (-1: still open), in us."""
+
+    opened_us: int
+    heard_us: int
+    silent_us: int = 0  # the longest time in which nothing was heard
+    closed_us: int = -1
+
+    def hear(self, t_us: int) -> None:
+        self.silent_us = max(self.silent_us, t_us - self.heard_us)
+        self.heard_us = t_us
 
 
 class Watcher:
@@ -33,10 +51,16 @@ class Watcher:
         self._totals: list[int] | None = None
         self.passages: list[Passage] = []
         self.closed: dict[int, Record] = {}  # by number, as they were programmed
+        self.closed_us: dict[int, int] = {}  # when
+        self.noted: dict[int, int] = {}  # how many passages had been noted when it was closed
         self.rewritten: list[int] = []  # numbers that were given twice, with other contents
         self.alive: list[list[int]] = []  # [from, to] in us; to = -1 while alive
         self.boots = 0
+        self.boot_us: dict[int, int] = {}  # when the life began that the node calls by a number
         self.cuts = 0
+        self.cuts_us: list[int] = []
+        self.lines: list[Line] = []
+        self.attempts: list[tuple[int, str]] = []  # to connect: when, how it went
         self.resets: dict[str, int] = {}
         self.faults: list[str] = []
         self.console: list[str] = []
@@ -49,18 +73,20 @@ class Watcher:
             self._trace.write(b"%d %s %s\n" % (t_us, kind.encode(), _shown(kind, raw)))
         if kind == "rtc":
             self._rtc(t_us, raw)
-        elif kind == "flash:program":
-            self._programmed(int.from_bytes(raw[:4], "little"), raw[4:])
+        elif kind in ("flash:program", "flash:torn"):  # it may have failed after the last bit
+            self._programmed(t_us, int.from_bytes(raw[:4], "little"), raw[4:])
         elif kind == "boot":
             self.boots += 1
             self._totals = None
             self.alive.append([t_us, -1])
+        elif kind.startswith("net:"):
+            self._network(kind, t_us, raw)
         elif kind == "log":
             self._console(t_us, raw.decode(errors="replace"))
         elif kind == "cut" or kind.startswith(("reset", "exit")):
             self._down(kind, t_us)
 
-    def _programmed(self, offset: int, data: bytes) -> None:
+    def _programmed(self, t_us: int, offset: int, data: bytes) -> None:
         """Note a record that has just been closed."""
         if not self._log_from <= offset < self._log_to:
             return
@@ -69,6 +95,8 @@ class Watcher:
             return
         number, _, payload = found
         closed = record(payload)
+        self.closed_us.setdefault(number, t_us)
+        self.noted.setdefault(number, len(self.passages))
         if self.closed.setdefault(number, closed) != closed:
             self.rewritten.append(number)
 
@@ -82,15 +110,31 @@ class Watcher:
                 self.passages += [Passage(t_us, way, what)] * max(0, new - old)
         self._totals = copy.totals
 
+    def _network(self, kind: str, t_us: int, data: bytes) -> None:
+        line = self.lines[-1] if self.lines and self.lines[-1].closed_us < 0 else None
+        if kind == "net:open":
+            self.attempts.append((t_us, data.decode()))
+            if data == b"ok":
+                self.lines.append(Line(t_us, t_us))
+        elif line and kind in ("net:rx", "net:close"):
+            line.hear(t_us)
+            if kind == "net:close":
+                line.closed_us = t_us
+
     def _console(self, t_us: int, text: str) -> None:
         self.console.append(f"{t_us / 1e6:.1f} {text.rstrip()}")
+        if named := _BOOT.search(text):
+            self.boot_us.setdefault(int(named[1]), self.alive[-1][0])
         if "Traceback" in text or " error fault" in text:
             self.faults.append(text.strip().splitlines()[-1])
 
     def _down(self, kind: str, t_us: int) -> None:
         if self.alive and self.alive[-1][1] < 0:
             self.alive[-1][1] = t_us
-        self.cuts += kind == "cut"
+        self._network("net:close", t_us, b"")
+        if kind == "cut":
+            self.cuts += 1
+            self.cuts_us.append(t_us)
         self.resets[kind] = self.resets.get(kind, 0) + 1
 
     def alive_us(self, start_us: int, end_us: int) -> int:
@@ -106,4 +150,4 @@ class Watcher:
 
 
 def _shown(kind: str, data: bytes) -> bytes:
-    return data.rstrip() if kind in ("log", "boot") else data.hex().encode()
+    return data.rstrip() if kind in _TEXT else data.hex().encode()

@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.run import scenario as scenarios
-from simulator.run.scenario import Scenario
+from simulator.run.scenario import Scenario, ScenarioError
+from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
 DETECTORS = ("ld2451", "beam")
+BOARDS = {"mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1"}  # by link
+KINDS = {  # of nodes: detector, link
+    "radar": ("ld2451", "mqtt"),
+    "beam": ("beam", "mqtt"),
+    "lora-radar": ("ld2451", "lorawan"),
+    "lora-beam": ("beam", "lorawan"),
+}
+_MANY = {"mqtt": ("radar", "beam"), "lorawan": ("lora-radar", "lora-beam")}
+_MOST_NODES = 1000
 LIVE_PORT = 1883
 HOUR_US = 3_600_000_000
 
@@ -25,13 +35,27 @@ class Target:
     port: int
 
 
+def kinds(nodes: str) -> list[str]:
+    """The kinds of the nodes that a text names: "3" in turn, or "radar,lorawan". ScenarioError."""
+    if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= _MOST_NODES:
+        return [_MANY["mqtt"][i % 2] for i in range(int(nodes))]
+    found = [kind for name in nodes.split(",") for kind in _MANY.get(name, (name,))]
+    unknown = [kind for kind in found if kind not in KINDS]
+    if unknown or len(found) > _MOST_NODES:
+        raise ScenarioError(
+            f"nodes '{nodes}', wanted a number within 1 .. {_MOST_NODES}, or some of"
+            f" {', '.join([*_MANY, *KINDS])}"
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Request:
     """What was asked for on the command line."""
 
     hours: float = 24.0
     seed: int = 1
-    nodes: int = 2
+    nodes: str = "2"  # as `kinds` has it
     scenario: str = "moderate"
     broker: Target | None = None
     live: bool = False
@@ -67,6 +91,10 @@ class NodePlan:
     power_cuts: list[int]
     backend_away: list[Span]
     drift_ppb: int
+    rtc_steps: list[tuple[int, int]] = field(default_factory=list)  # (when, seconds)
+    link: str = "mqtt"
+    board: str = BOARDS["mqtt"]
+    air: RadioWeather = field(default_factory=RadioWeather)
     start_utc: int = START_UTC
     root: str = ROOT_TOPIC
     broker: Target | None = None
@@ -88,10 +116,18 @@ class NodePlan:
         for title, spans in (
             ("Wi-Fi down", weather.wifi_down), ("broker away", weather.broker_away),
             ("NTP away", weather.ntp_away), ("backend away", self.backend_away),
+            ("DNS dead", weather.dns_dead), ("half open", weather.half_open),
+            ("refused", weather.refused), ("late PUBACK", weather.puback_late),
+            ("gateway away", self.air.gateway_away),
         ):  # fmt: skip
             if spans:
                 hours = sum(end - start for start, end in spans) / HOUR_US
                 parts.append(f"{title} {len(spans)} x, {hours:.1f} h")
+        if self.link == "lorawan":
+            parts.append(f"LoRaWAN, {self.air.loss:.0%} of frames lost")
+        for title, steps in (("NTP", weather.ntp_offset_s), ("RTC", self.rtc_steps)):
+            if steps:
+                parts.append(f"{title} steps by {', '.join(f'{s:+d} s' for _, s in steps)}")
         if self.power_cuts:
             parts.append(f"{len(self.power_cuts)} power cuts")
         parts += [f"{name} {share:g}" for name, share in sorted(self.faults.items())]
@@ -101,15 +137,18 @@ class NodePlan:
 def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
     """The nodes of a run; raises ScenarioError."""
     scenario = scenarios.load(request.scenario)
-    return [_node(request, scenario, i, root) for i in range(request.nodes)]
+    named = [f"{kind}-{i + 1}" for i, kind in enumerate(kinds(request.nodes))]
+    return [_node(request, scenario, name, root) for name in named]
 
 
-def _node(request: Request, scenario: Scenario, i: int, root: str) -> NodePlan:
-    detector = DETECTORS[i % len(DETECTORS)]
+def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
+    detector, link = KINDS[name.rpartition("-")[0]]
     kind = "radar" if detector == "ld2451" else "beam"
-    name = f"{kind}-{i + 1}"
+    if link == "lorawan" and (request.broker or request.live):
+        raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT")
     rng = random.Random(f"{request.seed}/{name}")
     hours = request.hours
+    scale = scenarios.scale(scenario, hours)
     if request.broker:
         root = f"{root}/{name}"  # every node has a backend of its own there
     return NodePlan(
@@ -122,16 +161,22 @@ def _node(request: Request, scenario: Scenario, i: int, root: str) -> NodePlan:
         faults=scenario.faults.get(kind, {}),
         weather=scenarios.weather(scenario, hours, rng),
         power_cuts=scenarios.power_cuts(scenario, hours, rng),
-        backend_away=scenarios.spans(scenario.backend_away, min(1.0, hours / 24)),
+        backend_away=scenarios.spans(scenario.backend_away, scale),
+        rtc_steps=scenarios.steps(scenario.power.get("rtc_steps", []), scale),
         drift_ppb=rng.randrange(-20_000, 20_000),
+        link=link,
+        board=BOARDS[link],
+        air=scenarios.air(scenario, hours),
         root=root,
         broker=request.broker,
         live=request.live,
         trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
         config={
             "detector": detector,
+            "link": link,
             "mqtt_host": "broker",
             "mqtt_root": root,
-            "interval_min": 1 if request.live else 15,  # nobody watches for a quarter of an hour
+            # Live, nobody watches for a quarter of an hour.
+            "interval_min": 1 if request.live else scenario.interval_min,
         },  # fmt: skip
     )

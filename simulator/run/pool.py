@@ -17,11 +17,24 @@ from tools.faults import ToolError
 Show = Callable[[str, dict[str, int]], None]
 
 
+Done = Callable[[str, NodeResult], None]
+
+
 class NodeFailed(Exception):
-    """The simulator itself failed; the text is the traceback."""
+    """The simulator itself failed, running `node`; the text is the traceback."""
+
+    def __init__(self, node: str, text: str) -> None:
+        super().__init__(text)
+        self.node = node
 
 
-def run_all(plans: list[NodePlan], place: Place, folder: Path, show: Show) -> list[NodeResult]:
+def run_all(
+    plans: list[NodePlan],
+    places: dict[str, Place],
+    folder: Path,
+    show: Show,
+    done: Done = lambda _name, _result: None,
+) -> list[NodeResult]:
     """Run every plan; raises NodeFailed, or ToolError for what the user can mend."""
     context = multiprocessing.get_context("spawn")
     waiting = list(plans)
@@ -35,7 +48,7 @@ def run_all(plans: list[NodePlan], place: Place, folder: Path, show: Show) -> li
                 plan = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 child = context.Process(
-                    target=_work, args=(plan, place, folder, theirs), daemon=True
+                    target=_work, args=(plan, places[plan.board], folder, theirs), daemon=True
                 )
                 child.start()
                 theirs.close()
@@ -43,7 +56,10 @@ def run_all(plans: list[NodePlan], place: Place, folder: Path, show: Show) -> li
                 running[ours] = plan.name
             for pipe in wait(list(running)):
                 assert isinstance(pipe, Connection)
+                name = running[pipe]
                 _receive(pipe, running, results, show)
+                if name in results:
+                    done(name, results[name])
     finally:
         for child in children:
             child.terminate()
@@ -57,11 +73,12 @@ def _receive(
     try:
         kind, value = pipe.recv()
     except EOFError:
-        raise NodeFailed(f"the process of {running[pipe]} ended without a word") from None
+        node = running[pipe]
+        raise NodeFailed(node, f"the process of {node} ended without a word") from None
     if kind == "refused":
         raise ToolError(*value)
     if kind == "failed":
-        raise NodeFailed(value)
+        raise NodeFailed(running[pipe], value)
     if kind == "shown":
         show(running[pipe], value)
         return

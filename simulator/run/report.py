@@ -23,10 +23,11 @@ def node_result(seen: Seen) -> NodeResult:
     return {
         "node": plan.name,
         "detector": plan.detector,
-        "link": "mqtt",
+        "link": plan.link,
         "truth": _tally(seen.truth),
         "counted": check.counted(seen),
         "delivered": check.delivered(seen),
+        "noted": _tally(watcher.passages),
         "matched": {
             "precision": round(matched.precision, 4),
             "recall": round(matched.recall, 4),
@@ -35,7 +36,7 @@ def node_result(seen: Seen) -> NodeResult:
         },
         "intervals": {
             "closed": len(closed),
-            "delivered": len(seen.delivered),
+            "delivered": len(set(check.numbers(seen))),
             "confirmed": sum(number <= seen.confirmed for number in closed),
             "lost": len(check.lost(seen)),
             "duplicated": len(check.duplicated(seen)),
@@ -44,6 +45,7 @@ def node_result(seen: Seen) -> NodeResult:
         "resets": sum(watcher.resets.values()),
         "power_cuts": watcher.cuts,
         "heap_free_min": seen.heap_free_min,
+        **(_radio(seen) if plan.link == "lorawan" else {}),
         "requests": seen.requests,
         "frames": seen.frames,
         "violations": check.violations(seen),
@@ -65,12 +67,25 @@ def whole(request: Request, nodes: list[NodeResult], wall_s: float) -> dict[str,
     }
 
 
+def _radio(seen: Seen) -> dict[str, Any]:
+    frames = seen.held.on_air
+    days = max(seen.end_us / 86_400_000_000, 1.0)
+    return {
+        "radio": {
+            "frames": len(frames),
+            "joins": seen.held.joins,
+            "airtime_s_a_day": round(sum(f.length_us for f in frames) / 1e6 / days, 2),
+            "drained_h": round((seen.end_us - seen.plan.end_us) / 3.6e9, 1),
+        }
+    }
+
+
 def _coverage(seen: Seen) -> dict[str, int]:
     closed = seen.watcher.closed.values()
     return {
         "observed_s": sum(record.coverage for record in closed),
         "closed_s": sum(record.length for record in closed),
-        "alive_s": seen.watcher.alive_us(0, seen.plan.end_us) // 1_000_000,
+        "alive_s": seen.watcher.alive_us(0, seen.end_us) // 1_000_000,
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
 
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
@@ -16,6 +17,7 @@ HOUR_US = 3_600_000_000
 REQUESTS_PER_HOUR = 900  # about what a node asks of the world, for drawing power cuts
 _MOST_HOURS = 2160  # the longest run
 _DAY_S = 86_400
+_MOST_STEP_S = 400 * _DAY_S
 Rule = Callable[[str, Any], None]  # (key, value); raises ScenarioError naming key and range
 
 
@@ -25,16 +27,20 @@ class ScenarioError(Exception):
 
 @dataclass
 class Scenario:
-    """passages: a day and node. headway_s: smallest, by detector. Spans in hours."""
+    """passages: a day and node. headway_s: smallest, by detector. Spans in hours of a run of
+    `hours`; in a shorter one they shrink with it."""
 
     name: str
     title: str
+    hours: float = 24.0
+    interval_min: int = 15
     passages: int = 5000
     headway_s: dict[str, float] = field(default_factory=lambda: {"radar": 3.0, "beam": 2.0})
     faults: dict[str, dict[str, float]] = field(default_factory=dict)
     weather: dict[str, Any] = field(default_factory=dict)
-    power: dict[str, int] = field(default_factory=dict)
+    power: dict[str, Any] = field(default_factory=dict)
     backend_away: list[list[float]] = field(default_factory=list)
+    air: dict[str, Any] = field(default_factory=dict)
 
 
 def names() -> list[str]:
@@ -119,11 +125,41 @@ def _beam_faults(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted blocked_from before blocked_to")
 
 
+def _late(key: str, value: Any) -> None:
+    """Seconds [least, most]."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ScenarioError(f"{key} = {value!r}, wanted [least, most] in seconds")
+    for seconds in value:
+        _number(0.001, 3600)(key, seconds)
+    if value[0] > value[1]:
+        raise ScenarioError(f"{key} = {value!r}, wanted `least` before `most`")
+
+
+def _steps(key: str, value: Any) -> None:
+    """Clock steps [hour, seconds]."""
+    if not isinstance(value, list):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of [hour, seconds]")
+    for i, step in enumerate(value):
+        if not isinstance(step, list) or len(step) != 2 or type(step[1]) is not int:
+            raise ScenarioError(f"{key}[{i}] = {step!r}, wanted [hour, whole seconds]")
+        _number(0, _MOST_HOURS)(f"{key}[{i}]", step[0])
+        _number(-_MOST_STEP_S, _MOST_STEP_S)(f"{key}[{i}]", step[1])
+
+
+def _interval(key: str, value: Any) -> None:
+    if type(value) is not int or value not in _INTERVALS:
+        raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
+
+
+SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
+_INTERVALS = (1, 5, 15, 60)
 _SHARE = _number(0, 1)
 _RADAR_FAULTS = "torn glued flipped missed outlier ghost swapped empty".split()
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
+    "hours": _number(0.01, _MOST_HOURS),
+    "interval_min": _interval,
     "passages": _whole(1_000_000),
     "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, together=True),
     "faults": _table(
@@ -131,14 +167,15 @@ _RULES: dict[str, Rule] = {
     ),
     "weather": _table(
         {
-            "broker_away": _hours,
-            "wifi_down": _hours,
-            "ntp_away": _hours,
+            **dict.fromkeys(SPANS, _hours),
+            "puback_late_s": _late,
             "wifi_flap_s": _number(20, _DAY_S),  # it is down for up to 12 s each time
+            "ntp_steps": _steps,
         }
     ),
-    "power": _table({"cuts": _whole(10_000)}),
+    "power": _table({"cuts": _whole(10_000), "rtc_steps": _steps}),
     "backend_away": _hours,
+    "air": _table({"loss": _SHARE, "gateway_away": _hours, "clock_ppm": _number(-100, 100)}),
 }
 
 
@@ -154,13 +191,14 @@ def _fits_a_day(scenario: Scenario) -> None:
 
 
 def weather(scenario: Scenario, hours: float, rng: random.Random) -> Weather:
-    """The network's weather in microseconds. Spans of a day shrink with a shorter run."""
-    scale = min(1.0, hours / 24)
-    drawn = Weather(
-        broker_away=spans(scenario.weather.get("broker_away", []), scale),
-        wifi_down=spans(scenario.weather.get("wifi_down", []), scale),
-        ntp_away=spans(scenario.weather.get("ntp_away", []), scale),
-    )
+    """The network's weather in microseconds."""
+    shrunk = scale(scenario, hours)
+    drawn = Weather()
+    for key in SPANS:
+        setattr(drawn, key, spans(scenario.weather.get(key, []), shrunk))
+    drawn.ntp_offset_s = steps(scenario.weather.get("ntp_steps", []), shrunk)
+    if late_s := scenario.weather.get("puback_late_s"):
+        drawn.puback_late_us = int(late_s[0] * 1e6), int(late_s[1] * 1e6)
     every_s = scenario.weather.get("wifi_flap_s")
     if every_s:
         t_us = 60_000_000
@@ -172,8 +210,25 @@ def weather(scenario: Scenario, hours: float, rng: random.Random) -> Weather:
     return drawn
 
 
+def air(scenario: Scenario, hours: float) -> RadioWeather:
+    """What LoRaWAN has to live with."""
+    drawn = dict(scenario.air)
+    away = spans(drawn.pop("gateway_away", []), scale(scenario, hours))
+    return RadioWeather(gateway_away=away, **drawn)
+
+
+def scale(scenario: Scenario, hours: float) -> float:
+    """By how much the spans of a scenario shrink in a run of `hours`."""
+    return min(1.0, hours / scenario.hours)
+
+
 def spans(hours: list[list[float]], scale: float) -> list[Span]:
     return [(int(a * scale * HOUR_US), int(b * scale * HOUR_US)) for a, b in hours]
+
+
+def steps(hours: list[list[Any]], scale: float) -> list[tuple[int, int]]:
+    """Clock steps as (microseconds, seconds)."""
+    return [(int(hour * scale * HOUR_US), seconds) for hour, seconds in hours]
 
 
 def power_cuts(scenario: Scenario, hours: float, rng: random.Random) -> list[int]:

@@ -111,12 +111,18 @@ def _comparison(nodes: list[dict[str, Any]]) -> Table:
 
 def _facts(node: dict[str, Any]) -> str:
     matched, intervals, cover = node["matched"], node["intervals"], node["coverage"]
+    radio = node.get("radio")
+    air = (
+        f" {radio['frames']} frames, {radio['airtime_s_a_day']} s on the air a day;"
+        if radio
+        else ""
+    )
     share = 100 * cover["observed_s"] / max(cover["alive_s"], 1)
     return (
         f"{node['node']}: recall {matched['recall']:.4f}, precision {matched['precision']:.4f},"
         f" wrong direction {matched['direction_errors']} of {total(node['truth']):,};"
         f" intervals {intervals['closed']} closed, {intervals['delivered']} delivered,"
         f" {intervals['lost']} lost, {intervals['duplicated']} doubled;"
-        f" observed {share:.1f} % of the time it had power;"
+        f"{air} observed {share:.1f} % of the time it had power;"
         f" {node['power_cuts']} power cuts; {node['heap_free_min']:,} bytes of heap free at worst"
     )

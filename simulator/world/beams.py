@@ -2,7 +2,7 @@
 
 A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes
 with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and
-may bounce. Level 0 = the beam is broken. Pins as wired on the boards: A = 25, B = 26.
+may bounce. Level 0 = the beam is broken.
 
 Faults: `bounce` (share of edges with contact bounce), `turn_back` (share of walkers who go back
 in the gate; they do not count in the truth), `blocked` (from, to; seconds: something parks in A).
@@ -16,25 +16,27 @@ from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
 PORT = 0x40
-GPIO_A, GPIO_B = 25, 26
 GAP_M = 0.30
 RESPONSE_US = 2_000
 
 
 class Beams:
-    """The barriers at the line of a street, `gap_m` apart; A is in front for `forward`."""
+    """The barriers at the line of a street, `GAP_M` apart; A is in front for `forward`.
+
+    pins: GPIO of A and B.
+    """
 
     def __init__(
         self,
         street: Street,
         rng: random.Random,
         faults: dict[str, float] | None = None,
-        gap_m: float = GAP_M,
+        pins: tuple[int, int] = (25, 26),
     ) -> None:
         self._rng = rng
         self._faults = faults or {}
-        self._gap_m = gap_m
-        broken: dict[int, list[tuple[int, int]]] = {GPIO_A: [], GPIO_B: []}
+        self._pins = pins
+        broken: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
         for user in street.users:
             self._pass(user, broken)
         self._edges = self._to_edges(broken)
@@ -44,9 +46,9 @@ class Beams:
     def _pass(self, user: RoadUser, broken: dict[int, list[tuple[int, int]]]) -> None:
         speed = user.speed_kmh / 3.6
         pieces = self._silhouette(user)
-        order = (GPIO_A, GPIO_B) if user.direction == "forward" else (GPIO_B, GPIO_A)
+        order = self._pins if user.direction == "forward" else self._pins[::-1]
         for i, gpio in enumerate(order):
-            reached = user.t_us + int(i * self._gap_m / speed * 1e6)
+            reached = user.t_us + int(i * GAP_M / speed * 1e6)
             for start, end in pieces:
                 broken[gpio].append(
                     (reached + int(start / speed * 1e6), reached + int(end / speed * 1e6))
@@ -75,7 +77,7 @@ class Beams:
         blocked = self._faults.get("blocked_from")
         if blocked is not None:
             until = self._faults["blocked_to"]
-            broken[GPIO_A].append((int(blocked * 1e6), int(until * 1e6)))
+            broken[self._pins[0]].append((int(blocked * 1e6), int(until * 1e6)))
         edges: list[tuple[int, int, int]] = []
         for gpio, spans in broken.items():
             for start, end in _united(sorted(spans)):

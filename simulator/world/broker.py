@@ -56,6 +56,9 @@ class Broker:
         self.connected: dict[str, Connection] = {}
         self.acknowledged: list[Acknowledged] = []
         self.refused = 0
+        self.refusal: Callable[[int], int] = lambda _t: 0  # CONNACK code at a time
+        self.ack_late_us: Callable[[int], int] = lambda _t: 0  # how late the next PUBACK is
+        self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
         self._subscribers: list[Subscriber] = []
 
     def attach(self, subscriber: Subscriber) -> None:
@@ -169,9 +172,12 @@ class Connection:
         user = next(fields).decode() if flags & 0x80 else ""
         password = next(fields).decode() if flags & 0x40 else ""
         broker = self._broker
+        code = broker.refusal(t_us)
         if broker.users and broker.users.get(user) != password:
+            code = 5
+        if code:
             broker.refused += 1
-            self.out(t_us, b"\x20\x02\0\x05")
+            self.out(t_us, bytes([0x20, 2, 0, code]))
             self.shut(t_us, 0)
             return
         other = broker.connected.pop(client, None)
@@ -194,9 +200,22 @@ class Connection:
         allowed = self._broker.allows(self._node, topic)
         if number:
             self._broker.acknowledged.append(Acknowledged(t_us, topic, payload, allowed))
-            self.out(t_us, b"\x40\x02" + number)
+            self._acknowledge(t_us, number)
         if allowed:
             self._broker.publish(t_us, topic, payload, first >> 1 & 3, bool(first & 1))
+
+    def _acknowledge(self, t_us: int, number: bytes) -> None:
+        """Send the PUBACK, at once or late; a late one only if the connection is still there."""
+        late_us = self._broker.ack_late_us(t_us)
+        if not late_us:
+            self.out(t_us, b"\x40\x02" + number)
+            return
+
+        def late() -> None:
+            if self._open:
+                self.out(t_us + late_us, b"\x40\x02" + number)
+
+        self._broker.call_at(t_us + late_us, late)
 
     def _subscribe(self, t_us: int, body: bytes) -> None:
         if len(body) < 5:

@@ -38,10 +38,17 @@ class Storage:
         self._memory = b""
         self._rtc = None
 
-    def tear(self, request: Request) -> None:
-        """The power fails in the middle of this request."""
+    def step_rtc(self, seconds: int) -> None:
+        """The real-time clock shows another time; the node sees it after its next start."""
+        if self._rtc:
+            self._rtc = (self._rtc[0] + seconds * 1_000_000, self._rtc[1])
+
+    def tear(self, request: Request, observe: Callable[[str, bytes], None]) -> None:
+        """The power fails in the middle of this request; what then stands there is observed."""
         if request.op is Op.PROGRAM:
             self._flash.tear_program(request.b, request.data)
+            left = self._flash.read(request.b, len(request.data))
+            observe("flash:torn", struct.pack("<I", request.b) + left)
         elif request.op is Op.ERASE:
             self._flash.tear_erase(request.b)
 
@@ -174,13 +181,9 @@ class Radio:
             self._node.deliver(PORT_WIFI, CONNECTING.to_bytes(2, "little"))
 
     def _resolve(self, request: Request) -> Answer:
-        host = request.data.decode(errors="replace")
-        try:
-            address, delay_us = self._network.resolve(
-                self._node.spec.name, host, self._node.now_us
-            )
-        except OSError:
-            return -5_000_000, b""
+        node, host = self._node, request.data.decode(errors="replace")
+        address, delay_us = self._network.resolve(node.spec.name, host, node.now_us)
+        node.observe("net:resolve", f"{host} {address or 'nothing'}")
         return delay_us, address.encode()
 
     def _guard(self, function: Callable[..., None]) -> Callable[..., None]:
@@ -213,12 +216,14 @@ class Radio:
             )
         except OSError as error:
             code = error.errno or errno.ECONNREFUSED
+            node.observe("net:open", errno.errorcode[code])
             if code != errno.ETIMEDOUT:
                 self._at(
                     node.now_us + DEFAULT_RTT_US,
                     lambda: node.deliver(PORT_CONNECTED | slot, bytes([code])),
                 )
             return 0, None
+        node.observe("net:open", "ok")
         self._connections[slot] = (connection, token)
         rtt_us = getattr(connection, "rtt_us", DEFAULT_RTT_US)
         self._at(node.now_us + rtt_us, lambda: node.deliver(PORT_CONNECTED | slot, b"\0"))
@@ -233,6 +238,7 @@ class Radio:
 
     def _shut(self, token: list[int], code: int) -> None:
         if token:
+            self._node.observe("net:close", "by the other side")
             self._node.deliver(PORT_CLOSED | token[0], bytes([code]))
             self._connections.pop(token[0], None)
             token.clear()
@@ -248,6 +254,7 @@ class Radio:
     def _close(self, request: Request) -> Answer:
         entry = self._connections.pop(request.a, None)
         if entry:
+            self._node.observe("net:close", "by the node")
             entry[1].clear()
             entry[0].close(self._node.now_us)
         return 0, None

@@ -21,10 +21,12 @@ from typing import Callable, Protocol
 
 from simulator.world.devices import Radio, Storage
 from simulator.world.flash import Flash
-from simulator.world.process import NodeEnded, NodeHung, NodeProcess
+from simulator.world.peripheral import Bare, Peripheral
+from simulator.world.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
     IS_ANSWER,
     ONE_WAY,
+    PORT_PIN,
     REPLY,
     VOID_INPUTS,
     Input,
@@ -59,7 +61,8 @@ class NodeSpec:
     """What is drawn for a node. Times in microseconds since the scenario's start.
 
     power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
-    power_off: (start, length) of planned outages. drift_ppb: the crystal's error.
+    power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
+    the real-time clock shows so much more. drift_ppb: the crystal's error.
     window_us: the longest grant; short when the node must keep step with real time.
     """
 
@@ -70,21 +73,10 @@ class NodeSpec:
     heap: str = "192k"
     power_cuts: list[int] = field(default_factory=list)
     power_off: list[tuple[int, int]] = field(default_factory=list)
+    rtc_steps: list[tuple[int, int]] = field(default_factory=list)
     cut_off_us: int = 3_000_000
     drift_ppb: int = 12_000
     window_us: int = WINDOW_US
-
-
-class PowerCut(Exception):
-    """The power failed; `off_us` is how long it stays away."""
-
-    def __init__(self, off_us: int) -> None:
-        super().__init__(off_us)
-        self.off_us = off_us
-
-
-class Reset(Exception):
-    """The node asked for, or suffered, a reset that leaves RTC memory alone."""
 
 
 class Node:
@@ -97,6 +89,7 @@ class Node:
         self.now_us = 0
         self.requests = 0
         self._detector = detector
+        self.peripheral: Peripheral = Bare()
         self._observer = observer
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
@@ -115,6 +108,8 @@ class Node:
         self._until_us = 0
         for start_us, length_us in spec.power_off:
             self.call_at(start_us, partial(self._fail, length_us))
+        for step_us, seconds in spec.rtc_steps:
+            self.call_at(step_us, partial(self._step_rtc, seconds))
 
     def call_at(self, t_us: int, function: Callable[[], None]) -> None:
         """Run `function` when the node's time reaches `t_us`."""
@@ -125,8 +120,16 @@ class Node:
         """Hand an input to the node now; only from within a `call_at` function."""
         self._immediate.append((self.now_us, port, data))
 
+    def edge(self, gpio: int, level: int) -> None:
+        """A line has changed; from within a `call_at` function, or a call of the peripheral."""
+        self.deliver(PORT_PIN, bytes([gpio, level]))
+
     def _fail(self, length_us: int) -> None:
         raise PowerCut(length_us)
+
+    def _step_rtc(self, seconds: int) -> None:
+        self.storage.step_rtc(seconds)
+        raise Reset("hard")
 
     def observe(self, kind: str, data: bytes | str = b"") -> None:
         self._observer.on(kind, self.now_us, data)
@@ -141,6 +144,7 @@ class Node:
                 self._go_down("cut", "power_on")
                 self.storage.power_lost()
                 self._detector.power(self.now_us, False)
+                self.peripheral.power(False)
                 self._pass_time(self.now_us + cut.off_us)
             except Reset as reset:
                 self._go_down(f"reset:{reset}", str(reset))
@@ -185,7 +189,7 @@ class Node:
             self.now_us = max(self.now_us, request.now_us)
             if self._cuts and self.requests >= self._cuts[0]:
                 self._cuts.pop(0)
-                self.storage.tear(request)
+                self.storage.tear(request, self.observe)
                 raise PowerCut(self.spec.cut_off_us)
             self._handle(request)
             if request.op is Op.WAIT:
@@ -195,9 +199,11 @@ class Node:
         self._pass_time(self.now_us + REBOOT_US)
         if self._cause == "power_on":
             self._detector.power(self.now_us, True)
+            self.peripheral.power(True)
         self._forget_ahead()
         self.observe("boot", self._cause)
         self._process = NodeProcess(self.spec.flash_path, self.spec.heap)
+        self.peripheral.attached()
 
     def _handle(self, request: Request) -> None:
         value, answer, flags = self._serve(request)
@@ -227,7 +233,11 @@ class Node:
             return self._to_sensor(request)
         elif op in (Op.WIFI, Op.RESOLVE, Op.OPEN, Op.SEND, Op.CLOSE, Op.UDP):
             return (*self._radio.serve(request), 0)
-        elif op is not Op.PIN_WRITE:
+        elif op is Op.SPI:
+            return 0, self.peripheral.spi(request.data), 0
+        elif op is Op.PIN_WRITE:
+            self.peripheral.pin(request.a, request.b)
+        else:
             return (*self.storage.serve(request, self.observe), 0)
         return 0, None, 0
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
+from typing import NamedTuple
 
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
@@ -33,6 +34,20 @@ ANSWER_US = 12_000
 BYTE_US = 87
 
 
+class Lobe(NamedTuple):
+    """A road user's way through the radar's lobe; distances along the road, from the radar."""
+
+    start_us: int
+    end_us: int
+    t_us: int  # on the line
+    metres_per_us: float
+    kmh: float
+    offset_m: float
+    approaches: int
+    fading: float  # of the chance to be seen, a metre
+    echo: float
+
+
 class Ld2451:
     """The radar at the line of a street. `faults` as in the module's text."""
 
@@ -41,10 +56,9 @@ class Ld2451:
     ) -> None:
         self._rng = rng
         self._faults = faults or {}
-        self._seen = [self._window(user) for user in street.users]
-        self._seen.sort(key=lambda window: window[0])
-        self._starts = [window[0] for window in self._seen]
-        self._longest_us = max((end - start for start, end, _ in self._seen), default=0)
+        self._seen = sorted(self._lobe(user) for user in street.users)
+        self._starts = [lobe.start_us for lobe in self._seen]
+        self._longest_us = max((lobe.end_us - lobe.start_us for lobe in self._seen), default=0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
         self._enabled = False
@@ -53,18 +67,25 @@ class Ld2451:
         self._on = True
         self.frames = 0
 
-    def _window(self, user: RoadUser) -> tuple[int, int, RoadUser]:
-        """When a road user is in the lobe: comes from far, or goes away from near."""
+    def _lobe(self, user: RoadUser) -> Lobe:
+        """When and how a road user is seen: comes from far, or goes away from near."""
         speed = user.speed_kmh / 3.6
         reach = REACH_M[user.cls]
-        if user.direction == "forward":
+        forward = user.direction == "forward"
+        if forward:
             start, end = LINE_M - reach, LINE_M - NEAREST_M
         else:
             start, end = NEAREST_M - LINE_M, reach - LINE_M
-        return (
+        return Lobe(
             user.t_us + int(start / speed * 1e6),
             user.t_us + int(end / speed * 1e6),
-            user,
+            user.t_us,
+            (-speed if forward else speed) / 1e6,
+            user.speed_kmh,
+            user.offset_m,
+            int(forward),
+            1.6 / (reach * 1.15),
+            ECHO[user.cls],
         )
 
     # --- reports
@@ -74,36 +95,42 @@ class Ld2451:
         out: list[Input] = []
         if not self._on or self._enabled:
             return out
+        always = "ghost" in self._faults or "empty" in self._faults
+        starts, seen = self._starts, self._seen
         tick = max(t0_us, self._silent_until_us) // FRAME_US + 1
+        active, following = self._active(tick * FRAME_US)
         while len(out) < limit:
             t_us = tick * FRAME_US
             if t_us > t1_us:
                 break
-            active = self._active(t_us)
-            if not active and not self._faults.get("ghost") and not self._faults.get("empty"):
-                following = bisect_left(self._starts, t_us)
-                if following == len(self._starts):
+            while following < len(starts) and starts[following] <= t_us:
+                active.append(seen[following])
+                following += 1
+            active = [lobe for lobe in active if lobe.end_us > t_us]
+            if not active and not always:
+                if following == len(starts):
                     break
-                tick = max(tick + 1, -(-self._starts[following] // FRAME_US))
+                tick = -(-starts[following] // FRAME_US)
                 continue
-            frame = self._frame(t_us, active)
             at_us = t_us + (tick * 7919) % 23_000  # the radar's own jitter
-            if frame and t0_us < at_us <= t1_us:
+            if at_us > t1_us:
+                break
+            frame = self._frame(t_us, active)
+            if frame and at_us > t0_us:
                 out.append((at_us, PORT, frame))
                 self.frames += 1
-            elif at_us > t1_us:
-                break
             tick += 1
         return out
 
-    def _active(self, t_us: int) -> list[RoadUser]:
+    def _active(self, t_us: int) -> tuple[list[Lobe], int]:
+        """Who is in the lobe, and which road user enters it next."""
         first = bisect_left(self._starts, t_us - self._longest_us)
-        last = bisect_left(self._starts, t_us + 1)
-        return [user for start, end, user in self._seen[first:last] if end > t_us]
+        following = bisect_left(self._starts, t_us + 1)
+        return self._seen[first:following], following
 
-    def _frame(self, t_us: int, active: list[RoadUser]) -> bytes:
+    def _frame(self, t_us: int, active: list[Lobe]) -> bytes:
         rng, faults = self._rng, self._faults
-        targets = [t for t in (self._target(t_us, user) for user in active) if t]
+        targets = [target for target in [self._target(t_us, lobe) for lobe in active] if target]
         if faults and rng.random() < faults.get("ghost", 0):
             targets.append(
                 bytes((128 + rng.randrange(-40, 40), rng.randrange(2, 50), rng.getrandbits(1),
@@ -111,36 +138,35 @@ class Ld2451:
             )  # fmt: skip
         if not targets:
             return HEAD + b"\0\0" + FOOT if faults.get("empty") else b""
-        alarm = 1 if any(target[2] == 1 for target in targets) else 0
-        body = bytes((len(targets), alarm)) + b"".join(targets[:16])
-        frame = HEAD + len(body).to_bytes(2, "little") + body + FOOT
+        targets = targets[:16]
+        alarm = max([target[2] for target in targets])
+        size = 2 + 5 * len(targets)
+        frame = b"".join((HEAD, bytes((size, 0, len(targets), alarm)), *targets, FOOT))
         return self._spoil(frame) if faults else frame
 
-    def _target(self, t_us: int, user: RoadUser) -> bytes:
+    def _target(self, t_us: int, lobe: Lobe) -> bytes:
         """Five bytes, or none when the settings or the echo leave this one out."""
-        rng, faults = self._rng, self._faults
-        way = user.speed_kmh / 3.6 * (t_us - user.t_us) / 1e6
-        along = LINE_M - way if user.direction == "forward" else LINE_M + way
+        draw, faults = self._rng.random, self._faults
+        along = LINE_M + lobe.metres_per_us * (t_us - lobe.t_us)
         if along < 0.5:
             return b""
-        distance = math.hypot(along, user.offset_m)
-        radial = user.speed_kmh * along / distance
-        chance = min(1.0, 1.6 * (1 - distance / (REACH_M[user.cls] * 1.15)) + 0.35)
-        if rng.random() > chance - faults.get("missed", 0) or radial < self._settings[2]:
+        distance = math.hypot(along, lobe.offset_m)
+        radial = lobe.kmh * along / distance
+        chance = min(1.0, 1.95 - lobe.fading * distance) - faults.get("missed", 0)
+        farthest, ways, slowest, _ = self._settings
+        if draw() > chance or radial < slowest:
             return b""
-        metres = int(distance + rng.random() * 0.6 + 0.2)
-        if metres > self._settings[0]:
+        metres = int(distance + draw() * 0.6 + 0.2)
+        approaches = lobe.approaches
+        if metres > farthest or (ways != 2 and ways != approaches):
             return b""
-        approaches = 1 if user.direction == "forward" else 0
-        if self._settings[1] != 2 and self._settings[1] != approaches:
-            return b""
-        angle = math.degrees(math.atan2(user.offset_m, along)) + rng.random() * 4 - 2
-        if faults and rng.random() < faults.get("outlier", 0):
-            angle = rng.uniform(-79, 79)
-        noise = ECHO[user.cls] / (distance * distance) * (0.6 + 0.8 * rng.random())
+        angle = math.degrees(math.atan2(lobe.offset_m, along)) + draw() * 4 - 2
+        if faults and draw() < faults.get("outlier", 0):
+            angle = self._rng.uniform(-79, 79)
+        noise = lobe.echo / (distance * distance) * (0.6 + 0.8 * draw())
         if faults.get("swapped"):
             approaches ^= 1
-        speed = int(radial + rng.random())
+        speed = int(radial + draw())
         return bytes((int(128 + angle), metres, approaches, speed, min(255, int(noise))))
 
     def _spoil(self, frame: bytes) -> bytes:

@@ -2,7 +2,9 @@
 
 Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what
 was sent arrives when it is back within a minute, else the connection is dead without a word (half
-open). While the broker is away its host refuses connections.
+open). So is one that lives, or is opened, in a span of `half_open`: soon nothing arrives any more,
+in either direction, as behind a router that has forgotten it. While the broker is away its host
+refuses connections. A dead name server is asked four times (after 1, 1, 2 and 3 s, lwIP's dns.c).
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from simulator.world import names
 from simulator.world.broker import Broker, Connection
 
 UNIX_TO_NTP = 2_208_988_800
 BROKER_IP = "192.0.2.10"
 RETRY_US = 60_000_000
 CHECK_US = 91_000_000  # one and a half of the usual keep-alives, and a bit
+LOOKUP_US = 14_000_000  # until a lookup is given up: seven seconds for each of two name servers
+MOMENT_US = 20_000_000  # the longest that a connection opened in a span of `half_open` lives
 Span = tuple[int, int]  # from, to: microseconds since the scenario's start
 
 
@@ -32,6 +37,11 @@ class Weather:
     broker_away: list[Span] = field(default_factory=list)
     ntp_away: list[Span] = field(default_factory=list)
     ntp_offset_s: list[tuple[int, int]] = field(default_factory=list)  # (from us, seconds)
+    dns_dead: list[Span] = field(default_factory=list)  # the name servers answer nothing
+    half_open: list[Span] = field(default_factory=list)  # connections die without a word
+    refused: list[Span] = field(default_factory=list)  # the broker refuses with code 3 or 5
+    puback_late: list[Span] = field(default_factory=list)
+    puback_late_us: Span = (2_500_000, 2_500_000)  # how late, least and most
 
 
 class FarEnd(Protocol):
@@ -84,10 +94,12 @@ class Network:
         return not _within(self._weather.wifi_down, t_us)
 
     def resolve(self, _node: str, host: str, t_us: int) -> tuple[str, int]:
-        """(address, microseconds it took); raises OSError when there is nobody to ask."""
-        if _within(self._weather.wifi_down, t_us) or host.endswith(".invalid"):
-            raise OSError(-202, "name not resolved")
-        return BROKER_IP, self.latency_us()
+        """The port's own lookup: (address, microseconds it took), no address if not found."""
+        if not host.strip("0123456789."):
+            return host, 0
+        if _within(self._weather.wifi_down, t_us) or _within(self._weather.dns_dead, t_us):
+            return "", LOOKUP_US
+        return _address(host), self.latency_us()
 
     def open(
         self,
@@ -106,6 +118,13 @@ class Network:
         pipe.attach(self.connect(node, pipe, t_us), t_us)
         return pipe
 
+    def dies_us(self, t_us: int) -> int | None:
+        """When a connection opened now goes dead by itself; None if never."""
+        for start_us, end_us in self._weather.half_open:
+            if t_us < end_us:
+                return max(start_us, t_us + self._rng.randrange(MOMENT_US))
+        return None
+
     def arrival_us(self, t_us: int, after_us: int) -> int | None:
         """When bytes sent now arrive; None if never."""
         up_us = t_us
@@ -117,21 +136,28 @@ class Network:
         return max(up_us + self.latency_us(), after_us)
 
     def udp(
-        self, _node: str, _host: str, port: int, _data: bytes, t_us: int
+        self, _node: str, _host: str, port: int, data: bytes, t_us: int
     ) -> list[tuple[int, bytes]]:
-        """Answers to a datagram: NTP only (RFC 4330)."""
+        """Answers to a datagram, and when they arrive: NTP (RFC 4330) and names."""
         weather = self._weather
-        if port != 123 or _within(weather.ntp_away, t_us) or not self.wifi_up("", t_us):
+        if not self.wifi_up("", t_us):
             return []
         there_us = t_us + self.latency_us()
-        offset = sum(s for start_us, s in weather.ntp_offset_s if start_us <= t_us)
-        seconds, us = divmod(there_us, 1_000_000)
+        if port == 123 and not _within(weather.ntp_away, t_us):
+            return [(there_us + self.latency_us(), self._time(there_us))]
+        if port == 53 and not _within(weather.dns_dead, t_us):
+            found = names.answer(data, _address(names.asked(data)))
+            return [(there_us + self.latency_us(), found)]
+        return []
+
+    def _time(self, t_us: int) -> bytes:
+        offset = sum(s for start_us, s in self._weather.ntp_offset_s if start_us <= t_us)
+        seconds, us = divmod(t_us, 1_000_000)
         stamp = struct.pack(
             "!II", self._start_utc + seconds + offset + UNIX_TO_NTP & 0xFFFFFFFF,
             (us << 32) // 1_000_000,
         )  # fmt: skip
-        answer = b"\x1c\x01\x00\xe9" + bytes(28) + stamp + stamp
-        return [(there_us + self.latency_us(), answer)]
+        return b"\x1c\x01\x00\xe9" + bytes(28) + stamp + stamp
 
 
 class TownNetwork(Network):
@@ -142,6 +168,21 @@ class TownNetwork(Network):
     ) -> None:
         super().__init__(weather, rng, start_utc)
         self._broker = broker
+        broker.refusal = self._refusal
+        broker.ack_late_us = self._ack_late_us
+
+    def begin(self) -> None:
+        super().begin()
+        self._broker.call_at = self.call_at
+
+    def _refusal(self, t_us: int) -> int:
+        """Unavailable or not authorised: as from a broker that starts, or has lost its users."""
+        return self._rng.choice((3, 5)) if _within(self._weather.refused, t_us) else 0
+
+    def _ack_late_us(self, t_us: int) -> int:
+        if not _within(self._weather.puback_late, t_us):
+            return 0
+        return self._rng.randint(*self._weather.puback_late_us)
 
     def connect(self, node: str, pipe: Pipe, _t_us: int) -> FarEnd:
         return Connection(self._broker, node, pipe.to_node, pipe.end)
@@ -171,7 +212,13 @@ class Pipe:
     def attach(self, connection: FarEnd, t_us: int) -> None:
         self._connection = connection
         connection.last_us = t_us
+        dies_us = self._network.dies_us(t_us)
+        if dies_us is not None:
+            self._network.call_at(dies_us, self._die)
         self._watch(t_us)
+
+    def _die(self) -> None:
+        self._dead = True
 
     def _watch(self, t_us: int) -> None:
         """The broker's keep-alive check, for as long as the connection is there."""
@@ -219,6 +266,10 @@ class Pipe:
         connection, self._connection = self._connection, None
         if connection:
             connection.shut(t_us, 0)
+
+
+def _address(host: str) -> str:
+    return "" if host.endswith(".invalid") else BROKER_IP
 
 
 def _within(spans: list[Span], t_us: int) -> bool:

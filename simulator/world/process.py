@@ -29,6 +29,18 @@ _NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" 
 _HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
 
+class PowerCut(Exception):
+    """The power failed; `off_us` is how long it stays away."""
+
+    def __init__(self, off_us: int) -> None:
+        super().__init__(off_us)
+        self.off_us = off_us
+
+
+class Reset(Exception):
+    """The node asked for, or suffered, a reset that leaves RTC memory alone."""
+
+
 class NodeEnded(Exception):
     """The process ended by itself, which firmware never does."""
 

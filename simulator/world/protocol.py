@@ -31,10 +31,11 @@ class Op(IntEnum):
     SEND = 14
     CLOSE = 15
     UDP = 16
+    SPI = 17
 
 
 ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET})
-PORT_WIFI, PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x50, 0x80, 0xA0, 0xC0
+PORT_PIN, PORT_WIFI, PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x40, 0x50, 0x80, 0xA0, 0xC0
 Input = tuple[int, int, bytes]  # t_us, port, data
 
 

@@ -1,0 +1,68 @@
+"""What reaches the backend of a run, and what it holds in the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """A frame that the node sent: when and for how long (us), where."""
+
+    begin_us: int
+    length_us: int
+    freq_hz: int
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How what is closed drains after a run. confirms_at_once: else only what was closed in the
+    run has to be confirmed, and the backend does so now and then."""
+
+    step_us: int
+    most_us: int
+    confirms_at_once: bool
+
+
+AT_ONCE = Drain(60_000_000, 1_800_000_000, True)
+
+
+@dataclass
+class Held:
+    """delivered: intervals by number; one of LoRaWAN stands for `first` to `seq`. notes: how much
+    the backend found fault with. faults: what the node's radio did wrong."""
+
+    delivered: dict[int, Body]
+    notes: dict[str, int]
+    faults: list[str] = field(default_factory=list)
+    on_air: list[OnAir] = field(default_factory=list)
+    joins: int = 0
+
+
+class Desk:
+    """Notes what reaches the backend. order: the records' numbers as they first arrived;
+    numbers: of the intervals, those in merged ones among them."""
+
+    def __init__(self) -> None:
+        self.order: list[int] = []
+        self.numbers: set[int] = set()
+        self.heap_free_min = 0
+
+    def heard(self, _t_us: int, topic: str, payload: bytes) -> None:
+        """Everything that the node publishes over MQTT."""
+        if topic.endswith("/health"):
+            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
+
+    def on_news(self, kind: str, _node: str, body: Body) -> None:
+        """What the backend has committed."""
+        if kind == "interval":
+            number = int(body["seq"])
+            self.order.append(number)
+            self.numbers.update(range(int(body.get("first", number)), number + 1))
+        elif kind == "state" and (kb := body.get("heap_kb")):
+            free = kb * 1024
+            self.heap_free_min = min(self.heap_free_min or free, free)

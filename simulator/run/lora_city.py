@@ -1,0 +1,93 @@
+"""What stands beyond a node with LoRaWAN: the air, a gateway, a network server, the backend."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+from simulator.run.desk import Body, Desk, Drain, Held, OnAir
+from simulator.run.plan import NodePlan
+from simulator.world.kernel import Node
+from simulator.world.lorawan.backend import LoraBackend
+from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.server import NetworkServer
+from simulator.world.lorawan.site import Site
+from simulator.world.network import Network, Weather
+from tools import boards
+from tools.provision import LoraKeys
+
+GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
+_NOTES = ("gone", "quarantine", "waiting")
+
+
+def lora_keys(plan: NodePlan) -> LoraKeys:
+    """What the node joins with, from its seed."""
+    rng = random.Random(f"{plan.seed}/lora")
+    return LoraKeys(rng.randbytes(8), rng.randbytes(8), rng.randbytes(16))
+
+
+class LoraCity:
+    """As `simulator.run.city.City`; the node's Wi-Fi reaches nothing."""
+
+    drain = Drain(900_000_000, 14 * 86_400_000_000, False)
+
+    def __init__(self, plan: NodePlan, folder: Path) -> None:
+        self.desk = Desk()
+        self._plan = plan
+        self._path = folder / f"{plan.name}.sqlite"
+        self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX)
+        self._server.adr = True
+        keys = lora_keys(plan)
+        dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in (keys.dev_eui, keys.join_eui))
+        self._device = self._server.joins.add(Device(dev_eui, join_eui, keys.app_key))
+        self._backend = LoraBackend(
+            self._path, self._server, plan.name, plan.start_utc,
+            away=plan.backend_away, on_news=self.desk.on_news,
+        )  # fmt: skip
+        self._rng = random.Random(f"{plan.seed}/air")
+        self.network = Network(Weather(), self._rng, plan.start_utc)
+
+    def start(self, node: Node) -> None:
+        radio = dict(boards.load(self._plan.board).radio)
+        chip = str(radio.pop("chip"))
+        self._site = Site(
+            node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
+            network=self._server, air=self._plan.air,
+        )  # fmt: skip
+        self.network.call_at = self._backend.call_at = node.call_at
+
+    def calm(self) -> None:
+        """From now on no frame is lost."""
+        self._site.ether.loss = 0.0
+
+    def finish(self) -> Held:
+        collector = self._backend.collector
+        notes = {name: collector.store.number_of(name) for name in _NOTES}
+        collector.close()
+        refused = [text for text in self._server.joins.refused if text]
+        return Held(
+            delivered={int(body["seq"]): body for body in _outermost(self._path)},
+            notes=notes,
+            faults=[*self._site.chip.violations, *self._server.faults, *refused],
+            on_air=[
+                OnAir(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
+                for s in self._site.ether.sent
+                if s.sender == self._plan.name
+            ],
+            joins=len(self._device.nonces),
+        )
+
+
+def _outermost(path: Path) -> list[Body]:
+    """The intervals that the backend counts: none of them inside another one."""
+    db = sqlite3.connect(path)
+    rows = db.execute("SELECT first, last, body FROM short WHERE kind = 'interval'").fetchall()
+    db.close()
+    spans = [(first, last) for first, last, _ in rows]
+    return [
+        json.loads(body)
+        for first, last, body in rows
+        if not any(a <= first and last <= b and (a, b) != (first, last) for a, b in spans)
+    ]

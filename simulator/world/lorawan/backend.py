@@ -1,0 +1,64 @@
+"""Plays the city's backend behind a network server: the product's own collector.
+
+The server hands uplinks over in the form of The Things Stack, and keeps for each device the one
+downlink that was asked for last; it goes out in answer to the next uplink.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from simulator.world.lorawan.server import Message, NetworkServer, Session
+from tools.collector import News
+from tools.lora_collector import LoraCollector
+
+HANDOVER_US = 400_000  # from the uplink's end to the collector: servers wait for other gateways
+_TENANT = "city@ttn"
+
+
+class LoraBackend:
+    """Collects into the SQLite file `path` what `network` hears of the device `node`.
+
+    away: spans (from, to; microseconds) during which nobody is subscribed: what the server hands
+    over then is lost.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        network: NetworkServer,
+        node: str,
+        start_utc: int,
+        *,
+        away: Sequence[tuple[int, int]],
+        on_news: News,
+    ) -> None:
+        self.collector = LoraCollector(path, on_news)
+        self._node = node
+        self._start_utc = start_utc
+        self._away = away
+        self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
+        network.on_data = self._uplink
+
+    def _uplink(self, session: Session, port: int, data: bytes, end_us: int) -> None:
+        t_us = end_us + HANDOVER_US
+        self.call_at(t_us, lambda: self._hand_over(session, port, data, t_us))
+
+    def _hand_over(self, session: Session, port: int, data: bytes, t_us: int) -> None:
+        if any(start <= t_us < end for start, end in self._away):
+            return
+        message = {"f_port": port, "frm_payload": base64.b64encode(data).decode()}
+        answers = self.collector.on_message(
+            f"v3/{_TENANT}/devices/{self._node}/up",
+            json.dumps({"uplink_message": message}).encode(),
+            self._start_utc + t_us / 1e6,
+        )
+        for topic, payload, _qos, _retain in answers:
+            assert topic.endswith(f"/{self._node}/down/replace"), topic
+            asked = json.loads(payload)["downlinks"]
+            session.messages[:] = [
+                Message(item["f_port"], base64.b64decode(item["frm_payload"])) for item in asked
+            ]

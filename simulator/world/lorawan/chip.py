@@ -1,0 +1,122 @@
+"""What the emulated transceivers share: their lines, and the analogue half that speaks to the air.
+
+A chip is emulated at its pins: it sees chip select, SPI bytes and reset, and moves its lines. It
+never asks what the driver meant. What the data sheet forbids is put on the list of violations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from simulator.world.lorawan.ether import Ether, Heard, Listening, Signal
+
+HEADER = 4.25 + 8  # symbols from the preamble to the end of the header
+
+
+class Host(Protocol):
+    """The board that a chip sits on."""
+
+    @property
+    def now_us(self) -> int: ...
+
+    def call_at(self, t_us: int, function: Callable[[], None]) -> None: ...
+
+    def line(self, name: str, level: int) -> None:
+        """A line of the chip has changed."""
+
+
+class Transceiver:
+    """The half of a chip that is on air. name: of the sender."""
+
+    def __init__(self, name: str, host: Host, ether: Ether) -> None:
+        self.name = name
+        self.host = host
+        self.ether = ether
+        self.violations: list[str] = []
+        self.windows: list[Listening] = []  # every one that was opened
+        self.noise = 0  # so many windows will lock on noise: nothing more is heard of them
+        self._listening: Listening | None = None
+        self._following: Signal | None = None
+        self._task = 0  # a later one makes what an earlier one has begun void
+        self._lines: dict[str, int] = {}
+        ether.join(self)
+
+    # --- for the chips
+
+    def violation(self, text: str) -> None:
+        self.violations.append(f"{self.host.now_us}: {text}")
+
+    def line(self, name: str, level: int) -> None:
+        if self._lines.get(name, 0) != level:
+            self._lines[name] = level
+            self.host.line(name, level)
+
+    def lines(self) -> dict[str, int]:
+        return dict(self._lines)
+
+    def after(self, delay_us: int, function: Callable[[], None]) -> None:
+        """Do something later, unless the chip has turned to something else by then."""
+        self.host.call_at(
+            self.host.now_us + delay_us, partial(self._if_still, self._task, function)
+        )
+
+    def _if_still(self, task: int, function: Callable[[], None]) -> None:
+        if task == self._task:
+            function()
+
+    def turn(self) -> None:
+        """Stop transmitting, listening, following."""
+        self._task += 1
+        self._listening = self._following = None
+
+    def send(self, signal: Signal, done: Callable[[], None]) -> None:
+        self.ether.send(signal)
+        self.after(signal.end_us() - self.host.now_us, done)
+
+    def listen(self, window: Listening) -> None:
+        """The receiver is on; `found_nothing` or `received` follows."""
+        self._listening = window
+        self.windows.append(window)
+        if window.close_us is not None:
+            self.after(window.close_us - self.host.now_us, self._give_up)
+        for signal in self.ether.on_air(self.host.now_us, self.name):
+            self.begins(signal)
+
+    def found_header(self) -> None:
+        raise NotImplementedError
+
+    def found_nothing(self) -> None:
+        raise NotImplementedError
+
+    def received(self, heard: Heard) -> None:
+        raise NotImplementedError
+
+    # --- the air
+
+    def begins(self, signal: Signal) -> None:
+        window = self._listening
+        if window is None or not self.ether.audible(signal):
+            return
+        found_us = window.locks_us(signal)
+        if found_us is not None:
+            self.after(found_us - self.host.now_us, lambda: self._lock(signal))
+
+    def _lock(self, signal: Signal) -> None:
+        if self._following is None:
+            self._following = signal
+            header_us = signal.begin_us + round(
+                (signal.preamble + HEADER) * signal.how.symbol_us()
+            )
+            self.after(header_us - self.host.now_us, self.found_header)
+            self.after(signal.end_us() - self.host.now_us, lambda: self._end(signal))
+
+    def _give_up(self) -> None:
+        if self._following is None and self.noise:
+            self.noise -= 1
+        elif self._following is None:
+            self.found_nothing()
+
+    def _end(self, signal: Signal) -> None:
+        self.received(self.ether.hear(signal))

@@ -1,0 +1,205 @@
+"""The air between a node and its gateways: who hears what.
+
+`Window` is the ideal receiver of the tests without a chip. `Ether` carries signals between
+transceivers: airtime, frequency, spreading, IQ, sync word, path loss, collisions, random loss.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulator.world.lorawan import plan
+from simulator.world.lorawan.server import Downlink
+
+PREAMBLE = 8  # symbols
+ENOUGH = 6  # of them, to find it
+NOISE_FIGURE_DB = 6.0
+CAPTURE_DB = 6.0  # a signal that much stronger survives another one
+KEEP_US = 20_000_000  # longer than any frame
+PUBLIC = 0x34
+
+
+@dataclass(frozen=True)
+class Window:
+    """open_us: when the receiver really begins to listen; symbols: until it gives up."""
+
+    open_us: int
+    freq_hz: int
+    sf: int
+    bw_hz: int
+    symbols: int
+
+    def close_us(self) -> int:
+        return self.open_us + round(self.symbols * plan.symbol_us(self.sf, self.bw_hz))
+
+    def hears(self, down: Downlink) -> bool:
+        """Whether enough of the preamble falls into the window."""
+        tuned = (self.freq_hz, self.sf, self.bw_hz) == (down.freq_hz, down.sf, down.bw_hz)
+        tsym = plan.symbol_us(self.sf, self.bw_hz)
+        begin = max(self.open_us, down.begin_us)
+        end = min(self.close_us(), down.begin_us + PREAMBLE * tsym)
+        return tuned and end - begin >= ENOUGH * tsym
+
+
+def end_us(down: Downlink) -> int:
+    """When a downlink has been received; downlinks carry no CRC."""
+    return down.begin_us + round(plan.airtime_us(down.sf, down.bw_hz, len(down.raw), False))
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """Everything that a sender and a receiver must agree on; frequency apart."""
+
+    sf: int
+    bw_hz: int
+    inverted: bool
+    sync: int = PUBLIC
+    slow: bool = False  # low data rate optimisation
+
+    def symbol_us(self) -> float:
+        return plan.symbol_us(self.sf, self.bw_hz)
+
+
+def modulation(sf: int, bw_hz: int, inverted: bool) -> Modulation:
+    """As LoRaWAN has it."""
+    return Modulation(sf, bw_hz, inverted, slow=plan.symbol_us(sf, bw_hz) >= 16_000)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A frame on air. sender: its name; dbm: as radiated; crc: whether it carries one."""
+
+    sender: str
+    begin_us: int
+    freq_hz: int
+    how: Modulation
+    raw: bytes
+    crc: bool
+    dbm: float = 14.0
+    preamble: int = PREAMBLE
+
+    def end_us(self) -> int:
+        us = plan.airtime_us(self.how.sf, self.how.bw_hz, len(self.raw), self.crc)
+        longer = (self.preamble - PREAMBLE) * self.how.symbol_us()
+        return self.begin_us + round(us + longer)
+
+    def overlaps(self, other: Signal) -> bool:
+        return self.begin_us < other.end_us() and other.begin_us < self.end_us()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A frame as a receiver got it. damaged: something else was on air, too."""
+
+    signal: Signal
+    rssi: float
+    snr: float
+    damaged: bool
+
+
+class Receiver(Protocol):
+    name: str
+
+    def begins(self, signal: Signal) -> None: ...
+
+
+CallAt = Callable[[int, Callable[[], None]], None]
+
+
+class Ether:
+    """call_at: the world's clock. loss: share of signals that a receiver misses. path_db: loss
+    between any two; sent: everything so far."""
+
+    def __init__(self, call_at: CallAt, rng: random.Random, path_db: float = 110.0) -> None:
+        self._call_at = call_at
+        self._rng = rng
+        self._receivers: list[Receiver] = []
+        self._recent: list[Signal] = []
+        self._missed: set[tuple[int, str]] = set()  # beginning of a signal, receiver
+        self.path_db = path_db
+        self.loss = 0.0
+        self.lost = 0
+        self.sent: list[Signal] = []
+
+    def join(self, receiver: Receiver) -> None:
+        self._receivers.append(receiver)
+
+    def send(self, signal: Signal) -> None:
+        """A signal that begins now or later."""
+        self.sent.append(signal)
+        self._call_at(signal.begin_us, lambda: self._begin(signal))
+
+    def _begin(self, signal: Signal) -> None:
+        self._recent = [s for s in self._recent if s.end_us() > signal.begin_us - KEEP_US]
+        self._recent.append(signal)
+        for receiver in self._receivers:
+            if receiver.name == signal.sender:
+                continue
+            if self._rng.random() < self.loss:
+                self.lost += 1
+                self._missed.add((signal.begin_us, receiver.name))
+            else:
+                receiver.begins(signal)
+
+    def on_air(self, t_us: int, receiver: str) -> list[Signal]:
+        """Signals that have begun and are not lost on this receiver."""
+        there = [s for s in self._recent if s.sender != receiver and s.end_us() > t_us]
+        return [s for s in there if (s.begin_us, receiver) not in self._missed]
+
+    def strength(self, signal: Signal) -> tuple[float, float]:
+        """(RSSI in dBm, SNR in dB) at any receiver."""
+        rssi = signal.dbm - self.path_db
+        noise = -174.0 + 10 * math.log10(signal.how.bw_hz) + NOISE_FIGURE_DB
+        return rssi, min(rssi - noise, 10.0)
+
+    def audible(self, signal: Signal) -> bool:
+        return self.strength(signal)[1] >= plan.NEEDED_SNR[signal.how.sf]
+
+    def hear(self, signal: Signal) -> Heard:
+        """What a receiver that followed a signal to its end has got."""
+        rssi, snr = self.strength(signal)
+        others = [s for s in self._recent if s is not signal and s.overlaps(signal)]
+        damaged = any(_disturbs(other, signal) for other in others)
+        return Heard(signal, rssi, snr, damaged)
+
+
+def same_channel(one_hz: int, other_hz: int, bw_hz: int) -> bool:
+    return abs(one_hz - other_hz) < bw_hz / 4
+
+
+def _disturbs(other: Signal, signal: Signal) -> bool:
+    """Spreading factors hardly disturb one another; inverted chirps hardly the others."""
+    same = (other.how.sf, other.how.bw_hz, other.how.inverted) == (
+        signal.how.sf,
+        signal.how.bw_hz,
+        signal.how.inverted,
+    )
+    near = same_channel(other.freq_hz, signal.freq_hz, signal.how.bw_hz)
+    return same and near and other.dbm > signal.dbm - CAPTURE_DB
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A receiver that is on. close_us: None = it never gives up."""
+
+    open_us: int
+    close_us: int | None
+    freq_hz: int
+    how: Modulation
+
+    def locks_us(self, signal: Signal) -> int | None:
+        """When it has found the signal's preamble; None if it does not."""
+        if signal.how != self.how or not same_channel(
+            signal.freq_hz, self.freq_hz, self.how.bw_hz
+        ):
+            return None
+        tsym = self.how.symbol_us()
+        found = math.ceil(max(self.open_us, signal.begin_us) + ENOUGH * tsym)
+        last = signal.begin_us + signal.preamble * tsym
+        if self.close_us is not None:
+            last = min(last, self.close_us)
+        return found if found <= last else None

@@ -1,0 +1,100 @@
+"""A gateway: hears uplinks on the channels of EU868, sends what the network tells it to.
+
+It deafens itself while it sends, is away when told so, and its clock is wrong by `clock_ppm`: a
+downlink that is due a second after the uplink begins a little sooner or later than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from simulator.world.lorawan import ether, plan
+from simulator.world.lorawan.ether import Ether, Heard, Signal
+from simulator.world.lorawan.server import Downlink, Reception
+
+RX2_DBM, RX1_DBM = 27.0, 14.0
+MODULATIONS = [(sf, 125_000) for sf in range(7, 13)] + [(7, 250_000)]
+Scheduler = Callable[[int, Callable[[], None]], None]
+
+
+class Network(Protocol):
+    """Takes an uplink; the answer to it, if there is one at once."""
+
+    def uplink(self, got: Reception) -> Downlink | None: ...
+
+
+class Gateway:
+    """away: (from, to) in microseconds. heard, refused: what came in, what could not go out."""
+
+    def __init__(
+        self,
+        ether_: Ether,
+        network: Network,
+        call_at: Scheduler,
+        *,
+        name: str = "gateway",
+        clock_ppm: float = 0.0,
+        away: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self.name = name
+        self._ether = ether_
+        self._network = network
+        self._call_at = call_at
+        self._clock_ppm = clock_ppm
+        self.away = list(away)
+        self._sending: list[Signal] = []
+        self.heard: list[Heard] = []
+        self.deaf = 0
+        self.refused: list[str] = []
+        ether_.join(self)
+
+    def begins(self, signal: Signal) -> None:
+        how = ether.modulation(signal.how.sf, signal.how.bw_hz, False)
+        known = (how.sf, how.bw_hz) in MODULATIONS and signal.how == how
+        if known and _is_channel(signal.freq_hz) and self._ether.audible(signal):
+            self._call_at(signal.end_us(), lambda: self._end(signal))
+
+    def _end(self, signal: Signal) -> None:
+        if self._is_away(signal) or any(sent.overlaps(signal) for sent in self._sending):
+            self.deaf += 1
+            return
+        heard = self._ether.hear(signal)
+        if heard.damaged or not signal.crc:
+            self.deaf += 1
+            return
+        self.heard.append(heard)
+        how, end = signal.how, signal.end_us()
+        got = Reception(signal.raw, end, _nominal(signal.freq_hz), how.sf, how.bw_hz, heard.snr)
+        down = self._network.uplink(got)
+        if down:
+            late = round((down.begin_us - end) * self._clock_ppm / 1e6)
+            self.send(down, down.begin_us + late)
+
+    def _is_away(self, signal: Signal) -> bool:
+        return any(start <= signal.end_us() and signal.begin_us < end for start, end in self.away)
+
+    def send(self, down: Downlink, begin_us: int) -> None:
+        dbm = RX2_DBM if plan.sub_band(down.freq_hz) == 4 else RX1_DBM
+        how = ether.modulation(down.sf, down.bw_hz, True)
+        signal = Signal(self.name, begin_us, down.freq_hz, how, down.raw, False, dbm)
+        if any(sent.overlaps(signal) for sent in self._sending):
+            self.refused.append(f"{begin_us}: collision of downlinks")
+            return
+        self._sending = [s for s in self._sending if s.end_us() > begin_us - ether.KEEP_US]
+        self._sending.append(signal)
+        self._ether.send(signal)
+
+
+def _nominal(freq_hz: int) -> int:
+    """A synthesizer is some hertz off; channels are multiples of 100 Hz."""
+    return round(freq_hz / 100) * 100
+
+
+def _is_channel(freq_hz: int) -> bool:
+    """Inside the bands, where a gateway's eight paths are set to."""
+    try:
+        plan.sub_band(_nominal(freq_hz))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,287 @@
+"""A network server for Class A devices (TS001-1.0.4), EU868, in virtual time.
+
+It believes nothing: an uplink is taken apart, its code and counter are checked, answers are held
+against what was asked. What a device is set to changes here only with its positive answer.
+Times in microseconds; the end of an uplink is the origin of its windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator.world.lorawan import commands, plan
+from simulator.world.lorawan.codec import DataDown, DataUp, FrameError, JoinRequest, Keys, parse
+from simulator.world.lorawan.commands import Request
+from simulator.world.lorawan.join import Device, Grant, JoinServer
+
+GPS_AT_ZERO = 1_400_000_000  # GPS seconds when virtual time begins
+ADR_HISTORY = 20
+ADR_MARGIN_DB, ADR_STEP_DB = 10.0, 3.0
+MAX_OPTIONS = 15
+
+
+@dataclass(frozen=True)
+class Reception:
+    """An uplink as a gateway hands it over."""
+
+    raw: bytes
+    end_us: int
+    freq_hz: int
+    sf: int
+    bw_hz: int
+    snr: float = 5.0
+
+
+@dataclass(frozen=True)
+class Downlink:
+    """What a gateway is to send; window: 1 or 2."""
+
+    begin_us: int
+    freq_hz: int
+    sf: int
+    bw_hz: int
+    raw: bytes
+    window: int
+
+
+@dataclass
+class Settings:
+    """What the device is set to, as far as the network knows."""
+
+    delay_s: int = 1
+    rx1_offset: int = 0
+    rx2_hz: int = plan.RX2_HZ
+    rx2_rate: int = plan.RX2_RATE
+    channels: dict[int, int] = field(default_factory=lambda: dict(enumerate(plan.JOIN_HZ)))
+    down_hz: dict[int, int] = field(default_factory=dict)  # by uplink frequency
+    rate: int = 0
+    power: int = 0
+    nb_trans: int = 1
+
+
+@dataclass
+class Message:
+    """What an application wants to send."""
+
+    port: int | None
+    payload: bytes
+    confirmed: bool = False
+
+
+@dataclass
+class Session:
+    """One device since its join. received: (FCnt, port, payload) of new frames."""
+
+    device: Device | None
+    addr: int
+    keys: Keys
+    settings: Settings = field(default_factory=Settings)
+    fcnt_up: int = -1
+    fcnt_down: int = 0
+    requests: list[Request] = field(default_factory=list)  # to be sent
+    asked: list[Request] = field(default_factory=list)  # sent, not answered
+    answers: list[tuple[int, bytes]] = field(default_factory=list)  # of the last new uplink
+    messages: list[Message] = field(default_factory=list)
+    received: list[tuple[int, int, bytes]] = field(default_factory=list)
+    frames: list[tuple[int, DataUp]] = field(default_factory=list)  # every transmission
+    acknowledged: int = 0  # confirmed downlinks
+    snrs: list[float] = field(default_factory=list)
+    replies: bytes = b""  # to LinkCheckReq and DeviceTimeReq, for the next downlink
+
+    def extend(self, low: int) -> int:
+        """The counter of an uplink; equal to the last one for a repetition."""
+        if self.fcnt_up < 0:
+            return low
+        full = self.fcnt_up & ~0xFFFF | low
+        return full if full >= self.fcnt_up else full + 0x10000
+
+
+OnData = Callable[[Session, int, bytes, int], None]
+
+
+class NetworkServer:
+    """gps_at_zero: GPS seconds when virtual time begins. on_data(session, port, payload, end_us):
+    called with each new frame that has a payload for the application.
+
+    window: where downlinks go. adr: whether data rates are controlled. silent: no downlink.
+
+    faults: uplinks that a conformant device would not have sent. said: downlinks in clear, by
+    their bytes on air (of a Join-Accept the address alone).
+    """
+
+    def __init__(self, gps_at_zero: int = GPS_AT_ZERO) -> None:
+        self.gps_at_zero = gps_at_zero
+        self.joins = JoinServer()
+        self.on_data: OnData = lambda _device, _port, _data, _end_us: None
+        self.sessions: dict[int, Session] = {}
+        self.latest: Session | None = None
+        self.window = 1
+        self.adr = False
+        self.silent = False
+        self.on_port_zero = False  # MAC commands in the payload
+        self.faults: list[str] = []
+        self.said: dict[bytes, DataDown] = {}
+
+    def uplink(self, got: Reception) -> Downlink | None:
+        """Take an uplink; the answer to it, if there is one."""
+        try:
+            plan.sub_band(got.freq_hz)
+            frame = parse(got.raw)
+            if isinstance(frame, JoinRequest):
+                return self._join(frame, got)
+            return self._data(frame, got)
+        except (FrameError, ValueError) as error:
+            self.faults.append(f"{got.end_us}: {error}")
+            return None
+
+    def personalise(self, addr: int, keys: Keys) -> Session:
+        self.latest = self.sessions[addr] = Session(None, addr, keys)
+        return self.latest
+
+    # --- joining
+
+    def _join(self, request: JoinRequest, got: Reception) -> Downlink | None:
+        if got.freq_hz not in plan.JOIN_HZ:
+            raise FrameError(f"Join-Request at {got.freq_hz} Hz")
+        grant = self.joins.handle(request)
+        if grant is None or self.silent:
+            return None
+        self.latest = self.sessions[grant.addr] = _session(grant)
+        self.latest.settings.rate = plan.rate_of(got.sf, got.bw_hz)
+        self.said[grant.frame] = DataDown(grant.addr, 0)
+        first = Settings(delay_s=5)
+        return self._schedule(got, first, grant.frame)
+
+    def _schedule(self, got: Reception, settings: Settings, raw: bytes) -> Downlink:
+        if self.window == 1:
+            rate = plan.rx1_rate(plan.rate_of(got.sf, got.bw_hz), settings.rx1_offset)
+            freq = settings.down_hz.get(got.freq_hz, got.freq_hz)
+            delay = settings.delay_s
+        else:
+            rate, freq, delay = settings.rx2_rate, settings.rx2_hz, settings.delay_s + 1
+        sf, bw = plan.modulation(rate)
+        return Downlink(got.end_us + delay * 1_000_000, freq, sf, bw, raw, self.window)
+
+    # --- data
+
+    def _data(self, frame: DataUp, got: Reception) -> Downlink | None:
+        session = self.sessions.get(frame.addr)
+        if session is None:
+            raise FrameError(f"DevAddr {frame.addr:08x} is not known")
+        fcnt = session.extend(frame.fcnt16)
+        if not frame.authentic(session.keys, fcnt):
+            raise FrameError(f"code of frame {fcnt}")
+        self.latest = session
+        again = fcnt == session.fcnt_up
+        if again and session.frames[-1][1].raw != frame.raw:
+            raise FrameError(f"counter {fcnt} for two frames")
+        rate = plan.rate_of(got.sf, got.bw_hz)
+        if len(frame.options) + len(frame.payload) > plan.MAX_PAYLOAD[rate]:
+            raise FrameError(f"too long for DR{rate}")
+        session.frames.append((fcnt, frame))
+        session.fcnt_up = fcnt
+        session.settings.rate = rate
+        if not again:
+            self._new(session, frame, fcnt, got)
+        if got.freq_hz not in session.settings.channels.values():
+            raise FrameError(f"{got.freq_hz} Hz is no channel")
+        return self._answer(session, frame, got)
+
+    def _new(self, session: Session, frame: DataUp, fcnt: int, got: Reception) -> None:
+        text = frame.text(session.keys, fcnt) if frame.port is not None else b""
+        found = commands.read(text if frame.port == 0 else frame.options)
+        session.answers = found
+        for number, body in found:
+            self._read(session, number, body, got)
+        session.asked.clear()  # what was not answered now never will be
+        if frame.port:
+            session.received.append((fcnt, frame.port, text))
+            self.on_data(session, frame.port, text, got.end_us)
+        session.acknowledged += frame.ack
+        session.snrs = [*session.snrs, got.snr][-ADR_HISTORY:]
+        if self.adr and frame.adr and len(session.snrs) == ADR_HISTORY:
+            self._adapt(session)
+
+    def _read(self, session: Session, number: int, body: bytes, got: Reception) -> None:
+        if number == commands.LINK_CHECK:
+            margin = round(got.snr - plan.NEEDED_SNR[got.sf])
+            session.replies += bytes([number, max(margin, 0), 1])
+        elif number == commands.DEVICE_TIME:
+            ticks = got.end_us * 256 // 1_000_000
+            seconds = (self.gps_at_zero + ticks // 256).to_bytes(4, "little")
+            session.replies += bytes([number]) + seconds + bytes([ticks % 256])
+        else:
+            asked = next((a for a in session.asked if a.number == number), None)
+            if asked:
+                session.asked.remove(asked)
+                if not body or body[0] == commands.GRANTED.get(number, body[0]):
+                    _granted(session.settings, asked)
+
+    def _adapt(self, session: Session) -> None:
+        """The usual algorithm: the best of twenty signals, a margin, steps of 3 dB."""
+        settings = session.settings
+        needed = plan.NEEDED_SNR[plan.modulation(settings.rate)[0]]
+        steps = int((max(session.snrs) - needed - ADR_MARGIN_DB) // ADR_STEP_DB)
+        rate, power = settings.rate, settings.power
+        while steps > 0 and rate < 5:
+            rate, steps = rate + 1, steps - 1
+        power = min(power + max(steps, 0), 7)
+        if (rate, power) != (settings.rate, settings.power):
+            mask = sum(1 << index for index in settings.channels)
+            session.requests.append(commands.link_adr(rate, power, mask))
+            session.snrs.clear()
+
+    def _answer(self, session: Session, frame: DataUp, got: Reception) -> Downlink | None:
+        due = session.requests or session.messages or session.replies
+        if self.silent or not (due or frame.confirmed or frame.adr_ack_req):
+            return None
+        options = session.replies + b"".join(r.encode() for r in session.requests)
+        in_payload = self.on_port_zero or len(options) > MAX_OPTIONS
+        message = Message(None, b"")
+        if in_payload and options:
+            message, options = Message(0, options), b""
+        elif session.messages:
+            message = session.messages.pop(0)
+        session.asked, session.requests, session.replies = session.requests, [], b""
+        down = DataDown(
+            session.addr,
+            session.fcnt_down,
+            message.port,
+            message.payload,
+            options,
+            message.confirmed,
+            frame.confirmed,
+            bool(session.messages),
+        )
+        session.fcnt_down += 1
+        raw = down.encode(session.keys)
+        self.said[raw] = down
+        return self._schedule(got, session.settings, raw)
+
+
+def _session(grant: Grant) -> Session:
+    given = grant.device.settings
+    settings = Settings(max(given.delay, 1), given.rx1_offset, rx2_rate=given.rx2_rate)
+    for i in range(5 if given.cf_list else 0):
+        freq = int.from_bytes(given.cf_list[3 * i : 3 * i + 3], "little") * 100
+        if freq and not given.cf_list[15]:
+            settings.channels[3 + i] = freq
+    return Session(grant.device, grant.addr, grant.keys, settings)
+
+
+def _granted(settings: Settings, request: Request) -> None:
+    """The device has agreed."""
+    fields = request.fields
+    if request.number == commands.LINK_ADR:
+        settings.power, settings.nb_trans = fields[1], max(fields[4], 1)
+    elif request.number == commands.RX_PARAM:
+        settings.rx1_offset, settings.rx2_rate, settings.rx2_hz = fields
+    elif request.number == commands.NEW_CHANNEL and fields[1]:
+        settings.channels[fields[0]] = fields[1]
+    elif request.number == commands.NEW_CHANNEL:
+        settings.channels.pop(fields[0], None)
+    elif request.number == commands.RX_TIMING:
+        settings.delay_s = max(fields[0], 1)
+    elif request.number == commands.DL_CHANNEL:
+        settings.down_hz[settings.channels[fields[0]]] = fields[1]

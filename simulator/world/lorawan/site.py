@@ -1,0 +1,53 @@
+"""Everything LoRaWAN around one node: its chip on its pins, the air, a gateway, a network."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from simulator.world.kernel import Node
+from simulator.world.lorawan.ether import Ether
+from simulator.world.lorawan.gateway import Gateway
+from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.lorawan.server import NetworkServer
+from simulator.world.lorawan.sx1262 import Sx1262
+from simulator.world.lorawan.sx1276 import Sx1276
+from simulator.world.lorawan.wiring import Wiring
+
+CHIPS = ("sx1262", "sx1276")
+
+
+class Site:
+    """chip: one of `CHIPS`. pins: GPIO by line: cs, reset, and busy and dio1, or dio0 and dio1.
+
+    network: a network of its own unless one is handed in. air: what is wrong in the air.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        chip: str,
+        pins: Mapping[str, int],
+        rng: random.Random,
+        *,
+        network: NetworkServer | None = None,
+        air: RadioWeather | None = None,
+    ) -> None:
+        air = air or RadioWeather()
+        self.ether = Ether(node.call_at, rng)
+        self.ether.loss = air.loss
+        self.network = network or NetworkServer()
+        self.gateway = Gateway(
+            self.ether, self.network, node.call_at, clock_ppm=air.clock_ppm, away=air.gateway_away
+        )
+        self.wiring = Wiring(node, pins)
+        name = node.spec.name
+        self.chip: Sx1262 | Sx1276
+        if chip == "sx1262":
+            self.chip = Sx1262(name, self.wiring, self.ether)
+        elif chip == "sx1276":
+            self.chip = Sx1276(name, self.wiring, self.ether)
+        else:
+            raise ValueError(f"chip {chip!r}: {', '.join(CHIPS)}")
+        self.wiring.solder(self.chip)
+        node.peripheral = self.wiring

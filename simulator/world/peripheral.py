@@ -1,0 +1,37 @@
+"""What may hang on a board besides its detector: a chip on pins and an SPI bus."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Peripheral(Protocol):
+    """What hangs on the board's pins and its SPI bus, apart from the detector.
+
+    It answers at once; lines of its own it moves with `Node.edge()`.
+    """
+
+    def attached(self) -> None:
+        """The board's processor has started: it knows no line yet."""
+
+    def pin(self, gpio: int, level: int) -> None: ...
+
+    def spi(self, data: bytes) -> bytes: ...
+
+    def power(self, on: bool) -> None: ...
+
+
+class Bare:
+    """A board with nothing on it."""
+
+    def attached(self) -> None:
+        return None
+
+    def pin(self, _gpio: int, _level: int) -> None:
+        return None
+
+    def spi(self, data: bytes) -> bytes:
+        return bytes(len(data))
+
+    def power(self, _on: bool) -> None:
+        return None
