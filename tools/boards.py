@@ -26,6 +26,8 @@ class Board:
     loader_offset: int
     partitions: tuple[Partition, ...]
     budget: dict[str, int]
+    beams: tuple[int, int]  # GPIO of light barriers A and B
+    radio: dict[str, Any]  # the bare transceiver: chip, and the GPIO of each line
 
     def partition(self, label: str) -> Partition:
         for partition in self.partitions:
@@ -58,7 +60,13 @@ def load(name: str, root: Path = ROOT) -> Board:
     size = _value(toml, table, "flash_mb", int) << 20
     loader = _value(toml, _value(toml, table, "micropython", dict), "offset", int)
     partitions = tuple(read_csv(path / "partitions.csv", size))
-    return Board(name, path, chip, size, loader, partitions, table.get("budget", {}))
+    beams = _value(toml, table, "beams", list)
+    if len(beams) != 2 or not all(isinstance(gpio, int) for gpio in beams):
+        raise ToolError(f"{toml}: beams = {beams!r}", "wanted the GPIO of A and of B")
+    return Board(
+        name, path, chip, size, loader, partitions,
+        budget=table.get("budget", {}), beams=(beams[0], beams[1]), radio=table.get("radio", {}),
+    )  # fmt: skip
 
 
 def _value(path: Path, table: dict[str, Any], key: str, kind: type) -> Any:

@@ -5,9 +5,12 @@ Nothing is done when the manifest says that these sources, with these tools, gav
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,10 +40,24 @@ class Built:
 def build(name: str, micropython: Path | None = None, root: Path = ROOT) -> Built:
     """Build the image of a board; raises ToolError naming file and cause."""
     board = boards.load(name, root)
+    with _alone(root / ".build", name):
+        return _build(board, micropython, root)
+
+
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """Two who want the same image at once: the second waits, and finds it made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _build(board: boards.Board, micropython: Path | None, root: Path) -> Built:
     items = image.plan(board, root, root / ".build" / "third_party")
     interpreter = image.read_micropython(micropython, board) if micropython else None
     inputs = _digest(board, items, interpreter)
-    folder = root / ".build" / name
+    folder = root / ".build" / board.name
     manifest = _manifest(folder)
     if manifest.get("inputs") == inputs and _is_whole(folder, manifest):
         return Built(folder, manifest, False)
@@ -57,7 +74,7 @@ def build(name: str, micropython: Path | None = None, root: Path = ROOT) -> Buil
     for file, data in outputs.items():
         _write(folder / file, data)
     manifest = {
-        "board": name,
+        "board": board.name,
         "chip": board.chip,
         "inputs": inputs,
         "micropython": _sha256(interpreter) if interpreter else None,

@@ -54,6 +54,8 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
         name = source.relative_to(root / "lib").with_suffix(".mpy").as_posix()
         _put(items, f"a/{name}", source)
     _put(items, "a/board.mpy", board.path / "board.py")
+    for source in sorted((root / "boards" / "common").glob("*.py")):
+        _put(items, f"a/{source.stem}.mpy", source)
     for target, name in _THIRD_PARTY.items():
         if not (third_party / name).exists():
             raise ToolError(f"{third_party / name} is missing", "make setup fetches it")

@@ -16,9 +16,10 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tools import console
-from tools.collector import Collector
+from tools import console, network_server
+from tools.collector import Answer, Collector, News
 from tools.faults import ToolError
+from tools.lora_collector import LoraCollector
 from tools.store import rfc3339
 
 _KEEPALIVE_S = 60
@@ -32,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     if args.db.parent and not args.db.parent.is_dir():
         raise ToolError(f"{args.db.parent}: no such folder", "name another file with --db")
     show = console.result_json if args.json else _show
-    collector = Collector(args.db, args.root, lambda *news: show(_line(*news)))
-    listener = Listener(collector, args.root, args.client_id)
+    collector, topics = _collector(args, lambda *news: show(_line(*news)))
+    listener = Listener(collector, topics, args.client_id)
     if args.user or args.password_file:
         listener.client.username_pw_set(args.user or None, _secret(args))
     port = (8883 if args.ca else 1883) if args.port is None else args.port
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         if args.ca:
             _trust(listener.client, args.ca)
         listener.connect(args.host, port)
-        console.note(f"listening to {args.root} at {args.host}:{port}, storing in {args.db}")
+        what = args.lorawan or args.root
+        console.note(f"listening to {what} at {args.host}:{port}, storing in {args.db}")
         listener.loop(args.seconds or float("inf"))
     finally:
         listener.client.disconnect()
@@ -49,21 +51,40 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _collector(
+    args: argparse.Namespace, on_news: News
+) -> tuple[Collector | LoraCollector, list[str]]:
+    """What takes the messages, and the topics they come on."""
+    if args.lorawan:
+        return LoraCollector(args.db, on_news), [network_server.TOPICS[args.lorawan]]
+    return Collector(args.db, args.root, on_news), topics(args.root)
+
+
+def topics(root: str) -> list[str]:
+    """Those of nodes that speak MQTT."""
+    return [f"{root}/+/{suffix}" for suffix in ("counts", "event", "status")]
+
+
 class Listener:
     """A client of a real broker around a collector. One thread: `loop()` does everything."""
 
-    def __init__(self, collector: Collector, root: str, client_id: str) -> None:
+    def __init__(
+        self, collector: Collector | LoraCollector, topics: list[str], client_id: str
+    ) -> None:
         self._collector = collector
-        self._root = root
+        self._topics = topics
         self._refused = ""
         self._subscribed = False
         self._failed: Exception | None = None
+        self._acks: dict[str, Answer] = {}  # by topic, what a node is to be told next
+        self._told: dict[int, str] = {}  # packet id, topic of the one that is on its way
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id, clean_session=not client_id, manual_ack=True
         )
         self.client.on_connect = self._connected
         self.client.on_subscribe = self._confirmed
         self.client.on_message = self._message
+        self.client.on_publish = self._published
 
     def connect(self, host: str, port: int) -> None:
         """Connect and wait until the broker has taken the subscription; raises ToolError."""
@@ -94,6 +115,7 @@ class Listener:
         wait_s = 1.0
         while (left := until - time.monotonic()) > 0:
             code = self.client.loop(min(_STEP_S, left))
+            self._acknowledge()
             if self._failed:
                 raise ToolError(f"the database: {self._failed}", "nothing was confirmed")
             if code == mqtt.MQTT_ERR_SUCCESS:
@@ -113,7 +135,7 @@ class Listener:
         if reason.is_failure:
             self._refused = str(reason)
             return
-        client.subscribe([(f"{self._root}/+/{s}", 1) for s in ("counts", "event", "status")])
+        client.subscribe([(topic, 1) for topic in self._topics])
 
     def _confirmed(self, *_: Any) -> None:
         self._subscribed = True
@@ -129,8 +151,24 @@ class Listener:
             self._failed = error  # neither committed nor acknowledged: it will come again
             return
         client.ack(message.mid, message.qos)
-        for topic, payload, qos, retain in answers:
-            client.publish(topic, payload, qos, retain)
+        for answer in answers:
+            if answer[0].endswith("/ack"):
+                self._acks[answer[0]] = answer
+            else:
+                client.publish(*answer)
+
+    def _acknowledge(self) -> None:
+        """One acknowledgement a node is on its way at a time, then the newest one.
+
+        They are cumulative. One a record queues up behind a backlog (the broker takes each only
+        after what it is sending), and nodes that wait for minutes send everything again.
+        """
+        flying = set(self._told.values())
+        for topic in [topic for topic in self._acks if topic not in flying]:
+            self._told[self.client.publish(*self._acks.pop(topic)).mid] = topic
+
+    def _published(self, _client: mqtt.Client, _data: Any, mid: int, *_: Any) -> None:
+        self._told.pop(mid, None)
 
 
 def _trust(client: mqtt.Client, ca: Path) -> None:
@@ -172,6 +210,10 @@ def describe(news: dict[str, Any]) -> str:
         return f"{news.get('state', '?')}, version {news.get('version', '?')}"
     if what == "event":
         return f"event {news['event']}"
+    if what == "state":
+        return f"log {news['log']}, newest record {news['newest']}, detector {news['det']}"
+    if what == "answer":
+        return f"answer to {news['id']}: {news['code']} {news['text']}"
     if what == "gone":
         return f"records {news['from']} to {news['to']} no longer exist on the node"
     return f"{what}: {news.get('reason') or news.get('what')}"

@@ -30,6 +30,22 @@ _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
 
 
 @dataclass(frozen=True)
+class LoraKeys:
+    """What a node joins a LoRaWAN network with: EUIs of 8 bytes, key of 16, as on their labels."""
+
+    dev_eui: bytes
+    join_eui: bytes
+    app_key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises ToolError; the text holds lengths alone."""
+        for name, size in (("dev_eui", 8), ("join_eui", 8), ("app_key", 16)):
+            length = len(getattr(self, name))
+            if length != size:
+                raise ToolError(f"lora_{name} of {length} bytes, {size} are wanted")
+
+
+@dataclass(frozen=True)
 class Identity:
     """What one node is given. Secrets do not show in its repr."""
 
@@ -40,6 +56,7 @@ class Identity:
     mqtt_user: str = ""
     mqtt_pass: str = field(default="", repr=False)
     mqtt_ca: bytes = field(default=b"", repr=False)  # DER
+    lora: LoraKeys | None = None
 
     def complete(self) -> Identity:
         """With a user name and a secret where none was given; raises ToolError."""
@@ -103,6 +120,10 @@ def nvs_image(identity: Identity, size: int) -> bytes:
             blobs[name] = value
     if identity.mqtt_ca:
         blobs["mqtt_ca"] = identity.mqtt_ca
+    if keys := identity.lora:
+        blobs.update(
+            lora_dev_eui=keys.dev_eui, lora_join_eui=keys.join_eui, lora_app_key=keys.app_key
+        )
     if size % _PAGE or size < _LEAST_PAGES * _PAGE:  # the generator pads some without an end
         raise ToolError(f"an NVS partition of {size} bytes", "wanted: 3 or more times 4096")
     output = io.BytesIO()

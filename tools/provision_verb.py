@@ -12,9 +12,10 @@ from typing import Any
 
 from tools import console
 from tools.faults import USAGE, ToolError
-from tools.provision import Identity, provision
+from tools.provision import Identity, LoraKeys, provision
 
 
+_LORA_KEYS = ("dev_eui", "join_eui", "app_key")
 PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
         mqtt_user=args.mqtt_user,
         mqtt_pass=read_secret(args.mqtt_password_file),
         mqtt_ca=read_certificate(args.mqtt_ca),
+        lora=read_lora_keys(args.lorawan),
     )
     makes_secret = not identity.mqtt_pass
     if makes_secret and not args.secrets_out and not args.dry_run:
@@ -81,6 +83,23 @@ def read_certificate(path: Path | None) -> bytes:
     except (ssl.SSLError, ValueError) as error:
         raise ToolError(f"{path}: not one certificate", "wanted: one, PEM or DER") from error
     return der
+
+
+def read_lora_keys(path: Path | None) -> LoraKeys | None:
+    """Keys of a JSON file, hexadecimal, most significant byte first; no error shows a value."""
+    if path is None:
+        return None
+    hint = 'wanted: {"dev_eui": 16 digits, "join_eui": 16 digits, "app_key": 32 digits}'
+    try:
+        table = json.loads(path.read_text())
+        keys = {name: bytes.fromhex(table[name]) for name in _LORA_KEYS}
+    except OSError as error:
+        raise ToolError(f"{path}: {error.strerror}", hint) from error
+    except KeyError as error:
+        raise ToolError(f"{path}: {error} is missing", hint) from None
+    except (ValueError, TypeError):
+        raise ToolError(f"{path}: not a JSON object of hexadecimal digits", hint) from None
+    return LoraKeys(**keys)
 
 
 def _config(path: Path | None, settings: list[str], tls: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from tools.faults import ToolError
 
 ASK_AGAIN_S = 300.0  # a resend that was asked for may go without progress for so long
-_LAYOUT = 1  # PRAGMA user_version
+_LAYOUT = 2  # PRAGMA user_version
 _TABLES = """
 CREATE TABLE records (
   node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,
@@ -25,10 +25,29 @@ CREATE TABLE logs (node TEXT, log TEXT, confirmed INTEGER DEFAULT 0,
 CREATE TABLE nodes (node TEXT PRIMARY KEY, status TEXT, received TEXT);
 CREATE TABLE doubts (node TEXT, log TEXT, seq INTEGER, what TEXT);
 CREATE TABLE quarantine (received TEXT, topic TEXT, payload BLOB, reason TEXT);
+"""
+
+# Since layout 2: records in the short form of LoRaWAN, each for the numbers first to last, until
+# all of these are held by themselves; and frames whose log is not known yet.
+_SHORT = """
+CREATE TABLE short (
+  node TEXT, log TEXT, first INTEGER, last INTEGER, kind TEXT, start TEXT, len INTEGER,
+  cov INTEGER, body TEXT, received TEXT, PRIMARY KEY (node, log, first, last)) WITHOUT ROWID;
+CREATE TABLE waiting (
+  node TEXT, log TEXT, port INTEGER, payload BLOB, received REAL,
+  PRIMARY KEY (node, log, port, payload)) WITHOUT ROWID;
+DROP VIEW IF EXISTS counts;
 CREATE VIEW counts AS
-  SELECT r.node, r.start, r.len, r.cov, way.key AS direction, cls.key AS class, cls.value AS n
-  FROM records r, json_each(r.body, '$.counts') way, json_each(way.value) cls
-  WHERE r.kind = 'interval';
+  WITH held AS (
+    SELECT node, start, len, cov, body FROM records r WHERE kind = 'interval' AND NOT EXISTS (
+      SELECT 1 FROM short s WHERE s.node = r.node AND s.log = r.log AND s.kind = 'interval'
+      AND r.seq BETWEEN s.first AND s.last)
+    UNION ALL
+    SELECT node, start, len, cov, body FROM short s WHERE kind = 'interval' AND NOT EXISTS (
+      SELECT 1 FROM short o WHERE o.node = s.node AND o.log = s.log AND o.kind = 'interval'
+      AND o.first <= s.first AND o.last >= s.last AND (o.first < s.first OR o.last > s.last)))
+  SELECT h.node, h.start, h.len, h.cov, way.key AS direction, cls.key AS class, cls.value AS n
+  FROM held h, json_each(h.body, '$.counts') way, json_each(way.value) cls;
 """
 
 Key = tuple[str, str]  # node, log
@@ -65,6 +84,7 @@ class Store:
             (*row, json.dumps(body), rfc3339(utc)),
         )
         if inserted.rowcount:
+            self.relieve(key, body["seq"])
             return True
         where = (*key, body["seq"])
         found = self._db.execute(
@@ -79,6 +99,39 @@ class Store:
                 (body["start"], json.dumps(body), *where),
             )
         return False
+
+    def relieve(self, key: Key, seq: int) -> None:
+        """Drop the short records whose numbers are all held by themselves, now that `seq` is."""
+        rows = self._db.execute(
+            "SELECT first, last FROM short WHERE node = ? AND log = ? AND first <= ?"
+            " AND last >= ? ORDER BY last - first",
+            (*key, seq, seq),
+        ).fetchall()
+        for first, last in rows:
+            if self.numbers_held(key, first, last) == set(range(first, last + 1)):
+                self._db.execute(
+                    "DELETE FROM short WHERE node = ? AND log = ? AND first = ? AND last = ?",
+                    (*key, first, last),
+                )
+
+    def numbers_held(self, key: Key, first: int, last: int) -> set[int]:
+        """Numbers of a range that are held by records, or by short ones that lie inside it."""
+        where = (*key, first, last)
+        found = {
+            int(seq)
+            for (seq,) in self._db.execute(
+                "SELECT seq FROM records WHERE node = ? AND log = ? AND seq BETWEEN ? AND ?", where
+            )
+        }
+        rows = self._db.execute(
+            "SELECT first, last FROM short WHERE node = ? AND log = ? AND first >= ?"
+            " AND last <= ?",
+            where,
+        )
+        for low, high in rows:
+            if (low, high) != (first, last):
+                found.update(range(low, high + 1))
+        return found
 
     def before(self, key: Key, seq: int) -> tuple[int, Body] | None:
         """The last interval before `seq`, if every record between the two is held."""
@@ -123,7 +176,7 @@ class Store:
         """Move `confirmed` over what has come; returns it."""
         was = confirmed = self.confirmed(key)
         while True:
-            reached = self._held_to(key, self._gone_to(key, confirmed))
+            reached = self._held_to(key, self._short_to(key, self._gone_to(key, confirmed)))
             if reached == confirmed:
                 break
             confirmed = reached
@@ -153,11 +206,20 @@ class Store:
         ).fetchone()
         return max(confirmed, row[0] or 0)
 
+    def _short_to(self, key: Key, confirmed: int) -> int:
+        row = self._db.execute(
+            "SELECT max(last) FROM short WHERE node = ? AND log = ? AND first <= ?",
+            (*key, confirmed + 1),
+        ).fetchone()
+        return max(confirmed, row[0] or 0)
+
     def gap(self, key: Key, confirmed: int) -> tuple[int, int] | None:
         """The first run of missing records, when later ones are here."""
         row = self._db.execute(
-            "SELECT min(seq) FROM records WHERE node = ? AND log = ? AND seq > ?",
-            (*key, confirmed),
+            "SELECT min(n) FROM (SELECT min(seq) AS n FROM records WHERE node = ? AND log = ?"
+            " AND seq > ? UNION ALL SELECT min(first) FROM short WHERE node = ? AND log = ?"
+            " AND first > ?)",
+            (*key, confirmed, *key, confirmed),
         ).fetchone()
         return (confirmed + 1, row[0] - 1) if row[0] else None
 
@@ -187,8 +249,8 @@ class Store:
             yield log, json.loads(body)
 
     def number_of(self, table: str) -> int:
-        """Rows of `records`, `gone`, `doubts` or `quarantine`."""
-        if table not in ("records", "gone", "doubts", "quarantine"):
+        """Rows of a table."""
+        if table not in ("records", "gone", "doubts", "quarantine", "short", "waiting"):
             raise ValueError(f"no table '{table}'")
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
@@ -199,10 +261,11 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         layout = db.execute("PRAGMA user_version").fetchone()[0]
-        if layout not in (0, _LAYOUT):
+        if layout not in (0, 1, _LAYOUT):
             raise ToolError(f"{path}: layout {layout}, this version knows {_LAYOUT}")
-        if layout == 0:
-            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_LAYOUT}; COMMIT;")
+        if layout != _LAYOUT:
+            tables = (_TABLES if layout == 0 else "") + _SHORT
+            db.executescript(f"BEGIN; {tables} PRAGMA user_version = {_LAYOUT}; COMMIT;")
     except sqlite3.Error as error:
         raise ToolError(f"{path}: {error}", "name another file with --db") from error
     return db

@@ -1,0 +1,92 @@
+"""Uplinks and downlinks as network servers put them on MQTT: The Things Stack v3, ChirpStack v4.
+
+The name of the device at the network server is the node's name; over MQTT it has the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+TOPICS = {"ttn": "v3/+/devices/+/up", "chirpstack": "application/+/device/+/event/up"}
+_TTN = re.compile(r"v3/([^/]+)/devices/([^/]+)/up")
+_CHIRPSTACK = re.compile(r"application/([^/]+)/device/([0-9a-fA-F]{16})/event/up")
+_NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_MOST_BYTES = 242
+
+
+class NotOurs(ValueError):
+    """A message that holds no uplink of a node; the text says why."""
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """port, data: of the frame. down: topic of the answers."""
+
+    node: str
+    port: int
+    data: bytes
+    down: str
+    eui: str  # "" at The Things Stack: the topic says enough
+
+
+def parse(topic: str, payload: bytes) -> Uplink | None:
+    """An uplink with data; None for one without (only MAC commands). Raises NotOurs."""
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise NotOurs(f"not JSON: {error}") from error
+    if match := _TTN.fullmatch(topic):
+        message = _object(body, "uplink_message")
+        port, data = message.get("f_port"), message.get("frm_payload")
+        down, eui = f"v3/{match[1]}/devices/{match[2]}/down/replace", ""
+        node = match[2]
+    elif match := _CHIRPSTACK.fullmatch(topic):
+        node = str(_object(body, "deviceInfo").get("deviceName"))
+        port, data = body.get("fPort"), body.get("data")
+        down, eui = f"application/{match[1]}/device/{match[2]}/command/down", match[2]
+    else:
+        raise NotOurs("a topic of no network server")
+    if not _NODE.fullmatch(node):
+        raise NotOurs(f"device '{node:.40}' does not have the name of a node")
+    if not port or data is None:
+        return None
+    return Uplink(node, _port(port), _bytes(data), down, eui)
+
+
+def downlink(uplink: Uplink, port: int, data: bytes) -> tuple[str, bytes]:
+    """Topic and payload that queue a downlink for the node an uplink came from."""
+    text = base64.b64encode(data).decode()
+    body: dict[str, Any]
+    if uplink.eui:
+        body = {"devEui": uplink.eui, "confirmed": False, "fPort": port, "data": text}
+    else:
+        body = {"downlinks": [{"f_port": port, "frm_payload": text, "priority": "NORMAL"}]}
+    return uplink.down, json.dumps(body).encode()
+
+
+def _object(body: Any, name: str) -> dict[str, Any]:
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        raise NotOurs(f"no object {name}")
+    return found
+
+
+def _port(port: Any) -> int:
+    if not isinstance(port, int) or not 1 <= port <= 223:
+        raise NotOurs(f"port {port!r:.20}")
+    return port
+
+
+def _bytes(data: Any) -> bytes:
+    try:
+        found = base64.b64decode(data, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise NotOurs(f"payload: {error}") from error
+    if len(found) > _MOST_BYTES:
+        raise NotOurs(f"payload of {len(found)} bytes, at most {_MOST_BYTES}")
+    return found
