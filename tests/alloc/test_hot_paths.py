@@ -5,8 +5,10 @@ from binascii import unhexlify
 import micropython
 
 from beam.edges import Beam, EdgeLog
+from fake_spi import Bus, Line
 from passage import Tracker
 from radar.frames import Frames
+from radio.chip import Chip
 from wire.record import MAX_BYTES, Interval
 
 
@@ -41,6 +43,20 @@ def test_an_edge_is_stored_without_allocation():
         assert beam.count == 1
     finally:
         micropython.heap_unlock()
+
+
+def test_an_interrupt_of_a_radio_allocates_nothing():
+    bus = Bus()
+    dio = Line()
+    chip = Chip(bus, bus.cs, Line(), (dio, None))
+    chip._arm()
+    micropython.heap_lock()
+    try:
+        dio.handler(dio)
+        dio.handler(dio)
+    finally:
+        micropython.heap_unlock()
+    assert chip.irq_us is not None
 
 
 def test_a_passage_is_counted_without_allocation():

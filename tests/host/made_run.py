@@ -14,6 +14,7 @@ from typing import Any
 
 from simulator.run import plan as plans
 from simulator.run.decode import Record, as_tally
+from simulator.run.desk import Held
 from simulator.run.node import Seen
 from simulator.run.observe import Passage, Watcher
 
@@ -136,7 +137,7 @@ def live(watcher: Watcher, start_utc: int) -> tuple[dict[int, Record], list[Pass
 
 def clean(scenario: str = "moderate") -> Seen:
     """What a run saw in which nothing is wrong."""
-    plan = plans.draw(plans.Request(hours=2.0, seed=7, nodes=1, scenario=scenario))[0]
+    plan = plans.draw(plans.Request(hours=2.0, seed=7, nodes="1", scenario=scenario))[0]
     watcher = Watcher((RING_AT, RING_SIZE))
     records, truth = live(watcher, plan.start_utc)
     return Seen(
@@ -145,10 +146,12 @@ def clean(scenario: str = "moderate") -> Seen:
         truth=truth,
         ring=ring(records, INTERVALS),
         end_us=plan.end_us,
-        delivered={number: message(number, record) for number, record in records.items()},
+        held=Held(
+            {number: message(number, record) for number, record in records.items()},
+            {"gone": 0, "doubts": 0, "quarantine": 0},
+        ),
         order=list(records),
         confirmed=INTERVALS,
-        backend_notes={"gone": 0, "doubts": 0, "quarantine": 0},
         flash_violations=[],
         heap_free_min=90_000,
         requests=1,

@@ -7,6 +7,7 @@ import json
 import shutil
 import struct
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,13 @@ def test_the_flash_is_as_large_as_the_board_and_blank_elsewhere(flash: bytes) ->
 
 def test_every_module_is_in_the_file_system(flash: bytes) -> None:
     files = mounted(flash)
-    wanted = {"/boot.py", "/main.py", "/a/board.mpy", "/lib/umqtt/simple.mpy"}
+    wanted = {
+        "/boot.py",
+        "/main.py",
+        "/a/board.mpy",
+        "/a/esp32_board.mpy",
+        "/lib/umqtt/simple.mpy",
+    }
     for source in (ROOT / "firmware").glob("*.py"):
         if source.name not in ("boot.py", "main.py"):
             wanted.add(f"/a/{source.stem}.mpy")
@@ -205,6 +212,14 @@ def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="clock.py: mpy-cross: SyntaxError"):
         build(BOARD, root=root)
     assert not (root / ".build" / BOARD / "manifest.json").exists()
+
+
+def test_two_who_build_at_once_get_one_whole_image(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    with ThreadPoolExecutor(3) as pool:
+        built = list(pool.map(lambda _: build(BOARD, root=root), range(3)))
+    assert [b.is_new for b in built].count(True) == 1
+    assert len({b.flash.read_bytes() for b in built}) == 1
 
 
 def test_two_sources_for_one_name_are_refused(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_intervals_that_overlap_in_time_are_found_on_both_sides() -> None:
 
 def test_faults_do_not_hide_each_other() -> None:
     seen = clean()
-    for doctor in (lose, wrong_total, corrupt, flash_rule, phantom_passage):
+    for doctor in (phantom_passage, lose, wrong_total, corrupt, flash_rule):
         doctor(seen)
     assert len(check.violations(seen)) == 5
 
@@ -66,13 +66,37 @@ def test_everything_within_a_long_interval_is_counted_as_doubled() -> None:
     assert check.duplicated(seen) == [2, 3, 4]
 
 
-def test_a_power_cut_may_take_passages_but_not_make_them() -> None:
+def test_a_power_cut_may_take_what_was_noted_since_the_checkpoint() -> None:
+    """The last passages of interval 8 are at 6500, 6700 and 6900 s."""
+    for cut_s, excused in ((6930, True), (6970, False), (6890, False)):
+        seen = clean()
+        missed_passage(seen)
+        seen.watcher.on("cut", cut_s * S, "")
+        seen.watcher.alive[0][1] = -1  # it is back at once
+        assert (check.violations(seen) == []) is excused, cut_s
+
+
+def test_a_power_cut_makes_no_passage() -> None:
     seen = clean()
-    seen.watcher.on("cut", 7200 * S, "")
-    missed_passage(seen)
-    assert check.violations(seen) == []
-    seen.watcher.passages[:] = seen.watcher.passages[:20]
+    phantom_passage(seen)
+    seen.watcher.cuts_us += [t_s * S for t_s in range(0, 7200, 30)]
     assert len(check.violations(seen)) == 1
+
+
+def test_a_connection_may_be_silent_for_one_and_a_half_keep_alives() -> None:
+    seen = clean()
+    seen.watcher.on("net:open", 60 * S, "ok")
+    for t_s in range(149, 7200, 89):
+        seen.watcher.on("net:rx", t_s * S, b"x")
+    assert check.violations(seen) == []
+
+
+def test_a_connection_ends_with_the_power() -> None:
+    seen = clean()
+    seen.watcher.on("net:open", 60 * S, "ok")
+    seen.watcher.on("cut", 61 * S, "")
+    seen.watcher.alive[0][1] = -1
+    assert check.violations(seen) == []
 
 
 def test_a_reason_excuses_missing_coverage() -> None:

@@ -216,7 +216,7 @@ def test_a_failing_disk_confirms_nothing(office: Office) -> None:
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "x.sqlite") as db:
         db.execute("PRAGMA user_version = 77")
-    with pytest.raises(ToolError, match="layout 77, this version knows 1"):
+    with pytest.raises(ToolError, match="layout 77, this version knows 2"):
         Collector(tmp_path / "x.sqlite")
 
 

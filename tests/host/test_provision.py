@@ -13,7 +13,7 @@ from simulator.world.nvs import NvsPartition
 from tools import boards, image, tallypost
 from tools.faults import ToolError
 from tools.partitions import pack
-from tools.provision import Identity, provision
+from tools.provision import Identity, LoraKeys, provision
 
 NVS, NVS_SIZE = 0x9000, 0x6000
 BOARD = boards.load("esp32_generic")
@@ -220,3 +220,19 @@ def test_the_secrets_file_is_for_its_owner_only(flash: Path, tmp_path: Path) -> 
     secret = json.loads(out.read_text())
     assert secret == {"user": "n1", "password": blob(flash, "mqtt_pass").decode()}
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+def test_lorawan_keys_are_on_the_node_and_nowhere_else(flash: Path) -> None:
+    keys = LoraKeys(b"\x01" * 8, b"\x02" * 8, bytes(range(16)))
+    whole = provision(flash, Identity("n1", lora=keys))
+    assert blob(flash, "lora_dev_eui") == keys.dev_eui
+    assert blob(flash, "lora_join_eui") == keys.join_eui
+    assert blob(flash, "lora_app_key") == keys.app_key
+    assert "0f" not in repr(whole.lora).lower().replace("\\x", "") and "app_key" not in repr(whole)
+
+
+def test_lorawan_keys_of_a_wrong_length_are_refused_without_their_value() -> None:
+    with pytest.raises(ToolError, match="lora_app_key of 15 bytes, 16 are wanted"):
+        LoraKeys(bytes(8), bytes(8), b"s" * 15)
+    with pytest.raises(ToolError, match="lora_dev_eui of 7 bytes, 8 are wanted"):
+        LoraKeys(bytes(7), bytes(8), bytes(16))

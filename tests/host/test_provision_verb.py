@@ -112,3 +112,25 @@ def test_no_secrets_file_is_left_by_a_failure(call: Call, flash: Path, tmp_path:
 def test_bytes_that_are_no_text_are_refused(call: Call, words: tuple[str, ...]) -> None:
     status, out, err = call(*GIVEN, *words)
     assert (status, out) == (1, "") and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_lorawan_keys_come_from_a_file_and_no_error_shows_them(
+    call: Call, flash: Path, tmp_path: Path
+) -> None:
+    keys = {"dev_eui": "70b3d57ed0000001", "join_eui": "70b3d57ed0000002", "app_key": "5ec2e7" * 5}
+    path = tmp_path / "lora.json"
+    for change, text in (
+        ({"app_key": keys["app_key"]}, "lora_app_key of 15 bytes, 16 are wanted"),
+        ({"app_key": "no digits"}, "not a JSON object of hexadecimal digits"),
+        ({"dev_eui": 7}, "not a JSON object of hexadecimal digits"),
+    ):
+        path.write_text(json.dumps(keys | change))
+        status, out, err = call(*GIVEN, "--lorawan", "@lora.json")
+        assert status and text in err and "5ec2e7" not in out + err
+    path.write_text(json.dumps({"dev_eui": keys["dev_eui"]}))
+    assert "'join_eui' is missing" in call(*GIVEN, "--lorawan", "@lora.json")[2]
+    path.write_text(json.dumps(keys | {"app_key": "5ec2e75e" * 4}))
+    status, out, err = call(*GIVEN, "--lorawan", "@lora.json", "--json")
+    assert status == 0 and "5ec2e7" not in out + err
+    assert blob(flash, "lora_app_key") == bytes.fromhex("5ec2e75e" * 4)
+    assert blob(flash, "lora_dev_eui") == bytes.fromhex(keys["dev_eui"])

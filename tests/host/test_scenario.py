@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_scenario_can_be_drawn_and_has_a_title() -> None:
     assert len(scenario.names()) >= 8 and "moderate" in scenario.names()
     for name in scenario.names():
-        plans = draw(Request(scenario=name, nodes=3))
+        plans = draw(Request(scenario=name, nodes="3"))
         assert [p.detector for p in plans] == ["ld2451", "beam", "ld2451"]
         assert len({p.name for p in plans}) == len({p.seed for p in plans}) == 3
         assert len(scenario.load(name).title) > 10
@@ -38,7 +38,7 @@ def test_the_readme_names_every_key() -> None:
 
 @pytest.mark.parametrize("name", ("moderate", "power_cuts", "wifi_flap", "backend_away"))
 def test_the_seed_decides_everything(name: str) -> None:
-    request = Request(scenario=name, seed=5, nodes=3)
+    request = Request(scenario=name, seed=5, nodes="3")
     assert draw(request) == draw(request)
     other = draw(replace(request, seed=6))
     for one, two in zip(draw(request), other):
@@ -48,7 +48,7 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 
 def test_a_node_is_the_same_whatever_the_number_of_nodes() -> None:
-    assert draw(Request(nodes=1, seed=9))[0] == draw(Request(nodes=5, seed=9))[0]
+    assert draw(Request(nodes="1", seed=9))[0] == draw(Request(nodes="5", seed=9))[0]
 
 
 def test_a_shorter_run_has_less_of_everything() -> None:
@@ -175,6 +175,6 @@ def test_every_fault_can_be_asked_for(folder: Path) -> None:
 
 def test_a_file_with_only_a_title_is_a_whole_scenario(folder: Path) -> None:
     (folder / "least.toml").write_text('title = "nothing special"')
-    [node] = draw(Request(scenario="least", nodes=1))
+    [node] = draw(Request(scenario="least", nodes="1"))
     assert node.passages == 5000 and node.power_cuts == [] and node.faults == {}
     assert node.start_utc == plan.START_UTC

@@ -183,6 +183,31 @@ except OSError as e:
     assert refused.startswith("('192.0.2.7', 1883) 110 200")
 
 
+def test_no_handler_runs_while_a_name_is_looked_up(tmp_path: Path) -> None:
+    """lwip_getaddrinfo holds the interpreter's task until it has an answer or gives up."""
+    script = """
+import machine, socket, time
+p = machine.Pin(25, machine.Pin.IN, machine.Pin.PULL_UP)
+told = []
+p.irq(handler=lambda p: told.append(time.ticks_ms()))
+t = time.ticks_ms()
+try:
+    socket.getaddrinfo("nowhere", 1883)
+except OSError:
+    print(len(told), time.ticks_diff(time.ticks_ms(), t))
+print(min(time.ticks_diff(at, t) for at in told))
+"""
+    edges = [(1_000_000 * (i + 1), 0x40, bytes([25, i % 2])) for i in range(12)]
+    log, _ = board(tmp_path, script, edges, seconds=20)
+    counted, earliest = log.lines()
+    assert counted == "8 14000" and earliest == "14000"  # a queue of 8, and all at the end
+
+
+def test_the_shims_leave_most_of_the_small_heap(tmp_path: Path) -> None:
+    log, _ = board(tmp_path, "import gc\ngc.collect()\nprint(gc.mem_alloc())")
+    assert 36_000 < int(log.lines()[0]) < 46_000
+
+
 def test_a_crash_is_shown_and_the_same_script_runs_alike_twice(tmp_path: Path) -> None:
     script = "import gc\nprint(gc.mem_free())\nraise ValueError('x')"
     (tmp_path / "a").mkdir()

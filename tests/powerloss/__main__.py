@@ -38,6 +38,7 @@ def _plans(args: argparse.Namespace) -> list[Plan]:
             cut=args.cut,
             second=-1 if only_first else args.second,
             sabotage=args.sabotage,
+            emit="bytecode",
         )
     ]
 

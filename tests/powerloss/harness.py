@@ -32,7 +32,8 @@ class Plan:
     """One sweep over one workload.
 
     one_in: of the possible second cuts one in so many is made. cut, second: only that operation
-    (0 = all; second -1 = none). stop: at the first failure.
+    (0 = all; second -1 = none). stop: at the first failure. emit: what becomes of the log
+    and the suite in the interpreter, `native` code (a fifth faster) or `bytecode`, as on the chip.
     """
 
     workload: int
@@ -43,6 +44,7 @@ class Plan:
     second: int = 0
     stop: bool = False
     sabotage: str = ""
+    emit: str = "native"
     shard: tuple[int, int] = (0, 1)
 
     def options(self) -> str:
@@ -92,7 +94,8 @@ def _run_one(plan: Plan) -> str:
     micropython = Path(sys.executable).parent / "micropython"
     env = {**os.environ, "MICROPYPATH": f"{DEVICE}:{ROOT / 'lib'}:.frozen"}
     result = subprocess.run(
-        [str(micropython), "-X", f"heapsize={HEAP}", str(DEVICE / "sweep.py")],
+        [str(micropython), "-X", f"heapsize={HEAP}", "-X", f"emit={plan.emit}",
+         str(DEVICE / "sweep.py")],
         input=plan.options(), env=env, cwd=ROOT,
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.powerloss.harness import (
@@ -20,6 +22,15 @@ def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[
     assert total.cuts > total.operations * len(CUT_MODES)
 
 
+def test_bytecode_does_what_machine_code_does() -> None:
+    """The sweeps run as machine code; on the chip the log is bytecode."""
+    plan = Plan(0, modes=("half", "done"), one_in=100)
+    totals = [run([replace(plan, emit=emit)]) for emit in ("bytecode", "native")]
+    assert all(total.clean for total in totals), totals
+    assert totals[0].cuts == totals[1].cuts > 600
+    assert totals[0].operations == totals[1].operations
+
+
 # Cuts that once found something: workload, operation and mode, the same of the second cut.
 ONCE_FOUND = (
     (0, 42, "done", 0, ""),
@@ -30,7 +41,7 @@ ONCE_FOUND = (
 
 @pytest.mark.parametrize("sabotage", SABOTAGES)
 def test_a_broken_log_is_found(sabotage: str) -> None:
-    plan = Plan(0, one_in=60, stop=True, sabotage=sabotage)
+    plan = Plan(0, one_in=60, stop=True, sabotage=sabotage, emit="bytecode")
     total = run([plan])
     assert total.lost + total.wrong + total.resurrected
     assert f"--sabotage {sabotage}" in total.failures[0]
@@ -41,7 +52,8 @@ def test_what_was_found_once_stays_mended(
     workload: int, cut: int, mode: str, second: int, second_mode: str
 ) -> None:
     modes = (second_mode,) if second else ()
-    total = run([Plan(workload, (mode,), modes, cut=cut, second=second or -1)])
+    plan = Plan(workload, (mode,), modes, cut=cut, second=second or -1, emit="bytecode")
+    total = run([plan])
     assert total.clean and total.cuts, total.failures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,24 +54,49 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Mosquitto:
+    """A mosquitto with these lines of configuration, on a port that it keeps."""
+
+    def __init__(self, folder: Path, *lines: str) -> None:
+        program = shutil.which(
+            "mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+        )
+        if program is None:
+            pytest.skip("mosquitto is not installed (Debian package mosquitto)")
+        self.port = free_port()
+        config = folder / "mosquitto.conf"
+        config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines]) + "\n")
+        self._command = [program, "-c", str(config)]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(self.port)
+
+    def read_again(self) -> None:
+        """Have it read its access list again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def kill(self) -> None:
+        """End it as a power cut does: it saves nothing."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
 @contextmanager
 def mosquitto(folder: Path, *lines: str) -> Iterator[int]:
     """A mosquitto on a free port with these lines of configuration; yields the port."""
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if program is None:
-        pytest.skip("mosquitto is not installed (Debian package mosquitto)")
-    port = free_port()
-    config = folder / "mosquitto.conf"
-    config.write_text("\n".join([f"listener {port} 127.0.0.1", *lines]) + "\n")
-    broker = subprocess.Popen(
-        [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    broker = Mosquitto(folder, *lines)
     try:
-        wait_for(port)
-        yield port
+        yield broker.port
     finally:
-        broker.terminate()
-        broker.wait()
+        broker.stop()
 
 
 def wait_for(port: int) -> None:

@@ -20,10 +20,11 @@ DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
 THIRD_PARTY = {"mqtt": {"umqtt"}}
 # The port's own NTP client knows the epoch of the chip; TLS comes with the port.
 PORT_MODULES = {"clock": {"ntptime"}, "tls_link": {"ssl"}}
+FOR_BOARDS = {"esp32_board", "radio", "rtc", "lora_station"}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
-    "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults", "tools.provision",
-    "tools.store",
+    "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults",
+    "tools.lora_collector", "tools.provision", "tools.store",
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def of_firmware(module: str, source: str) -> Iterator[str]:
 
 
 def of_board(source: str) -> Iterator[str]:
-    allowed = DEVICE_STDLIB | HARDWARE | DRIVERS | {"faults"}
+    allowed = DEVICE_STDLIB | HARDWARE | DRIVERS | FOR_BOARDS
     yield from (got for got in imports(source) if got.split(".")[0] not in allowed)
 
 

@@ -56,6 +56,7 @@ class Node:
         )  # fmt: skip
         self.now_ms = 0
         self.lost = 0
+        self.counter.losses = lambda: self.lost
         self.counter.restore()
 
     def reset(self, away_s=1, keep_rtc=True, known=True):
@@ -68,7 +69,7 @@ class Node:
         for _ in range(count):
             self.clock.go(1)
             self.now_ms += 1000
-            self.counter.tick(self.now_ms, state, self.lost)
+            self.counter.tick(self.now_ms, self.clock.seconds(), state)
 
     def set_clock(self, utc):
         self.counter.clock_set(self.clock.set(utc))

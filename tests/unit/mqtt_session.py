@@ -13,11 +13,11 @@ from mqtt.client import Client, LinkDown  # noqa: E402 - needs the socket above
 TOPIC = b"root/n1/event"
 
 
-def new_client(keepalive=60, user=None, ack_ms=2000):
+def new_client(keepalive=60, user=None, ack_ms=2000, password="secret"):
     BROKER.__init__()
     client = Client(
         "tallypost-n1", "broker.example", 1883,
-        user=user, password="secret" if user else None, keepalive=keepalive, room=512,
+        user=user, password=password if user else None, keepalive=keepalive, room=512,
     )  # fmt: skip
     client.ack_ms = ack_ms
     return client, BROKER

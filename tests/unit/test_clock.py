@@ -124,13 +124,13 @@ def test_an_implausible_answer_is_refused_and_changes_nothing():
 
 
 def test_an_answer_cut_short_is_a_failure_like_any_other():
-    for error in (ValueError("buffer too small"), IndexError()):
+    for error in (ValueError("buffer too small"), IndexError(), MemoryError()):
         wall = Wall(NOW)
         try:
             wall.sync(error)
             raise AssertionError(error)
         except OSError as failure:
-            assert "cut short" in str(failure)
+            assert ("no memory" if isinstance(error, MemoryError) else "cut short") in str(failure)
         assert wall.sets == [] and wall.clock.age_s() == 0xFFFF
 
 
@@ -157,15 +157,16 @@ def test_nobody_need_listen_to_steps():
     assert wall.clock.utc() == NOW
 
 
-async def _run(wall):
+async def _run(wall, turns=3000):
     waited = []
 
-    async def network():
+    async def reach(host):
         waited.append(Ntp.asked)
         await asyncio.sleep_ms(0)
+        return host
 
-    task = asyncio.create_task(wall.clock.run("ntp.example", network))
-    for _ in range(3000):
+    task = asyncio.create_task(wall.clock.run("ntp.example", reach))
+    for _ in range(turns):
         if wall.resets:
             break
         await asyncio.sleep_ms(1)
@@ -190,3 +191,12 @@ def test_after_an_answer_there_is_peace_for_an_hour():
     Ntp.utc, Ntp.asked = NOW, 0
     asyncio.run(_run(wall))
     assert Ntp.asked == 1 and wall.resets == 1 and wall.clock.failures == 0
+
+
+def test_a_clock_that_is_right_does_not_hurry_a_server_that_is_silent():
+    wall = Wall(0)
+    wall.sync(NOW)
+    Ntp.utc, Ntp.asked = [OSError(-202), NOW], 0
+    asyncio.run(_run(wall, 50))
+    assert Ntp.asked == 1 and wall.clock.failures == 1
+    assert wall.log.lines == [("warn", "ntp: OSError(-202,), next try in 900 s")]

@@ -1,9 +1,10 @@
 """Commands: every one is answered with its id; what is wrong is refused and counted."""
 
 import json
+import random
 
 from commands import Commands
-from config import Config
+from config import accept
 from fakes import FakeLog, FakeNvs
 
 
@@ -12,7 +13,7 @@ class FakeApp:
 
     def __init__(self):
         self.refused_commands = 0
-        self.config = Config({"site": "bridge", "interval_min": 5})
+        self.config = accept({"site": "bridge", "interval_min": 5})
         self.nvs = FakeNvs()
         self.log = FakeLog()
         self.uplink = self
@@ -61,6 +62,18 @@ def test_ping_is_answered():
 def test_an_id_is_text_or_number_and_comes_back():
     for name in ("", "x" * 100, "\u00e9", 0, -1, 1 << 40):
         assert _give(json.dumps({"id": name, "cmd": "ping"}))["id"] == name
+
+
+def test_an_id_too_long_to_be_sent_back_is_refused():
+    for name in (
+        b'"%s"' % (b"x" * 101),
+        b"1" * 101,
+        b'"%s"' % (b"\x01" * 1900),
+        b"-" + b"9" * 999,
+    ):
+        reply = _give(b'{"id":%s,"cmd":"ping"}' % name)
+        assert not reply["ok"] and reply["id"] is None and "100" in reply["error"], reply
+        assert len(json.dumps(reply)) < 200
 
 
 def test_status_is_the_application_s():
@@ -171,3 +184,13 @@ def test_a_refused_command_does_nothing():
     for payload in (b'{"cmd":"reboot"}', b'{"id":[],"cmd":"reboot"}', b'{"id":1,"cmd":"Reboot"}'):
         _give(payload, app)
     assert app.resets == 0 and app.refused_commands == 3
+
+
+def test_spoilt_commands_are_answered_whatever_became_of_them():
+    random.seed(17)
+    for _ in range(600):
+        payload = bytearray(b'{"id":7,"cmd":"config_set","config":{"site":"x","speed":[1]}}')
+        for _ in range(random.randrange(1, 5)):
+            at = random.randrange(len(payload))
+            payload[at] = random.getrandbits(8) if at % 2 else b'{}[]",:0-e1'[at % 11]
+        _give(bytes(payload))

@@ -3,11 +3,11 @@
 import json
 
 import config as configuration
-from config import SCHEMA, Config, check, load, store
+from config import SCHEMA, accept, check, load, store
 from fakes import FakeLog, FakeNvs
 from faults import ConfigError
 
-DEFAULTS = Config({}).public()
+DEFAULTS = accept({}).public()
 # What a value at the end of its range needs beside it.
 COMPANIONS = {
     "radar_line_m": {"radar_max_m": 100},
@@ -28,7 +28,7 @@ def _refused(values):
 def _accepted(key, value):
     values = dict(COMPANIONS.get(key, {}))
     values[key] = value
-    assert Config(values)[key] == value
+    assert accept(values)[key] == value
 
 
 def _rows(kind, ranged):
@@ -107,13 +107,13 @@ def test_the_topic_root_holds_no_wildcard():
 
 
 def test_the_hash_tells_configurations_apart_and_not_how_they_were_written():
-    assert Config({}).hash == Config(DEFAULTS).hash
-    assert Config({"interval_min": 5}).hash != Config({}).hash
-    assert 0 <= Config({}).hash <= 0xFFFFFFFF
+    assert accept({}).hash == accept(DEFAULTS).hash
+    assert accept({"interval_min": 5}).hash != accept({}).hash
+    assert 0 <= accept({}).hash <= 0xFFFFFFFF
 
 
 def test_public_is_a_copy():
-    config = Config({"site": "bridge"})
+    config = accept({"site": "bridge"})
     config.public()["site"] = "elsewhere"
     assert config["site"] == "bridge"
 

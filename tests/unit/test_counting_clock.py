@@ -46,9 +46,10 @@ def test_an_anchor_follows_intervals_that_were_closed_without_a_time():
     node.seconds(1000)
     node.set_clock(UTC + 500)
     kinds = [kind for _seq, kind, _rec in node.records()]
-    assert kinds == [INTERVAL, ANCHOR]
+    assert kinds == [INTERVAL, ANCHOR] and node.counter.anchor == (1000, UTC + 500)
     node.set_clock(UTC + 5000)
     assert [kind for _seq, kind, _rec in node.records()].count(ANCHOR) == 1
+    assert node.counter.anchor == (1000, UTC + 500), "the same as in the log"
 
 
 def test_the_open_interval_begins_where_the_last_one_without_a_time_ended():

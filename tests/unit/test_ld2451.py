@@ -224,7 +224,14 @@ def _after_a_stall(cars, stall_ms):
         body = bytes((len(reports[ms]) // 5, 1)) + reports[ms]
         uart.inject(b"\xf4\xf3\xf2\xf1" + bytes((len(body), 0)) + body + b"\xf8\xf7\xf6\xf5")
     Ticks.now_ms += stall_ms
+    end_ms = Ticks.ticks_ms()
     counted = []
+
+    def take():
+        driver.tick(Ticks.ticks_ms())
+        while passage := driver.pop():
+            ago_ms = time.ticks_diff(end_ms, passage[3])
+            counted.append((passage[0], passage[1], passage[2] // 10, ago_ms))
 
     async def read():
         while uart.any():
@@ -232,14 +239,11 @@ def _after_a_stall(cars, stall_ms):
                 await asyncio.wait_for_ms(driver.wait(), 50)
             except asyncio.TimeoutError:
                 pass
-            driver.tick(Ticks.ticks_ms())
+            take()
 
     asyncio.run(read())
     Ticks.now_ms += 2000
-    driver.tick(Ticks.ticks_ms())
-    while passage := driver.pop():
-        ago_ms = time.ticks_diff(Ticks.ticks_ms(), passage[3]) - 2000
-        counted.append((passage[0], passage[1], passage[2] // 10, ago_ms))
+    take()
     return counted
 
 

@@ -102,6 +102,25 @@ def test_a_malformed_message_is_counted_and_the_next_is_taken():
         assert client.malformed == 1 and messages == [(b"b", b"good")] and ended == [], bad
 
 
+def test_who_listens_is_told_why_a_message_is_not_handed_over():
+    reasons = []
+
+    async def body(client, broker):
+        client.on_refused = reasons.append
+        long = _publish(b"a", b"x" * 3000, 1, 7)
+        broker.send(long + _publish(b"t" * 260, b"x", 1, 8) + b"\x30\x02\xff\xff")
+        while broker.sockets[0].rx:
+            await asyncio.sleep_ms(1)
+        for _ in range(5):
+            await asyncio.sleep_ms(1)
+
+    with_listener(body)
+    assert reasons == [
+        "message of 3005 bytes, at most 2048", "topic of 260 bytes",
+        "malformed message of 2 bytes",
+    ]  # fmt: skip
+
+
 def test_packets_nobody_waits_for_are_stepped_over():
     data = b"\x40\x02\x00\x09" + b"\x40\x00" + b"\xd0\x00" + b"\x90\x03\0\x01\x80" + b"\xf0\x01x"
     client, _broker, messages, ended = _hears(data + _publish(b"b", b"good"))

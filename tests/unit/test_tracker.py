@@ -83,3 +83,19 @@ def test_a_swapped_direction_byte_is_noticed():
             swapped.detect(50 - i, 1, 36, 0, car * 10_000 + i * 100)
         swapped.expire(car * 10_000 + 9000)
     assert swapped.contradicts() or swapped.with_sign + swapped.against_sign < 20
+
+
+def test_an_outlier_of_the_angle_makes_no_second_passage():
+    for seed in range(110):
+        random.seed(seed)
+        tracker = Tracker(8)
+        outlier = random.randrange(4, 26)
+        now = 1000
+        for i in range(28):
+            now += 100 + random.randrange(-20, 20)
+            metres = 40.2 - 47 / 3.6 * (now - 1000) / 1000 + random.random() * 0.6
+            kmh = int(47 + random.random())
+            angle = random.choice((-27, 27)) if i == outlier else random.randrange(-3, 3)
+            tracker.detect(int(metres), 0, kmh, angle, now)
+        tracker.expire(9000)
+        assert len(tracker.queue) == 1, seed

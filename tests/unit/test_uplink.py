@@ -106,9 +106,11 @@ def _starts(node):
             for rec in body["recs"]]  # fmt: skip
 
 
-def test_a_record_of_this_boot_gets_its_start_from_the_clock():
+def test_a_record_of_this_boot_gets_its_start_from_the_anchor():
     node = Node()
-    node.clock.uptime = 1000
+    node.uplink.anchor = 1000, UTC
+    node.clock.uptime = 2000
+    node.clock.set(UTC + 999, 0)  # read at another moment of the second
     node.add(1, 0, boot=3, uptime=100)
     assert _starts(node) == ["2027-01-15T07:45:00Z"]
     assert node.link.messages[0][1]["recs"][0]["time"]["src"] == "anchor"
@@ -132,9 +134,9 @@ def test_a_record_without_an_anchor_is_sent_without_a_start():
     assert node.link.messages[0][1]["recs"][0]["time"]["src"] == "none"
 
 
-def test_without_a_clock_a_record_of_this_boot_is_sent_without_a_start():
+def test_without_an_anchor_a_record_of_this_boot_is_sent_without_a_start():
     node = Node()
-    node.clock.set(0, 0)
+    node.anchor(2, 50, UTC)
     node.add(1, 0, boot=3, uptime=100)
     assert _starts(node) == [None]
 

@@ -43,6 +43,21 @@ def test_an_acknowledgement_that_is_garbage_is_refused():
     assert node.ring.cursor(0) == (0, 0)
 
 
+def test_a_spoilt_acknowledgement_is_taken_or_refused_and_never_ahead():
+    random.seed(19)
+    node = Node(5)
+    for _ in range(600):
+        payload = bytearray(b'{"v":1,"log":"%08x","seq":3}' % node.ring.log_id)
+        for _ in range(random.randrange(1, 4)):
+            at = random.randrange(len(payload))
+            payload[at] = random.getrandbits(8) if at % 2 else b'{}[]",:0-e9'[at % 11]
+        try:
+            node.uplink.acknowledge(bytes(payload))
+        except ValueError:
+            pass
+        assert node.ring.cursor(0)[1] <= 5
+
+
 def test_the_queue_counts_what_the_broker_or_the_backend_has_not_got():
     node = Node(8)
     assert node.uplink.queue_depth() == 8

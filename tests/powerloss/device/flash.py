@@ -29,6 +29,7 @@ class Flash:
         self.blocks = blocks
         self.size = size
         self.cells = bytearray(b"\xff" * (blocks * size)) if cells is None else cells
+        self._view = memoryview(self.cells)
         self.blank = b"\xff" * size
         self.watch = None
         self.faulty = False  # cells may hold what was not asked for: do not insist on blank ones
@@ -36,7 +37,7 @@ class Flash:
 
     def readblocks(self, n, buf, off=0):
         start = n * self.size + off
-        buf[:] = memoryview(self.cells)[start : start + len(buf)]
+        buf[:] = self._view[start : start + len(buf)]
 
     def writeblocks(self, n, buf, off=0):
         new = bytes(buf)
@@ -44,8 +45,8 @@ class Flash:
         if off + length > self.size:
             raise FlashError("programs %d bytes at %d of sector %d" % (length, off, n))
         start = n * self.size + off
-        old = bytes(memoryview(self.cells)[start : start + length])
-        if old != self.blank[:length]:
+        old = bytes(self._view[start : start + length])
+        if old.count(b"\xff") != length:
             if not self.faulty:
                 raise FlashError("programs cells of sector %d that are not blank" % n)
             new = _bytes(_int(old) & _int(new), length)
@@ -59,7 +60,7 @@ class Flash:
             return self.size
         if op == 6:
             start = arg * self.size
-            old = bytes(memoryview(self.cells)[start : start + self.size])
+            old = bytes(self._view[start : start + self.size])
             self._commit(ERASE, start, old, self.blank)
         return 0
 

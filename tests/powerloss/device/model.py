@@ -26,11 +26,12 @@ class Failure(Exception):
 class Model:
     """blocks: sectors of the partition."""
 
+    _buf = bytearray(600)
+    _view = memoryview(_buf)
+
     def __init__(self, blocks):
         self._first = min(12, blocks // 4)  # sectors before it hold no records
         self._sectors = blocks - self._first
-        self._buf = bytearray(600)
-        self._view = memoryview(self._buf)
         self.live = {}  # number: (kind, payload, sector)
         self.maybe = {}  # the same, of a sector whose erase was cut
         self.last = 0  # the highest number that append() returned
@@ -128,12 +129,12 @@ class Model:
         return ahead == 1
 
     def _check_records(self, ring):
-        live, view = self.live, self._view
+        live, view, read = self.live, self._view, ring.read
         held = 0
         for seq in range(ring.first_seq, ring.next_seq):
             want = live.get(seq) or self.maybe.get(seq)
             try:
-                kind, n = ring.read(seq, view)
+                kind, n = read(seq, view)
             except KeyError:
                 n = -1
             if n < 0:

@@ -5,6 +5,7 @@ from micropython import const
 from model import APPEND, CHECKPOINT, CURSOR, PREPARE
 
 _MASK = const(0x3FFFFFFF)
+_PATTERN = bytes((i * 37) & 0xFF for i in range(1024))
 
 
 class Script:
@@ -40,5 +41,5 @@ class Script:
         ending = self._draw(6)
         if ending < 2:
             return head + (b"\xff", b"\x00")[ending] * length
-        first = self._draw(256)
-        return head + bytes(((first + i * 37) & 0xFF) for i in range(length))
+        at = self._draw(256) * 173 & 0xFF  # where the pattern has the number drawn: 37 * 173 = 1
+        return head + _PATTERN[at : at + length]

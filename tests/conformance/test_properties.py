@@ -1,0 +1,143 @@
+"""Random lives of a device: what it sends keeps every limit, whatever happens to it.
+
+LORAWAN_SEEDS=200 runs more of them than the usual few.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from simulator.world.lorawan import commands as mac
+from simulator.world.lorawan.join import cf_list
+from simulator.world.lorawan.server import Message
+from tests.conformance import properties
+from tests.conformance.rig import SECOND, PowerCut, Rig, Transmission
+
+SEEDS = range(1, 1 + int(os.environ.get("LORAWAN_SEEDS", "8")))
+STEPS = 120
+FREQS = (867_100_000, 867_300_000, 868_800_000, 869_525_000, 863_500_000, 869_800_000)
+
+
+class Life:
+    """One device, from its first start, through power cuts, resets and whatever is asked of it."""
+
+    def __init__(self, rig: Rig, seed: int) -> None:
+        self.rig = rig
+        self.random = random.Random(seed)
+        self.boots = [0]
+        rig.loss = self.random.choice((0.0, 0.1, 0.5))
+        freqs = self.random.sample(FREQS, self.random.randrange(4))
+        rig.enrol(cf_list=cf_list(*freqs), delay=self.random.choice((0, 1, 5, 15)))
+
+    def live(self) -> None:
+        known = False
+        for _ in range(STEPS):
+            try:
+                if self.random.random() < 0.1:
+                    self.rig.call("cut", self.random.randrange(1, 4), self.random.random() < 0.5)
+                if not known:
+                    known = self._join()
+                else:
+                    self._send()
+                if self.random.random() < 0.04:
+                    raise PowerCut
+            except PowerCut:
+                known = self._start()
+
+    def _start(self) -> bool:
+        """After a power cut, or a reset that RTC memory survives."""
+        self.rig.now += self.random.randrange(60 * SECOND)
+        self.rig.call("cut", 0, False)
+        self.boots.append(self.rig.now)
+        found = self.rig.boot(warm=self.random.random() < 0.3)
+        return found and self.random.random() < 0.8  # or it joins again although it need not
+
+    def _join(self) -> bool:
+        self.rig.request_join(self.random.randrange(20 * SECOND))
+        self.rig.run(until=self.rig.now + self.random.randrange(600 * SECOND))
+        return bool(self.rig.take("joined"))
+
+    def _send(self) -> None:
+        rig, network = self.rig, self.rig.network
+        if rig.look()["wants_uplink"] and self.random.random() < 0.5:
+            rig.send(b"", None)
+        network.window = self.random.choice((1, 2))
+        if self.random.random() < 0.2 and network.latest:
+            network.latest.requests += [self._request()]
+        if self.random.random() < 0.2 and network.latest:
+            network.latest.messages.append(Message(1, b"m", self.random.random() < 0.5))
+        payload = bytes(self.random.randrange(12))
+        rig.call("send", rig.now, 9, payload.hex(), self.random.random() < 0.3)
+        if self.random.random() < 0.05:  # in the middle of it
+            rig.run(until=rig.now + self.random.randrange(4 * SECOND))
+            raise PowerCut
+        rig.run()
+        rig.now += self.random.choice((0, 0, 0, 10, 300)) * SECOND
+
+    def _request(self) -> mac.Request:
+        return self.random.choice(
+            (
+                mac.link_adr(self.random.randrange(6), self.random.randrange(8), 7, 6, 1),
+                mac.link_adr(15, 15, 0, 6, self.random.randrange(1, 4)),
+                mac.rx_timing(self.random.randrange(16)),
+                mac.rx_param(self.random.randrange(6), self.random.randrange(6), 869_525_000),
+                mac.new_channel(3 + self.random.randrange(8), self.random.choice(FREQS)),
+                mac.duty_cycle(self.random.choice((0, 0, 3, 7))),
+                mac.dl_channel(self.random.randrange(3), 869_500_000),
+                mac.dev_status(),
+            )
+        )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_life_keeps_every_limit(seed: int) -> None:
+    draw = random.Random(seed)
+    error_us, clock_ppm = draw.choice((1000, 10_000, 40_000)), draw.choice((-50, 0, 50))
+    with Rig(seed, error_us=error_us, clock_ppm=clock_ppm) as rig:
+        life = Life(rig, seed)
+        life.live()
+        properties.duty_cycle(rig.sent)
+        properties.join_airtime(rig.sent, life.boots)
+        properties.counters(rig.sent)
+        properties.windows(rig.windows, rig.ends)
+        assert rig.network.joins.refused == []
+        assert len(life.boots) > 3 and len(rig.sent) > 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_device_without_a_network_keeps_the_join_back_off(seed: int) -> None:
+    with Rig(seed) as rig:
+        rig.enrol()
+        rig.network.silent = True
+        rig.request_join()
+        rig.run(until=40 * properties.HOUR)
+        spent = properties.join_airtime(rig.sent, [0])
+        assert len(spent) == 4 and min(spent) > 0
+        properties.duty_cycle(rig.sent)
+        properties.counters(rig.sent)
+
+
+def _frame(begin_s: float, length_s: float = 1.5, raw: bytes = b"") -> Transmission:
+    begin = round(begin_s * SECOND)
+    end = begin + round(length_s * SECOND)
+    return Transmission(begin, end, 868_100_000, 12, 125_000, 14, raw or bytes(23), 1)
+
+
+def test_the_checks_find_an_offender() -> None:
+    with pytest.raises(AssertionError, match="sub-band 2"):
+        properties.duty_cycle([_frame(i * 140) for i in range(26)])
+    properties.duty_cycle([_frame(i * 150) for i in range(60)])
+    with pytest.raises(AssertionError, match="period 0"):
+        properties.join_airtime([_frame(i) for i in range(24)], [0])
+    properties.join_airtime([_frame(i) for i in range(23)], [0])
+    with pytest.raises(AssertionError, match="DevNonce 0 after 0"):
+        properties.counters([_frame(0), _frame(9)])
+    data = [
+        b"\x40\1\0\0\0\0" + bytes([fcnt, 0]) + bytes(4 + size) for fcnt, size in ((5, 0), (5, 1))
+    ]
+    properties.counters([_frame(0, raw=data[0]), _frame(9, raw=data[0])])
+    with pytest.raises(AssertionError, match="FCntUp 5 after 5"):
+        properties.counters([_frame(0, raw=data[0]), _frame(9, raw=data[1])])

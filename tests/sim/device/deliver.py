@@ -1,0 +1,147 @@
+"""A node without a detector at a real broker: its own delivery, intervals that close on demand.
+
+`deliver.py PORT USER ROOM FIRST_PID`. Each line on standard input is answered by a line of JSON:
+`close N` closes N intervals, `state` says how far delivery is. The uplink's pauses pass 200 times
+faster, its hours of patience 40 times; nothing else does, and the sockets are real.
+"""
+
+import asyncio
+import json
+import random
+import sys
+
+sys.modules["ntptime"] = sys  # the clock is handed in, and the port has no NTP client
+
+import link_mqtt  # noqa: E402 - needs the stand-in above
+import uplink  # noqa: E402
+from app import App  # noqa: E402
+from config import accept  # noqa: E402
+from desk import Desk  # noqa: E402
+from fakes import FakeClock, FakeNvs  # noqa: E402
+from log import Log  # noqa: E402
+from mqtt import Backoff  # noqa: E402
+from nor import Nor  # noqa: E402
+from ring import INTERVAL, Ring  # noqa: E402
+from wire.record import MAX_BYTES, TIME_NTP, Interval  # noqa: E402
+
+_START = 1_800_000_000
+_FASTER = 200
+_PATIENCE_FASTER = 40
+
+
+class Hurried:
+    """asyncio whose waits are over sooner."""
+
+    Event = asyncio.Event
+    TimeoutError = asyncio.TimeoutError
+
+    @staticmethod
+    async def sleep(seconds):
+        await asyncio.sleep_ms(seconds * 1000 // _FASTER)
+
+    @staticmethod
+    async def sleep_ms(ms):
+        await asyncio.sleep_ms(ms // _FASTER)
+
+    @staticmethod
+    def wait_for(awaitable, seconds):
+        return asyncio.wait_for_ms(awaitable, seconds * 1000 // _PATIENCE_FASTER)
+
+
+class Joined:
+    """A Wi-Fi that never goes away."""
+
+    async def wait_up(self):
+        await asyncio.sleep_ms(0)
+
+    async def resolve(self, host):
+        return host
+
+
+class Bench:
+    """What the application does to its board when a task dies."""
+
+    def print_exception(self, error):
+        sys.print_exception(error)
+
+    def reset(self):
+        sys.exit(3)
+
+
+class Node(App):
+    """The application as far as delivery goes: ring, link, uplink, commands."""
+
+    def __init__(self, port, user):
+        self.board = Bench()
+        self.node = "n1"
+        self.log = Log()
+        self.refused_commands = 0
+        self.nvs = FakeNvs()
+        self.config = accept({"mqtt_host": "127.0.0.1", "mqtt_port": port, "mqtt_keepalive": 30})
+        self.clock = FakeClock(_START)
+        self.ring = Ring(Nor(256, 4096), random.getrandbits)
+        self.ring.open()
+        self.link = link_mqtt.MqttLink(
+            self.config, {"mqtt_user": user}, self.node, Joined(),
+            Backoff(random.getrandbits, 50, 500), log=self.log,
+        )  # fmt: skip
+        self.link.hello = {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
+        self.uplink = uplink.Uplink(
+            self.ring, self.link, self.node, self.clock, uptime_s=self.clock.seconds, boot=1
+        )
+        Desk(self)
+        self._interval = Interval()
+        self._buf = bytearray(MAX_BYTES)
+
+    def _log_id(self):
+        return "%08x" % self.ring.log_id
+
+    async def run(self):
+        self.spawn(self.link.run(), "link")
+        self.spawn(self.uplink.run(), "uplink")
+        orders = asyncio.StreamReader(sys.stdin.buffer)
+        while True:
+            order = (await orders.readline()).decode().split()
+            if not order:
+                return
+            if order[0] == "close":
+                for _ in range(int(order[1])):
+                    self._close_interval()
+                    await asyncio.sleep_ms(0)
+            sys.stdout.write(json.dumps(self.state()) + "\n")
+
+    def _close_interval(self):
+        """As many cars as the number of the record tells, so that each is known by its count."""
+        rec = self._interval
+        seq = self.ring.next_seq
+        rec.reset(_START + 900 * seq, 900 * seq)
+        rec.length = rec.coverage = 900
+        rec.boot, rec.time_source = 1, TIME_NTP
+        for _ in range(seq % 7):
+            rec.add(seq % 2, 2, 300)
+        self.ring.append(INTERVAL, self._buf, rec.pack_into(self._buf))
+        self.uplink.wake()
+        self.ring.prepare()
+
+    def state(self):
+        sent, confirmed = self.ring.cursor(0)
+        client = self.link._client
+        return {
+            "log": self._log_id(), "closed": self.ring.next_seq - 1, "sent": sent,
+            "confirmed": confirmed, "up": self.link.is_up(), "pid": client.pid,
+            "rewinds": self.uplink.rewinds, "connects": self.link.connects,
+            "refused_acks": self.uplink.refused_acks, "refused_commands": self.refused_commands,
+            "malformed": client.malformed, "oversized": client.oversized,
+        }  # fmt: skip
+
+
+def main():
+    port, user, room, first_pid = sys.argv[1:5]
+    uplink.asyncio = Hurried
+    link_mqtt._room = lambda: int(room)
+    node = Node(int(port), user)
+    node.link._client.pid = int(first_pid)
+    asyncio.run(node.run())
+
+
+main()

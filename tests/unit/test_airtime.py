@@ -1,0 +1,60 @@
+"""Airtime as the data sheet has it; a budget that comes in evenly and is never exceeded."""
+
+from airtime import Budget, airtime_ms, period_s
+from fakes import FakeClock
+
+DAY = 86_400
+
+
+def test_airtimes_are_those_of_the_data_sheet_rounded_up():
+    for rate, size, us in (
+        (0, 51, 2_793_472), (0, 20, 1_810_432), (1, 10, 823_296), (2, 20, 452_608),
+        (3, 10, 205_824), (4, 20, 133_632), (5, 20, 71_936), (5, 0, 46_336), (6, 10, 30_848),
+    ):  # fmt: skip
+        assert airtime_ms(rate, size) == -(-us // 1000), (rate, size)
+    assert airtime_ms(7, 10) == airtime_ms(6, 10)  # FSK is shorter than that
+
+
+def test_slow_data_rates_report_longer_periods():
+    assert [period_s(rate) for rate in range(7)] == [3600, 3600, 1800, 900, 900, 900, 900]
+
+
+def test_each_period_in_short_form_fits_the_fair_use_up_from_dr1():
+    for rate in range(1, 6):
+        assert airtime_ms(rate, 24) * DAY // period_s(rate) < 30_000, rate
+
+
+def test_a_budget_is_a_days_share_spread_over_the_day():
+    clock = FakeClock(1)
+    budget = Budget(30, clock.seconds)
+    spent = frames = 0
+    for _ in range(3 * DAY // 30):
+        clock.go(30)
+        if budget.left_ms() >= 247:
+            budget.spend(247)
+            spent += 247
+            frames += 1
+    assert 3 * 30_000 - 247 <= spent - 7_500 <= 3 * 30_000
+
+
+def test_no_more_than_a_quarter_of_a_day_is_kept():
+    clock = FakeClock(1)
+    budget = Budget(30, clock.seconds)
+    clock.go(10 * DAY)
+    assert budget.left_ms() == 7_500
+    budget.spend(7_500)
+    assert budget.left_ms() == 0
+    clock.go(DAY // 4 - 1)
+    assert 7_490 < budget.left_ms() < 7_500
+
+
+def test_what_the_radio_has_spent_counts_too():
+    clock = FakeClock(1)
+    budget = Budget(30, clock.seconds)
+    assert budget.left_ms(29.5) == 500
+    assert budget.left_ms(31) < 0
+
+
+def test_ample_is_when_half_is_left():
+    budget = Budget(30, FakeClock(1).seconds)
+    assert budget.is_rich(7_500, 3_750) and not budget.is_rich(7_500, 3_751)
