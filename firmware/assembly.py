@@ -8,6 +8,7 @@ import asyncio
 from clock import Clock
 from config import load
 from counting import Counter
+from detectors import build as build_detector
 from faults import STORAGE
 from health import Health
 from ring import Ring, RingError
@@ -32,7 +33,7 @@ def assemble(app):
     )  # fmt: skip
     app.clock.on_step = app.clock_set
     app.counter.restore()
-    app.detector = _detector(board, config)
+    app.detector = build_detector(board, config)
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
@@ -111,17 +112,6 @@ def open_ring(board, rng, add_fault):
         ring = Ring(Memory(), rng)
         ring.open()
         return ring, str(error)
-
-
-def _detector(board, config):
-    """The configured detector on the board's pins; the drivers are imported when needed (RAM)."""
-    if config["detector"] == "beam":
-        from beam import DualBeam
-
-        return DualBeam(*board.beam_pins(), config)
-    from radar import LD2451
-
-    return LD2451(board.uart(), config)
 
 
 async def _wait_for_provisioning(board, log):

@@ -22,10 +22,10 @@ class Esp32Board:
         self._uart = uart
         self._beams = beams
 
-    def uart(self):
+    def uart(self, baud):
         """The radar's line; the buffer holds 30 s of three targets: name servers may take long."""
         tx, rx = self._uart
-        return machine.UART(1, 115200, tx=tx, rx=rx, rxbuf=8192, timeout=0, timeout_char=2)
+        return machine.UART(1, baud, tx=tx, rx=rx, rxbuf=8192, timeout=0, timeout_char=2)
 
     def beam_pins(self):
         return [machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP) for gpio in self._beams]

@@ -1,5 +1,1 @@
-"""Infrared light barriers. See README.md."""
-
-from beam.dual import DualBeam
-
-__all__ = ("DualBeam",)
+"""Infrared light barriers, a module each. See README.md."""

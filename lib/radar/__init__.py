@@ -1,5 +1,1 @@
-"""Radar detectors. See README.md."""
-
-from radar.ld2451 import LD2451
-
-__all__ = ("LD2451",)
+"""Radar detectors, a module each. See README.md."""

@@ -17,11 +17,10 @@ from simulator.run.desk import Body, Desk, Held
 from simulator.run.lora_city import lora_keys
 from simulator.run.observe import Passage, Watcher
 from simulator.run.plan import NodePlan
-from simulator.world.beams import Beams
+from simulator.run.sensors import SENSORS
 from simulator.world.kernel import WINDOW_US, Detector, Node, NodeSpec
-from simulator.world.ld2451 import Ld2451
-from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
 from simulator.world.process import compile_shims
+from simulator.world.street import Street
 from tools import boards, build
 from tools.provision import Identity, provision
 
@@ -141,11 +140,9 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     rng = random.Random(f"{plan.seed}/street")
     sensor_rng = random.Random(f"{plan.seed}/sensor")
     amount = plan.passages, plan.hours, plan.headway_s
-    if plan.detector == "ld2451":
-        street = Street(rng, RADAR_MIX, *amount)
-        return street, Ld2451(street, sensor_rng, plan.faults)
-    street = Street(rng, BEAM_MIX, *amount, single_file=True)
-    return street, Beams(street, sensor_rng, plan.faults, boards.load(plan.board).beams)
+    sensor = SENSORS[plan.detector]
+    street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file)
+    return street, sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
 
 
 def _progress(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from simulator.run import scenario as scenarios
 from simulator.run.scenario import Scenario, ScenarioError
+from simulator.run.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
-DETECTORS = ("ld2451", "beam")
 BOARDS = {"mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1"}  # by link
 KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
@@ -143,7 +143,7 @@ def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
 
 def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
     detector, link = KINDS[name.rpartition("-")[0]]
-    kind = "radar" if detector == "ld2451" else "beam"
+    place = SENSORS[detector].place
     if link == "lorawan" and (request.broker or request.live):
         raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT")
     rng = random.Random(f"{request.seed}/{name}")
@@ -157,8 +157,8 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         seed=rng.getrandbits(32),
         hours=hours,
         passages=round(scenario.passages * hours / 24),
-        headway_s=float(scenario.headway_s[kind]),
-        faults=scenario.faults.get(kind, {}),
+        headway_s=float(scenario.headway_s[place]),
+        faults=scenario.faults.get(place, {}),
         weather=scenarios.weather(scenario, hours, rng),
         power_cuts=scenarios.power_cuts(scenario, hours, rng),
         backend_away=scenarios.spans(scenario.backend_away, scale),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulator.run import scenario as scenarios
-from simulator.run.plan import DETECTORS, HOUR_US, ROOT_TOPIC, NodePlan
+from simulator.run.plan import HOUR_US, ROOT_TOPIC, NodePlan
 from simulator.run.scenario import REQUESTS_PER_HOUR, SPANS, Scenario
 from simulator.world.network import Span, Weather
 
@@ -31,7 +31,7 @@ NOISE = {
 def storm(seed: int, trace: Path | None = None) -> NodePlan:
     """The plan of a seed; its name tells the seed."""
     rng = random.Random(f"storm/{seed}")
-    detector = rng.choice(DETECTORS)
+    detector = rng.choice(list(NOISE))
     hours = round(rng.uniform(*HOURS), 2)
     plan = NodePlan(
         name=f"storm-{seed}",

@@ -7,7 +7,7 @@ from binascii import unhexlify
 
 import radar.ld2451 as module
 from fakes import FakeUart, radar_settings
-from radar import LD2451
+from radar.ld2451 import LD2451
 from radar.frames import ANSWER, REPORT, Frames
 
 VECTORS = (

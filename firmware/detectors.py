@@ -1,0 +1,13 @@
+"""The configured detector on the board's pins: each driver is imported by who needs it (RAM)."""
+
+
+def build(board, config):
+    """A driver with start(), wait(), pop(), tick(now_ms), state, stats(); see lib/radar/README."""
+    kind = config["detector"]
+    if kind == "beam":
+        from beam.dual import DualBeam
+
+        return DualBeam(*board.beam_pins(), config)
+    from radar.ld2451 import LD2451
+
+    return LD2451(board.uart(115_200), config)

@@ -1,0 +1,44 @@
+"""Which street a detector stands at, and the model that plays it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.world.beams import Beams
+from simulator.world.kernel import Detector
+from simulator.world.ld2451 import Ld2451
+from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
+from tools.boards import Board
+
+Faults = dict[str, float]
+Model = Callable[[Street, random.Random, Faults, Board], Detector]
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios have
+    it. mix: shares of the classes. model: makes the sensor from street, rng, faults and board."""
+
+    place: str
+    mix: dict[str, float]
+    model: Model
+
+    @property
+    def single_file(self) -> bool:
+        return self.place == "beam"
+
+
+def _ld2451(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+    return Ld2451(street, rng, faults)
+
+
+def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
+    return Beams(street, rng, faults, board.beams)
+
+
+SENSORS = {
+    "ld2451": Sensor("radar", RADAR_MIX, _ld2451),
+    "beam": Sensor("beam", BEAM_MIX, _beams),
+}
