@@ -19,6 +19,7 @@ from binascii import crc32
 
 from micropython import const
 
+from passage.follow import Follow
 from ring import ANCHOR, INTERVAL
 from wire.record import (
     DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,
@@ -58,6 +59,7 @@ class Counter:
         self._lost = 0
         self.on_record = None  # function(): a record was appended
         self.passages = 0
+        self._follow = Follow()
 
     def restore(self):
         """Take over what the last life left behind, and begin."""
@@ -88,8 +90,12 @@ class Counter:
         self._observed_ms = 0
 
     def add(self, passage):
-        """Count a passage: (direction, class, speed in 0.1 km/h or -1, ticks_ms)."""
-        self.rec.add(passage[0], passage[1], passage[2])
+        """Count a passage, as `PassageQueue.pop` gives it."""
+        way, cls, speed, front_ms, occupied_ms = passage
+        follow = self._follow
+        follow.add(way, front_ms, occupied_ms)
+        self.rec.add(way, cls, speed)
+        self.rec.follow(way, follow.headway, follow.gap, occupied_ms)
         self.passages += 1
         self._save_rtc()
 
@@ -103,6 +109,7 @@ class Counter:
             self._observed_ms += passed_ms
         else:
             rec.why |= _reason(detector_state)
+            self._follow.forget()
         utc = self._clock.utc()
         if (utc if rec.start else uptime) >= self._end:
             self.close()

@@ -177,8 +177,10 @@ class DualBeam:
         else:
             length_mm = speed * time.ticks_diff(beam.last(), beam.first()) // 36_000
             cls = self._class(speed, length_mm)
+        on_line_ms = time.ticks_diff(beam.last(), beam.first()) // 1000
         ago_ms = time.ticks_diff(time.ticks_us(), beam.first()) // 1000
-        self._queue.put(direction, cls, speed, time.ticks_add(time.ticks_ms(), -ago_ms))
+        when = time.ticks_add(time.ticks_ms(), -ago_ms)
+        self._queue.put(direction, cls, speed, when, on_line_ms)
 
     def _speed(self, front_us, rear_us):
         """0.1 km/h from the front's and the rear's time between the beams; -1 = unusable."""

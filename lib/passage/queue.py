@@ -21,6 +21,7 @@ class PassageQueue:
         self._what = bytearray(_SIZE)  # direction * 8 + class
         self._speed = array("h", [0] * _SIZE)
         self._when = array("i", [0] * _SIZE)
+        self._occupied = array("i", [0] * _SIZE)
         self._head = 0
         self._count = 0
         self.refused = 0
@@ -28,7 +29,8 @@ class PassageQueue:
     def __len__(self):
         return self._count
 
-    def put(self, direction, cls, speed_dkmh, t_ms):
+    def put(self, direction, cls, speed_dkmh, t_ms, occupied_ms=-1):
+        """t_ms: ticks of the front on the line. occupied_ms: until its rear was, -1 = not seen."""
         if self._count == _SIZE:
             self.refused += 1
             return
@@ -36,13 +38,18 @@ class PassageQueue:
         self._what[i] = direction * 8 + cls
         self._speed[i] = speed_dkmh
         self._when[i] = t_ms
+        self._occupied[i] = occupied_ms
         self._count += 1
 
     def pop(self):
-        """The oldest passage as (direction, class, speed in 0.1 km/h or -1, ticks_ms), or None."""
+        """The oldest passage, or None.
+
+        As (direction, class, speed in 0.1 km/h or -1, ticks_ms, ms on the line or -1).
+        """
         if not self._count:
             return None
         i = self._head
         self._head = (i + 1) % _SIZE
         self._count -= 1
-        return self._what[i] >> 3, self._what[i] & 7, self._speed[i], self._when[i]
+        what = self._what[i]
+        return what >> 3, what & 7, self._speed[i], self._when[i], self._occupied[i]

@@ -62,6 +62,23 @@ def _speed(out, rec, direction):
     out.write("]}")
 
 
+def _ratio(out, name, value, base, most):
+    """`value` / `base` with two decimals, `most` at most; null when either is 0."""
+    text = "%.2f" % min(most, value / base) if value and base else "null"
+    out.write('"%s":%s,' % (name, text))
+
+
+def _spacing(out, rec, way):
+    """Seconds; `occ` in percent of the observed time."""
+    sums = rec.spacing
+    n = sums[way]
+    out.write('"%s":{' % DIRECTIONS[way])
+    _ratio(out, "headway", sums[2 + way], 10 * n, 3600)
+    _ratio(out, "gap", sums[4 + way], 10 * n, 3600)
+    _ratio(out, "occ", sums[6 + way], rec.coverage, 100)
+    out.write('"n":%d}' % n)
+
+
 def _or_null(value, unknown):
     return "null" if value == unknown else str(value)
 
@@ -81,6 +98,11 @@ def write_interval(out, rec):
     _speed(out, rec, 0)
     out.write(",")
     _speed(out, rec, 1)
+    if any(rec.spacing):
+        out.write('},"spacing":{')
+        _spacing(out, rec, 0)
+        out.write(",")
+        _spacing(out, rec, 1)
     out.write(
         '},"boot":%d,"uptime":%d,"time":{"src":"%s","age":%s},' % (
             rec.boot, rec.uptime, TIME_SOURCES[rec.time_source], _or_null(rec.sync_age, 0xFFFF)

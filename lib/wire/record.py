@@ -2,7 +2,7 @@
 
 Packed form (little endian; `varint` = base 128, least significant group first):
 
-    version u8 = 1 | start u32 (UTC, unix seconds, 0 = not known) | boot u16
+    version u8 = 1 or 2 | start u32 (UTC, unix seconds, 0 = not known) | boot u16
     state u16 (time source 4 bits, detector 4 bits, reset cause) | config_hash u32 | temp_c i8
     varints:          uptime (s), length (s), length - coverage (s, modulo 2^16), why,
                       sync_age (s), supply_mv
@@ -12,6 +12,10 @@ Packed form (little endian; `varint` = base 128, least significant group first):
                       every bit set the passages with such a speed: in base 8, least digit first,
                       a digit in 3 bits of a nibble whose fourth says that another follows; low
                       nibble first, filled up with 0
+    spacing:          version 2 alone: a varint mask of 8 bits (what * 2 + direction), then a
+                      varint for every bit set; what: road users who followed somebody; sum of
+                      their headways (front to front, 0.1 s); of their gaps (rear to front,
+                      0.1 s); time on the counting line (0.01 s)
 
 The same bytes are the ring's record, the checkpoint in flash and the copy in RTC memory. The
 sequence number is not among them: it is the ring's.
@@ -28,7 +32,7 @@ DIRECTIONS = ("forward", "backward")
 RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
-MAX_BYTES = const(336)  # every counter at its limit: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106
+MAX_BYTES = const(362)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 26
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
 WHY_SILENT = const(2)
@@ -43,7 +47,9 @@ DETECTOR_UNKNOWN, DETECTOR_OK, DETECTOR_QUIET, DETECTOR_SILENT = 0, 1, 2, 3
 DETECTOR_BLOCKED, DETECTOR_MISALIGNED, DETECTOR_MISCONFIGURED = 4, 5, 6
 TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN, TIME_ANCHOR = 0, 1, 2, 3, 4
 
-_VERSION = const(1)
+_PLAIN = const(1)  # version of a record in which nobody followed anybody
+_SPACED = const(2)
+_MOST = const(2_097_151)  # three bytes; an hour has 360,000 times 0.01 s
 _HEAD = "<BIHHIb"
 _HEAD_BYTES = const(14)
 _SLOTS = const(10)
@@ -60,6 +66,7 @@ class Interval:
         self.hist = array("H", [0] * (2 * BINS))
         self.speed_sum = array("I", (0, 0))
         self.speed_n = array("H", (0, 0))
+        self.spacing = array("I", [0] * 8)
         self.boot = 0
         self.reset_cause = 0
         self.config_hash = 0
@@ -80,6 +87,8 @@ class Interval:
         for i in range(2):
             self.speed_sum[i] = 0
             self.speed_n[i] = 0
+        for i in range(8):
+            self.spacing[i] = 0
         self.start = start
         self.uptime = uptime
         self.length = 0
@@ -98,11 +107,23 @@ class Interval:
             bin_ = min(speed_dkmh // (10 * BIN_KMH), BINS - 1)
             self.hist[direction * BINS + bin_] += 1
 
+    def follow(self, direction, headway_ms, gap_ms, occupied_ms):
+        """How a passage came after the one before it; what is not known is -1."""
+        if headway_ms >= 0:
+            self._space(direction, 1)
+            self._space(2 + direction, (headway_ms + 50) // 100)
+            self._space(4 + direction, (gap_ms + 50) // 100)
+        self._space(6 + direction, (occupied_ms + 5) // 10)
+
+    def _space(self, i, more):
+        self.spacing[i] = min(self.spacing[i] + more, _MOST)
+
     def pack_into(self, buf):
         """Write the packed form to `buf` (MAX_BYTES always suffice); return its length."""
         state = self.time_source | self.detector << 4 | self.reset_cause << 8
+        version = _SPACED if any(self.spacing) else _PLAIN
         struct.pack_into(
-            _HEAD, buf, 0, _VERSION, self.start, self.boot, state, self.config_hash, self.temp_c
+            _HEAD, buf, 0, version, self.start, self.boot, state, self.config_hash, self.temp_c
         )
         pos = _put(buf, _HEAD_BYTES, self.uptime)
         pos = _put(buf, pos, self.length)
@@ -115,11 +136,11 @@ class Interval:
         for direction in range(2):
             pos = _put(buf, pos, self.speed_sum[direction])
             pos = _put_bins(buf, pos, self.hist, direction * BINS)
-        return pos
+        return _put_sparse(buf, pos, self.spacing, 0, 8) if version == _SPACED else pos
 
     def unpack(self, buf, length):
         """Take over a packed record of `length` bytes; raises ValueError if it is not one."""
-        if length < _HEAD_BYTES or buf[0] != _VERSION:
+        if length < _HEAD_BYTES or not _PLAIN <= buf[0] <= _SPACED:
             raise ValueError("record: length %d, version %d" % (length, buf[0] if length else 0))
         _version, self.start, self.boot, state, self.config_hash, self.temp_c = struct.unpack_from(
             _HEAD, buf, 0
@@ -138,6 +159,10 @@ class Interval:
             self.speed_sum[direction], pos = _get(buf, pos, length, _U32)
             pos = _get_bins(buf, pos, length, self.hist, direction * BINS)
             self.speed_n[direction] = self._samples(direction * BINS)
+        for i in range(8):
+            self.spacing[i] = 0
+        if buf[0] == _SPACED:
+            pos = _get_sparse(buf, pos, length, self.spacing, 0)
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
 

@@ -116,7 +116,20 @@ def _difference(record: Record, body: dict[str, Any]) -> str:
         speed = body["speed"][way]
         if speed["n"] != record.speeds[i][1] or dict(speed["hist"]) != record.histograms[i]:
             return f"speeds {way} differ between flash and backend"
+        if not _same_spacing(record, i, body.get("spacing", {}).get(way, {})):
+            return f"spacing {way} differs between flash and backend"
     return ""
+
+
+def _same_spacing(record: Record, i: int, told: dict[str, Any]) -> bool:
+    """Means and shares in the message are rounded to two decimals."""
+    kept, n = record.spacing[i], told.get("n", 0)
+    if n != kept.n:
+        return False
+    means = (kept.headway / (10 * n), kept.gap / (10 * n)) if n else (0.0, 0.0)
+    share = kept.occupied / record.coverage if record.coverage else 0.0
+    pairs = zip(("headway", "gap", "occ"), (*means, share))
+    return all(abs((told.get(name) or 0.0) - value) < 0.006 for name, value in pairs)
 
 
 def _order(seen: Seen) -> Iterator[str]:

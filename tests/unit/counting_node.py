@@ -10,8 +10,8 @@ from ring import INTERVAL, Ring
 from wire.record import Interval
 
 UTC = 1_800_000_000  # a multiple of 3600
-CAR = (0, 2, 500, 0)
-WALKER = (1, 0, -1, 0)
+CAR = (0, 2, 500, 0, -1)
+WALKER = (1, 0, -1, 0, -1)
 OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 1, 2, 3, 4, 5, 6
 
 
@@ -74,25 +74,29 @@ class Node:
     def set_clock(self, utc):
         self.counter.clock_set(self.clock.set(utc))
 
-    def records(self):
-        """Everything the ring holds: (number, kind, record)."""
-        found, buf = [], bytearray(600)
+    def each(self):
+        """Everything the ring holds, one by one: (number, kind, record)."""
+        buf = bytearray(600)
         for seq in range(self.ring.first_seq, self.ring.next_seq):
             kind, n = self.ring.read(seq, buf)
             rec = Interval()
             if kind == INTERVAL:
                 rec.unpack(buf, n)
-            found.append((seq, kind, rec))
-        return found
+            yield seq, kind, rec
+
+    def records(self):
+        return list(self.each())
 
     def closed(self):
-        return [rec for _seq, kind, rec in self.records() if kind == INTERVAL]
+        return [rec for _seq, kind, rec in self.each() if kind == INTERVAL]
 
 
 def no_overlap(node):
     """Intervals with a known start neither overlap nor go back, in the order of their numbers."""
     end = 0
-    for rec in node.closed():
+    for _seq, kind, rec in node.each():
+        if kind != INTERVAL:
+            continue
         assert rec.coverage <= rec.length <= 3600
         if rec.start:
             assert rec.start >= end, (rec.start, end)
@@ -102,4 +106,5 @@ def no_overlap(node):
 
 
 def counted(node):
-    return sum(sum(rec.counts) for rec in node.closed()) + sum(node.counter.rec.counts)
+    closed = sum(sum(rec.counts) for _seq, kind, rec in node.each() if kind == INTERVAL)
+    return closed + sum(node.counter.rec.counts)

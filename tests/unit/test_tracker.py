@@ -29,7 +29,7 @@ def test_one_car_each_way_with_its_speed_and_moment():
     for away in (0, 1):
         got = _drive(Tracker(8), [(10, 50, away)], 20)
         assert len(got) == 1, (away, got)
-        direction, cls, speed, when = got[0]
+        direction, cls, speed, when, _on_line = got[0]
         assert direction == away and cls == 2 and abs(speed - 505) < 15, got
         assert abs(time.ticks_diff(when, 10_500)) < 350, when
 

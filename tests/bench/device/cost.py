@@ -75,7 +75,9 @@ class Records:
         rec.detector, rec.time_source, rec.sync_age = DETECTOR_OK, TIME_NTP, 600
         for _ in range(40 + random.randrange(60)):
             kind = (0, 1, 2, 2, 2, 3)[random.randrange(6)]
-            rec.add(random.randrange(2), kind, 40 + random.randrange(18) * 40)
+            way = random.randrange(2)
+            rec.add(way, kind, 40 + random.randrange(18) * 40)
+            rec.follow(way, random.randrange(1000, 49_000), -1, -1)  # as a radar sees it
         n = rec.pack_into(self.buf)
         self.bytes += n
         return n
