@@ -48,7 +48,7 @@ class Record:
     totals: list[int]
     speeds: list[tuple[int, int]] = field(default_factory=list)
     histograms: list[dict[int, int]] = field(default_factory=list)
-    spacing: list[Spacing] = field(default_factory=list)
+    spacing: list[Spacing] = field(default_factory=lambda: [Spacing(), Spacing()])
 
 
 class Reader:
@@ -103,7 +103,8 @@ def record(data: bytes) -> Record:
         bins = reader.bins()
         found.speeds.append((total, sum(bins)))
         found.histograms.append({i: n for i, n in enumerate(bins) if n})
-    found.spacing = _spacing(reader) if head[0] == 2 else [Spacing(), Spacing()]
+    if head[0] == 2:
+        found.spacing = _spacing(reader)
     if reader.at != len(data):
         raise ValueError(f"record: {len(data) - reader.at} bytes left over")
     return found

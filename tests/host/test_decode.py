@@ -14,6 +14,7 @@ from made_run import (
 from reports import on_node
 
 from simulator.run import decode
+from simulator.run.decode import Spacing
 from simulator.run.observe import Passage, Watcher
 
 few = settings(max_examples=150, derandomize=True, deadline=None)
@@ -36,6 +37,7 @@ for n in range(1, 61):
     rec.length, rec.coverage, rec.why, rec.boot = 900, 900 - n, n, 2
     for i in range(3 * n):
         rec.add(i % 2, i % 5, 13 * i - 20)
+        rec.follow(i % 2, 100 * i, 90 * i if i % 2 else -1, 40 if i % 2 else -1)
     ring.append(INTERVAL, buf, rec.pack_into(buf))
     if n % 7 == 0:
         ring.append(EVENT, b"something else")
@@ -64,6 +66,11 @@ def test_it_reads_what_the_firmware_writes() -> None:
         known = [13 * i - 20 for i in range(3 * n) if 13 * i - 20 >= 0 and i % 2 == 0]
         assert found.speeds[0] == (sum(known), len(known))
         assert sum(found.histograms[0].values()) == len(known)
+        evens, odds = (list(range(way, 3 * n, 2)) for way in range(2))
+        gaps = sum((90 * i + 50) // 100 for i in odds)
+        assert found.spacing == [
+            Spacing(len(evens), sum(evens)), Spacing(len(odds), sum(odds), gaps, 4 * len(odds))
+        ]  # fmt: skip
 
 
 def test_a_record_comes_back() -> None:
@@ -76,9 +83,9 @@ def test_a_short_record_is_none(cut: int) -> None:
         decode.record(packed(RECORD)[:cut])
 
 
-@pytest.mark.parametrize("data", (packed(RECORD) + b"\0", b"\x02" + packed(RECORD)[1:]))
+@pytest.mark.parametrize("data", (packed(RECORD) + b"\0", b"\x03" + packed(RECORD)[1:]))
 def test_another_length_or_version_is_none(data: bytes) -> None:
-    with pytest.raises(ValueError, match="bytes left over|record version 2"):
+    with pytest.raises(ValueError, match="bytes left over|record version 3"):
         decode.record(data)
 
 
