@@ -10,8 +10,11 @@ SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER PORT JSON TRACE,\
 FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
+ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN PAGE,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint bench fuzz powerloss size build flash clean
+.PHONY: help setup sim test lint bench fuzz accuracy powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -42,6 +45,10 @@ bench: ## speed and memory against the budgets
 fuzz: ## random storms, each from a seed, then calm: N= SEED= JSON= TRACE=
 	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run.fuzz $(FUZZ_OPTIONS)
+
+accuracy: ## how well each detector counts, situation by situation: DETECTOR= SCENARIO= SEEDS= HOURS= JSON=
+	$(SETUP) $(BOARD)
+	@$(IN) -m simulator.run.accuracy $(ACCURACY_OPTIONS)
 
 powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too)
 	$(SETUP) $(BOARD)

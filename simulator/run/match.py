@@ -23,6 +23,7 @@ class Score:
     matched: int = 0
     direction_errors: int = 0
     confusion: dict[str, dict[str, int]] = field(default_factory=dict)  # truth -> counted -> n
+    speeds: list[tuple[float, float]] = field(default_factory=list)  # true, counted, if known
 
     @property
     def recall(self) -> float:
@@ -50,6 +51,8 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
         for true, noted in pairs:
             row = result.confusion.setdefault(true.cls, {})
             row[noted.cls] = row.get(noted.cls, 0) + 1
+            if noted.kmh >= 0:
+                result.speeds.append((true.kmh, noted.kmh))
         result.matched += len(pairs)
         missed += rest_t
         phantoms += rest_c

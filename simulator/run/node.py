@@ -115,7 +115,7 @@ def _run(
     return Seen(
         plan=plan,
         watcher=watcher,
-        truth=[Passage(u.t_us, u.direction, u.cls) for u in street.users],
+        truth=[Passage(u.t_us, u.direction, u.cls, u.speed_kmh) for u in street.users],
         ring=_ring(flash, place),
         end_us=node.now_us,
         held=held,
@@ -141,7 +141,7 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     sensor_rng = random.Random(f"{plan.seed}/sensor")
     amount = plan.passages, plan.hours, plan.headway_s
     sensor = SENSORS[plan.detector]
-    street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file)
+    street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic)
     return street, sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
 
 

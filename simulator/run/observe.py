@@ -17,11 +17,12 @@ _TEXT = ("log", "boot", "net:open", "net:close", "net:resolve")
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage: when (us), which way, what."""
+    """A passage: when (us), which way, what, how fast (km/h, -1 = not known)."""
 
     t_us: int
     direction: str
     cls: str
+    kmh: float = -1.0
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Watcher:
         self._hash = hashlib.sha256()
         self._trace = trace
         self._totals: list[int] | None = None
+        self._speeds = [(0, 0), (0, 0)]
         self.passages: list[Passage] = []
         self.closed: dict[int, Record] = {}  # by number, as they were programmed
         self.closed_us: dict[int, int] = {}  # when
@@ -106,9 +108,19 @@ class Watcher:
             return
         if self._totals is not None:
             for slot, (old, new) in enumerate(zip(self._totals, copy.totals, strict=True)):
-                way, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
-                self.passages += [Passage(t_us, way, what)] * max(0, new - old)
+                if new > old:
+                    kmh = self._speed(slot // 5, copy) if new == old + 1 else -1.0
+                    way, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
+                    self.passages += [Passage(t_us, way, what, kmh)] * (new - old)
         self._totals = copy.totals
+        self._speeds = copy.speeds
+
+    def _speed(self, way: int, copy: Record) -> float:
+        """Of one more passage than before: by how much the sum of the speeds has grown."""
+        (old_sum, old_n), (new_sum, new_n) = self._speeds[way], copy.speeds[way]
+        if new_n == old_n + 1:
+            return (new_sum - old_sum) / 10
+        return new_sum / 10 if new_n == 1 else -1.0  # the first of an interval, or without one
 
     def _network(self, kind: str, t_us: int, data: bytes) -> None:
         line = self.lines[-1] if self.lines and self.lines[-1].closed_us < 0 else None

@@ -11,6 +11,7 @@ from simulator.run.scenario import Scenario, ScenarioError
 from simulator.run.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
+from simulator.world.traffic import Traffic
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
@@ -101,6 +102,7 @@ class NodePlan:
     live: bool = False
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
 
     @property
     def end_us(self) -> int:
@@ -170,6 +172,7 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         root=root,
         broker=request.broker,
         live=request.live,
+        traffic=scenarios.traffic(scenario),
         trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
         config={
             "detector": detector,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from statistics import fmean
 from typing import Any
 
 from simulator.run import check
@@ -11,8 +12,10 @@ from simulator.run.match import score
 from simulator.run.node import Seen
 from simulator.run.observe import Passage
 from simulator.run.plan import Request
+from simulator.run.statistics import binned_percentile, percentile
 
 NodeResult = dict[str, Any]
+BIN_KMH = 4.0  # of the node's histograms
 
 
 def node_result(seen: Seen) -> NodeResult:
@@ -33,7 +36,9 @@ def node_result(seen: Seen) -> NodeResult:
             "recall": round(matched.recall, 4),
             "direction_errors": matched.direction_errors,
             "classes": matched.confusion,
+            "pairs": matched.matched,
         },
+        "speed": _speed(seen, matched.speeds),
         "intervals": {
             "closed": len(closed),
             "delivered": len(set(check.numbers(seen))),
@@ -64,6 +69,24 @@ def whole(request: Request, nodes: list[NodeResult], wall_s: float) -> dict[str,
         "trace_sha256": digest.hexdigest(),
         "violations": [text for n in nodes for text in n["violations"]],
         "nodes": nodes,
+    }
+
+
+def _speed(seen: Seen, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """Of single passages, and of the histograms in the log, against the truth; km/h."""
+    bins: dict[int, int] = {}
+    for record in seen.watcher.closed.values():
+        for histogram in record.histograms:
+            for i, count in histogram.items():
+                bins[i] = bins.get(i, 0) + count
+    if not pairs or not bins:
+        return {"n": 0}
+    true_v85 = percentile([true for true, _ in pairs], 0.85)
+    return {
+        "n": len(pairs),
+        "mean_error": round(fmean(counted - true for true, counted in pairs), 3),
+        "error_p95": round(percentile([abs(c - t) for t, c in pairs], 0.95), 3),
+        "v85_error": round(binned_percentile(bins, BIN_KMH, 0.85) - true_v85, 3),
     }
 
 

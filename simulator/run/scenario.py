@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tomllib
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
+from simulator.world.street import KINDS
+from simulator.world.traffic import Traffic
 
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
 HOUR_US = 3_600_000_000
@@ -41,6 +44,8 @@ class Scenario:
     power: dict[str, Any] = field(default_factory=dict)
     backend_away: list[list[float]] = field(default_factory=list)
     air: dict[str, Any] = field(default_factory=dict)
+    traffic: dict[str, Any] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)  # in `make accuracy`
 
 
 def names() -> list[str]:
@@ -119,7 +124,7 @@ def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
 def _beam_faults(key: str, value: Any) -> None:
     times = ("blocked_from", "blocked_to")
     seconds = _number(0, _MOST_HOURS * 3600)
-    _table({"bounce": _SHARE, **dict.fromkeys(times, seconds)})(key, value)
+    _table({"bounce": _SHARE, "turn_back": _SHARE, **dict.fromkeys(times, seconds)})(key, value)
     blocked = [value[name] for name in times if name in value]
     if len(blocked) == 1 or blocked != sorted(set(blocked)):
         raise ScenarioError(f"{key} = {value!r}, wanted blocked_from before blocked_to")
@@ -146,6 +151,23 @@ def _steps(key: str, value: Any) -> None:
         _number(-_MOST_STEP_S, _MOST_STEP_S)(f"{key}[{i}]", step[1])
 
 
+def _flag(key: str, value: Any) -> None:
+    if type(value) is not bool:
+        raise ScenarioError(f"{key} = {value!r}, wanted true or false")
+
+
+def _mix(key: str, value: Any) -> None:
+    """Shares of the classes."""
+    _table(dict.fromkeys(KINDS, _SHARE))(key, value)
+    if not value or not math.isclose(sum(value.values()), 1.0):
+        raise ScenarioError(f"{key} = {value!r}, wanted shares of {', '.join(KINDS)}, 1 in all")
+
+
+def _places(key: str, value: Any) -> None:
+    if not isinstance(value, list) or not value or not set(value) <= set(_PLACES):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of some of {_PLACES}")
+
+
 def _interval(key: str, value: Any) -> None:
     if type(value) is not int or value not in _INTERVALS:
         raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
@@ -153,8 +175,9 @@ def _interval(key: str, value: Any) -> None:
 
 SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
 _INTERVALS = (1, 5, 15, 60)
+_PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)
-_RADAR_FAULTS = "torn glued flipped missed outlier ghost swapped empty".split()
+_RADAR_FAULTS = "torn glued flipped missed outlier ghost clutter swapped empty".split()
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
@@ -175,6 +198,16 @@ _RULES: dict[str, Rule] = {
     ),
     "power": _table({"cuts": _whole(10_000), "rtc_steps": _steps}),
     "backend_away": _hours,
+    "places": _places,
+    "traffic": _table(
+        {
+            "bunched": _SHARE,
+            "bunch_s": _late,
+            "pairs": _SHARE,
+            "queued": _flag,
+            "mix": _mix,
+        }
+    ),
     "air": _table({"loss": _SHARE, "gateway_away": _hours, "clock_ppm": _number(-100, 100)}),
 }
 
@@ -208,6 +241,14 @@ def weather(scenario: Scenario, hours: float, rng: random.Random) -> Weather:
             t_us += int(every_s * 1e6 * rng.uniform(0.7, 1.3))
         drawn.wifi_down.sort()
     return drawn
+
+
+def traffic(scenario: Scenario) -> Traffic:
+    """How road users come."""
+    drawn = dict(scenario.traffic)
+    if "bunch_s" in drawn:
+        drawn["bunch_s"] = tuple(drawn["bunch_s"])
+    return Traffic(**drawn)
 
 
 def air(scenario: Scenario, hours: float) -> RadioWeather:

@@ -4,8 +4,9 @@ A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two w
 with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and
 may bounce. Level 0 = the beam is broken.
 
-Faults: `bounce` (share of edges with contact bounce), `turn_back` (share of walkers who go back
-in the gate; they do not count in the truth), `blocked` (from, to; seconds: something parks in A).
+Faults: `bounce` (share of edges with contact bounce), `turn_back` (for so many of the road users
+one more turns back in the gate, who does not count in the truth), `blocked` (from, to; seconds:
+something parks in A).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from simulator.world.street import RoadUser, Street
 PORT = 0x40
 GAP_M = 0.30
 RESPONSE_US = 2_000
+TURN_US = 1_500_000
 
 
 class Beams:
@@ -39,6 +41,7 @@ class Beams:
         broken: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
         for user in street.users:
             self._pass(user, broken)
+        self._turn_back(street.users, broken)
         self._edges = self._to_edges(broken)
         self._next = 0
         self._on = True
@@ -53,6 +56,27 @@ class Beams:
                 broken[gpio].append(
                     (reached + int(start / speed * 1e6), reached + int(end / speed * 1e6))
                 )
+
+    def _turn_back(self, users: list[RoadUser], broken: dict[int, list[tuple[int, int]]]) -> None:
+        """Between two road users somebody comes in, and goes out where he came from before he has
+        left the gate on the other side."""
+        rng, share = self._rng, self._faults.get("turn_back", 0)
+        if not share:
+            return
+        for before, after in zip(users, users[1:]):
+            if after.t_us - before.t_us < 4 * TURN_US or rng.random() >= share:
+                continue
+            comes_us, speed = before.t_us + 2 * TURN_US, rng.uniform(0.8, 1.4)
+            body, depth = rng.uniform(0.25, 0.40), rng.uniform(0.05, GAP_M + 0.2)
+            first, second = rng.sample(self._pins, 2)
+            for gpio, at in ((first, 0.0), (second, GAP_M)):
+                inside = min(depth - at, body)  # of the body, in the beam
+                if inside <= 0:
+                    continue
+                back = 2 * depth - at
+                for start, end in ((at, at + inside), (back - inside, back)):
+                    span = int(start / speed * 1e6), int(end / speed * 1e6)
+                    broken[gpio].append((comes_us + span[0], comes_us + span[1]))
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
         """What breaks a beam: from, to in metres behind the front."""

@@ -7,7 +7,11 @@ recordings, without a look at the firmware's parser.
 
 Faults (`faults`): shares of reports that are `torn` (cut off), `glued` (a rest of rubbish in
 front), `flipped` (one bit), `missed` (target not seen), `outlier` (wild angle), `ghost` (a report
-out of nothing); `swapped` turns the direction byte round; `empty` sends empty reports.
+out of nothing); `swapped` turns the direction byte round; `empty` sends empty reports; `clutter`
+is rain: slow things close by.
+
+A heavy vehicle hides what is behind it; of two that are alike in distance, speed and angle only
+the stronger is reported; what stands still is not.
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
+from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.motion import Stop
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -26,8 +32,13 @@ LINE_M = 8.0
 REACH_M = {"pedestrian": 16.0, "bicycle": 35.0, "car": 58.0, "heavy": 75.0}
 ECHO = {"pedestrian": 900.0, "bicycle": 2500.0, "car": 12000.0, "heavy": 30000.0}
 NEAREST_M = 1.5
+SLOW_US = 8_000_000  # longer than anybody takes to brake or to go on
+SHADOW_M = 4.0  # behind the front of a heavy vehicle its shadow begins
+HALF_WIDTH_M = 1.3
+SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
 HEAD, FOOT = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
 COMMAND_HEAD, COMMAND_FOOT = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
+ALWAYS = {"ghost", "empty", "clutter"}  # faults that make reports of an empty lobe
 FIRMWARE = bytes.fromhex("5124010110150524")
 RESTART_US = 1_500_000
 ANSWER_US = 12_000
@@ -46,6 +57,8 @@ class Lobe(NamedTuple):
     approaches: int
     fading: float  # of the chance to be seen, a metre
     echo: float
+    stop: Stop | None
+    hides: bool
 
 
 class Ld2451:
@@ -76,9 +89,11 @@ class Ld2451:
             start, end = LINE_M - reach, LINE_M - NEAREST_M
         else:
             start, end = NEAREST_M - LINE_M, reach - LINE_M
+        # Whoever stands, brakes and goes on takes that much longer on both sides of the line.
+        slow_us = user.stop.stands_us + SLOW_US if user.stop else 0
         return Lobe(
-            user.t_us + int(start / speed * 1e6),
-            user.t_us + int(end / speed * 1e6),
+            user.t_us + int(start / speed * 1e6) - slow_us,
+            user.t_us + int(end / speed * 1e6) + (SLOW_US if user.stop else 0),
             user.t_us,
             (-speed if forward else speed) / 1e6,
             user.speed_kmh,
@@ -86,6 +101,8 @@ class Ld2451:
             int(forward),
             1.6 / (reach * 1.15),
             ECHO[user.cls],
+            user.stop,
+            user.cls == "heavy",
         )
 
     # --- reports
@@ -95,7 +112,7 @@ class Ld2451:
         out: list[Input] = []
         if not self._on or self._enabled:
             return out
-        always = "ghost" in self._faults or "empty" in self._faults
+        always = not ALWAYS.isdisjoint(self._faults)
         starts, seen = self._starts, self._seen
         tick = max(t0_us, self._silent_until_us) // FRAME_US + 1
         active, following = self._active(tick * FRAME_US)
@@ -130,11 +147,20 @@ class Ld2451:
 
     def _frame(self, t_us: int, active: list[Lobe]) -> bytes:
         rng, faults = self._rng, self._faults
+        if len(active) > 1:
+            active = _in_sight(t_us, active)
         targets = [target for target in [self._target(t_us, lobe) for lobe in active] if target]
+        if len(targets) > 1:
+            targets = _resolved(targets)
         if faults and rng.random() < faults.get("ghost", 0):
             targets.append(
                 bytes((128 + rng.randrange(-40, 40), rng.randrange(2, 50), rng.getrandbits(1),
                        rng.randrange(2, 40), rng.randrange(20)))
+            )  # fmt: skip
+        if faults and rng.random() < faults.get("clutter", 0):
+            targets.append(
+                bytes((128 + rng.randrange(-10, 10), rng.randrange(1, 8), rng.getrandbits(1),
+                       rng.randrange(2, 9), rng.randrange(8)))
             )  # fmt: skip
         if not targets:
             return HEAD + b"\0\0" + FOOT if faults.get("empty") else b""
@@ -147,11 +173,11 @@ class Ld2451:
     def _target(self, t_us: int, lobe: Lobe) -> bytes:
         """Five bytes, or none when the settings or the echo leave this one out."""
         draw, faults = self._rng.random, self._faults
-        along = LINE_M + lobe.metres_per_us * (t_us - lobe.t_us)
-        if along < 0.5:
+        along, kmh = _place(t_us, lobe)
+        if along < 0.5 or kmh < 0.5:  # what stands has no Doppler shift
             return b""
         distance = math.hypot(along, lobe.offset_m)
-        radial = lobe.kmh * along / distance
+        radial = kmh * along / distance
         chance = min(1.0, 1.95 - lobe.fading * distance) - faults.get("missed", 0)
         farthest, ways, slowest, _ = self._settings
         if draw() > chance or radial < slowest:
@@ -248,6 +274,53 @@ class Ld2451:
         else:
             self._sensitivity[:] = value
         return _answer(command)
+
+
+def _in_sight(t_us: int, active: list[Lobe]) -> list[Lobe]:
+    """Without those whom a heavy vehicle hides: further away, in much the same direction."""
+    heavy = [(_along(t_us, lobe), lobe) for lobe in active if lobe.hides]
+    heavy = [(along, lobe) for along, lobe in heavy if along > 1.0]
+    return [lobe for lobe in active if not _hidden(t_us, lobe, heavy)] if heavy else active
+
+
+def _hidden(t_us: int, lobe: Lobe, heavy: list[tuple[float, Lobe]]) -> bool:
+    along = _along(t_us, lobe)
+    if along <= 1.0:
+        return False
+    bearing = lobe.offset_m / along
+    return any(
+        other is not lobe
+        and near + SHADOW_M < along
+        and abs(bearing - other.offset_m / near) < HALF_WIDTH_M / near
+        for near, other in heavy
+    )
+
+
+def _along(t_us: int, lobe: Lobe) -> float:
+    return _place(t_us, lobe)[0]
+
+
+def _place(t_us: int, lobe: Lobe) -> tuple[float, float]:
+    """Metres along the road from the radar, and km/h."""
+    if lobe.stop is None:
+        return LINE_M + lobe.metres_per_us * (t_us - lobe.t_us), lobe.kmh
+    before_m, kmh = lobe.stop.at(t_us)
+    return LINE_M + (before_m if lobe.approaches else -before_m), kmh
+
+
+def _resolved(targets: list[bytes]) -> list[bytes]:
+    """Without those that the radar cannot tell from a stronger one."""
+    out: list[bytes] = []
+    for one in sorted(targets, key=itemgetter(4), reverse=True):
+        if not any(
+            one[2] == other[2]
+            and abs(one[1] - other[1]) <= SAME_M
+            and abs(one[3] - other[3]) <= SAME_KMH
+            and abs(one[0] - other[0]) <= SAME_DEG
+            for other in out
+        ):
+            out.append(one)
+    return out
 
 
 def _answer(command: int, data: bytes = b"", status: int = 0) -> bytes:

@@ -12,6 +12,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from simulator.world.motion import Stop
+from simulator.world.traffic import Traffic, shaped
+
+STEADY = Traffic()
 DIRECTIONS = ("forward", "backward")
 HOURLY = (
     8, 5, 4, 4, 8, 20, 48, 72, 68, 54, 50, 52, 55, 56, 58, 64, 76, 78, 66, 50, 38, 28, 20, 13
@@ -49,13 +53,14 @@ class RoadUser:
     speed_kmh: float
     length_m: float
     offset_m: float  # sideways from the sensor's axis
+    stop: Stop | None = None
 
 
 class Street:
     """`passages` road users spread over `hours` from midnight, alike for equal arguments.
 
     headway_s: smallest time between two of one direction; between any two in single file, where
-    the path is too narrow for meeting.
+    the path is too narrow for meeting. traffic: how they come, see traffic.py.
     """
 
     def __init__(
@@ -67,20 +72,22 @@ class Street:
         headway_s: float,
         *,
         single_file: bool = False,
+        traffic: Traffic = STEADY,
     ) -> None:
         self._rng = rng
-        self._mix = mix
+        self._mix = traffic.mix or mix
         self._span_us = int(hours * 3_600_000_000)
         weights = [HOURLY[i % 24] for i in range(max(1, -int(-hours // 1)))]
         headway_us = int(headway_s * 1e6)
         if single_file:
             times = _spread(self._arrivals(passages, weights), headway_us, self._span_us)
             users = [self._user(t_us, rng.choice(DIRECTIONS)) for t_us in times]
+            users = shaped(users, traffic, rng)
         else:
             users = []
             for direction, count in zip(DIRECTIONS, (passages - passages // 2, passages // 2)):
                 times = _spread(self._arrivals(count, weights), headway_us, self._span_us)
-                users += [self._user(t_us, direction) for t_us in times]
+                users += shaped([self._user(t_us, direction) for t_us in times], traffic, rng)
         self.users = sorted(users, key=lambda user: user.t_us)
 
     def _arrivals(self, count: int, weights: list[int]) -> list[int]:

@@ -1,0 +1,129 @@
+"""One cell of the matrix: a detector in a situation, over several runs; and what is promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.run.report import NodeResult, total
+from simulator.run.scenario import Scenario
+from simulator.run.statistics import Range, mean_range, wilson
+
+# (detector, scenario) -> least recall, precision, share of right directions, most mean and v85
+# error in km/h, most confusion of bicycles and pedestrians; None = not promised.
+PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
+    ("ld2451", "moderate"): (0.98, 0.99, 0.99, 2.0, 3.0, None),
+    ("ld2451", "platoons"): (0.93, 0.97, None, None, None, None),
+    ("ld2451", "noisy_line"): (None, 0.98, None, None, None, None),
+    ("ld2451", "rain"): (None, 0.98, None, None, None, None),
+    ("beam", "moderate"): (0.99, 0.99, 0.995, None, None, 0.05),
+    ("beam", "noisy_line"): (0.99, 0.98, None, None, None, None),
+    ("ld2450", "moderate"): (0.97, 0.98, None, None, None, None),
+    ("ops243", "moderate"): (0.97, 0.98, None, 1.0, None, None),
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """hits of n, with its 95 % interval."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n if self.n else 1.0
+
+    @property
+    def range(self) -> Range:
+        return wilson(self.hits, self.n)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"value": round(self.value, 4), "range": [round(x, 4) for x in self.range],
+                "n": self.n}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """recall: of who passed; precision: of what was counted; direction: right, of who was seen at
+    all; speeds in km/h, mean over the runs with its 95 % interval, None without speeds."""
+
+    detector: str
+    scenario: str
+    title: str
+    recall: Share
+    precision: Share
+    direction: Share
+    classes: dict[str, dict[str, int]]
+    mean_error: tuple[float, Range] | None
+    v85_error: tuple[float, Range] | None
+    violations: list[str]
+
+    @property
+    def confused(self) -> Share:
+        """Bicycles taken for pedestrians and the other way round, of both that were matched."""
+        two = ("pedestrian", "bicycle")
+        rows = [self.classes.get(one, {}) for one in two]
+        wrong = rows[0].get("bicycle", 0) + rows[1].get("pedestrian", 0)
+        return Share(wrong, sum(sum(row.values()) for row in rows))
+
+    def broken(self) -> list[str]:
+        """What is promised and does not hold, and what the checkers found."""
+        name = f"{self.detector}, {self.scenario}"
+        limits = PROMISED.get((self.detector, self.scenario), (None,) * 6)
+        found = []
+        shares = (
+            ("recall", self.recall),
+            ("precision", self.precision),
+            ("direction", self.direction),
+        )
+        for (what, share), least in zip(shares, limits[:3], strict=True):
+            if least is not None and share.value < least:
+                found.append(f"{name}: {what} {share.value:.4f}, promised {least}")
+        errors = ("mean speed", self.mean_error), ("v85", self.v85_error)
+        for (what, error), most in zip(errors, limits[3:5], strict=True):
+            if most is not None and (error is None or abs(error[0]) > most):
+                told = "none" if error is None else f"{error[0]:+.2f} km/h"
+                found.append(f"{name}: error of {what} {told}, promised {most}")
+        if limits[5] is not None and self.confused.value > limits[5]:
+            found.append(f"{name}: {self.confused.value:.4f} confused, promised {limits[5]}")
+        return found + self.violations
+
+    def as_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "detector": self.detector, "scenario": self.scenario, "title": self.title,
+            "recall": self.recall.as_dict(), "precision": self.precision.as_dict(),
+            "direction": self.direction.as_dict(), "classes": self.classes,
+            "confused": self.confused.as_dict(), "violations": self.violations,
+        }  # fmt: skip
+        for name, error in (("mean_error", self.mean_error), ("v85_error", self.v85_error)):
+            found[name] = error and {
+                "value": round(error[0], 3),
+                "range": [round(x, 3) for x in error[1]],
+            }
+        return found
+
+
+def cell(detector: str, scenario: Scenario, runs: list[NodeResult]) -> Cell:
+    """Add several runs up."""
+    pairs = sum(run["matched"]["pairs"] for run in runs)
+    wrong = sum(run["matched"]["direction_errors"] for run in runs)
+    classes: dict[str, dict[str, int]] = {}
+    for run in runs:
+        for true, row in run["matched"]["classes"].items():
+            into = classes.setdefault(true, {})
+            for counted, n in row.items():
+                into[counted] = into.get(counted, 0) + n
+    return Cell(
+        detector, scenario.name, scenario.title,
+        Share(pairs, sum(total(run["truth"]) for run in runs)),
+        Share(pairs, sum(total(run["noted"]) for run in runs)),
+        Share(pairs, pairs + wrong), classes,
+        _error(runs, "mean_error"), _error(runs, "v85_error"),
+        [text for run in runs for text in run["violations"]],
+    )  # fmt: skip
+
+
+def _error(runs: list[NodeResult], name: str) -> tuple[float, Range] | None:
+    values = [run["speed"][name] for run in runs if run["speed"]["n"]]
+    return (sum(values) / len(values), mean_range(values)) if values else None

@@ -1,0 +1,52 @@
+"""The matrix as a table: on the terminal, and for ACCURACY.md."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from simulator.run.accuracy_cell import Cell, Share
+
+COLUMNS = ("detector", "situation", "recall", "precision", "direction", "confused", "mean", "v85")
+LEGEND = """\
+recall: share of those who passed that was counted; precision: share of what was counted that had
+passed; direction: share with the right one; confused: pedestrians and bicycles taken for each
+other; mean, v85: error in km/h. In brackets the 95 % interval.
+"""
+
+
+def show(cells: list[Cell]) -> None:
+    table = Table(*COLUMNS, title="accuracy (simulated)", title_justify="left")
+    for one in cells:
+        style = "red" if one.broken() else None
+        table.add_row(*row(one), style=style)
+    Console().print(table)
+    print(LEGEND, end="")
+
+
+def row(one: Cell) -> list[str]:
+    return [
+        one.detector, one.scenario, _share(one.recall), _share(one.precision),
+        _share(one.direction), _share(one.confused), _error(one.mean_error), _error(one.v85_error),
+    ]  # fmt: skip
+
+
+def _share(share: Share) -> str:
+    if not share.n:
+        return "-"
+    low, high = share.range
+    return f"{share.value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _error(error: tuple[float, tuple[float, float]] | None) -> str:
+    return f"{error[0]:+.1f} [{error[1][0]:+.1f}, {error[1][1]:+.1f}]" if error else "-"
+
+
+def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
+    """The table between two lines of ACCURACY.md."""
+    lines = [f"Simulated: {seeds} runs of {hours} h each; made by `make accuracy`.", "", LEGEND]
+    lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(row(one)) + " |" for one in cells]
+    titles = {one.scenario: one.title for one in cells}
+    lines += ["", *(f"- `{name}`: {title}" for name, title in sorted(titles.items()))]
+    return "\n".join(lines) + "\n"
