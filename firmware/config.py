@@ -16,7 +16,7 @@ from settings import MAX_BYTES, Settings, read_blob
 # key, type, least / choices, most, default, unit
 SCHEMA = (
     ("site", str, 0, 40, "", "text"),
-    ("detector", str, ("ld2451", "beam"), None, "ld2451", ""),
+    ("detector", str, ("ld2451", "ld2450", "beam"), None, "ld2451", ""),
     ("link", str, ("mqtt", "lorawan", "both"), None, "mqtt", ""),
     ("mqtt_host", str, 1, 64, "localhost", "text"),
     ("mqtt_port", int, 1, 65535, 1883, ""),
@@ -32,6 +32,8 @@ SCHEMA = (
     ("radar_min_kmh", int, 0, 30, 2, "km/h"),
     ("radar_dir_approach", int, 0, 1, 1, ""),
     ("radar_mount_deg", int, -45, 45, 0, "degrees"),
+    ("ld2450_flip", int, 0, 1, 0, ""),
+    ("ld2450_max_mm", int, 1000, 8000, 6000, "mm"),
     ("beam_gap_mm", int, 50, 2000, 300, "mm"),
     ("beam_blocked_level", int, 0, 1, 0, ""),
     ("beam_debounce_ms", int, 1, 50, 5, "ms"),

@@ -8,6 +8,10 @@ def build(board, config):
         from beam.dual import DualBeam
 
         return DualBeam(*board.beam_pins(), config)
+    if kind == "ld2450":
+        from radar.ld2450 import LD2450
+
+        return LD2450(board.uart(256_000), config)
     from radar.ld2451 import LD2451
 
     return LD2451(board.uart(115_200), config)

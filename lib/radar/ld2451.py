@@ -1,227 +1,105 @@
 """HLK-LD2451, a 24 GHz vehicle radar that looks along the road: configures it, counts with it.
 
-It sends a report about ten times a second while something moves in its lobe and, depending on its
-firmware, empty reports or nothing at all otherwise: silence is not a fault before the radar has
-been asked for its firmware and has not answered. Settings are read back and only written when they
-differ (they live in the radar's flash). Source: HLK-LD2451 serial protocol V1.03, section 2; the
-direction byte is contradictory there, live recordings say 1 = approaches, so it is a setting.
-"""
+    report  F4 F3 F2 F1 | len u16 | count u8 | alarm u8 | count x target | F8 F7 F6 F5
+    target  angle u8 (degrees + 0x80) | distance u8 (m) | direction u8 | speed u8 (km/h) | snr u8
 
-import asyncio
-import struct
-import time
+A report of length 0 or 2 says that nothing is there; depending on its firmware it sends such
+reports, or nothing at all, while its lobe is empty. Source: HLK-LD2451 serial protocol V1.03
+(2024-07), sections 1.3 and 2; the direction byte is contradictory there, live recordings say
+1 = approaches, so it is a setting.
+"""
 
 from micropython import const
 
 from passage import Tracker
-from radar.frames import ANSWER, REPORT, Frames
+from radar.frames import REPORT, Frames
+from radar.ld24xx import Ld24xx
 
-UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 0, 1, 2, 3, 4, 5, 6
-
-_ENABLE = const(0x00FF)
-_END = const(0x00FE)
 _SET_DETECTION = const(0x0002)
 _SET_SENSITIVITY = const(0x0003)
 _GET_DETECTION = const(0x0012)
 _GET_SENSITIVITY = const(0x0013)
-_FIRMWARE = const(0x00A0)
-_ANSWER_BIT = const(0x0100)
-_REPORT_MS = const(100)
-_GATHER_MS = const(290)  # reports are read three at a time: a third of the work
-_ANSWER_MS = const(400)
-_TRIES = const(4)  # it starts with the board and is deaf for its first seconds
-_SILENT_MS = const(60_000)
-_PROBE_MS = const(60_000)  # between questions to a radar that did not answer
+_HEAD = const(6)
+_MAX_REPORT = const(82)  # 16 targets; the maker names no limit, drivers have seen 5
 _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
 
 
-class LD2451:
-    """uart: 115200 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
+class Reports(Frames):
+    """Frames of the LD2451; after REPORT `alarm`, too."""
 
-    settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
-    class_ped_max_kmh, class_bike_max_kmh.
+    FIRST = 0xF4
+    alarm = 0
+
+    def following(self):
+        """How many whole reports follow in the buffer, by their lengths alone."""
+        buf, end, size, count = self.buf, self._end, self.size, 0
+        pos = self._pos
+        while pos + 10 <= end:
+            size = buf[pos + 4] + 10 if buf[pos] == 0xF4 else size
+            pos += size
+            if pos <= end:
+                count += 1
+        return count
+
+    def _report(self, pos, have):
+        """REPORT, 0 (wait for more) or -1 (not a frame)."""
+        buf = self.buf
+        if have < _HEAD:
+            return self._begins(pos, have, b"\xf4\xf3\xf2\xf1")
+        if buf[pos + 1] != 0xF3 or buf[pos + 2] != 0xF2 or buf[pos + 3] != 0xF1:
+            return -1
+        length = buf[pos + 4] | buf[pos + 5] << 8
+        if length > _MAX_REPORT:
+            self.bad_len += 1
+            return -1
+        if have < length + 10:
+            return 0
+        foot = pos + _HEAD + length
+        if buf[foot] != 0xF8 or buf[foot + 1] != 0xF7 or buf[foot + 2] != 0xF6:
+            self.bad_footer += 1
+            return -1
+        count = buf[pos + 6] if length else 0
+        if buf[foot + 3] != 0xF5 or (length and length != 2 + 5 * count):
+            self.bad_len += 1
+            return -1
+        self.count = count
+        self.alarm = buf[pos + 7] if length else 0
+        self.at = pos + 8
+        self._pos = foot + 4
+        self.size = length + 10
+        return REPORT
+
+
+class LD2451(Ld24xx):
+    """settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
+    class_ped_max_kmh, class_bike_max_kmh. The UART runs at 115200 baud.
     """
 
     def __init__(self, uart, settings):
-        self._uart = uart
-        self._stream = asyncio.StreamReader(uart)
-        self._frames = Frames()
-        self._approach = settings["radar_dir_approach"]
-        self._tracker = Tracker(
+        tracker = Tracker(
             settings["radar_line_m"], settings["radar_mount_deg"],
             settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
         )  # fmt: skip
-        self._queue = self._tracker.queue
-        self.pop = self._queue.pop
+        super().__init__(uart, Reports(), tracker)
+        self._approach = settings["radar_dir_approach"]
         self._detection = bytes(
             (settings["radar_max_m"], 2, settings["radar_min_kmh"], 0)  # 2 = both directions
         )
-        self.state = UNKNOWN
-        self._heard_ms = time.ticks_ms()
-        self._asked_ms = self._heard_ms
-        self._suspect = False
-        self._piled = False  # reports that came in a stall are being read
-        self._answer_timeouts = 0
-        self._silences = 0
-
-    # --- what the firmware calls
-
-    async def start(self):
-        """Configure the radar; a dead or stubborn one shows in `state`, never as an exception."""
-        self._frames.drop()
-        for _ in range(_TRIES):
-            if await self._enable():
-                break
-        else:
-            self.state = SILENT
-            return
-        ok = await self._agree(_GET_DETECTION, _SET_DETECTION, self._detection)
-        ok = await self._agree(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
-        await self._ask(_END, b"")
-        self._heard_ms = time.ticks_ms()
-        self.state = QUIET if ok else MISCONFIGURED
-
-    async def wait(self):
-        """Track what the radar reports until somebody has passed, or ask it for life."""
-        if self._suspect:
-            await self._probe()
-            return
-        frames, uart = self._frames, self._uart
-        while not len(self._queue):
-            space = frames.space()
-            n = uart.readinto(space) if uart.any() else await self._stream.readinto(space)
-            if n:
-                frames.added(n)
-                self._take(time.ticks_ms())
-                await asyncio.sleep_ms(_GATHER_MS)
-
-    def tick(self, now_ms):
-        """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
-        # What has not been read yet may go on with what seems to be lost.
-        self._tracker.expire(self._heard_ms if self._uart.any() else now_ms)
-        quiet_ms = time.ticks_diff(now_ms, self._heard_ms)
-        if quiet_ms > 2000 and self.state == OK:
-            self.state = QUIET
-        if quiet_ms > _SILENT_MS and time.ticks_diff(now_ms, self._asked_ms) > _PROBE_MS:
-            self._suspect = True
-        return self._suspect
 
     def stats(self):
-        frames, tracker = self._frames, self._tracker
-        return {
-            "frames_ok": frames.frames_ok,
-            "resync_bytes": frames.resync_bytes,
-            "bad_len": frames.bad_len,
-            "bad_footer": frames.bad_footer,
-            "answer_timeouts": self._answer_timeouts,
-            "silences": self._silences,
-            "ghosts": tracker.ghosts,
-            "tracks_full": tracker.full,
-            "refused": self._queue.refused,
-            "direction_contradicts": 1 if tracker.contradicts() else 0,
-        }
+        stats = super().stats()
+        stats["direction_contradicts"] = 1 if self._tracker.contradicts() else 0
+        return stats
 
-    # --- reports
-
-    def _take(self, now_ms):
-        frames = self._frames
-        while True:
-            kind = frames.next()
-            if kind == 0:
-                break
-            came_ms = now_ms
-            if kind == REPORT:
-                if frames.rest():
-                    came_ms = self._came_ms(now_ms)
-                if frames.count:
-                    self._report(came_ms)
-            self._heard_ms = came_ms
-        self._piled = self._uart.any() > 0
-
-    def _came_ms(self, now_ms):
-        """When the report found last came: in a stall they pile up in the UART, ten a second.
-
-        How many have not been read yet is estimated by its size. The first of a pile takes up what
-        the stall was longer than the pile, the others follow evenly.
-        """
-        frames = self._frames
-        left = 1 + frames.following() + self._uart.any() // frames.size
-        since_ms = time.ticks_diff(now_ms, self._heard_ms)
-        step_ms = min(_REPORT_MS, since_ms // left)
-        if not self._piled:
-            self._piled = True
-            step_ms = max(step_ms, since_ms - (left - 1) * _REPORT_MS)
-        return time.ticks_add(self._heard_ms, max(1, step_ms))
+    async def _configure(self):
+        ok = await self._agree(_GET_DETECTION, _SET_DETECTION, self._detection)
+        return await self._agree(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
 
     def _report(self, now_ms):
         frames, tracker = self._frames, self._tracker
         buf = frames.buf
         at = frames.at
-        if self.state < OK or self.state == QUIET or self.state == SILENT:
-            self.state = OK
         for _ in range(frames.count):
             away = 0 if buf[at + 2] == self._approach else 1
             tracker.detect(buf[at + 1], away, buf[at + 3], buf[at] - 0x80, now_ms)
             at += 5
-
-    # --- commands
-
-    async def _probe(self):
-        """Ask a radar that has been quiet whether it is alive."""
-        self._suspect = False
-        self._asked_ms = time.ticks_ms()
-        alive = await self._enable() and await self._ask(_FIRMWARE, b"")
-        if not alive:
-            if self.state != SILENT:
-                self._silences += 1
-            self.state = SILENT
-            return
-        if self.state == SILENT:
-            await self.start()  # it may have lost its settings with its power
-        else:
-            await self._ask(_END, b"")
-            self._heard_ms = time.ticks_ms()
-
-    async def _enable(self):
-        """Enter configuration: sent twice, as the maker's own tools do."""
-        await self._ask(_ENABLE, b"\x01\x00")
-        return await self._ask(_ENABLE, b"\x01\x00")
-
-    async def _agree(self, get, put, wanted):
-        """Read a setting, write it if it differs, read it back. True if it is as wanted."""
-        for _ in range(2):
-            if await self._ask(get, b"") and self._data(len(wanted)) == wanted:
-                return True
-            await self._ask(put, wanted)
-        return await self._ask(get, b"") and self._data(len(wanted)) == wanted
-
-    def _data(self, n):
-        frames = self._frames
-        return bytes(frames.buf[frames.at : frames.at + n])
-
-    async def _ask(self, command, value):
-        """Send a command; True when it was answered with success in time."""
-        self._uart.write(
-            b"\xfd\xfc\xfb\xfa"
-            + struct.pack("<HH", 2 + len(value), command)
-            + value
-            + b"\x04\x03\x02\x01"
-        )
-        try:
-            return await asyncio.wait_for_ms(self._answer(command), _ANSWER_MS)
-        except asyncio.TimeoutError:
-            self._answer_timeouts += 1
-            return False
-
-    async def _answer(self, command):
-        """Read until the command's answer; reports on the way are tracked, not lost."""
-        frames = self._frames
-        while True:
-            kind = frames.next()
-            if kind == ANSWER and frames.command == command | _ANSWER_BIT:
-                return frames.status == 0
-            if kind == REPORT and frames.count:
-                self._report(time.ticks_ms())
-            elif kind == 0:
-                n = await self._stream.readinto(frames.space())
-                frames.added(n or 0)

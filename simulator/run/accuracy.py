@@ -78,7 +78,10 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
         (kind, one.name)
         for kind, sensor in SENSORS.items()
         for one in loaded
-        if sensor.place in one.places and detector in (None, kind) and scenario in (None, one.name)
+        if sensor.place in one.places
+        and (not one.faults or sensor.faults in one.faults)
+        and detector in (None, kind)
+        and scenario in (None, one.name)
     ]
     if not found:
         fit = sorted(one.name for one in loaded if one.places)

@@ -21,7 +21,7 @@ def show(cells: list[Cell]) -> None:
         style = "red" if one.broken() else None
         table.add_row(*row(one), style=style)
     Console().print(table)
-    print(LEGEND, end="")
+    Console().print(LEGEND, end="", highlight=False)
 
 
 def row(one: Cell) -> list[str]:

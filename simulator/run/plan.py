@@ -18,6 +18,7 @@ ROOT_TOPIC = "tallypost/v1"
 BOARDS = {"mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1"}  # by link
 KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
+    "ld2450": ("ld2450", "mqtt"),
     "beam": ("beam", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),
     "lora-beam": ("beam", "lorawan"),
@@ -145,7 +146,7 @@ def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
 
 def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
     detector, link = KINDS[name.rpartition("-")[0]]
-    place = SENSORS[detector].place
+    sensor = SENSORS[detector]
     if link == "lorawan" and (request.broker or request.live):
         raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT")
     rng = random.Random(f"{request.seed}/{name}")
@@ -159,8 +160,8 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         seed=rng.getrandbits(32),
         hours=hours,
         passages=round(scenario.passages * hours / 24),
-        headway_s=float(scenario.headway_s[place]),
-        faults=scenario.faults.get(place, {}),
+        headway_s=float(scenario.headway_s[sensor.place]),
+        faults=scenario.faults.get(sensor.faults, {}),
         weather=scenarios.weather(scenario, hours, rng),
         power_cuts=scenarios.power_cuts(scenario, hours, rng),
         backend_away=scenarios.spans(scenario.backend_away, scale),

@@ -178,6 +178,7 @@ _INTERVALS = (1, 5, 15, 60)
 _PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)
 _RADAR_FAULTS = "torn glued flipped missed outlier ghost clutter swapped empty".split()
+_PATH_RADAR_FAULTS = "torn glued flipped missed ghost stale swapped single".split()
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
@@ -186,7 +187,11 @@ _RULES: dict[str, Rule] = {
     "passages": _whole(1_000_000),
     "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, together=True),
     "faults": _table(
-        {"radar": _table(dict.fromkeys(_RADAR_FAULTS, _SHARE)), "beam": _beam_faults}
+        {
+            "radar": _table(dict.fromkeys(_RADAR_FAULTS, _SHARE)),
+            "ld2450": _table(dict.fromkeys(_PATH_RADAR_FAULTS, _SHARE)),
+            "beam": _beam_faults,
+        }
     ),
     "weather": _table(
         {

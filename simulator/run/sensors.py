@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from simulator.world.beams import Beams
 from simulator.world.kernel import Detector
+from simulator.world.ld2450 import Ld2450
 from simulator.world.ld2451 import Ld2451
 from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
 from tools.boards import Board
@@ -19,9 +20,11 @@ Model = Callable[[Street, random.Random, Faults, Board], Detector]
 @dataclass(frozen=True)
 class Sensor:
     """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios have
-    it. mix: shares of the classes. model: makes the sensor from street, rng, faults and board."""
+    it; faults: its table of faults there. mix: shares of the classes. model: makes the sensor from
+    street, rng, faults and board."""
 
     place: str
+    faults: str
     mix: dict[str, float]
     model: Model
 
@@ -34,11 +37,16 @@ def _ld2451(street: Street, rng: random.Random, faults: Faults, _: Board) -> Det
     return Ld2451(street, rng, faults)
 
 
+def _ld2450(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+    return Ld2450(street, rng, faults)
+
+
 def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
     return Beams(street, rng, faults, board.beams)
 
 
 SENSORS = {
-    "ld2451": Sensor("radar", RADAR_MIX, _ld2451),
-    "beam": Sensor("beam", BEAM_MIX, _beams),
+    "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
+    "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
+    "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
 }

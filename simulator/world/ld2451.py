@@ -22,11 +22,11 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import Stop
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
-PORT = 1
 FRAME_US = 100_000
 LINE_M = 8.0
 REACH_M = {"pedestrian": 16.0, "bicycle": 35.0, "car": 58.0, "heavy": 75.0}
@@ -37,12 +37,7 @@ SHADOW_M = 4.0  # behind the front of a heavy vehicle its shadow begins
 HALF_WIDTH_M = 1.3
 SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
 HEAD, FOOT = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
-COMMAND_HEAD, COMMAND_FOOT = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
 ALWAYS = {"ghost", "empty", "clutter"}  # faults that make reports of an empty lobe
-FIRMWARE = bytes.fromhex("5124010110150524")
-RESTART_US = 1_500_000
-ANSWER_US = 12_000
-BYTE_US = 87
 
 
 class Lobe(NamedTuple):
@@ -61,24 +56,21 @@ class Lobe(NamedTuple):
     hides: bool
 
 
-class Ld2451:
+class Ld2451(Ld24xx):
     """The radar at the line of a street. `faults` as in the module's text."""
+
+    FIRMWARE = bytes.fromhex("5124010110150524")
+    ENABLED = bytes.fromhex("01000000")
 
     def __init__(
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
-        self._rng = rng
-        self._faults = faults or {}
+        super().__init__(rng, faults)
         self._seen = sorted(self._lobe(user) for user in street.users)
         self._starts = [lobe.start_us for lobe in self._seen]
         self._longest_us = max((lobe.end_us - lobe.start_us for lobe in self._seen), default=0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
-        self._enabled = False
-        self._silent_until_us = 0
-        self._heard = b""
-        self._on = True
-        self.frames = 0
 
     def _lobe(self, user: RoadUser) -> Lobe:
         """When and how a road user is seen: comes from far, or goes away from near."""
@@ -195,85 +187,24 @@ class Ld2451:
         speed = int(radial + draw())
         return bytes((int(128 + angle), metres, approaches, speed, min(255, int(noise))))
 
-    def _spoil(self, frame: bytes) -> bytes:
-        """A damaged line: cut, prefixed with rubbish, or with a wrong bit."""
-        rng, faults = self._rng, self._faults
-        if rng.random() < faults.get("torn", 0):
-            return frame[: rng.randrange(1, len(frame))]
-        if rng.random() < faults.get("glued", 0):
-            return rng.randbytes(rng.randrange(1, 12)) + frame
-        if rng.random() < faults.get("flipped", 0):
-            hurt = bytearray(frame)
-            hurt[rng.randrange(len(hurt))] ^= 1 << rng.randrange(8)
-            return bytes(hurt)
-        return frame
-
     # --- commands
 
-    def power(self, t_us: int, on: bool) -> None:
-        """The radar starts with the node: silent for a while, then as configured."""
-        self._on = on
-        self._enabled = False
-        self._heard = b""
-        if on:
-            self._silent_until_us = t_us + RESTART_US
-
-    def write(self, t_us: int, data: bytes) -> list[Input]:
-        """Bytes from the node; returns the answers."""
-        self._heard += data
-        out: list[Input] = []
-        while True:
-            start = self._heard.find(COMMAND_HEAD)
-            if start < 0 or len(self._heard) < start + 6:
-                self._heard = self._heard[-64:]
-                return out
-            length = int.from_bytes(self._heard[start + 4 : start + 6], "little")
-            end = start + 6 + length + 4
-            if length > 64:
-                self._heard = self._heard[start + 4 :]
-                continue
-            if len(self._heard) < end:
-                return out
-            body, foot = self._heard[start + 6 : end - 4], self._heard[end - 4 : end]
-            self._heard = self._heard[end:]
-            if foot == COMMAND_FOOT and len(body) >= 2 and self._on:
-                answer = self._command(t_us, body[0] | body[1] << 8, body[2:])
-                if answer:
-                    out.append((t_us + ANSWER_US + BYTE_US * len(answer), PORT, answer))
-
-    def _command(self, t_us: int, command: int, value: bytes) -> bytes:
-        """Carry a command out; the answer's bytes, none for what it does not understand."""
-        if t_us < self._silent_until_us:
-            return b""
-        if command == 0xFF:
-            if value not in (b"\x01\x00", b"\x00\x01"):
-                return b""
-            self._enabled = True
-            return _answer(command, b"\x01\x00\x00\x00")
-        if not self._enabled:
-            return b""
-        if command == 0xFE:
-            self._enabled = False
-            return _answer(command)
+    def _execute(self, command: int, value: bytes) -> bytes:
         if command in (0x02, 0x03):
             return self._set(command, value)
-        if command == 0xA3:
-            self._enabled = False
-            self._silent_until_us = t_us + RESTART_US
-            return _answer(command)
-        readable = {0x12: bytes(self._settings), 0x13: bytes(self._sensitivity), 0xA0: FIRMWARE}
-        return _answer(command, readable[command]) if command in readable else b""
+        readable = {0x12: bytes(self._settings), 0x13: bytes(self._sensitivity)}
+        return answer(command, readable[command]) if command in readable else b""
 
     def _set(self, command: int, value: bytes) -> bytes:
         if len(value) != 4:
             return b""
         if command == 0x02:
             if value[1] > 2 or not 10 <= value[0] <= 255 or value[2] > 120:
-                return _answer(command, status=1)
+                return answer(command, status=1)
             self._settings[:] = value
         else:
             self._sensitivity[:] = value
-        return _answer(command)
+        return answer(command)
 
 
 def _in_sight(t_us: int, active: list[Lobe]) -> list[Lobe]:
@@ -321,8 +252,3 @@ def _resolved(targets: list[bytes]) -> list[bytes]:
         ):
             out.append(one)
     return out
-
-
-def _answer(command: int, data: bytes = b"", status: int = 0) -> bytes:
-    body = (command | 0x0100).to_bytes(2, "little") + status.to_bytes(2, "little") + data
-    return COMMAND_HEAD + len(body).to_bytes(2, "little") + body + COMMAND_FOOT

@@ -7,13 +7,13 @@ import micropython
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
 from passage import Tracker
-from radar.frames import Frames
+from radar.ld2451 import Reports
 from radio.chip import Chip
 from wire.record import MAX_BYTES, Interval
 
 
 def test_a_radar_frame_is_parsed_and_tracked_without_allocation():
-    frames, tracker = Frames(), Tracker(8)
+    frames, tracker = Reports(), Tracker(8)
     data = unhexlify("F4F3F2F1070001018A10011422F8F7F6F5")
     space = frames.space()
     space[: len(data)] = data

@@ -5,10 +5,10 @@ import random
 import time
 from binascii import unhexlify
 
-import radar.ld2451 as module
+import radar.ld24xx as module
 from fakes import FakeUart, radar_settings
-from radar.ld2451 import LD2451
-from radar.frames import ANSWER, REPORT, Frames
+from radar.ld2451 import LD2451, Reports
+from radar.frames import ANSWER, REPORT
 
 VECTORS = (
     ("F4F3F2F1110003018A28003C158A1E013C0F765F003C0FF8F7F6F5", 1,
@@ -57,12 +57,12 @@ def _targets(frames):
 
 def test_every_report_vector():
     for text, alarm, targets in VECTORS:
-        assert _give(Frames(), unhexlify(text)) == [(REPORT, (alarm, targets))]
+        assert _give(Reports(), unhexlify(text)) == [(REPORT, (alarm, targets))]
 
 
 def test_every_answer_vector_and_the_misprinted_length():
     for text, command, data in ANSWERS:
-        frames = Frames()
+        frames = Reports()
         assert _give(frames, unhexlify(text)) == [(ANSWER, command)], text
         assert frames.status == 0
         got = bytes(frames.buf[frames.at : frames.at + frames.length])
@@ -74,18 +74,18 @@ def test_split_at_every_byte_and_glued():
         data = unhexlify(text)
         want = [(REPORT, (alarm, targets))]
         for cut in range(1, len(data)):
-            frames = Frames()
+            frames = Reports()
             assert _give(frames, data[:cut]) == []
             assert _give(frames, data[cut:]) == want
             assert frames.resync_bytes == 0
-        assert _give(Frames(), data * 3) == want * 3
+        assert _give(Reports(), data * 3) == want * 3
 
 
 def test_garbage_before_and_between_frames_is_stepped_over():
     good = unhexlify(VECTORS[1][0])
     heads = (b"\xf4", b"\xf4\xf3\xf4\xf3\xf2", b"\xfd\xfc", b"\xf4\xf3\xf2\xf1\xff\xff")
     for junk in (b"\x00",) + heads:
-        frames = Frames()
+        frames = Reports()
         seen = _give(frames, junk + good + junk + good)
         assert len(seen) == 2, junk
         assert frames.resync_bytes >= 2
@@ -95,7 +95,7 @@ def test_a_truncated_frame_costs_only_itself():
     data = unhexlify(VECTORS[0][0])
     good = unhexlify(VECTORS[2][0])
     for cut in range(1, len(data) - 1):
-        seen = _give(Frames(), data[:cut] + good + good)
+        seen = _give(Reports(), data[:cut] + good + good)
         assert len(seen) >= 2 and seen[-1] == (REPORT, (1, [(10, 16, 1, 20, 34)])), cut
 
 
@@ -105,14 +105,14 @@ def test_every_flipped_bit_is_noticed_or_harmless():
     for bit in range(len(data) * 8):
         hurt = bytearray(data)
         hurt[bit >> 3] ^= 1 << (bit & 7)
-        seen = _give(Frames(), bytes(hurt) + good * 6)
+        seen = _give(Reports(), bytes(hurt) + good * 6)
         assert seen[-1] == (REPORT, (1, [(15, 4, 1, 3, 255)])), bit
 
 
 def test_fuzzed_bytes_never_stall_the_parser():
     random.seed(11)
     good = unhexlify(VECTORS[1][0])
-    frames = Frames()
+    frames = Reports()
     for _ in range(4000):
         junk = bytearray(random.getrandbits(8) for _ in range(random.randrange(40)))
         if random.randrange(2):

@@ -1,0 +1,209 @@
+"""What the radars of the HLK-LD24xx family have in common: asking, waiting, silence, stalls.
+
+They send about ten reports a second. Settings are read back and only written when they differ
+(they live in the radar's flash). Silence is not a fault before the radar has been asked for its
+firmware and has not answered. Sources: as in frames.py.
+"""
+
+import asyncio
+import struct
+import time
+
+from micropython import const
+
+from radar.frames import ANSWER, REPORT
+
+UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 0, 1, 2, 3, 4, 5, 6
+
+_ENABLE = const(0x00FF)
+_END = const(0x00FE)
+_FIRMWARE = const(0x00A0)
+_ANSWER_BIT = const(0x0100)
+_REPORT_MS = const(100)
+_GATHER_MS = const(290)  # reports are read three at a time: a third of the work
+_ANSWER_MS = const(400)
+_TRIES = const(4)  # it starts with the board and is deaf for its first seconds
+_QUIET_MS = const(2_000)
+_SILENT_MS = const(60_000)
+_PROBE_MS = const(60_000)  # between questions to a radar that did not answer
+
+
+class Ld24xx:
+    """uart: 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
+
+    frames: the radar's Frames. tracker: with `queue`, `ghosts`, `full` and `expire(ms)`. A
+    radar's own class has `_configure()`, True if it is set as wanted, and `_report(ms)`.
+    """
+
+    def __init__(self, uart, frames, tracker):
+        self._uart = uart
+        self._stream = asyncio.StreamReader(uart)
+        self._frames = frames
+        self._tracker = tracker
+        self._queue = tracker.queue
+        self.pop = self._queue.pop
+        self.state = UNKNOWN
+        self._heard_ms = time.ticks_ms()
+        self._busy_ms = self._asked_ms = self._heard_ms
+        self._suspect = False
+        self._piled = False  # reports that came in a stall are being read
+        self._answer_timeouts = 0
+        self._silences = 0
+
+    # --- what the firmware calls
+
+    async def start(self):
+        """Configure the radar; a dead or stubborn one shows in `state`, never as an exception."""
+        self._frames.drop()
+        for _ in range(_TRIES):
+            if await self._enable():
+                break
+        else:
+            self.state = SILENT
+            return
+        ok = await self._configure()
+        await self._ask(_END, b"")
+        self._heard_ms = time.ticks_ms()
+        self.state = QUIET if ok else MISCONFIGURED
+
+    async def wait(self):
+        """Track what the radar reports until somebody has passed, or ask it for life."""
+        if self._suspect:
+            await self._probe()
+            return
+        frames, uart = self._frames, self._uart
+        while not len(self._queue):
+            space = frames.space()
+            n = uart.readinto(space) if uart.any() else await self._stream.readinto(space)
+            if n:
+                frames.added(n)
+                self._take(time.ticks_ms())
+                await asyncio.sleep_ms(_GATHER_MS)
+
+    def tick(self, now_ms):
+        """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
+        # What has not been read yet may go on with what seems to be lost.
+        self._tracker.expire(self._heard_ms if self._uart.any() else now_ms)
+        if self.state == OK and time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS:
+            self.state = QUIET
+        if time.ticks_diff(now_ms, self._heard_ms) > _SILENT_MS:
+            if time.ticks_diff(now_ms, self._asked_ms) > _PROBE_MS:
+                self._suspect = True
+        return self._suspect
+
+    def stats(self):
+        frames, tracker = self._frames, self._tracker
+        return {
+            "frames_ok": frames.frames_ok,
+            "resync_bytes": frames.resync_bytes,
+            "bad_len": frames.bad_len,
+            "bad_footer": frames.bad_footer,
+            "answer_timeouts": self._answer_timeouts,
+            "silences": self._silences,
+            "ghosts": tracker.ghosts,
+            "tracks_full": tracker.full,
+            "refused": self._queue.refused,
+        }
+
+    # --- reports
+
+    def _take(self, now_ms):
+        frames = self._frames
+        while True:
+            kind = frames.next()
+            if kind == 0:
+                break
+            came_ms = now_ms
+            if kind == REPORT:
+                if frames.rest():
+                    came_ms = self._came_ms(now_ms)
+                if frames.count:
+                    self._busy(came_ms)
+            self._heard_ms = came_ms
+        self._piled = self._uart.any() > 0
+
+    def _came_ms(self, now_ms):
+        """When the report found last came: in a stall they pile up in the UART, ten a second.
+
+        How many have not been read yet is estimated by its size. The first of a pile takes up what
+        the stall was longer than the pile, the others follow evenly.
+        """
+        frames = self._frames
+        left = 1 + frames.following() + self._uart.any() // frames.size
+        since_ms = time.ticks_diff(now_ms, self._heard_ms)
+        step_ms = min(_REPORT_MS, since_ms // left)
+        if not self._piled:
+            self._piled = True
+            step_ms = max(step_ms, since_ms - (left - 1) * _REPORT_MS)
+        return time.ticks_add(self._heard_ms, max(1, step_ms))
+
+    def _busy(self, now_ms):
+        if self.state < OK or self.state == QUIET or self.state == SILENT:
+            self.state = OK
+        self._busy_ms = now_ms
+        self._report(now_ms)
+
+    # --- commands
+
+    async def _probe(self):
+        """Ask a radar that has been quiet whether it is alive."""
+        self._suspect = False
+        self._asked_ms = time.ticks_ms()
+        alive = await self._enable() and await self._ask(_FIRMWARE, b"")
+        if not alive:
+            if self.state != SILENT:
+                self._silences += 1
+            self.state = SILENT
+            return
+        if self.state == SILENT:
+            await self.start()  # it may have lost its settings with its power
+        else:
+            await self._ask(_END, b"")
+            self._heard_ms = time.ticks_ms()
+
+    async def _enable(self):
+        """Enter configuration: sent twice, as the maker's own tools do."""
+        await self._ask(_ENABLE, b"\x01\x00")
+        return await self._ask(_ENABLE, b"\x01\x00")
+
+    async def _agree(self, get, put, wanted, value=None):
+        """Read a setting, write it if it differs, read it back. True if it is as wanted.
+
+        value: what to write, if that is not what is read.
+        """
+        for _ in range(2):
+            if await self._ask(get, b"") and self._data(len(wanted)) == wanted:
+                return True
+            await self._ask(put, wanted if value is None else value)
+        return await self._ask(get, b"") and self._data(len(wanted)) == wanted
+
+    def _data(self, n):
+        frames = self._frames
+        return bytes(frames.buf[frames.at : frames.at + n])
+
+    async def _ask(self, command, value):
+        """Send a command; True when it was answered with success in time."""
+        self._uart.write(
+            b"\xfd\xfc\xfb\xfa"
+            + struct.pack("<HH", 2 + len(value), command)
+            + value
+            + b"\x04\x03\x02\x01"
+        )
+        try:
+            return await asyncio.wait_for_ms(self._answer(command), _ANSWER_MS)
+        except asyncio.TimeoutError:
+            self._answer_timeouts += 1
+            return False
+
+    async def _answer(self, command):
+        """Read until the command's answer; reports on the way are tracked, not lost."""
+        frames = self._frames
+        while True:
+            kind = frames.next()
+            if kind == ANSWER and frames.command == command | _ANSWER_BIT:
+                return frames.status == 0
+            if kind == REPORT and frames.count:
+                self._busy(time.ticks_ms())
+            elif kind == 0:
+                n = await self._stream.readinto(frames.space())
+                frames.added(n or 0)

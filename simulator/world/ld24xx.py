@@ -1,0 +1,109 @@
+"""What the HLK-LD24xx radars have in common: commands, restarts, a damaged line.
+
+Written from the makers' papers (LD2451 serial protocol V1.03, LD2450 V1.03) and live recordings,
+without a look at the firmware's parser. Faults: `torn` (cut off), `glued` (a rest of rubbish in
+front), `flipped` (one bit), as shares of the reports.
+"""
+
+from __future__ import annotations
+
+import random
+
+from simulator.world.protocol import Input
+
+PORT = 1
+COMMAND_HEAD, COMMAND_FOOT = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
+RESTART_US = 1_500_000
+ANSWER_US = 12_000
+BYTE_US = 87
+
+
+class Ld24xx:
+    """A radar on a UART. A model has `_execute`, FIRMWARE and ENABLED, the data of two answers."""
+
+    FIRMWARE = b""
+    ENABLED = b""
+
+    def __init__(self, rng: random.Random, faults: dict[str, float] | None) -> None:
+        self._rng = rng
+        self._faults = faults or {}
+        self._enabled = False
+        self._silent_until_us = 0
+        self._heard = b""
+        self._on = True
+        self.frames = 0
+
+    def _spoil(self, frame: bytes) -> bytes:
+        """A damaged line: cut, prefixed with rubbish, or with a wrong bit."""
+        rng, faults = self._rng, self._faults
+        if rng.random() < faults.get("torn", 0):
+            return frame[: rng.randrange(1, len(frame))]
+        if rng.random() < faults.get("glued", 0):
+            return rng.randbytes(rng.randrange(1, 12)) + frame
+        if rng.random() < faults.get("flipped", 0):
+            hurt = bytearray(frame)
+            hurt[rng.randrange(len(hurt))] ^= 1 << rng.randrange(8)
+            return bytes(hurt)
+        return frame
+
+    # --- commands
+
+    def power(self, t_us: int, on: bool) -> None:
+        """The radar starts with the node: silent for a while, then as configured."""
+        self._on = on
+        self._enabled = False
+        self._heard = b""
+        if on:
+            self._silent_until_us = t_us + RESTART_US
+
+    def write(self, t_us: int, data: bytes) -> list[Input]:
+        """Bytes from the node; returns the answers."""
+        self._heard += data
+        out: list[Input] = []
+        while True:
+            start = self._heard.find(COMMAND_HEAD)
+            if start < 0 or len(self._heard) < start + 6:
+                self._heard = self._heard[-64:]
+                return out
+            length = int.from_bytes(self._heard[start + 4 : start + 6], "little")
+            end = start + 6 + length + 4
+            if length > 64:
+                self._heard = self._heard[start + 4 :]
+                continue
+            if len(self._heard) < end:
+                return out
+            body, foot = self._heard[start + 6 : end - 4], self._heard[end - 4 : end]
+            self._heard = self._heard[end:]
+            if foot == COMMAND_FOOT and len(body) >= 2 and self._on:
+                answer = self._command(t_us, body[0] | body[1] << 8, body[2:])
+                if answer:
+                    out.append((t_us + ANSWER_US + BYTE_US * len(answer), PORT, answer))
+
+    def _command(self, t_us: int, command: int, value: bytes) -> bytes:
+        """Carry a command out; the answer's bytes, none for what it does not understand."""
+        if t_us < self._silent_until_us:
+            return b""
+        if command == 0xFF:
+            if value not in (b"\x01\x00", b"\x00\x01"):
+                return b""
+            self._enabled = True
+            return answer(command, self.ENABLED)
+        if not self._enabled:
+            return b""
+        if command == 0xFE:
+            self._enabled = False
+            return answer(command)
+        if command == 0xA3:
+            self._enabled = False
+            self._silent_until_us = t_us + RESTART_US
+            return answer(command)
+        return answer(command, self.FIRMWARE) if command == 0xA0 else self._execute(command, value)
+
+    def _execute(self, command: int, value: bytes) -> bytes:
+        """The model's own commands; the answer."""
+        raise NotImplementedError
+
+
+def answer(command: int, data: bytes = b"", status: int = 0) -> bytes:
+    body = (command | 0x0100).to_bytes(2, "little") + status.to_bytes(2, "little") + data
+    return COMMAND_HEAD + len(body).to_bytes(2, "little") + body + COMMAND_FOOT
