@@ -12,6 +12,10 @@ def build(board, config):
         from radar.ld2450 import LD2450
 
         return LD2450(board.uart(256_000), config)
+    if kind == "ops243":
+        from radar.ops243 import BAUDS, OPS243
+
+        return OPS243(board.uart(BAUDS[0]), config)
     from radar.ld2451 import LD2451
 
     return LD2451(board.uart(115_200), config)

@@ -19,6 +19,7 @@ BOARDS = {"mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1"}  # by link
 KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
     "ld2450": ("ld2450", "mqtt"),
+    "ops243": ("ops243", "mqtt"),
     "beam": ("beam", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),
     "lora-beam": ("beam", "lorawan"),

@@ -179,6 +179,8 @@ _PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)
 _RADAR_FAULTS = "torn glued flipped missed outlier ghost clutter swapped empty".split()
 _PATH_RADAR_FAULTS = "torn glued flipped missed ghost stale swapped single".split()
+_RUN_S = _MOST_HOURS * 3600
+_DOPPLER_FAULTS = "torn glued flipped missed ghost".split()
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
@@ -190,6 +192,12 @@ _RULES: dict[str, Rule] = {
         {
             "radar": _table(dict.fromkeys(_RADAR_FAULTS, _SHARE)),
             "ld2450": _table(dict.fromkeys(_PATH_RADAR_FAULTS, _SHARE)),
+            "ops243": _table(
+                {
+                    **dict.fromkeys(_DOPPLER_FAULTS, _SHARE),
+                    "restart": _number(0, _RUN_S),
+                }
+            ),
             "beam": _beam_faults,
         }
     ),
@@ -210,6 +218,7 @@ _RULES: dict[str, Rule] = {
             "bunch_s": _late,
             "pairs": _SHARE,
             "queued": _flag,
+            "one_way": _flag,
             "mix": _mix,
         }
     ),

@@ -10,6 +10,7 @@ from simulator.world.beams import Beams
 from simulator.world.kernel import Detector
 from simulator.world.ld2450 import Ld2450
 from simulator.world.ld2451 import Ld2451
+from simulator.world.ops243 import Ops243
 from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
 from tools.boards import Board
 
@@ -41,6 +42,10 @@ def _ld2450(street: Street, rng: random.Random, faults: Faults, _: Board) -> Det
     return Ld2450(street, rng, faults)
 
 
+def _ops243(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+    return Ops243(street, rng, faults)
+
+
 def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
     return Beams(street, rng, faults, board.beams)
 
@@ -48,5 +53,6 @@ def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> 
 SENSORS = {
     "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
+    "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
 }

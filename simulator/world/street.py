@@ -10,11 +10,12 @@ normal per class, cut at three deviations: walkers 1.34 +- 0.26 m/s (Weidmann 19
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.world.motion import Stop
 from simulator.world.traffic import Traffic, shaped
 
+TURN_US = 1_800_000_000
 STEADY = Traffic()
 DIRECTIONS = ("forward", "backward")
 HOURLY = (
@@ -79,9 +80,11 @@ class Street:
         self._span_us = int(hours * 3_600_000_000)
         weights = [HOURLY[i % 24] for i in range(max(1, -int(-hours // 1)))]
         headway_us = int(headway_s * 1e6)
-        if single_file:
+        if single_file or traffic.one_way:
             times = _spread(self._arrivals(passages, weights), headway_us, self._span_us)
             users = [self._user(t_us, rng.choice(DIRECTIONS)) for t_us in times]
+            if traffic.one_way:
+                users = [replace(u, direction=DIRECTIONS[u.t_us // TURN_US % 2]) for u in users]
             users = shaped(users, traffic, rng)
         else:
             users = []

@@ -30,12 +30,14 @@ BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
 @dataclass(frozen=True)
 class Traffic:
     """bunched: share of those who follow within `bunch_s`. pairs: share of those who have
-    somebody beside them. queued: they stop and are let go."""
+    somebody beside them. queued: they stop and are let go. one_way:
+    the direction changes every half hour."""
 
     bunched: float = 0.0
     bunch_s: tuple[float, float] = (1.2, 2.0)
     pairs: float = 0.0
     queued: bool = False
+    one_way: bool = False
     mix: dict[str, float] = field(default_factory=dict)
 
 

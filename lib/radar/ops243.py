@@ -1,0 +1,203 @@
+"""OmniPreSense OPS243-A, a 24 GHz Doppler radar that gives speed and strength: counts with it.
+
+It reports five or six times a second, a line of magnitude and speed; with blank reporting on, a
+zero when nothing moves, so silence is a fault. Settings are of the run, not stored: they are
+sent at the start, and units and sampling rate read back. Positive speeds come nearer. It knows no
+distance: what counts is somebody passing the sensor (lib/passage/bursts.py), and two at once in
+one direction are one. Source: OmniPreSense AN-010-AD (2025); baud rates from the data sheet too.
+"""
+
+import asyncio
+import json
+import math
+import time
+
+from micropython import const
+
+from passage.bursts import Bursts
+from radar.lines import REPORT, TEXT, Lines
+
+UNKNOWN, OK, QUIET, SILENT, MISCONFIGURED = 0, 1, 2, 3, 6
+
+BAUDS = (19_200, 57_600, 115_200)
+# Two characters act at once; with a number they need a CR. Idle, JSON, time and units off, then
+# km/h, 10 ksps, both directions, magnitude before speed, zeros when nothing moves, active.
+_SETTINGS = (
+    b"PI", b"Oj", b"Ot", b"Ou", b"UK", b"SX", b"R|", b"M>20\r", b"OM", b"OS", b"BZ", b"PA",
+)  # fmt: skip
+_WANTED = (("Units", b"U?", "km-per-hr"), ("SamplingRate", b"??", 10_000))
+_REPORT_MS = const(160)
+_GATHER_MS = const(290)
+_ANSWER_MS = const(400)
+_SETTLE_MS = const(60)  # between commands; its own tools wait 50 to 100
+_TRIES = const(3)
+_QUIET_MS = const(2_000)
+_SILENT_MS = const(10_000)
+_AGAIN_MS = const(60_000)
+
+
+class OPS243:
+    """uart: `init(baudrate=)`, `any()`, a stream for asyncio.
+
+    settings: radar_mount_deg, radar_min_kmh, class_ped_max_kmh, class_bike_max_kmh.
+    """
+
+    def __init__(self, uart, settings):
+        self._uart = uart
+        self._stream = asyncio.StreamReader(uart)
+        self._lines = Lines()
+        self._least = max(1, settings["radar_min_kmh"]) * 10
+        angle = math.radians(min(abs(settings["radar_mount_deg"]), 45))
+        self._bursts = Bursts(
+            settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
+            int(1024 / math.cos(angle) + 0.5),
+        )  # fmt: skip
+        self._queue = self._bursts.queue
+        self.pop = self._queue.pop
+        self.state = UNKNOWN
+        self._heard_ms = self._busy_ms = self._asked_ms = time.ticks_ms()
+        self._suspect = False
+        self._answers = {}
+        self._other_lines = 0
+        self._answer_timeouts = 0
+        self._silences = 0
+
+    # --- what the firmware calls
+
+    async def start(self):
+        """Find its baud rate and set it; a dead or stubborn one shows in `state`."""
+        for _ in range(_TRIES):
+            for baud in BAUDS:
+                self._uart.init(baudrate=baud, rxbuf=8192, timeout=0, timeout_char=2)
+                self._lines.drop()
+                if await self._ask(b"??", "SamplingRate") is not None:
+                    await self._configure()
+                    return
+        self.state = SILENT
+        self._asked_ms = time.ticks_ms()
+
+    async def wait(self):
+        """Follow what the sensor reports until somebody has passed."""
+        if self._suspect:
+            self._suspect = False
+            await self.start()
+            return
+        lines, uart = self._lines, self._uart
+        while not len(self._queue):
+            space = lines.space()
+            n = uart.readinto(space) if uart.any() else await self._stream.readinto(space)
+            if n:
+                lines.added(n)
+                self._take(time.ticks_ms())
+                await asyncio.sleep_ms(_GATHER_MS)
+
+    def tick(self, now_ms):
+        """Once a second: end lost bursts, notice a silent sensor. True if `wait` must run anew."""
+        self._bursts.expire(self._heard_ms if self._uart.any() else now_ms)
+        if self.state == OK and time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS:
+            self.state = QUIET
+        if time.ticks_diff(now_ms, self._heard_ms) > _SILENT_MS:
+            if self.state != SILENT:
+                self._silences += 1
+                self.state = SILENT
+                self._asked_ms = time.ticks_add(now_ms, -_AGAIN_MS)
+            if time.ticks_diff(now_ms, self._asked_ms) >= _AGAIN_MS:
+                self._asked_ms = now_ms
+                self._suspect = True
+        return self._suspect
+
+    def stats(self):
+        lines = self._lines
+        return {
+            "frames_ok": lines.frames_ok,
+            "resync_bytes": lines.resync_bytes,
+            "bad_lines": lines.bad_lines,
+            "other_lines": self._other_lines,
+            "answer_timeouts": self._answer_timeouts,
+            "silences": self._silences,
+            "ghosts": self._bursts.ghosts,
+            "refused": self._queue.refused,
+        }
+
+    # --- reports
+
+    def _take(self, now_ms):
+        lines = self._lines
+        while True:
+            left = lines.waiting() + self._uart.any() // 12
+            kind = lines.next()
+            if not kind:
+                return
+            since_ms = time.ticks_diff(now_ms, self._heard_ms)
+            # In a stall they pile up: the last one came now, the others evenly before it.
+            came_ms = time.ticks_add(now_ms, -min((left - 1) * _REPORT_MS, since_ms - 1))
+            if kind == REPORT:
+                self._report(came_ms)
+            else:
+                self._other()
+            self._heard_ms = came_ms
+
+    def _report(self, now_ms):
+        if self.state == SILENT:  # it has started again, with its own settings
+            self._suspect = True
+        lines = self._lines
+        speed = lines.last // 10 if lines.last >= 0 else -(-lines.last // 10)
+        if lines.values != 2:  # a zero of blank reporting
+            self._suspect |= speed != 0  # or a speed without its magnitude: settings are gone
+            return
+        if abs(speed) < self._least:
+            return
+        if self.state == QUIET:
+            self.state = OK
+        self._busy_ms = now_ms
+        self._bursts.detect(speed, max(1, lines.first // 100), now_ms)
+
+    def _other(self):
+        """An answer, or a report as JSON from a sensor that has lost its settings."""
+        try:
+            found = json.loads(self._lines.text())
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            self._other_lines += 1
+            return
+        if "speed" in found:
+            self._other_lines += 1
+            self._suspect = True
+        self._answers.update(found)
+
+    # --- commands
+
+    async def _configure(self):
+        for command in _SETTINGS:
+            self._uart.write(command)
+            await asyncio.sleep_ms(_SETTLE_MS)
+        ok = True
+        for key, command, wanted in _WANTED:
+            ok = await self._ask(command, key) == wanted and ok
+        self._heard_ms = time.ticks_ms()
+        self.state = QUIET if ok else MISCONFIGURED
+
+    async def _ask(self, command, key):
+        """The value of `key` in the answer; None when it does not come in time."""
+        self._answers.clear()
+        self._uart.write(command)
+        try:
+            return await asyncio.wait_for_ms(self._answer(key), _ANSWER_MS)
+        except asyncio.TimeoutError:
+            self._answer_timeouts += 1
+            return None
+
+    async def _answer(self, key):
+        lines = self._lines
+        while True:
+            kind = lines.next()
+            if kind == TEXT:
+                self._other()
+                if key in self._answers:
+                    value = self._answers[key]
+                    self._answers.clear()
+                    return value
+            elif not kind:
+                n = await self._stream.readinto(lines.space())
+                lines.added(n or 0)
