@@ -16,7 +16,7 @@ from settings import MAX_BYTES, Settings, read_blob
 # key, type, least / choices, most, default, unit
 SCHEMA = (
     ("site", str, 0, 40, "", "text"),
-    ("detector", str, ("ld2451", "ld2450", "ops243", "beam"), None, "ld2451", ""),
+    ("detector", str, ("ld2451", "ld2450", "ops243", "beam", "beam_single"), None, "ld2451", ""),
     ("link", str, ("mqtt", "lorawan", "both"), None, "mqtt", ""),
     ("mqtt_host", str, 1, 64, "localhost", "text"),
     ("mqtt_port", int, 1, 65535, 1883, ""),

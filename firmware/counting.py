@@ -19,7 +19,7 @@ from binascii import crc32
 
 from micropython import const
 
-from passage.follow import Follow
+from passage.queue import Follow
 from ring import ANCHOR, INTERVAL
 from wire.record import (
     DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,

@@ -7,7 +7,12 @@ def build(board, config):
     if kind == "beam":
         from beam.dual import DualBeam
 
-        return DualBeam(*board.beam_pins(), config)
+        return DualBeam(*board.beam_pins(), config, board.beam_counters())
+    if kind == "beam_single":
+        from beam.single import SingleBeam
+
+        counters = board.beam_counters()
+        return SingleBeam(board.beam_pins()[0], config, counters and counters[:1])
     if kind == "ld2450":
         from radar.ld2450 import LD2450
 

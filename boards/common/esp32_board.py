@@ -11,6 +11,7 @@ import machine
 import network
 from esp32 import NVS, Partition
 
+_FILTER = 1023  # of 12.5 ns: the longest there is; spikes of a long cable
 _EPOCH_2000 = 946_684_800
 
 
@@ -29,6 +30,20 @@ class Esp32Board:
 
     def beam_pins(self):
         return [machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP) for gpio in self._beams]
+
+    def beam_counters(self):
+        """Hardware that counts every edge of the beams, or None: MicroPython before 1.26 and chips
+        without a pulse counter have none."""
+        try:
+            from esp32 import PCNT
+        except ImportError:
+            return None
+        step, counters = PCNT.INCREMENT, []
+        for unit, pin in enumerate(self.beam_pins()):
+            counter = PCNT(unit, pin=pin, rising=step, falling=step, filter=_FILTER)
+            counter.start()
+            counters.append(counter)
+        return counters
 
     def ring_partition(self):
         found = Partition.find(Partition.TYPE_DATA, label="ring")

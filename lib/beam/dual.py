@@ -15,15 +15,14 @@ import time
 
 from micropython import const
 
-from beam.edges import Beam, EdgeLog
-from passage import PassageQueue
-from passage.queue import BACKWARD, BICYCLE, CAR, FORWARD, HEAVY, PEDESTRIAN, UNKNOWN
+from beam.edges import UNKNOWN as UNKNOWN_STATE
+from beam.edges import Beam, EdgeLog, Hardware, Watch
+from passage.queue import (
+    BACKWARD, BICYCLE, CAR, FORWARD, HEAVY, PEDESTRIAN, UNKNOWN, PassageQueue,
+)  # fmt: skip
 
-_UNKNOWN_STATE, _OK, _BLOCKED = 0, 1, 4
 _MAX_APART_US = const(1_500_000)
 _MIN_APART_US = const(2_000)
-_BLOCKED_MS = const(60_000)  # a parked car or a waiting person is no fault before that
-_CLEAR_MS = const(2_000)
 _LEGS_MM = const(150)  # 120 ms at a usual walk of 1.3 m/s; walkers in a queue keep more
 _LONG_MM = const(1_000)  # longer than any walker
 _CAR_MM = const(3_000)
@@ -34,10 +33,10 @@ class DualBeam:
     """pin_a, pin_b: inputs with `irq()`, pulled up; A is broken first by who goes forward.
 
     settings: beam_gap_mm, beam_blocked_level, beam_debounce_ms, beam_merge_ms,
-    class_ped_max_kmh.
+    class_ped_max_kmh. counters: of the edges in hardware, see `Hardware`.
     """
 
-    def __init__(self, pin_a, pin_b, settings):
+    def __init__(self, pin_a, pin_b, settings, counters=None):
         self._pins = (pin_a, pin_b)
         self._gap_mm = settings["beam_gap_mm"]
         self._blocked_level = settings["beam_blocked_level"]
@@ -50,10 +49,10 @@ class DualBeam:
         self._flag = asyncio.ThreadSafeFlag()
         self._queue = PassageQueue()
         self.pop = self._queue.pop
-        self._blocked_ms = 0
-        self._clear_ms = 0
-        self._changed_ms = time.ticks_ms()
-        self.state = _UNKNOWN_STATE
+        self._watch = Watch()
+        self._hardware = Hardware(counters)
+        self._lost = None  # edges, as the hardware has it
+        self.state = UNKNOWN_STATE
         self.turned_back = 0
         self.one_beam_only = 0
         self.no_speed = 0
@@ -65,8 +64,8 @@ class DualBeam:
             beam.blocked = pin.value() == self._blocked_level
             beam.open = False
             pin.irq(handler=self._on_edge, trigger=pin.IRQ_FALLING | pin.IRQ_RISING)
-        self._changed_ms = time.ticks_ms()
-        self.state = _OK
+        self._watch.changed_ms = time.ticks_ms()
+        self.state = self._watch.state
 
     def _on_edge(self, pin):
         # Interrupt: no allocation, no exception, no I/O.
@@ -85,18 +84,16 @@ class DualBeam:
         a, b = self._beams
         if a.open or b.open or a.count or b.count:
             self._settle()
-        if a.blocked or b.blocked:
-            if time.ticks_diff(now_ms, self._changed_ms) > _BLOCKED_MS:
-                self.state = _BLOCKED
-        elif self.state == _BLOCKED:
-            if time.ticks_diff(now_ms, self._changed_ms) > _CLEAR_MS:
-                self.state = _OK
+        self._watch.look(a.blocked or b.blocked, now_ms)
+        self.state = self._watch.state
+        self._lost = self._hardware.lost(self._log.seen)
         return False
 
     def stats(self):
         a, b = self._beams
         return {
-            "lost_edges": a.lost_edges + b.lost_edges,
+            "edges": sum(self._hardware.edges or self._log.seen),
+            "lost_edges": a.lost_edges + b.lost_edges if self._lost is None else self._lost,
             "edge_overflow": self._log.overflow,
             "turned_back": self.turned_back,
             "one_beam_only": self.one_beam_only,
@@ -113,7 +110,7 @@ class DualBeam:
             self._pair(log.when)
             if not log.next():
                 break
-        self._changed_ms = time.ticks_ms()
+        self._watch.changed_ms = time.ticks_ms()
 
     def _settle(self):
         now_us = time.ticks_us()
@@ -127,11 +124,9 @@ class DualBeam:
         while a.count and b.count:
             apart = time.ticks_diff(b.first(), a.first())
             if apart > _MAX_APART_US:
-                a.take()
-                self.one_beam_only += 1
+                self._alone(a)
             elif apart < -_MAX_APART_US:
-                b.take()
-                self.one_beam_only += 1
+                self._alone(b)
             elif not self._legs(apart, time.ticks_diff(b.last(), a.last()), now_us):
                 self._passage(apart, time.ticks_diff(b.last(), a.last()))
                 a.take()
@@ -160,13 +155,18 @@ class DualBeam:
         if not beam.count or other.count or other.open:
             return
         if time.ticks_diff(now_us, beam.last()) > _MAX_APART_US:
-            beam.take()
-            self.one_beam_only += 1
+            self._alone(beam)
+
+    def _alone(self, beam):
+        beam.take()
+        self.one_beam_only += 1
+        self._watch.saw(False)
 
     def _passage(self, front_us, rear_us):
         if (front_us > 0) != (rear_us > 0):
             self.turned_back += 1
             return
+        self._watch.saw(True)
         direction = FORWARD if front_us > 0 else BACKWARD
         front_us, rear_us = abs(front_us), abs(rear_us)
         beam = self._beams[1 if direction == FORWARD else 0]

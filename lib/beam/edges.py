@@ -12,6 +12,13 @@ from micropython import const
 
 _EDGES = const(256)  # a power of two
 _OCCLUSIONS = const(8)
+_COUNTER = const(32767)
+_BLOCKED_MS = const(60_000)  # a parked car or a waiting person is no fault before that
+_CLEAR_MS = const(2_000)
+
+_DOUBTS = const(15)  # more than a branch in the wind makes between two passages
+
+UNKNOWN, OK, BLOCKED, MISALIGNED = 0, 1, 4, 5  # states of a detector
 
 
 class EdgeLog:
@@ -22,11 +29,13 @@ class EdgeLog:
         self._what = bytearray(_EDGES)  # beam * 2 + level
         self._written = 0  # by the interrupt only
         self._read = 0  # by `next` only
+        self.seen = array("I", (0, 0))  # edges that reached the interrupt, by beam
         self.overflow = 0  # by the interrupt only
         self.when = self.beam = self.level = 0
 
     def store(self, beam, level):
         """Interrupt: no allocation, no exception, no I/O."""
+        self.seen[beam] += 1
         if self._written - self._read >= _EDGES:
             self.overflow += 1
             return
@@ -45,6 +54,57 @@ class EdgeLog:
         self.level = self._what[i] & 1
         self._read += 1
         return True
+
+
+class Hardware:
+    """Pulse counters beside the interrupts: what these miss is known to the edge.
+
+    counters: one a beam, `value()` counts both edges and begins again at 0 after 32766; None =
+    this board has none.
+    """
+
+    def __init__(self, counters):
+        self._counters = counters or ()
+        self._last = [counter.value() for counter in self._counters]
+        self.edges = [0] * len(self._last)
+
+    def lost(self, seen):
+        """Edges that never reached the interrupt; None if nobody counts them."""
+        if not self._counters:
+            return None
+        for i, counter in enumerate(self._counters):
+            value = counter.value()
+            self.edges[i] += (value - self._last[i]) % _COUNTER
+            self._last[i] = value
+        return max(0, sum(self.edges) - sum(seen))
+
+
+class Watch:
+    """State of barriers.
+
+    Blocked when one has been for a minute, ok two seconds after. Misaligned when, again and again,
+    one is broken and the other one not: who passes is then missed.
+    """
+
+    def __init__(self):
+        self.changed_ms = time.ticks_ms()
+        self.state = OK
+        self._doubt = 0
+
+    def look(self, blocked, now_ms):
+        quiet_ms = time.ticks_diff(now_ms, self.changed_ms)
+        if blocked and quiet_ms > _BLOCKED_MS:
+            self.state = BLOCKED
+        elif not blocked and self.state == BLOCKED and quiet_ms > _CLEAR_MS:
+            self.state = OK
+
+    def saw(self, both):
+        """Somebody broke both beams, or one alone."""
+        self._doubt = max(0, self._doubt - 3) if both else min(_DOUBTS, self._doubt + 1)
+        if self._doubt == _DOUBTS and self.state == OK:
+            self.state = MISALIGNED
+        elif self._doubt == 0 and self.state == MISALIGNED:
+            self.state = OK
 
 
 class Beam:

@@ -1,14 +1,16 @@
-"""A bounded queue of passages between a detector and the counting.
+"""A bounded queue of passages between a detector and the counting; and who follows whom.
 
-When it is full the newest is refused and counted: a consumer that slow is a fault to be seen, not
-something to grow a list over.
+When the queue is full the newest is refused and counted: a consumer that slow is a fault to be
+seen, not something to grow a list over.
 """
 
 from array import array
+from time import ticks_add, ticks_diff
 
 from micropython import const
 
 _SIZE = const(32)
+_LONGEST_MS = const(3_600_000)  # after an hour nobody follows anybody
 
 FORWARD, BACKWARD = 0, 1
 PEDESTRIAN, BICYCLE, CAR, HEAVY, UNKNOWN = 0, 1, 2, 3, 4
@@ -53,3 +55,32 @@ class PassageQueue:
         self._count -= 1
         what = self._what[i]
         return what >> 3, what & 7, self._speed[i], self._when[i], self._occupied[i]
+
+
+class Follow:
+    """Give it passages in order; then `headway` and `gap` hold the last one's, ms, -1 = none.
+
+    Headway: from front to front. Gap: from the rear of the one before to the front.
+    """
+
+    def __init__(self):
+        self.headway = self.gap = -1
+        self._rear = [0, 0]
+        self.forget()
+
+    def forget(self):
+        """Somebody may have passed unseen: nobody is followed any more."""
+        self._front = [None, None]
+
+    def add(self, way, front, occupied):
+        """way: direction. front: ticks_ms. occupied: ms until the rear, -1 = not seen."""
+        before = self._front[way]
+        headway = -1 if before is None else ticks_diff(front, before)
+        if not 0 <= headway <= _LONGEST_MS:
+            headway = -1
+        self.headway = headway
+        self.gap = -1
+        if headway >= 0 and occupied >= 0:
+            self.gap = max(0, ticks_diff(front, self._rear[way]))
+        self._front[way] = front
+        self._rear[way] = ticks_add(front, occupied)

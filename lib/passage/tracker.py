@@ -11,6 +11,7 @@ Units inside: decimetres, milliseconds, 0.1 km/h. Nothing is allocated per frame
 """
 
 import math
+from array import array
 from time import ticks_add, ticks_diff
 
 from micropython import const
@@ -52,7 +53,8 @@ class Tracker:
         self._line_dm = line_m * 10
         self._ped_max = ped_max_kmh * 10
         self._bike_max = bike_max_kmh * 10
-        self._stretch = [_stretch(abs(mount_deg) + a) for a in range(_MAX_ANGLE_DEG + 1)]
+        angles = range(abs(mount_deg), abs(mount_deg) + _MAX_ANGLE_DEG + 1)
+        self._stretch = array("H", [_stretch(angle) for angle in angles])
         self._tracks = [Track() for _ in range(_TRACKS)]  # the first `_live` of them are in use
         self._live = 0
         self.ghosts = 0  # tracks too short to count

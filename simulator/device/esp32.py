@@ -137,3 +137,11 @@ def raw_temperature():
 
 def idf_heap_info(_capabilities):
     return [(100_000, 60_000, 40_000, 50_000)]
+
+
+def __getattr__(name):
+    if name != "PCNT":
+        raise AttributeError(name)
+    import pcnt
+
+    return pcnt.PCNT

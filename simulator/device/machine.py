@@ -59,6 +59,7 @@ class Pin:
     IRQ_FALLING = 2
     _levels = {}  # gpio -> level on the wire
     _watched = {}  # gpio -> the Pin whose handler listens
+    _counters = {}  # gpio -> the pulse counter on it, which no stall stops
     _answered = False  # something out there answers with pins: a chip on a bus
 
     def __init__(self, gpio, mode=IN, pull=None, value=None):
@@ -100,6 +101,8 @@ class Pin:
         if Pin._levels.get(gpio) == level:
             return
         Pin._levels[gpio] = level
+        if gpio in Pin._counters:
+            Pin._counters[gpio]._count(level)
         pin = Pin._watched.get(gpio)
         if pin and pin._handler and pin._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
             seam.interrupt(pin._handler, pin)

@@ -51,11 +51,13 @@ class Desk:
         self.order: list[int] = []
         self.numbers: set[int] = set()
         self.heap_free_min = 0
+        self.health: dict[str, Any] = {}  # the last report
 
     def heard(self, _t_us: int, topic: str, payload: bytes) -> None:
         """Everything that the node publishes over MQTT."""
         if topic.endswith("/health"):
-            self.heap_free_min = int(json.loads(payload).get("heap_free_min", 0))
+            self.health = json.loads(payload)
+            self.heap_free_min = int(self.health.get("heap_free_min", 0))
 
     def on_news(self, kind: str, _node: str, body: Body) -> None:
         """What the backend has committed."""

@@ -45,6 +45,7 @@ class Seen:
     confirmed: int
     flash_violations: list[str]
     heap_free_min: int
+    health: dict[str, Any]
     requests: int
     frames: int
 
@@ -123,6 +124,7 @@ def _run(
         confirmed=_confirmed(plan, place, flash),
         flash_violations=node.flash.violations,
         heap_free_min=desk.heap_free_min,
+        health=desk.health,
         requests=node.requests,
         frames=getattr(detector, "frames", 0),
     )

@@ -21,6 +21,7 @@ KINDS = {  # of nodes: detector, link
     "ld2450": ("ld2450", "mqtt"),
     "ops243": ("ops243", "mqtt"),
     "beam": ("beam", "mqtt"),
+    "beam-single": ("beam_single", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),
     "lora-beam": ("beam", "lorawan"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -12,6 +13,7 @@ from simulator.run.match import score
 from simulator.run.node import Seen
 from simulator.run.observe import Passage
 from simulator.run.plan import Request
+from simulator.run.sensors import SENSORS
 from simulator.run.statistics import binned_percentile, percentile
 
 NodeResult = dict[str, Any]
@@ -21,7 +23,9 @@ BIN_KMH = 4.0  # of the node's histograms
 def node_result(seen: Seen) -> NodeResult:
     """One node's part. `matched` pairs single passages with the truth, never totals."""
     watcher, plan = seen.watcher, seen.plan
-    matched = score(seen.truth, watcher.passages)
+    ways = SENSORS[plan.detector].ways
+    truth = seen.truth if ways else [replace(one, direction=DIRECTIONS[0]) for one in seen.truth]
+    matched = score(truth, watcher.passages)
     closed = watcher.closed
     return {
         "node": plan.name,

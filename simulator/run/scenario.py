@@ -124,7 +124,14 @@ def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
 def _beam_faults(key: str, value: Any) -> None:
     times = ("blocked_from", "blocked_to")
     seconds = _number(0, _MOST_HOURS * 3600)
-    _table({"bounce": _SHARE, "turn_back": _SHARE, **dict.fromkeys(times, seconds)})(key, value)
+    _table(
+        {
+            "bounce": _SHARE,
+            "turn_back": _SHARE,
+            "chatter_at": seconds,
+            **dict.fromkeys(times, seconds),
+        }
+    )(key, value)
     blocked = [value[name] for name in times if name in value]
     if len(blocked) == 1 or blocked != sorted(set(blocked)):
         raise ScenarioError(f"{key} = {value!r}, wanted blocked_from before blocked_to")

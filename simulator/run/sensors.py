@@ -22,12 +22,13 @@ Model = Callable[[Street, random.Random, Faults, Board], Detector]
 class Sensor:
     """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios have
     it; faults: its table of faults there. mix: shares of the classes. model: makes the sensor from
-    street, rng, faults and board."""
+    street, rng, faults and board. ways: it tells directions apart."""
 
     place: str
     faults: str
     mix: dict[str, float]
     model: Model
+    ways: bool = True
 
     @property
     def single_file(self) -> bool:
@@ -55,4 +56,5 @@ SENSORS = {
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
+    "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, ways=False),
 }

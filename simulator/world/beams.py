@@ -6,7 +6,8 @@ may bounce. Level 0 = the beam is broken.
 
 Faults: `bounce` (share of edges with contact bounce), `turn_back` (for so many of the road users
 one more turns back in the gate, who does not count in the truth), `blocked` (from, to; seconds:
-something parks in A).
+something parks in A), `chatter_at` (second at which a loose contact breaks A 1,000 times within a
+second).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from simulator.world.street import RoadUser, Street
 PORT = 0x40
 GAP_M = 0.30
 RESPONSE_US = 2_000
+CHATTERS = 1000  # in a second
 TURN_US = 1_500_000
 
 
@@ -108,6 +110,9 @@ class Beams:
                 if end - start > RESPONSE_US:
                     edges += self._edge(start + RESPONSE_US, gpio, 0)
                     edges += self._edge(end + RESPONSE_US, gpio, 1)
+        if chatter := self._faults.get("chatter_at"):
+            start, gpio = int(chatter * 1e6), self._pins[0]
+            edges += [(start + 500 * i, gpio, i % 2) for i in range(2 * CHATTERS)]
         return sorted(edges)
 
     def _edge(self, t_us: int, gpio: int, level: int) -> list[tuple[int, int, int]]:

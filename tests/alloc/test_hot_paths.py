@@ -6,7 +6,7 @@ import micropython
 
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
-from passage import Tracker
+from passage.tracker import Tracker
 from radar.ld2451 import Reports
 from radio.chip import Chip
 from wire.record import MAX_BYTES, Interval

@@ -1,9 +1,11 @@
 """The dual beam on made edges: walkers, bicycles with spokes, turn-backs, blocked, lost edges."""
 
+import asyncio
 import time
 
 from beam.dual import DualBeam
 from beam.edges import Beam
+from beam.single import SingleBeam
 from fakes import FakePin, beam_settings
 
 
@@ -103,8 +105,6 @@ def test_a_lost_edge_is_counted_and_chatter_is_ignored():
 
 def test_a_beam_that_stays_broken_is_reported():
     gate = Gate()
-    import asyncio
-
     asyncio.run(gate.dual.start())
     assert gate.dual.state == 1
     gate.a.set(0)
@@ -116,3 +116,108 @@ def test_a_beam_that_stays_broken_is_reported():
     gate.dual.tick(time.ticks_ms())
     gate.dual.tick(time.ticks_add(time.ticks_ms(), 2_500))
     assert gate.dual.state == 1
+
+
+def test_beams_that_are_broken_one_at_a_time_are_misaligned_until_both_are_again():
+    gate = Gate()
+    for _ in range(15):
+        assert gate.dual._watch.state == 1
+        gate.play([(0, "A", 0), (200, "A", 1)])
+    assert gate.dual._watch.state == 5
+    for _ in range(5):
+        assert gate.dual._watch.state == 5
+        gate.play(_body("A", 214, [(0, 210)]))
+    assert gate.dual._watch.state == 1
+
+
+class FakeCounter:
+    """Counts what it is told, and begins again at 0 as the chip does."""
+
+    def __init__(self):
+        self.edges = 0
+
+    def value(self):
+        return self.edges % 32767
+
+
+def test_the_hardware_counts_every_edge_and_tells_what_the_interrupts_missed():
+    counters = [FakeCounter(), FakeCounter()]
+    pins = FakePin(), FakePin()
+    dual = DualBeam(*pins, beam_settings(), counters)
+    asyncio.run(dual.start())
+    for i in range(2000):  # of the edges of a second, every tenth comes in a stall
+        counters[0].edges += 1
+        pins[0].level = i & 1
+        if i % 10:
+            pins[0].handler(pins[0])
+        if i % 100 == 99:
+            dual._drain()
+    dual.tick(time.ticks_ms())
+    assert (dual.stats()["edges"], dual.stats()["lost_edges"]) == (2000, 200)
+    counters[0].edges += 40_000 - 2000
+    counters[1].edges += 30_000
+    dual.tick(time.ticks_ms())
+    assert dual.stats()["edges"] == 2000 + 38_000 % 32767 + 30_000
+
+
+def test_without_hardware_lost_edges_show_as_equal_levels():
+    pins = FakePin(), FakePin()
+    dual = DualBeam(*pins, beam_settings())
+    asyncio.run(dual.start())
+    for i in range(200):
+        pins[0].level = i & 1
+        if i % 10 != 3:
+            pins[0].handler(pins[0])
+    dual.tick(time.ticks_ms())
+    stats = dual.stats()
+    assert stats["edges"] == 180 and stats["lost_edges"] == 20
+
+
+def test_a_burst_longer_than_the_buffer_is_reported():
+    pins = FakePin(), FakePin()
+    dual = DualBeam(*pins, beam_settings())
+    asyncio.run(dual.start())
+    for i in range(2000):
+        pins[0].set(i & 1)
+    dual.tick(time.ticks_ms())
+    assert dual.stats()["edge_overflow"] == 2000 - 256
+
+
+class Single:
+    """Plays edges into a SingleBeam."""
+
+    def __init__(self):
+        self.pin = FakePin()
+        self.single = SingleBeam(self.pin, beam_settings())
+        asyncio.run(self.single.start())
+
+    def play(self, occlusions, lag_us=3_000_000):
+        beam = self.single._beam
+        now = 5_000_000
+        for start, end in occlusions:
+            now = 5_000_000 + end * 1000
+            beam.edge(True, 5_000_000 + start * 1000)
+            beam.edge(False, now)
+            self.single._note()
+        beam.settle(now + lag_us)
+        self.single._note()
+        found = []
+        while len(self.single._queue):
+            passage = self.single.pop()
+            found.append(passage[:3] + (passage[4],))
+        return found
+
+
+def test_one_beam_counts_and_says_how_long_it_was_broken():
+    assert Single().play([(0, 210)]) == [(0, 4, -1, 210)]
+    assert Single().play([(0, 70), (150, 210)]) == [(0, 4, -1, 210)]
+    assert Single().play([(0, 210), (700, 900)]) == [(0, 4, -1, 210), (0, 4, -1, 200)]
+    assert Single().play([(0, 3)]) == []
+
+
+def test_one_beam_that_stays_broken_is_reported():
+    gate = Single()
+    gate.pin.set(0)
+    gate.single.tick(time.ticks_ms())
+    gate.single.tick(time.ticks_add(time.ticks_ms(), 61_000))
+    assert gate.single.state == 4

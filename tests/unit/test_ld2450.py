@@ -6,8 +6,7 @@ from binascii import unhexlify
 
 from fakes import FakeUart
 from passage.plane import PlaneTracker
-from radar.frames import ANSWER, REPORT
-from radar.ld24xx import MISCONFIGURED, QUIET, SILENT
+from radar.ld24xx import ANSWER, MISCONFIGURED, QUIET, REPORT, SILENT
 from radar.ld2450 import LD2450, Reports
 
 M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")

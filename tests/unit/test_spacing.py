@@ -4,7 +4,7 @@ import io
 import json
 import time
 
-from passage.follow import Follow
+from passage.queue import Follow
 from wire.jsonform import write_interval
 from wire.record import MAX_BYTES, Interval
 

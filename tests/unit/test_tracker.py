@@ -4,7 +4,7 @@ import math
 import random
 import time
 
-from passage import Tracker
+from passage.tracker import Tracker
 
 
 def _drive(tracker, cars, seconds, *, hz=10, drop=0.0, seed=1):
