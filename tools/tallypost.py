@@ -7,6 +7,7 @@ usage, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 from typing import Callable
@@ -65,6 +66,17 @@ def _listen(args: argparse.Namespace) -> int:
     return listen.run(args)
 
 
+def _record(args: argparse.Namespace) -> int:
+    from tools import record
+
+    return record.run(args)
+
+
+def _replay(args: argparse.Namespace) -> int:
+    """The simulator does it, in a process of its own: tools import nothing of it."""
+    return subprocess.run([sys.executable, "-m", "simulator.run.replay", *args.rest]).returncode
+
+
 def _relative(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
@@ -90,6 +102,12 @@ def parser() -> argparse.ArgumentParser:
     flash.add_argument("--port", required=True, help="serial port, for example /dev/ttyUSB0")
     flash.add_argument("--micropython", type=Path, metavar="FILE", help="MicroPython's .bin")
     flash.add_argument("--dry-run", action="store_true", help="show the command only")
+    record = _verb(verbs, "record", _record, "write down what a radar sends, for replay")
+    _record_options(record)
+    replay = _verb(
+        verbs, "replay", _replay, "send a recording through the firmware, list passages"
+    )
+    replay.add_argument("rest", nargs=argparse.REMAINDER, metavar="TRACE ...")
     _listen_options(_verb(verbs, "listen", _listen, "store what nodes send, and confirm it"))
     return top
 
@@ -122,6 +140,16 @@ def _provision_options(verb: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="for machines; no secret in it")
 
 
+def _record_options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("file", type=Path, metavar="FILE", help="CSV to write; it is of single road users")
+    add("--port", required=True, help="serial port, for example /dev/ttyUSB0")
+    add("--detector", choices=("ld2451", "ld2450", "ops243"), default="ld2451")
+    add("--baud", type=int, help="if it is not the radar's usual one")
+    add("--seconds", type=float, default=0, metavar="S", help="stop after S seconds (Ctrl-C)")
+    add("--force", action="store_true", help="write over an existing file")
+
+
 def _listen_options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
     add("--host", default="localhost", help="the broker (localhost)")
@@ -138,7 +166,10 @@ def _listen_options(verb: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["replay"]:  # --help too is the simulator's to answer
+        return _replay(argparse.Namespace(rest=words[1:]))
+    args = parser().parse_args(words)
     try:
         handler: Handler = args.handler
         return handler(args)

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", type=within(1, 100), default=3, help="runs of a cell (3)")
     add("--hours", type=within(1, 240), default=2, help="of a run (2)")
     add("--json", type=output, metavar="FILE", help="write the figures")
-    add("--markdown", type=output, metavar="FILE", help="write the table of ACCURACY.md")
+    add("--markdown", type=output, metavar="FILE", help="put the table in, as in ACCURACY.md")
     add("--page", type=output, default=PAGE, metavar="FILE", help=f"the picture ({PAGE})")
     return top
 
@@ -61,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
         whole = {**about, "simulated": True, "cells": [one.as_dict() for one in cells]}
         args.json.write_text(json.dumps(whole, indent=1) + "\n")
     if args.markdown:
-        args.markdown.write_text(accuracy_table.markdown(cells, args.seeds, args.hours))
+        old = args.markdown.read_text() if args.markdown.exists() else ""
+        table = accuracy_table.markdown(cells, args.seeds, args.hours)
+        args.markdown.write_text(accuracy_table.written(old, table))
     args.page.write_text(page(cells, args.seeds, args.hours))
     accuracy_table.show(cells)
     print(f"picture: {args.page}")

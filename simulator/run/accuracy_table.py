@@ -13,6 +13,7 @@ recall: share of those who passed that was counted; precision: share of what was
 passed; direction: share with the right one; confused: pedestrians and bicycles taken for each
 other; mean, v85: error in km/h. In brackets the 95 % interval.
 """
+BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
 
 def show(cells: list[Cell]) -> None:
@@ -43,10 +44,17 @@ def _error(error: tuple[float, tuple[float, float]] | None) -> str:
 
 
 def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
-    """The table between two lines of ACCURACY.md."""
-    lines = [f"Simulated: {seeds} runs of {hours} h each; made by `make accuracy`.", "", LEGEND]
+    """The table, its legend and its situations."""
+    lines = [f"{seeds} runs of {hours} h each.", "", LEGEND]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row(one)) + " |" for one in cells]
     titles = {one.scenario: one.title for one in cells}
     lines += ["", *(f"- `{name}`: {title}" for name, title in sorted(titles.items()))]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def written(text: str, table: str) -> str:
+    """`text` with `table` between the lines BEGIN and END; without these, the table alone."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}\n{END}{after}" if begin and end else table + "\n"

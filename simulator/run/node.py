@@ -20,6 +20,7 @@ from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
 from simulator.world.kernel import WINDOW_US, Detector, Node, NodeSpec
 from simulator.world.process import compile_shims
+from simulator.world.recording import Recording
 from simulator.world.street import Street
 from tools import boards, build
 from tools.provision import Identity, provision
@@ -144,7 +145,8 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     amount = plan.passages, plan.hours, plan.headway_s
     sensor = SENSORS[plan.detector]
     street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic)
-    return street, sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
+    model = sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
+    return street, Recording(plan.recording, model) if plan.recording else model
 
 
 def _progress(

@@ -11,6 +11,7 @@ from simulator.run.scenario import Scenario, ScenarioError
 from simulator.run.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
+from simulator.world.protocol import Input
 from simulator.world.traffic import Traffic
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
@@ -106,6 +107,7 @@ class NodePlan:
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
+    recording: list[Input] = field(default_factory=list)  # comes in the place of the street
 
     @property
     def end_us(self) -> int:

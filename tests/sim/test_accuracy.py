@@ -55,4 +55,4 @@ def test_the_table_beside_the_detectors_has_every_cell() -> None:
     text = TABLE.read_text()
     for detector, scenario in accuracy.matrix(None, None):
         assert f"| {detector} | {scenario} |" in text, "make accuracy MARKDOWN= writes it"
-    assert "Simulated" in text and "real sensor" in text
+    assert text.startswith("# How well") and "Simulated" in text and "real sensor" in text
