@@ -27,7 +27,9 @@ class Commands:
             "config_set": self._config_set,
             "log": self._log,
             "reboot": self._reboot,
+            "calibrate": self._calibrate,
         }
+        self._began = None  # cumulative totals at the start of a calibration
 
     def handle(self, payload):
         """Carry a command out and return the reply as a dict."""
@@ -87,6 +89,28 @@ class Commands:
         finally:
             let_go("config")
         return "stored; in force after a reboot"
+
+    def _calibrate(self, body):
+        record = self._app.counter.rec
+        if body.get("do") == "start":
+            self._began = tuple(record.totals)
+            return "counting; now tally by hand, then stop"
+        if body.get("do") != "stop":
+            raise CommandError("calibrate needs do: start or stop")
+        if self._began is None:
+            raise CommandError("calibrate: not started, or the node restarted; start it again")
+        from calibration import finish  # large, and seldom needed
+
+        try:
+            result = finish(self._began, record, body)
+        finally:
+            let_go("calibration")
+        self._began = None
+        self._app.uplink.event(
+            "calibration", error_pct=result["total_error_pct"], limit_pct=result["limit_pct"],
+            ok=result["pass"],
+        )  # fmt: skip
+        return result
 
     def _reboot(self, _body):
         self._app.reset_soon()

@@ -11,7 +11,7 @@ import sqlite3
 import ssl
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -65,12 +65,16 @@ def topics(root: str) -> list[str]:
     return [f"{root}/+/{suffix}" for suffix in ("counts", "event", "status")]
 
 
+class Consumer(Protocol):
+    """What is told of every message, and answers; raises sqlite3.Error when it cannot keep it."""
+
+    def on_message(self, topic: str, payload: bytes, utc: float) -> list[Answer]: ...
+
+
 class Listener:
     """A client of a real broker around a collector. One thread: `loop()` does everything."""
 
-    def __init__(
-        self, collector: Collector | LoraCollector, topics: list[str], client_id: str
-    ) -> None:
+    def __init__(self, collector: Consumer, topics: list[str], client_id: str) -> None:
         self._collector = collector
         self._topics = topics
         self._refused = ""

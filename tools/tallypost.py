@@ -77,6 +77,12 @@ def _replay(args: argparse.Namespace) -> int:
     return subprocess.run([sys.executable, "-m", "simulator.run.replay", *args.rest]).returncode
 
 
+def _calibrate(args: argparse.Namespace) -> int:
+    from tools import calibrate
+
+    return calibrate.run(args)
+
+
 def _relative(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
@@ -102,6 +108,8 @@ def parser() -> argparse.ArgumentParser:
     flash.add_argument("--port", required=True, help="serial port, for example /dev/ttyUSB0")
     flash.add_argument("--micropython", type=Path, metavar="FILE", help="MicroPython's .bin")
     flash.add_argument("--dry-run", action="store_true", help="show the command only")
+    calibrate = _verb(verbs, "calibrate", _calibrate, "hold a manual tally against a node's count")
+    _calibrate_options(calibrate)
     record = _verb(verbs, "record", _record, "write down what a radar sends, for replay")
     _record_options(record)
     replay = _verb(
@@ -138,6 +146,20 @@ def _provision_options(verb: argparse.ArgumentParser) -> None:
     add("--secrets-out", type=Path, metavar="FILE", help="where to put user and secret (0600)")
     add("--dry-run", action="store_true", help="check only")
     add("--json", action="store_true", help="for machines; no secret in it")
+
+
+def _calibrate_options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--node", required=True)
+    add("--start", action="store_true", help="begin; then count by hand")
+    add("--tally", default="", metavar="FORWARD.CAR=12,...", help="end, with what you counted")
+    add("--limit", type=float, default=5, metavar="PERCENT", help="error that is allowed (5)")
+    add("--host", default="localhost", help="the broker (localhost)")
+    add("--port", type=int, default=1883)
+    add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
+    add("--user", default="")
+    add("--password-file", type=Path, metavar="FILE")
+    add("--json", action="store_true", help="for machines")
 
 
 def _record_options(verb: argparse.ArgumentParser) -> None:

@@ -1,0 +1,113 @@
+"""`tallypost calibrate`: what is sent to the node, what is shown, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tools import calibrate
+from tools.faults import ToolError
+from tools.tallypost import main
+
+NONE = {way: dict.fromkeys(calibrate.CLASSES, 0) for way in calibrate.WAYS}
+Reply = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+class Broker:
+    """Stands for the Listener: answers a command as a node would."""
+
+    reply: Reply = staticmethod(lambda _command: None)
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def __init__(self, asker: calibrate.Asker, topics: list[str], _client: str) -> None:
+        self._asker, self._topic = asker, topics[0]
+        self.client = self
+        self._answer: dict[str, Any] | None = None
+
+    def connect(self, _host: str, _port: int) -> None:
+        """There is always somebody."""
+
+    def publish(self, topic: str, payload: str, _qos: int) -> None:
+        command = json.loads(payload)
+        Broker.sent.append((topic, command))
+        self._answer = Broker.reply(command)
+        if self._answer:
+            self._answer["id"] = command["id"]
+
+    def loop(self, _seconds: float) -> None:
+        self._asker.on_message(self._topic, b"rubbish", 0)
+        self._asker.on_message(self._topic, b'{"id": "another", "ok": true}', 0)
+        if self._answer:
+            self._asker.on_message(self._topic, json.dumps(self._answer).encode(), 0)
+
+
+@pytest.fixture(autouse=True)
+def broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrate, "Listener", Broker)
+    monkeypatch.setattr(calibrate, "_WAIT_S", 0.05)
+    Broker.sent = []
+
+
+def result(passes: bool) -> dict[str, Any]:
+    tally = {**NONE, "forward": {**NONE["forward"], "car": 100}}
+    counted = {**NONE, "forward": {**NONE["forward"], "car": 97}}
+    return {
+        "counted": counted, "tally": tally, "error_pct": {"forward.car": -3.0},
+        "total_error_pct": -3.0, "limit_pct": 5, "pass": passes,
+    }  # fmt: skip
+
+
+def test_start_and_tally_are_sent_to_the_node(capsys: pytest.CaptureFixture[str]) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": "counting"})
+    assert main(["calibrate", "--node", "gate-1", "--start"]) == 0
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(True)})
+    words = ["calibrate", "--node", "gate-1", "--tally", "forward.car=100, backward.bicycle=7"]
+    assert main([*words, "--limit", "4"]) == 0
+    (topic, start), (_, stop) = Broker.sent
+    assert topic == "tallypost/v1/gate-1/cmd" and start["do"] == "start"
+    assert stop["do"] == "stop" and stop["limit_pct"] == 4
+    assert stop["tally"] == {"forward": {"car": 100}, "backward": {"bicycle": 7}}
+    told = capsys.readouterr()
+    assert "pass" in told.out and "-3.0" in told.out and "by chance" in told.out
+
+
+def test_a_failed_calibration_is_exit_status_1_and_json_says_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(False)})
+    words = ["calibrate", "--node", "n", "--tally", "forward.car=100", "--json"]
+    assert main(words) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["pass"] is False and told["half_width_pct"] == 4.4
+
+
+def test_what_the_node_refuses_or_does_not_hear_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": False, "error": "start it again"})
+    assert main(["calibrate", "--node", "n", "--tally", "forward.car=1"]) == 1
+    assert "start it again" in capsys.readouterr().err
+    Broker.reply = staticmethod(lambda _command: None)
+    assert main(["calibrate", "--node", "n", "--start"]) == 1
+    assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tally", ("up.car=1", "forward.tank=1", "forward.car=x", "forward.car"))
+def test_a_tally_that_is_none_is_refused(tally: str) -> None:
+    with pytest.raises(ToolError, match="--tally"):
+        calibrate.parse(tally)
+    assert main(["calibrate", "--node", "n", "--tally", tally]) == 2
+
+
+def test_neither_start_nor_tally_is_wrong_usage() -> None:
+    assert main(["calibrate", "--node", "n"]) == 2
+
+
+def test_how_many_must_be_tallied() -> None:
+    """A miss rate of 5 % over n: 1.96 * sqrt(0.05 / n)."""
+    assert calibrate.half_width(100) == 4.4
+    assert calibrate.wanted(5) == 77 and calibrate.wanted(1) == 1921
+    assert calibrate.half_width(calibrate.wanted(2)) <= 2.0
