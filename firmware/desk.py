@@ -1,6 +1,7 @@
 """What comes in over MQTT, and what goes out beside the records: replies and health."""
 
 import asyncio
+import json
 
 from commands import Commands, refusal
 from micropython import const
@@ -60,8 +61,11 @@ class Desk:
         app = self._app
         while True:
             await asyncio.sleep(_HEALTH_S)
-            report = app.health.report(app)
             try:
-                await app.link.publish("health", report, qos=0)
+                await app.link.publish("health", self._write_health, qos=0)
             except LinkDown:
                 app.log.debug("no health report while the link is down")
+
+    def _write_health(self, frame):
+        # RAM: the report lives no longer than it takes to write it
+        json.dump(self._app.health.report(self._app), frame)

@@ -113,6 +113,7 @@ seam.sinks[_PIN_PORT] = Pin._edge
 
 class UART(io.IOBase):
     INV_TX = 1
+    _view = b""  # what was received, outside the heap
 
     def __init__(self, port, baudrate=115200, **settings):
         if port not in (1, 2):
@@ -126,25 +127,17 @@ class UART(io.IOBase):
         self.baudrate = baudrate
         self._count = 0
         self._room = max(rxbuf, 256)
-        self._grow(256)  # on the chip the buffer is not in the heap: here it is as large as needed
+        if self._room > len(self._view):
+            self._view = memoryview(seam.outside(self._room))
         self._timeout_us = timeout * 1000
         seam.request(seam.UART_WRITE, self._port, baudrate)
-
-    def _grow(self, size):
-        rx = bytearray(min(size, self._room))
-        if self._count:
-            rx[: self._count] = self._view[: self._count]
-        self._rx = rx
-        self._view = memoryview(rx)
 
     def _on_bytes(self, data):
         count = self._count
         n = min(len(data), self._room - count, seam.fifo_left)
-        if count + n > len(self._rx):
-            self._grow(count + n + 256)
         if seam.fifo_left < seam.NEVER:
             seam.fifo_left -= n
-        self._rx[count : count + n] = data if n == len(data) else data[:n]
+        self._view[count : count + n] = data if n == len(data) else data[:n]
         self._count = count + n
 
     def any(self):
@@ -160,7 +153,7 @@ class UART(io.IOBase):
         rest = self._count - n
         buf[:n] = self._view[:n]
         if rest:
-            self._rx[:rest] = self._rx[n : self._count]
+            self._view[:rest] = self._view[n : self._count]
         self._count = rest
         return n
 

@@ -18,6 +18,7 @@ delivered are void (the sensor was spoken to), 2 = the body is an answer, not in
 import struct
 import sys
 
+import uctypes
 from micropython import const
 
 NEVER = const(1 << 61)  # a small integer: what is larger costs an object at every comparison
@@ -45,13 +46,24 @@ lost_irqs = 0
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
 
 _link = open(60, "r+b")  # simulator/world/process.py puts it there
+_outside = 0x10_0000_0000  # and a piece of memory here: what the chip keeps outside the heap
+
+
+def outside(size):
+    """A buffer that takes nothing of the firmware's heap, as those of the chip's drivers."""
+    global _outside
+    buffer = uctypes.bytearray_at(_outside, size)
+    _outside += size
+    return buffer
+
+
 _PAYLOAD = 1472  # the longest request body: longer things are sent in pieces
-_tx = bytearray(16 + _PAYLOAD)
+_tx = outside(16 + _PAYLOAD)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
 _rx = bytearray(16)
 _BODY = 2560  # the world keeps its replies shorter
-_pending = bytearray(_BODY)  # inputs made ahead, from _pos to _end
+_pending = outside(_BODY)  # inputs made ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0
 _end = 0

@@ -68,10 +68,18 @@ def _is_newer(target: Path, source: Path) -> bool:
 
 # The interpreter comes as an extension module of CPython. What it opens are file descriptors with
 # fixed numbers (60 the link, 61 the compiled shims, 62 the flash file): a path would differ from
-# machine to machine, and with its length the node's heap.
+# machine to machine, and with its length the node's heap. The memory at the fixed address is for
+# buffers that the chip's drivers keep outside the heap.
 _START = """
-import os, sys
+import ctypes, os, sys
 from micropython_module import run_main
+libc = ctypes.CDLL(None)
+libc.mmap.argtypes = (ctypes.c_size_t,) * 6
+libc.mmap.restype = ctypes.c_size_t
+READ_WRITE, PRIVATE_ANONYMOUS_FIXED = 3, 0x100022
+wanted = 0x10_0000_0000
+if libc.mmap(wanted, 1 << 18, READ_WRITE, PRIVATE_ANONYMOUS_FIXED, -1 % (1 << 64), 0) != wanted:
+    sys.exit("no memory at the address of the chip's buffers")
 for number, fd in enumerate(sys.argv[2:5], 60):
     os.dup2(int(fd), number)
 run_main(["micropython", "-X", sys.argv[1], "-c", "import start"])
