@@ -6,20 +6,24 @@ import argparse
 import json
 import sys
 
-from tests.bench import ring_cost
+from tests.bench import radar_cost, ring_cost
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="figures and ratios as JSON")
     as_json = parser.parse_args().json
-    figures = ring_cost.measure()
-    rows = ring_cost.rows(figures)
+    figures, rows, details = {}, [], []
+    for part in (ring_cost, radar_cost):
+        measured = part.measure()
+        figures |= measured
+        rows += part.rows(measured)
+        details += part.details(measured)
     if as_json:
         ratios = [{**vars(row), "kept": row.kept} for row in rows]
         print(json.dumps({"figures": figures, "ratios": ratios}))
     else:
-        for line in [row.text() for row in rows] + ring_cost.details(figures):
+        for line in [row.text() for row in rows] + details:
             print(line)
     return 0 if all(row.kept for row in rows) else 1
 
