@@ -6,7 +6,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -46,9 +46,9 @@ class Seen:
     confirmed: int
     flash_violations: list[str]
     heap_free_min: int
-    health: dict[str, Any]
     requests: int
     frames: int
+    health: dict[str, Any] = field(default_factory=dict)  # the last report
 
     @property
     def delivered(self) -> dict[int, Body]:

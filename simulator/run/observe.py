@@ -117,10 +117,10 @@ class Watcher:
 
     def _speed(self, way: int, copy: Record) -> float:
         """Of one more passage than before: by how much the sum of the speeds has grown."""
-        (old_sum, old_n), (new_sum, new_n) = self._speeds[way], copy.speeds[way]
-        if new_n == old_n + 1:
-            return (new_sum - old_sum) / 10
-        return new_sum / 10 if new_n == 1 else -1.0  # the first of an interval, or without one
+        is_first = sum(copy.counts) == 1  # of its interval
+        old_sum, old_n = (0, 0) if is_first else self._speeds[way]
+        new_sum, new_n = copy.speeds[way]
+        return (new_sum - old_sum) / 10 if new_n == old_n + 1 else -1.0
 
     def _network(self, kind: str, t_us: int, data: bytes) -> None:
         line = self.lines[-1] if self.lines and self.lines[-1].closed_us < 0 else None

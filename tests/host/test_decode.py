@@ -170,16 +170,35 @@ def test_the_observer_sees_what_is_closed_and_what_is_given_twice() -> None:
 def test_the_observer_counts_passages_one_by_one() -> None:
     watcher = Watcher((RING_AT, RING_SIZE))
     watcher.on("boot", 0, "")
-    totals = [0] * 10
-    for t_us, slot in ((0, None), (5, 2), (6, 2), (9, 9)):
-        totals[slot or 0] += slot is not None
-        watcher.on("rtc", t_us, rtc(replace(RECORD, totals=list(totals))))
+    totals, car = [0] * 10, (452, 1)
+    steps: list[tuple[int, int, tuple[int, int]]] = [
+        (0, -1, car), (5, 2, (752, 2)), (6, 2, (752, 2)), (9, 9, (752, 2)),
+    ]  # fmt: skip
+    for t_us, slot, speeds in steps:
+        if slot >= 0:
+            totals[slot] += 1
+        now = replace(
+            RECORD,
+            totals=list(totals), speeds=[speeds, (231, 2)],
+            histograms=[{11: speeds[1]}, {1: 1, 4: 1}],
+        )  # fmt: skip
+        watcher.on("rtc", t_us, rtc(now))
     watcher.on("rtc", 10, b"damaged")
-    car, other = ("forward", "car"), ("backward", "unknown")
-    assert watcher.passages == [Passage(5, *car), Passage(6, *car), Passage(9, *other)]
-    watcher.on("boot", 11, "")
-    watcher.on("rtc", 12, rtc(replace(RECORD, totals=[50] * 10)))
-    assert len(watcher.passages) == 3, "what is restored after a boot was counted before it"
+    assert watcher.passages == [
+        Passage(5, "forward", "car", 30.0), Passage(6, "forward", "car"),
+        Passage(9, "backward", "unknown"),
+    ]  # fmt: skip
+    totals[2] += 1
+    of_the_next = replace(
+        RECORD,
+        totals=totals, counts=[0, 0, 1] + [0] * 7, speeds=[car, (0, 0)],
+        histograms=[{11: 1}, {}],
+    )  # fmt: skip
+    watcher.on("rtc", 11, rtc(of_the_next))
+    assert watcher.passages[3:] == [Passage(11, "forward", "car", 45.2)]
+    watcher.on("boot", 12, "")
+    watcher.on("rtc", 13, rtc(replace(RECORD, totals=[50] * 10)))
+    assert len(watcher.passages) == 4, "what is restored after a boot was counted before it"
 
 
 def test_the_observer_knows_when_the_node_was_alive() -> None:
