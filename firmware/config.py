@@ -16,7 +16,14 @@ from settings import MAX_BYTES, Settings, read_blob
 # key, type, least / choices, most, default, unit
 SCHEMA = (
     ("site", str, 0, 40, "", "text"),
-    ("detector", str, ("ld2451", "ld2450", "ops243", "beam", "beam_single"), None, "ld2451", ""),
+    (
+        "detector",
+        str,
+        ("ld2451", "ld2450", "ops243", "doppler", "beam", "beam_single"),
+        None,
+        "ld2451",
+        "",
+    ),
     ("link", str, ("mqtt", "lorawan", "both"), None, "mqtt", ""),
     ("mqtt_host", str, 1, 64, "localhost", "text"),
     ("mqtt_port", int, 1, 65535, 1883, ""),
@@ -34,6 +41,7 @@ SCHEMA = (
     ("radar_mount_deg", int, -45, 45, 0, "degrees"),
     ("ld2450_flip", int, 0, 1, 0, ""),
     ("ld2450_max_mm", int, 1000, 8000, 6000, "mm"),
+    ("doppler_mhz", int, (10_525, 24_125), None, 24_125, "MHz"),
     ("beam_gap_mm", int, 50, 2000, 300, "mm"),
     ("beam_blocked_level", int, 0, 1, 0, ""),
     ("beam_debounce_ms", int, 1, 50, 5, "ms"),

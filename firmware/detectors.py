@@ -21,6 +21,10 @@ def build(board, config):
         from radar.ops243 import BAUDS, OPS243
 
         return OPS243(board.uart(BAUDS[0]), config)
+    if kind == "doppler":
+        from radar.doppler import Doppler
+
+        return Doppler(board.beam_counters(), config)
     from radar.ld2451 import LD2451
 
     return LD2451(board.uart(115_200), config)

@@ -7,6 +7,7 @@ sent while nobody listens waits at the broker, and what the broker loses is aske
 from __future__ import annotations
 
 import argparse
+import signal
 import sqlite3
 import ssl
 import time
@@ -29,7 +30,8 @@ _AWAY = "is a broker running there? mosquitto -p {port} starts one"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Listen until --seconds are over or Ctrl-C; raises ToolError."""
+    """Listen until --seconds are over, or Ctrl-C or SIGTERM end it; raises ToolError."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.db.parent and not args.db.parent.is_dir():
         raise ToolError(f"{args.db.parent}: no such folder", "name another file with --db")
     show = console.result_json if args.json else _show

@@ -93,6 +93,7 @@ class DualBeam:
         a, b = self._beams
         return {
             "edges": sum(self._hardware.edges or self._log.seen),
+            "hardware": len(self._hardware.edges),  # pulse counters, 0 = interrupts alone
             "lost_edges": a.lost_edges + b.lost_edges if self._lost is None else self._lost,
             "edge_overflow": self._log.overflow,
             "turned_back": self.turned_back,

@@ -62,6 +62,7 @@ class SingleBeam:
     def stats(self):
         return {
             "edges": sum(self._hardware.edges or self._log.seen),
+            "hardware": len(self._hardware.edges),  # pulse counters, 0 = interrupts alone
             "lost_edges": self._beam.lost_edges if self._lost is None else self._lost,
             "edge_overflow": self._log.overflow,
             "refused": self._queue.refused,

@@ -17,6 +17,7 @@ SOFT_RESET = 5
 _RTC_BYTES = 2048
 _UART_PORT = 1
 _PIN_PORT = 0x40
+_PULSE_PORT = 0x42  # many edges at once: for pulse counters alone
 _cause = PWRON_RESET
 
 
@@ -107,8 +108,15 @@ class Pin:
         if pin and pin._handler and pin._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
             seam.interrupt(pin._handler, pin)
 
+    @staticmethod
+    def _pulses(data):
+        counter = Pin._counters.get(data[0])
+        for i in range(data[1] if counter else 0):
+            counter._count(i & 1)
+
 
 seam.sinks[_PIN_PORT] = Pin._edge
+seam.sinks[_PULSE_PORT] = Pin._pulses
 
 
 class UART(io.IOBase):

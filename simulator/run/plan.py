@@ -21,6 +21,7 @@ KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
     "ld2450": ("ld2450", "mqtt"),
     "ops243": ("ops243", "mqtt"),
+    "doppler": ("doppler", "mqtt"),
     "beam": ("beam", "mqtt"),
     "beam-single": ("beam_single", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),

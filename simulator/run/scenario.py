@@ -205,6 +205,12 @@ _RULES: dict[str, Rule] = {
                     "restart": _number(0, _RUN_S),
                 }
             ),
+            "doppler": _table(
+                {
+                    **dict.fromkeys(("wifi", "clutter"), _SHARE),
+                    **dict.fromkeys(("lamp_from", "lamp_to"), _number(0, _RUN_S)),
+                }
+            ),
             "beam": _beam_faults,
         }
     ),

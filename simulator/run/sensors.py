@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.world.beams import Beams
+from simulator.world.doppler import Doppler
 from simulator.world.kernel import Detector
 from simulator.world.ld2450 import Ld2450
 from simulator.world.ld2451 import Ld2451
@@ -47,6 +48,10 @@ def _ops243(street: Street, rng: random.Random, faults: Faults, _: Board) -> Det
     return Ops243(street, rng, faults)
 
 
+def _doppler(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
+    return Doppler(street, rng, faults, board.beams[0])
+
+
 def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
     return Beams(street, rng, faults, board.beams)
 
@@ -55,6 +60,7 @@ SENSORS = {
     "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
+    "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, ways=False),
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
     "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, ways=False),
 }

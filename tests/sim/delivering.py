@@ -96,8 +96,8 @@ class Backend:
 
     def stop(self) -> None:
         if self._process:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait()
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(PATIENCE_S) == 130, "it ends in order, and says so"
             self._process = None
 
     def rows(self, query: str) -> list[Any]:

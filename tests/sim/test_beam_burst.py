@@ -26,6 +26,7 @@ def test_a_burst_is_counted_to_the_edge_and_its_loss_is_told(tmp_path: Path) -> 
     burst = live(replace(plan, faults={"chatter_at": AT_S}), tmp_path)
     assert not check.violations(burst)
     told, quiet = burst.health["detector"], calm.health["detector"]
+    assert told["hardware"] == 2, "counted by the pulse counters"
     assert told["edges"] - quiet["edges"] == 2 * CHATTERS
     missed = told["lost_edges"] + told["edge_overflow"]
     assert quiet["lost_edges"] == quiet["edge_overflow"] == 0
