@@ -31,7 +31,7 @@ _AWAY = "is a broker running there? mosquitto -p {port} starts one"
 
 def run(args: argparse.Namespace) -> int:
     """Listen until --seconds are over, or Ctrl-C or SIGTERM end it; raises ToolError."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.db.parent and not args.db.parent.is_dir():
         raise ToolError(f"{args.db.parent}: no such folder", "name another file with --db")
     show = console.result_json if args.json else _show
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         console.note(f"listening to {what} at {args.host}:{port}, storing in {args.db}")
         listener.loop(args.seconds or float("inf"))
     finally:
+        signal.signal(signal.SIGTERM, before)
         listener.client.disconnect()
         collector.close()
     return 0

@@ -142,8 +142,8 @@ def _listen(plan: NodePlan, target: Target, path: Path) -> subprocess.Popen[str]
     assert process.stderr
     said = process.stderr.readline()
     if not said.startswith("listening"):
-        process.terminate()
-        rest = said + process.stderr.read()
+        rest = said + process.stderr.read()  # to its end, which is near
+        process.wait()
         raise ToolError(rest.strip().removeprefix("error: "))
     threading.Thread(target=process.stderr.read, daemon=True).start()
     return process
