@@ -11,6 +11,7 @@ from tools.faults import USAGE, ToolError
 from tools.partitions import Partition, read_csv
 
 ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = "esp32_generic"
 CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9}  # image header, byte 12
 _FILES = ("board.py", "board.toml", "partitions.csv")
 

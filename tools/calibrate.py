@@ -7,6 +7,7 @@ import json
 import math
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 from tools import console
@@ -36,6 +37,20 @@ class Asker:
         if topic == self.topic and isinstance(body, dict) and body.get("id") == self.id:
             self.reply = body
         return []
+
+
+def options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--node", required=True)
+    add("--start", action="store_true", help="begin; then count by hand")
+    add("--tally", default="", metavar="FORWARD.CAR=12,...", help="end, with what you counted")
+    add("--limit", type=float, default=5, metavar="PERCENT", help="error that is allowed (5)")
+    add("--host", default="localhost", help="the broker (localhost)")
+    add("--port", type=int, default=1883)
+    add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
+    add("--user", default="")
+    add("--password-file", type=Path, metavar="FILE")
+    add("--json", action="store_true", help="for machines")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,6 +13,14 @@ from tools.faults import ToolError
 from tools.partitions import TABLE_OFFSET
 
 
+def options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
+    add("--port", required=True, help="serial port, for example /dev/ttyUSB0")
+    add("--micropython", type=Path, metavar="FILE", help="MicroPython's .bin")
+    add("--dry-run", action="store_true", help="show the command only")
+
+
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
     built = build(args.board, args.micropython)

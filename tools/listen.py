@@ -29,6 +29,21 @@ _MAX_WAIT_S = 30.0
 _AWAY = "is a broker running there? mosquitto -p {port} starts one"
 
 
+def options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--host", default="localhost", help="the broker (localhost)")
+    add("--port", type=int, help="its port (1883, with --ca 8883)")
+    add("--ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority, PEM")
+    add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
+    add("--lorawan", choices=("ttn", "chirpstack"), help="the broker is a network server's")
+    add("--db", type=Path, default=Path("tallypost.sqlite"), help="SQLite file (tallypost.sqlite)")
+    add("--client-id", default="tallypost-listen", help="its session at the broker ('' = none)")
+    add("--user", default="")
+    add("--password-file", type=Path, metavar="FILE")
+    add("--json", action="store_true", help="one JSON object a line")
+    add("--seconds", type=float, default=0, metavar="S", help="stop after S seconds (never)")
+
+
 def run(args: argparse.Namespace) -> int:
     """Listen until --seconds are over, or Ctrl-C or SIGTERM end it; raises ToolError."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

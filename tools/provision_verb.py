@@ -19,6 +19,23 @@ _LORA_KEYS = ("dev_eui", "join_eui", "app_key")
 PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
+def options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("flash", type=Path, metavar="FLASHFILE", help="a flash image of `tallypost build`")
+    add("--node", required=True, help="node id: a-z, 0-9, '-', '_'")
+    add("--config", type=Path, metavar="FILE", help="configuration, a JSON object")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="one configuration value")
+    add("--wifi-ssid", default="", metavar="NAME")
+    add("--wifi-password-file", type=Path, metavar="FILE")
+    add("--mqtt-user", default="", metavar="NAME", help="default: the node id")
+    add("--mqtt-password-file", type=Path, metavar="FILE", help="default: a new secret")
+    add("--mqtt-ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority")
+    add("--lorawan", type=Path, metavar="FILE", help="JSON: dev_eui, join_eui, app_key, as digits")
+    add("--secrets-out", type=Path, metavar="FILE", help="where to put user and secret (0600)")
+    add("--dry-run", action="store_true", help="check only")
+    add("--json", action="store_true", help="for machines; no secret in it")
+
+
 def run(args: argparse.Namespace) -> int:
     identity = Identity(
         node=args.node,

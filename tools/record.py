@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import serial
 
@@ -17,6 +18,16 @@ from tools.faults import ToolError
 
 BAUDS = {"ld2451": 115_200, "ld2450": 256_000, "ops243": 19_200}
 _SHOW_S = 2.0
+
+
+def options(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("file", type=Path, metavar="FILE", help="CSV to write; it is of single road users")
+    add("--port", required=True, help="serial port, for example /dev/ttyUSB0")
+    add("--detector", choices=("ld2451", "ld2450", "ops243"), default="ld2451")
+    add("--baud", type=int, help="if it is not the radar's usual one")
+    add("--seconds", type=float, default=0, metavar="S", help="stop after S seconds (Ctrl-C)")
+    add("--force", action="store_true", help="write over an existing file")
 
 
 def run(args: argparse.Namespace) -> int:
