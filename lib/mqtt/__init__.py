@@ -1,7 +1,8 @@
 """MQTT for unattended service, on top of umqtt.simple. See README.md."""
 
 from mqtt.backoff import Backoff
-from mqtt.client import Client, LinkDown, Refused
+from mqtt.client import Client
 from mqtt.frame import FrameFull
+from mqtt.reach import LinkDown, Refused
 
 __all__ = ("Backoff", "Client", "FrameFull", "LinkDown", "Refused")

@@ -10,31 +10,19 @@ import asyncio
 import socket
 import struct
 import time
-from errno import EINPROGRESS
 
 from micropython import const
 from umqtt import simple
 
 from mqtt.capture import Capture
 from mqtt.frame import Frame, length
+from mqtt.reach import LinkDown, connected, session_kept
 
-_CONNACK, _PUBLISH, _PUBACK = const(0x20), const(0x30), const(0x40)
+_PUBLISH, _PUBACK = const(0x30), const(0x40)
 _RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
 _RESOLVE_MS = const(3_600_000)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
-
-
-class LinkDown(Exception):
-    """The connection is gone or never came up; the message says how it was noticed."""
-
-
-class Refused(LinkDown):
-    """The broker answered CONNECT with a refusal; `code` as in MQTT 3.1.1, table 3.1."""
-
-    def __init__(self, code):
-        super().__init__("refused by the broker, code %d" % code)
-        self.code = code
 
 
 class Client(simple.MQTTClient):
@@ -64,6 +52,8 @@ class Client(simple.MQTTClient):
         self._reader = None
         self._pending = 0  # packet id of the publish in flight, 0 = none
         self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
+        self._heard_ms = 0  # when the last packet of the broker ended
+        self._why = ""  # why `_watch` has ended the listener
         self._taken = None  # mark of a message that `resume()` has brought home
         self._frame = Frame(room)
         self._acked = asyncio.Event()
@@ -78,20 +68,15 @@ class Client(simple.MQTTClient):
         try:
             await self._reach()
             await self._write(packet)
-            answer = await asyncio.wait_for_ms(self._exactly(4), self.connect_ms)
+            kept = session_kept(await asyncio.wait_for_ms(self._exactly(4), self.connect_ms))
         except asyncio.TimeoutError:
             self.drop()
             raise LinkDown("no CONNACK within %d ms" % self.connect_ms)
         except LinkDown as error:
             self.drop()
             raise error
-        if answer[0] != _CONNACK or answer[1] != 2 or answer[3]:
-            self.drop()
-            if answer[:2] == b"\x20\x02":
-                raise Refused(answer[3])
-            raise LinkDown("no MQTT broker answers there")
         self.connected = True
-        return bool(answer[2])
+        return kept
 
     def _connect_packet(self):
         capture = simple.socket = Capture()
@@ -105,7 +90,7 @@ class Client(simple.MQTTClient):
             await self._find()
             self._stream = sock = socket.socket()
             sock.setblocking(False)
-            await asyncio.wait_for_ms(_connected(sock, self._address), self.connect_ms)
+            await asyncio.wait_for_ms(connected(sock, self._address), self.connect_ms)
             if self.wrap:
                 self._stream = self.wrap(sock)
         except asyncio.TimeoutError:
@@ -147,7 +132,8 @@ class Client(simple.MQTTClient):
     async def _write(self, packet):
         try:
             self._reader.write(packet)
-            await asyncio.wait_for_ms(self._reader.drain(), self.ack_ms)
+            if self._reader.out_buf:  # not all of it went out at once
+                await asyncio.wait_for_ms(self._reader.drain(), self.ack_ms)
         except asyncio.TimeoutError:
             self.drop()
             raise LinkDown("write timed out")
@@ -219,24 +205,43 @@ class Client(simple.MQTTClient):
         """Read packets for as long as the connection lasts; ends with LinkDown, always.
 
         Silence for half a keep-alive is answered with a ping, silence for another whole one
-        means that nobody is there.
+        means that nobody is there; a packet that never ends is silence too.
         """
-        asked = False
-        while True:
-            limit_ms = self.keepalive * (1000 if asked else 500)
-            try:
-                first = await asyncio.wait_for_ms(self._exactly(1), limit_ms)
-            except asyncio.TimeoutError:
-                if asked:
-                    raise LinkDown("the broker is silent")
-                await self._send(b"\xc0\0")
-                asked = True
+        self._why = ""
+        self._heard_ms = time.ticks_ms()
+        watch = asyncio.create_task(self._watch(asyncio.current_task()))
+        try:
+            while True:
+                await self._take((await self._exactly(1))[0])
+                self._heard_ms = time.ticks_ms()
+        except asyncio.CancelledError as error:
+            raise LinkDown(self._why) if self._why else error
+        finally:
+            watch.cancel()
+
+    async def _watch(self, listener):
+        """Ping a silent broker; end the listener when that does not help.
+
+        A task of its own: a time limit around every read would cost 8 KB of heap a ping.
+        """
+        half_ms = self.keepalive * 500
+        while not self._why:
+            heard_ms = self._heard_ms
+            quiet_ms = time.ticks_diff(time.ticks_ms(), heard_ms)
+            await asyncio.sleep_ms(max(1, half_ms - quiet_ms))
+            if self._heard_ms != heard_ms:
                 continue
-            asked = False
             try:
-                await asyncio.wait_for_ms(self._take(first[0]), self.ack_ms)
-            except asyncio.TimeoutError:
-                raise LinkDown("half a packet")
+                await self._send(b"\xc0\0")
+            except LinkDown as error:
+                self._why = str(error)
+                break
+            await asyncio.sleep_ms(half_ms)
+            if self._heard_ms == heard_ms:
+                await asyncio.sleep_ms(half_ms)
+            if self._heard_ms == heard_ms:
+                self._why = "the broker is silent"
+        listener.cancel()
 
     async def _exactly(self, size):
         try:
@@ -312,13 +317,3 @@ class Client(simple.MQTTClient):
             self._refuse("topic of %d bytes" % (end - 2))
         elif self.on_message:
             self.on_message(body[2:end], body[start:])
-
-
-def _connected(sock, address):
-    """Await the end of a non-blocking connect, as asyncio does in `open_connection`."""
-    try:
-        sock.connect(address)
-    except OSError as error:
-        if error.errno != EINPROGRESS:
-            raise error
-    yield asyncio.core._io_queue.queue_write(sock)

@@ -8,7 +8,7 @@ from fakebroker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
 
 import mqtt.client as module
-from mqtt.client import LinkDown, Refused
+from mqtt.reach import LinkDown, Refused
 from mqtt.frame import FrameFull
 
 
