@@ -128,7 +128,7 @@ class UART(io.IOBase):
             raise ValueError("UART(%d) does not exist" % port)
         self._port = port
         self.init(baudrate, **settings)
-        seam.sinks[port] = self._on_bytes
+        seam.fills[port] = self._on_bytes
 
     def init(self, baudrate=115200, rxbuf=256, timeout=0, **_settings):
         """Flushes what was received, as the port does."""
@@ -140,13 +140,18 @@ class UART(io.IOBase):
         self._timeout_us = timeout * 1000
         seam.request(seam.UART_WRITE, self._port, baudrate)
 
-    def _on_bytes(self, data):
+    def _on_bytes(self, data, start, end):
+        """Byte by byte: slices are objects, and these would be many."""
         count = self._count
-        n = min(len(data), self._room - count, seam.fifo_left)
+        end = min(end, start + self._room - count, start + seam.fifo_left)
         if seam.fifo_left < seam.NEVER:
-            seam.fifo_left -= n
-        self._view[count : count + n] = data if n == len(data) else data[:n]
-        self._count = count + n
+            seam.fifo_left -= end - start
+        view = self._view
+        while start < end:
+            view[count] = data[start]
+            start += 1
+            count += 1
+        self._count = count
 
     def any(self):
         return self._count
@@ -180,7 +185,7 @@ class UART(io.IOBase):
         return ((1 if self._count else 0) | 4) & flags
 
     def deinit(self):
-        seam.sinks.pop(self._port, None)
+        seam.fills.pop(self._port, None)
 
 
 class SPI:

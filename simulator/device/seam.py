@@ -41,6 +41,7 @@ horizon = 0
 wdt_us = NEVER  # when the watchdog bites
 soon = 0  # time may pass freely up to here: the next input, the horizon or the watchdog
 sinks = {}  # port -> function(data): where an input goes
+fills = {}  # the same for what comes often: function(buffer, start, end)
 irq_pending = []  # pin interrupts that wait for the scheduler
 lost_irqs = 0
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
@@ -120,7 +121,12 @@ def _limit():
 def _look_ahead():
     global _next_us, _next_port, _next_size
     if _pos < _end:
-        _next_us, _next_port, _next_size = struct.unpack_from("<QBH", _pending, _pos)
+        # Byte by byte: unpacking makes a tuple, and what fills the heap is collected in it.
+        v, p = _pending, _pos
+        high = v[p + 4] | v[p + 5] << 8  # of a time of 48 bits: nine years
+        _next_us = v[p] | v[p + 1] << 8 | v[p + 2] << 16 | v[p + 3] << 24 | high << 32
+        _next_port = v[p + 8]
+        _next_size = v[p + 9] | v[p + 10] << 8
     else:
         _next_us = NEVER
 
@@ -159,21 +165,25 @@ def _hand_out(body, pos, count):
 
 
 def _deliver(port, data):
-    sink = sinks.get(port)
-    if sink:
-        sink(data)
+    if port in fills:
+        fills[port](data, 0, len(data))
+    elif port in sinks:
+        sinks[port](data)
 
 
 def _next_input():
     """Deliver the input whose time has come."""
     global _pos
     start = _pos + 11
-    sink = sinks.get(_next_port)
-    _pos = start + _next_size
+    port = _next_port
+    _pos = end = start + _next_size
     _look_ahead()
     _limit()
-    if sink:
-        sink(_view[start:_pos])
+    fill = fills.get(port)
+    if fill:
+        fill(_pending, start, end)
+    elif port in sinks:
+        sinks[port](_view[start:end])
 
 
 def interrupt(handler, arg):
