@@ -40,8 +40,9 @@ class Item:
 
     @property
     def shown_as(self) -> str:
-        """The name in a traceback of the node."""
-        return self.target.removeprefix("a/").removeprefix("lib/").removesuffix("mpy") + "py"
+        """The name in a traceback of the node: the module's, which is in memory anyway."""
+        name = self.target.removeprefix("a/").removeprefix("lib/").removesuffix(".mpy")
+        return name.removesuffix("/__init__").replace("/", ".")
 
 
 def plan(board: Board, root: Path, third_party: Path) -> list[Item]:

@@ -16,18 +16,28 @@ import struct
 
 from micropython import const
 
-LINK_CHECK, LINK_ADR, DUTY_CYCLE, RX_PARAM = const(2), const(3), const(4), const(5)
-DEV_STATUS, NEW_CHANNEL, RX_TIMING, TX_PARAM = const(6), const(7), const(8), const(9)
-DL_CHANNEL, DEVICE_TIME = const(10), const(13)
+LINK_CHECK = const(2)
+_LINK_ADR = const(3)
+_DUTY_CYCLE = const(4)
+_RX_PARAM = const(5)
+_DEV_STATUS = const(6)
+_NEW_CHANNEL = const(7)
+_RX_TIMING = const(8)
+_TX_PARAM = const(9)
+_DL_CHANNEL = const(10)
+DEVICE_TIME = const(13)
 
 # By number: bytes behind the number of a command to the device, and of the device's answer.
 _REQUEST = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
 _ANSWER = b"\0\0\0\1\0\1\2\1\0\0\1\0\0\0"
 _UNKNOWN = const(0xFF)
-_STICKY = (RX_PARAM, RX_TIMING, TX_PARAM, DL_CHANNEL)
+_STICKY = (_RX_PARAM, _RX_TIMING, _TX_PARAM, _DL_CHANNEL)
 _MAX_ANSWERS = const(242)  # the longest FRMPayload
 _KEEP = const(15)
-_MASK_OK, _RATE_OK, _POWER_OK, _ALL_OK = const(1), const(2), const(4), const(7)
+_MASK_OK = const(1)
+_RATE_OK = const(2)
+_POWER_OK = const(4)
+_ALL_OK = const(7)
 
 
 class Commands:
@@ -57,7 +67,7 @@ class Commands:
             if size == _UNKNOWN or end > len(data):
                 self.unknown += 1
                 break
-            if number == LINK_ADR:
+            if number == _LINK_ADR:
                 block.append(data[at + 1 : end])
             else:
                 self._link_adr(block)
@@ -69,19 +79,19 @@ class Commands:
     def _one(self, number, body):
         if number in (LINK_CHECK, DEVICE_TIME):
             self._on_answer(number, body)
-        elif number == DUTY_CYCLE:
+        elif number == _DUTY_CYCLE:
             self._session.max_duty = body[0] & 15
             self._answer((number,))
-        elif number == RX_PARAM:
+        elif number == _RX_PARAM:
             self._answer((number, self._rx_param(body)))
-        elif number == DEV_STATUS:
+        elif number == _DEV_STATUS:
             self._answer((number, self.battery, max(-32, min(31, self._snr)) & 0x3F))
-        elif number == NEW_CHANNEL:
+        elif number == _NEW_CHANNEL:
             self._answer((number, self._new_channel(body)))
-        elif number == RX_TIMING:
+        elif number == _RX_TIMING:
             self._session.rx1_delay_s = max(1, body[0] & 15)
             self._answer((number,))
-        elif number == DL_CHANNEL:
+        elif number == _DL_CHANNEL:
             self._answer((number, self._dl_channel(body)))
         # TxParamSetupReq: dropped without an answer where the region has none (5.8)
 
@@ -112,7 +122,7 @@ class Commands:
         elif status & _MASK_OK and not session.adr:
             session.channels.mask = mask  # accepted with the ADR bit unset, too (4.3.1.1)
         for _ in block:
-            self._answer((LINK_ADR, status))
+            self._answer((_LINK_ADR, status))
 
     def _masked(self, block):
         """The channel mask after a block of requests, -1 if one of them cannot be done."""

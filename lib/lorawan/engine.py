@@ -14,7 +14,8 @@ from lorawan.uplink import back_off, compose, room, settle_rate
 
 JOINED, JOIN_FAILED, SENT, TOO_LONG, DOWNLINK = "joined", "join_failed", "sent", "long", "down"
 LINK_CHECK_ANS, TIME, OVER = "link_check", "time", "over"
-LAST_PORT, CERTIFICATION_PORT = const(223), const(224)
+_LAST_PORT = const(223)
+_CERTIFICATION_PORT = const(224)
 
 _SECOND = const(1_000_000)
 _MAX_EVENTS = const(8)
@@ -241,7 +242,7 @@ class Engine:
 
     def is_port(self, port):
         """Whether the application may use a port."""
-        return 1 <= port <= LAST_PORT or (port == CERTIFICATION_PORT and self.certification)
+        return 1 <= port <= _LAST_PORT or (port == _CERTIFICATION_PORT and self.certification)
 
     def _refuse(self, reason):
         self.refused[reason] = self.refused.get(reason, 0) + 1

@@ -10,7 +10,10 @@ from lorawan.frames import MAX_FRAME
 from lorawan.radio import RX, TX, Request
 from lorawan.region import airtime_us, symbol_us
 
-_IDLE, _SENDING, _WAITING, _LISTENING = const(0), const(1), const(2), const(3)
+_IDLE = const(0)
+_SENDING = const(1)
+_WAITING = const(2)
+_LISTENING = const(3)
 _SECOND = const(1_000_000)
 _GUARD_US = const(2_000_000)  # a radio that is silent so long after it should be done is lost
 _SLACK_SYMBOLS = const(2)  # of the preamble that may pass unheard

@@ -19,11 +19,14 @@ from micropython import const
 
 from lorawan.crypto import DOWN, UP, Key
 
-UNCONFIRMED_UP, CONFIRMED_UP = const(0x40), const(0x80)
-ADR, ADR_ACK_REQ, ACK, PENDING = const(0x80), const(0x40), const(0x20), const(0x10)
+UNCONFIRMED_UP = const(0x40)
+CONFIRMED_UP = const(0x80)
+ADR = const(0x80)
+ADR_ACK_REQ = const(0x40)
+ACK = const(0x20)
+PENDING = const(0x10)
 MAX_OPTIONS = const(15)
 MAX_FRAME = const(255)
-OVERHEAD = const(13)  # MHDR, FHDR without options, FPort, MIC
 
 # Why a received frame is dropped: too short or too long, not a downlink, not LoRaWAN R1, for
 # somebody else, MAC commands in both places or a broken length, wrong integrity code, a counter
@@ -33,7 +36,8 @@ REASONS = (
 )  # fmt: skip
 
 _JOIN_ACCEPT = const(0x20)
-_UNCONFIRMED_DOWN, _CONFIRMED_DOWN = const(0x60), const(0xA0)
+_UNCONFIRMED_DOWN = const(0x60)
+_CONFIRMED_DOWN = const(0xA0)
 _FHDR = const(8)  # MHDR and FHDR without options
 _SHORTEST = const(12)
 _U32 = const(0xFFFFFFFF)

@@ -2,7 +2,8 @@
 
 from micropython import const
 
-TX, RX = const(1), const(2)
+TX = const(1)
+RX = const(2)
 
 
 class Radio:

@@ -10,7 +10,7 @@ _KEEP = const(15)  # DataRate or TXPower "leave as it is" (TS001-1.0.4, 5.2)
 _PREAMBLE_QUARTERS = const(49)  # 8 symbols and the 4.25 of the sync word and start of frame
 _LOW_RATE_US = const(16_000)  # symbols from this length on need the low data rate optimisation
 _MIN_SYMBOLS = const(6)  # of a preamble of 8 a receiver needs to find it
-MAX_SYMBOLS = const(248)  # the longest symbol timeout of an SX126x (an SX127x has 1023)
+_MAX_SYMBOLS = const(248)  # the longest symbol timeout of an SX126x (an SX127x has 1023)
 
 
 def symbol_us(sf, bw_hz):
@@ -88,9 +88,9 @@ class Region:
         sf, bw_hz = self.table.RATES[rate]
         tsym = symbol_us(sf, bw_hz)
         symbols = (2 * error_us + tsym - 1) // tsym + _MIN_SYMBOLS
-        return error_us, min(symbols, MAX_SYMBOLS)
+        return error_us, min(symbols, _MAX_SYMBOLS)
 
     def most_error_us(self):
         """The largest error for which every window can be long enough."""
         shortest = min([symbol_us(sf, bw_hz) for sf, bw_hz in self.table.RATES])
-        return (MAX_SYMBOLS - _MIN_SYMBOLS) * shortest // 2
+        return (_MAX_SYMBOLS - _MIN_SYMBOLS) * shortest // 2

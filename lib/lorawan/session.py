@@ -24,7 +24,8 @@ from lorawan.crypto import Key
 _VERSION = const(1)
 _HEAD = "<BI16s16sIIIBBBBBBBBH"
 _HEAD_BYTES = const(59)
-_FLAG_ADR, _FLAG_ACK = const(1), const(2)
+_FLAG_ADR = const(1)
+_FLAG_ACK = const(2)
 _MAX_COUNT = const(0xFFFF)
 _U32 = const(0xFFFFFFFF)
 

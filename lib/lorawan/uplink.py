@@ -7,7 +7,8 @@ from lorawan.frames import (
     ACK, ADR, ADR_ACK_REQ, CONFIRMED_UP, MAX_OPTIONS, UNCONFIRMED_UP, data_up,
 )  # fmt: skip
 
-ADR_ACK_LIMIT, ADR_ACK_DELAY = const(64), const(32)  # RP002-1.0.4, 2.3
+_ADR_ACK_LIMIT = const(64)  # RP002-1.0.4, 2.3
+_ADR_ACK_DELAY = const(32)
 _FHDR_PORT = const(8)  # of a MACPayload without options: DevAddr, FCtrl, FCnt, FPort
 
 
@@ -38,10 +39,10 @@ def back_off(session):
     After 96 uplinks the default power, then every 32 the next lower data rate, then one
     transmission a frame and the default channels as well.
     """
-    late = session.silent_count - ADR_ACK_LIMIT
-    if not session.adr or late < ADR_ACK_DELAY or late % ADR_ACK_DELAY:
+    late = session.silent_count - _ADR_ACK_LIMIT
+    if not session.adr or late < _ADR_ACK_DELAY or late % _ADR_ACK_DELAY:
         return
-    if late == ADR_ACK_DELAY:
+    if late == _ADR_ACK_DELAY:
         session.power = 0
     elif session.rate > session.region.table.DEFAULT_RATE:
         session.rate -= 1
@@ -103,6 +104,6 @@ def _control(session):
     flags = ACK if session.ack else 0
     if session.adr:
         flags |= ADR
-        if session.silent_count >= ADR_ACK_LIMIT:
+        if session.silent_count >= _ADR_ACK_LIMIT:
             flags |= ADR_ACK_REQ
     return flags

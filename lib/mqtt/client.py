@@ -18,8 +18,10 @@ from mqtt.capture import Capture
 from mqtt.frame import Frame, length
 from mqtt.reach import LinkDown, connected, session_kept
 
-_PUBLISH, _PUBACK = const(0x30), const(0x40)
-_RETAIN, _QOS_1, _DUP = const(1), const(2), const(8)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_QOS_1 = const(2)
+_DUP = const(8)
 _RESOLVE_MS = const(3_600_000)
 _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
@@ -155,7 +157,7 @@ class Client(simple.MQTTClient):
             frame = self._frame
             frame.start(topic, qos)
             result = fill(frame)
-            flags = qos << 1 | (_RETAIN if retain else 0)
+            flags = qos << 1 | bool(retain)
             if qos:
                 await self._publish_1(flags, frame.mark())
             else:
@@ -245,12 +247,11 @@ class Client(simple.MQTTClient):
 
     async def _exactly(self, size):
         try:
-            data = await self._reader.readexactly(size)
+            return await self._reader.readexactly(size)
         except (OSError, EOFError) as error:
             raise LinkDown("read: %r" % error)
         except ValueError as error:
             raise LinkDown("tls: " + str(error).strip())
-        return data
 
     async def _take(self, first):
         size = await self._size()

@@ -10,7 +10,8 @@ from micropython import const
 _PORT = const(53)
 _HEAD = "!HHHHHH"  # number, flags, questions, answers, authorities, additional (4.1.1)
 _HEAD_BYTES = const(12)
-_ASKED, _ANSWERED = const(0x0100), const(0x8000)  # recursion desired; response
+_ASKED = const(0x0100)  # recursion desired
+_ANSWERED = const(0x8000)  # response
 _A_IN = b"\0\x01\0\x01"  # an IPv4 address, class Internet
 _MOST = const(512)
 _WAITS_S = (1, 2, 3, 3)

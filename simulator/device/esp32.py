@@ -10,11 +10,18 @@ import sys
 
 import seam
 import vfs
+from micropython import const
 
-_TABLE = 0x8000
-_ENTRY = 32
-_BLOCK = 4096
-_PIECE = 1024
+_TABLE = const(0x8000)
+_ENTRY = const(32)
+_BLOCK = const(4096)
+_PIECE = const(1024)
+_GET_I32 = const(0)  # operations of NVS
+_SET_I32 = const(1)
+_GET_BLOB = const(2)
+_SET_BLOB = const(3)
+_ERASE = const(4)
+_COMMIT = const(5)
 _flash = open("/proc/self/fd/62", "rb")  # simulator/world/process.py puts it there
 
 
@@ -95,8 +102,6 @@ class Partition:
 class NVS:
     """Numbers and blobs under names of at most 15 characters; nothing else, as on the chip."""
 
-    _GET_I32, _SET_I32, _GET_BLOB, _SET_BLOB, _ERASE, _COMMIT = range(6)
-
     def __init__(self, namespace):
         self._namespace = namespace
 
@@ -110,26 +115,26 @@ class NVS:
         return body
 
     def get_i32(self, key):
-        return struct.unpack("<i", self._ask(self._GET_I32, key))[0]
+        return struct.unpack("<i", self._ask(_GET_I32, key))[0]
 
     def set_i32(self, key, value):
-        self._ask(self._SET_I32, key, b"", value)
+        self._ask(_SET_I32, key, b"", value)
 
     def get_blob(self, key, buf):
-        data = self._ask(self._GET_BLOB, key)
+        data = self._ask(_GET_BLOB, key)
         if len(data) > len(buf):
             raise OSError(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH
         buf[: len(data)] = data
         return len(data)
 
     def set_blob(self, key, value):
-        self._ask(self._SET_BLOB, key, value)
+        self._ask(_SET_BLOB, key, value)
 
     def erase_key(self, key):
-        self._ask(self._ERASE, key)
+        self._ask(_ERASE, key)
 
     def commit(self):
-        self._ask(self._COMMIT, "")
+        self._ask(_COMMIT, "")
 
 
 def raw_temperature():

@@ -8,16 +8,16 @@ import io
 
 import seam
 import time
+from micropython import const
 
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
-_RTC_BYTES = 2048
-_UART_PORT = 1
-_PIN_PORT = 0x40
-_PULSE_PORT = 0x42  # many edges at once: for pulse counters alone
+_RTC_BYTES = const(2048)
+_PIN_PORT = const(0x40)
+_PULSE_PORT = const(0x42)  # many edges at once: for pulse counters alone
 _cause = PWRON_RESET
 
 

@@ -1,6 +1,7 @@
 """`network.WLAN` of the ESP32 port, station side: its driver reconnects by itself, for ever."""
 
 import seam
+from micropython import const
 
 STA_IF = 0
 AP_IF = 1
@@ -8,8 +9,9 @@ STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 STAT_NO_AP_FOUND = 201
-_CONNECT, _DISCONNECT = 1, 2
-_PORT = 0x50
+_CONNECT = const(1)
+_DISCONNECT = const(2)
+_PORT = const(0x50)
 
 
 def country(_code=None):

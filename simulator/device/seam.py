@@ -22,18 +22,19 @@ import uctypes
 from micropython import const
 
 NEVER = const(1 << 61)  # a small integer: what is larger costs an object at every comparison
-IRQ_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
+_IRQ_QUEUE = const(8)  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
 POLL_COST_US = 100  # charged for every turn of the event loop: code takes time on the chip
 _MASK = const(0x3FFF_FFFF)  # ticks wrap at 2^30
 _EARLY_MS = const(5000)  # and start so long before the wrap, so that every run crosses it
-FIFO_BYTES = 128  # the UART's hardware buffer, all there is while flash is busy
+_FIFO_BYTES = const(128)  # the UART's hardware buffer, all there is while flash is busy
 
 # Operations; those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
 RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP, SPI = range(8, 18)
 ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
 
-_VOID, _ANSWER = 1, 2
+_VOID = const(1)
+_ANSWER = const(2)
 
 now = 0  # virtual microseconds since the scenario's start
 _ticks_from = 0  # value of `now` at which the ticks are 0
@@ -58,12 +59,12 @@ def outside(size):
     return buffer
 
 
-_PAYLOAD = 1472  # the longest request body: longer things are sent in pieces
+_PAYLOAD = const(1472)  # the longest request body: longer things are sent in pieces
 _tx = outside(16 + _PAYLOAD)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
 _rx = bytearray(16)
-_BODY = 2560  # the world keeps its replies shorter
+_BODY = const(2560)  # the world keeps its replies shorter
 _pending = outside(_BODY)  # inputs made ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0
@@ -191,7 +192,7 @@ def interrupt(handler, arg):
     global lost_irqs
     if not _stalled:
         handler(arg)
-    elif len(irq_pending) < IRQ_QUEUE:
+    elif len(irq_pending) < _IRQ_QUEUE:
         irq_pending.append((handler, arg))
     else:
         lost_irqs += 1
@@ -232,7 +233,7 @@ def stall(duration_us, flash=False):
     end = now + duration_us
     _stalled = True
     if flash:
-        fifo_left = FIFO_BYTES
+        fifo_left = _FIFO_BYTES
     while True:
         stop = soon if soon < end else end
         if stop > now:

@@ -6,12 +6,13 @@ socket, and asyncio's ThreadSafeFlag, all have.
 """
 
 import seam
+from micropython import const
 
 POLLIN = 1
 POLLOUT = 4
 POLLERR = 8
 POLLHUP = 16
-_IOCTL_POLL = 3
+_IOCTL_POLL = const(3)
 
 
 class Poll:

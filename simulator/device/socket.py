@@ -9,6 +9,7 @@ import errno
 import io
 
 import seam
+from micropython import const
 
 AF_INET = 2
 SOCK_STREAM = 1
@@ -17,10 +18,13 @@ IPPROTO_TCP = 6
 SOL_SOCKET = 1
 SO_REUSEADDR = 4
 TCP_NODELAY = 1
-_MAX = 16  # LWIP's sockets on the ESP32 build
-_SEND_MAX = 1460  # one segment: the most one call hands over
-_RX_DATA, _RX_CONNECTED, _RX_CLOSED = 0x80, 0xA0, 0xC0
-_POLL, _CLOSE = 3, 4
+_MAX = const(16)  # LWIP's sockets on the ESP32 build
+_SEND_MAX = const(1460)  # one segment: the most one call hands over
+_RX_DATA = const(0x80)
+_RX_CONNECTED = const(0xA0)
+_RX_CLOSED = const(0xC0)
+_POLL = const(3)
+_CLOSE = const(4)
 _open = [None] * _MAX
 
 

@@ -58,7 +58,7 @@ def compile_shims() -> None:
         if _is_newer(target, source):
             continue
         part = target.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *_NATIVE, "-s", source.name, "-o", part, source], check=True)
+        subprocess.run([compiler, *_NATIVE, "-s", source.stem, "-o", part, source], check=True)
         part.replace(target)
 
 

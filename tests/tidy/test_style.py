@@ -109,6 +109,21 @@ def machine_path(text: str) -> list[str]:
     return MACHINE_PATHS.findall(text)
 
 
+def lost_constants(source: str) -> list[str]:
+    """`const()` in a tuple: mpy-cross takes it for a variable, which costs RAM and time."""
+    return [
+        f"line {node.lineno}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Tuple)
+        and any(_is_const(value) for value in node.value.elts)
+    ]
+
+
+def _is_const(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "const"
+
+
 PYTHON: dict[str, tuple[Rule, str]] = {
     "line": (long_lines, "x = '" + "a" * LINE + "'"),
     "function": (long_functions, "def f():\n" + "    x = 1\n" * (FUNCTION + 1)),
@@ -119,6 +134,7 @@ PYTHON: dict[str, tuple[Rule, str]] = {
     ),
     "except": (bare_except, "try:\n    pass\nexcept:\n    pass\n"),
     "star": (star_import, "from os import *\n"),
+    "const": (lost_constants, "_A, _B = const(1), const(2)\n"),
     "later": (later, "# TO" + "DO: something\n"),
     "path": (machine_path, "where = '/ro" + "ot/thing'\n"),
 }
