@@ -18,7 +18,6 @@ from version import VERSION
 _WATCHDOG_MS = const(60_000)  # outlasts the longest name resolution
 _PREPARE_S = const(16)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
-_START_ONLY = ("assembly", "config", "detectors", "resume", "ring.recovery")
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
@@ -166,7 +165,7 @@ def _built(board):
 
     app = App(board)
     assemble(app)
-    let_go(*_START_ONLY)
+    let_go("assembly")
     return app
 
 

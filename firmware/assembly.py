@@ -1,16 +1,15 @@
 """Puts the application together at a start: everything between the board and the backend.
 
-Apart from the rest because it is needed once: the node gets its memory back after the start.
+Apart from the rest because it is needed once: the node gets its memory back after the start. What
+this needs itself it lets go before the links, which are the largest part, are loaded.
 """
 
 import asyncio
 
 from clock import Clock
-from config import load
 from counting import Counter
-from detectors import build as build_detector
 from faults import STORAGE
-from health import Health
+from health import Health, let_go
 from ring import Ring, RingError
 from settings import read_blob
 
@@ -23,7 +22,7 @@ def assemble(app):
     app.boot = _count_boot(nvs)
     if not app.node:
         asyncio.run(_wait_for_provisioning(board, log))
-    app.config = config = load(nvs, log)
+    app.config = config = _configuration(nvs, log)
     log.level = config["log_level"]
     app.ring, app.storage = open_ring(board, rng, app.add_fault)
     app.clock = Clock(board.set_utc, app.uptime_s, None, log)
@@ -33,11 +32,24 @@ def assemble(app):
     )  # fmt: skip
     app.clock.on_step = app.clock_set
     app.counter.restore()
-    app.detector = build_detector(board, config)
+    app.detector = _detector(board, config)
+    let_go("config", "detectors", "resume", "ring.recovery")
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
     app.counter.on_record = app.uplink.wake
+
+
+def _configuration(nvs, log):
+    from config import load  # RAM: needed once
+
+    return load(nvs, log)
+
+
+def _detector(board, config):
+    from detectors import build  # RAM: needed once
+
+    return build(board, config)
 
 
 def build_links(app, config, rng):

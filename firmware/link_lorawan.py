@@ -15,11 +15,11 @@ import asyncio
 
 from airtime import Budget, airtime_ms, period_s
 from bundles import Bundles
+from health import let_go
 from micropython import const
 from orders import Orders
 from ring import ANCHOR, EVENT, INTERVAL
-from wire import note
-from wire.frame import PORT_AGAIN, PORT_COUNTS
+from wire.frame import PORT_AGAIN, PORT_ANSWER, PORT_COUNTS, PORT_EVENT, PORT_STATE
 from wire.record import CLASSES
 
 _SHORT = const(24)
@@ -160,8 +160,8 @@ class LoraLink(Bundles):
 
     async def _send_answer(self, left_ms, rate):
         name, code, text = self.orders.answers[0]
-        n = note.put_answer(self._frame_buf, name, code, text)
-        wait_s = await self._send(note.PORT_ANSWER, n, rate, left_ms)
+        n = _write(PORT_ANSWER, self._frame_buf, name, code, text)
+        wait_s = await self._send(PORT_ANSWER, n, rate, left_ms)
         if not wait_s:
             self.orders.answered()
         return wait_s
@@ -170,8 +170,8 @@ class LoraLink(Bundles):
         ring = self._ring
         refused = min(self.orders.refused, 255)
         values = (ring.next_seq - 1, ring.first_seq) + self._node.state() + (refused,)
-        n = note.put_state(self._frame_buf, ring.log_id, values)
-        wait_s = await self._send(note.PORT_STATE, n, rate, left_ms)
+        n = _write(PORT_STATE, self._frame_buf, ring.log_id, values)
+        wait_s = await self._send(PORT_STATE, n, rate, left_ms)
         if not wait_s:
             self._state_at = self._uptime_s()
         return wait_s
@@ -230,10 +230,10 @@ class LoraLink(Bundles):
         return wait_s
 
     async def _send_event(self, body, rate, left_ms):
-        n = note.put_event(
-            self._frame_buf, self._ring.log_id, body["seq"], body.get("utc") or 0, body
+        n = _write(
+            PORT_EVENT, self._frame_buf, self._ring.log_id, body["seq"], body.get("utc") or 0, body
         )
-        return await self._send(note.PORT_EVENT, n, rate, left_ms)
+        return await self._send(PORT_EVENT, n, rate, left_ms)
 
     # --- what is asked for again
 
@@ -259,3 +259,13 @@ class LoraLink(Bundles):
             else:
                 self._again[0] = first, following
         return wait_s
+
+
+def _write(port, buf, *values):
+    """As `wire.note.put`."""
+    from wire.note import put  # RAM: such frames are seldom
+
+    try:
+        return put(port, buf, *values)
+    finally:
+        let_go("wire.note")

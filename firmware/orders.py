@@ -1,87 +1,47 @@
-"""What the backend orders over LoRaWAN: confirmations, commands, configuration.
+"""What the backend orders over LoRaWAN, and what it is still to be told about it.
 
 Commands and configuration are answered under their id. What is wrong is refused and counted; it
-never stops the node.
+never stops the node. How orders are carried out is in errands.py.
 """
 
 from micropython import const
 
-from faults import ConfigError
-from wire import downlink, note
+from health import let_go
 
 _MOST_ANSWERS = const(4)
+_ACK = const(10)  # the ports of wire/downlink.py, which is not in memory: acknowledgement, and
+_LAST = const(12)  # behind it commands and configuration, which are answered
 
 
 class Orders:
     """link: LoraLink. node: store_config(values), reset_soon(). Holds what is to be answered."""
 
     def __init__(self, link, node, ring):
-        self._link = link
-        self._node = node
-        self._ring = ring
+        self.link = link
+        self.node = node
+        self.ring = ring
         self.answers = []  # (id, code, text)
         self.refused = 0
-        self._reboots = False
-        self._handlers = {
-            downlink.PORT_ACK: self._ack,
-            downlink.PORT_COMMAND: self._command,
-            downlink.PORT_CONFIG: self._config,
-        }
+        self.reboots = False  # when everything is answered
 
     def take(self, port, payload):
         """Carry a downlink out."""
-        handler = self._handlers.get(port)
-        if handler is None or (handler != self._ack and len(self.answers) >= _MOST_ANSWERS):
+        if not _ACK <= port <= _LAST or (port > _ACK and len(self.answers) >= _MOST_ANSWERS):
             self.refused += 1  # nothing is carried out that could not be answered
             return
+        from errands import carry_out  # RAM: orders are seldom
+
         try:
-            handler(payload)
-        except downlink.Refusal as error:
+            answer, is_done = carry_out(self, port, payload)
+        finally:
+            let_go("errands", "wire.downlink", "wire.note")
+        if not is_done:
             self.refused += 1
-            if error.name is not None:
-                self.answers.append((error.name, error.code, str(error)))
+        if answer:
+            self.answers.append(answer)
 
     def answered(self):
         """The first answer is on the air."""
         self.answers.pop(0)
-        if self._reboots and not self.answers:
-            self._node.reset_soon()
-
-    def _ack(self, payload):
-        log, seq = downlink.parse_ack(payload)
-        self._check_log(None, log)
-        try:
-            self._link.confirm(seq)
-        except ValueError as error:
-            raise downlink.Refusal(None, note.BAD_VALUE, str(error))
-
-    def _check_log(self, name, log):
-        if log != self._ring.log_id & 0xFFFF:
-            raise downlink.Refusal(name, note.FOREIGN_LOG, "log %04x" % log)
-
-    def _command(self, payload):
-        name, command, wanted = downlink.parse_command(payload)
-        text = ""
-        if command == downlink.RESEND:
-            text = self._resend(name, wanted)
-        elif command == downlink.STATE:
-            self._link.tell_state()
-        elif command == downlink.REBOOT:
-            self._reboots = True
-        self.answers.append((name, note.OK, text))
-
-    def _resend(self, name, wanted):
-        log, first, last = wanted
-        self._check_log(name, log)
-        try:
-            return "%d..%d" % self._link.resend(first, last)
-        except ValueError as error:
-            raise downlink.Refusal(name, note.BAD_VALUE, str(error))
-
-    def _config(self, payload):
-        name, values = downlink.parse_config(payload)
-        try:
-            self._node.store_config(values)
-        except (ConfigError, OSError) as error:
-            raise downlink.Refusal(name, note.BAD_VALUE, str(error))
-        self.answers.append((name, note.OK, "after a reboot"))
+        if self.reboots and not self.answers:
+            self.node.reset_soon()

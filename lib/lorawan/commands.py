@@ -10,28 +10,27 @@
 
 An answer has the number of its request. A command that is not known has no known length either,
 so that it ends the processing of the frame; so does one that is cut short.
+
+Loaded for a frame that has commands, and let go after it: they are seldom.
 """
 
 import struct
 
 from micropython import const
 
-LINK_CHECK = const(2)
+from lorawan.answers import DEVICE_TIME, LINK_CHECK
+
 _LINK_ADR = const(3)
 _DUTY_CYCLE = const(4)
 _RX_PARAM = const(5)
 _DEV_STATUS = const(6)
 _NEW_CHANNEL = const(7)
 _RX_TIMING = const(8)
-_TX_PARAM = const(9)
 _DL_CHANNEL = const(10)
-DEVICE_TIME = const(13)
 
-# By number: bytes behind the number of a command to the device, and of the device's answer.
+# By number: bytes behind the number of a command to the device.
 _REQUEST = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
-_ANSWER = b"\0\0\0\1\0\1\2\1\0\0\1\0\0\0"
 _UNKNOWN = const(0xFF)
-_STICKY = (_RX_PARAM, _RX_TIMING, _TX_PARAM, _DL_CHANNEL)
 _MAX_ANSWERS = const(242)  # the longest FRMPayload
 _KEEP = const(15)
 _MASK_OK = const(1)
@@ -43,21 +42,22 @@ _ALL_OK = const(7)
 class Commands:
     """Carries out what the network asks for.
 
-    battery: what DevStatusAns reports: 0 = mains, 1 to 254, 255 = not known. unknown: frames
-    whose commands ended in one that is not known. on_answer(number, data): LinkCheckAns and
-    DeviceTimeAns.
+    on_answer(number, data): LinkCheckAns and DeviceTimeAns. battery: what DevStatusAns reports:
+    0 = mains, 1 to 254, 255 = not known.
     """
 
-    def __init__(self, on_answer):
+    def __init__(self, on_answer, battery=255):
         self._on_answer = on_answer
-        self.battery = 255
-        self.unknown = 0
+        self._battery = battery
         self._session = None
         self._snr = 0
         self._full = False
 
     def process(self, session, data, snr):
-        """Carry out the commands in `data`; the answers are added to the session's. snr: dB."""
+        """Carry out the commands in `data`; the answers are added to the session's. snr: dB.
+
+        False when they ended in one that is not known.
+        """
         self._session, self._snr, self._full = session, snr, False
         at, block = 0, []
         while at < len(data):
@@ -65,7 +65,6 @@ class Commands:
             size = _REQUEST[number] if number < len(_REQUEST) else _UNKNOWN
             end = at + 1 + size
             if size == _UNKNOWN or end > len(data):
-                self.unknown += 1
                 break
             if number == _LINK_ADR:
                 block.append(data[at + 1 : end])
@@ -75,6 +74,7 @@ class Commands:
                 self._one(number, data[at + 1 : end])
             at = end
         self._link_adr(block)
+        return at >= len(data)
 
     def _one(self, number, body):
         if number in (LINK_CHECK, DEVICE_TIME):
@@ -85,7 +85,7 @@ class Commands:
         elif number == _RX_PARAM:
             self._answer((number, self._rx_param(body)))
         elif number == _DEV_STATUS:
-            self._answer((number, self.battery, max(-32, min(31, self._snr)) & 0x3F))
+            self._answer((number, self._battery, max(-32, min(31, self._snr)) & 0x3F))
         elif number == _NEW_CHANNEL:
             self._answer((number, self._new_channel(body)))
         elif number == _RX_TIMING:
@@ -198,25 +198,3 @@ class Commands:
 def _freq_hz(body, at):
     low, high = struct.unpack_from("<HB", body, at)
     return (low | high << 16) * 100
-
-
-def answers_that_fit(answers, room):
-    """Bytes of the longest run of whole answers that fits into `room` bytes."""
-    at = 0
-    while at < len(answers):
-        end = at + 1 + _ANSWER[answers[at]]
-        if end > room:
-            break
-        at = end
-    return at
-
-
-def sticky(answers):
-    """Those that every uplink repeats until a downlink comes in (5.4, 5.6, 5.7)."""
-    kept, at = bytearray(), 0
-    while at < len(answers):
-        end = at + 1 + _ANSWER[answers[at]]
-        if answers[at] in _STICKY:
-            kept += answers[at:end]
-        at = end
-    return kept

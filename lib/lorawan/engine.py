@@ -1,10 +1,12 @@
 """The inside of the MAC: which frame goes next, what its windows bring. See `lorawan.mac`."""
 
+import sys
+
 from micropython import const
 
 from lorawan import session as sessions
 from lorawan.air import Air
-from lorawan.commands import LINK_CHECK, Commands
+from lorawan.answers import LINK_CHECK
 from lorawan.exchange import Exchange
 from lorawan.frames import MAX_FRAME, Downlink
 from lorawan.joining import REQUEST_BYTES, Joining
@@ -35,7 +37,6 @@ class Engine:
         self._join = Joining(region, store, now_us)
         self._keeper = Keeper(region, store)
         self._air = Air(region, store, rng, now_us)
-        self._commands = Commands(self._on_answer)
         self._exchange = Exchange(region, radio, self._received, self._over)
         self._buf = bytearray(MAX_FRAME)
         self._events = []
@@ -43,6 +44,8 @@ class Engine:
         self.certification = False  # TS009 downlinks on port 224 are passed on
         self.wake_us = None  # when `poll()` is to be called; None = after the next event
         self.pending = False  # the network has more to send (FPending)
+        self.battery = 255
+        self.unknown = 0  # frames whose commands ended in one that is not known
         self.refused = {}  # received frames that were dropped, by reason
         self.store_faults = 0
         self.lost_events = 0
@@ -230,7 +233,8 @@ class Engine:
         self._acked = down.ack
         if self._uplink:
             self._uplink.put_off = False
-        self._commands.process(session, down.commands, snr)
+        if down.commands:
+            self._obey(down.commands, snr)
         try:
             self._keeper.save(session)
         except OSError:
@@ -239,6 +243,17 @@ class Engine:
             self._tell((DOWNLINK, down.port, down.payload, rssi, snr))
         elif down.port:
             self._refuse("port")
+
+    def _obey(self, data, snr):
+        """Carry out MAC commands."""
+        from lorawan.commands import Commands  # RAM: they are seldom
+
+        try:
+            if not Commands(self._on_answer, self.battery).process(self.session, data, snr):
+                self.unknown += 1
+        finally:
+            if sys.modules.pop("lorawan.commands", None):
+                delattr(sys.modules["lorawan"], "commands")
 
     def is_port(self, port):
         """Whether the application may use a port."""

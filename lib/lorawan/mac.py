@@ -113,7 +113,7 @@ class Mac(Engine):
         self._schedule(now_us)
 
     def want(self, number):
-        """Put LINK_CHECK or DEVICE_TIME (of `lorawan.commands`) into the next uplink."""
+        """Put LINK_CHECK or DEVICE_TIME (of `lorawan.answers`) into the next uplink."""
         if number not in self._wanted:
             self._wanted += bytes((number,))
 
@@ -127,7 +127,7 @@ class Mac(Engine):
 
     def set_battery(self, level):
         """What DevStatusAns reports: 0 = mains, 1 to 254, 255 = not known."""
-        self._commands.battery = level
+        self.battery = level
 
     def event(self):
         """The oldest event that has not been taken, or None."""
@@ -139,5 +139,5 @@ class Mac(Engine):
         return {
             "refused": self.refused, "store": self.store_faults + self._keeper.damaged,
             "late": exchange.late, "radio": exchange.lost, "events": self.lost_events,
-            "unknown": self._commands.unknown,
+            "unknown": self.unknown,
         }  # fmt: skip

@@ -15,7 +15,7 @@ The link calls `send()`, and is called at `on_down` and `on_time`.
 import asyncio
 import time
 
-from lorawan.commands import DEVICE_TIME, LINK_CHECK
+from lorawan.answers import DEVICE_TIME, LINK_CHECK
 from lorawan.device import Airtime, Micros
 from lorawan.mac import (
     DOWNLINK, JOIN_FAILED, JOINED, LINK_CHECK_ANS, OVER, SENT, TIME, TOO_LONG, Mac, NotReady,

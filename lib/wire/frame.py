@@ -36,6 +36,9 @@ from wire.record import BIN_KMH, BINS, DETECTOR_OK
 VERSION = const(1)
 PORT_COUNTS = const(1)
 PORT_AGAIN = const(2)
+PORT_EVENT = const(3)  # these three are written by wire/note.py
+PORT_STATE = const(4)
+PORT_ANSWER = const(5)
 MAX_BYTES = const(48)  # of a frame with one record
 MOST_MERGED = const(64)  # numbers in one record
 

@@ -20,11 +20,9 @@ import struct
 
 from micropython import const
 
+from wire.frame import PORT_ANSWER, PORT_EVENT, PORT_STATE
 from wire.record import RESET_CAUSES
 
-PORT_EVENT = const(3)
-PORT_STATE = const(4)
-PORT_ANSWER = const(5)
 MAX_BYTES = const(36)  # what the slowest data rate always carries
 
 OK, UNKNOWN, BAD_VALUE, MALFORMED, FOREIGN_LOG, NOT_HELD, BUSY = range(7)
@@ -44,6 +42,13 @@ _EVENTS = {
 }
 _LIMITS = {"B": (0, 0xFF), "H": (0, 0xFFFF), "I": (0, 0xFFFFFFFF), "i": (-0x80000000, 0x7FFFFFFF)}
 _STATE = ">BIIIHBBBIHbHB"
+
+
+def put(port, buf, *values):
+    """Write a frame of that port to `buf`, as `put_event` and its like do; return its length."""
+    return {PORT_EVENT: put_event, PORT_STATE: put_state, PORT_ANSWER: put_answer}[port](
+        buf, *values
+    )
 
 
 def put_event(buf, log_id, seq, utc, body):

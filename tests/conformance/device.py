@@ -11,7 +11,7 @@ import sys
 from binascii import hexlify, unhexlify
 
 from lorawan import eu868
-from lorawan.commands import DEVICE_TIME, LINK_CHECK
+from lorawan.answers import DEVICE_TIME, LINK_CHECK
 from lorawan.frames import Identity
 from lorawan.mac import Mac, NotReady
 from lorawan.radio import TX, Radio

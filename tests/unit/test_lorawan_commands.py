@@ -9,15 +9,19 @@ from lorawan.session import Session
 
 
 class Device:
-    def __init__(self):
+    def __init__(self, battery=255):
         self.told = []
-        self.commands = Commands(lambda number, body: self.told.append((number, bytes(body))))
+        self.known = None  # whether all the commands were
+        self.commands = Commands(self._tell, battery)
         self.session = Session(REGION, ADDR, NWK_KEY, APP_SKEY)
+
+    def _tell(self, number, body):
+        self.told.append((number, bytes(body)))
 
     def obey(self, data, snr=0):
         """The answers to these commands."""
         self.session.answers = bytearray()
-        self.commands.process(self.session, data, snr)
+        self.known = self.commands.process(self.session, data, snr)
         return bytes(self.session.answers)
 
 
@@ -124,8 +128,7 @@ def test_dev_status_reports_battery_and_margin():
     device = Device()
     for snr, margin in ((0, 0), (7, 7), (-5, 0x3B), (31, 31), (40, 31), (-32, 0x20), (-50, 0x20)):
         assert device.obey(b"\6", snr) == bytes((6, 255, margin))
-    device.commands.battery = 0
-    assert device.obey(b"\6", 3) == b"\6\0\3"
+    assert Device(battery=0).obey(b"\6", 3) == b"\6\0\3"
 
 
 def test_new_channel():
@@ -195,7 +198,8 @@ def test_an_unknown_command_ends_the_frame():
     for number in (0, 1, 0x0B, 0x0C, 0x0E, 0x0F, 0x10, 0x11, 0x13, 0x20, 0x80, 0xFF):
         device = Device()
         assert device.obey(b"\6" + bytes((number,)) + b"\6") == b"\6\xff\0"
-        assert device.commands.unknown == 1
+        assert device.known is False
+        assert device.obey(b"\6") and device.known is True
 
 
 def test_a_command_that_is_cut_short_is_not_carried_out():

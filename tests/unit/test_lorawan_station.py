@@ -6,7 +6,7 @@ import time
 from fakes import FakeLog, FakeNvs, FakeRtc
 from lorawan_node import ADDR, APP_SKEY, NWK_KEY, REGION, Store, generator, identity
 
-from lorawan.commands import DEVICE_TIME, LINK_CHECK
+from lorawan.answers import DEVICE_TIME, LINK_CHECK
 from lorawan.device import Airtime, Micros, NvsStore
 from lorawan.mac import DOWNLINK, OVER, SENT, TIME, TOO_LONG
 from lorawan.station import Station

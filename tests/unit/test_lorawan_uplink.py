@@ -2,7 +2,7 @@
 
 from lorawan_node import SECOND, Node, downlink, freq3, refused
 
-from lorawan.commands import DEVICE_TIME, LINK_CHECK
+from lorawan.answers import DEVICE_TIME, LINK_CHECK
 from lorawan.frames import ACK, ADR, ADR_ACK_REQ, PENDING
 from lorawan.mac import DOWNLINK, SENT, TIME, TOO_LONG, NotReady
 
