@@ -42,12 +42,16 @@ SCHEMA = (
     ("ld2450_flip", int, 0, 1, 0, ""),
     ("ld2450_max_mm", int, 1000, 8000, 6000, "mm"),
     ("doppler_mhz", int, (10_525, 24_125), None, 24_125, "MHz"),
-    ("beam_gap_mm", int, 50, 2000, 300, "mm"),
+    ("beam_gap_mm", int, 50, 1000, 300, "mm"),
     ("beam_blocked_level", int, 0, 1, 0, ""),
     ("beam_debounce_ms", int, 1, 50, 5, "ms"),
     ("beam_merge_ms", int, 10, 1000, 120, "ms"),
     ("class_ped_max_kmh", int, 3, 15, 8, "km/h"),
     ("class_bike_max_kmh", int, 10, 60, 28, "km/h"),
+    ("class_bike_min_mm", int, 300, 3000, 1000, "mm"),
+    ("class_car_min_mm", int, 1000, 8000, 3000, "mm"),
+    ("class_heavy_min_mm", int, 2000, 20000, 7000, "mm"),
+    ("class_car_echo", int, 0, 1_000_000, 0, "SNR x m2"),
     ("lora_airtime_s", int, 5, 864, 30, "s a day"),
     ("lora_after_min", int, 1, 1440, 30, "min"),
 )
@@ -91,17 +95,30 @@ def _check_value(row, value):
         raise ConfigError("config: %s = %r, wanted %d..%d %s" % (key, value, least, most, unit))
 
 
+# What single ranges cannot say: the second key lies above the first.
+_ABOVE = (
+    ("class_ped_max_kmh", "class_bike_max_kmh"),
+    ("class_bike_min_mm", "class_car_min_mm"),
+    ("class_car_min_mm", "class_heavy_min_mm"),
+    ("radar_line_m", "radar_max_m"),
+    ("beam_debounce_ms", "beam_merge_ms"),
+)
+_LOBE_DEG = 20  # of the LD2451, to either side: beyond it the road is out of its sight
+
+
 def _check_together(full):
-    """What single ranges cannot say."""
-    if full["class_bike_max_kmh"] <= full["class_ped_max_kmh"]:
+    for lower, upper in _ABOVE:
+        if full[upper] <= full[lower]:
+            row = [row for row in SCHEMA if row[0] == upper][0]
+            least, most, unit = full[lower] + 1, row[3], row[5]
+            raise ConfigError(
+                "config: %s = %d, wanted %d..%d %s with %s = %d"
+                % (upper, full[upper], least, most, unit, lower, full[lower])
+            )
+    if full["detector"] == "ld2451" and abs(full["radar_mount_deg"]) > _LOBE_DEG:
         raise ConfigError(
-            "config: class_bike_max_kmh = %d, wanted more than class_ped_max_kmh = %d"
-            % (full["class_bike_max_kmh"], full["class_ped_max_kmh"])
-        )
-    if full["radar_line_m"] >= full["radar_max_m"]:
-        raise ConfigError(
-            "config: radar_line_m = %d, wanted less than radar_max_m = %d"
-            % (full["radar_line_m"], full["radar_max_m"])
+            "config: radar_mount_deg = %d, wanted %d..%d degrees with detector = ld2451"
+            % (full["radar_mount_deg"], -_LOBE_DEG, _LOBE_DEG)
         )
     for char in _BAD_IN_TOPIC:
         if char in full["mqtt_root"]:

@@ -24,16 +24,14 @@ from passage.queue import (
 _MAX_APART_US = const(1_500_000)
 _MIN_APART_US = const(2_000)
 _LEGS_MM = const(150)  # 120 ms at a usual walk of 1.3 m/s; walkers in a queue keep more
-_LONG_MM = const(1_000)  # longer than any walker
-_CAR_MM = const(3_000)
-_HEAVY_MM = const(7_000)
 
 
 class DualBeam:
     """pin_a, pin_b: inputs with `irq()`, pulled up; A is broken first by who goes forward.
 
     settings: beam_gap_mm, beam_blocked_level, beam_debounce_ms, beam_merge_ms,
-    class_ped_max_kmh. counters: of the edges in hardware, see `Hardware`.
+    class_ped_max_kmh, class_bike_min_mm, class_car_min_mm, class_heavy_min_mm (lengths). counters:
+    of the edges in hardware, see `Hardware`.
     """
 
     def __init__(self, pin_a, pin_b, settings, counters=None):
@@ -41,6 +39,9 @@ class DualBeam:
         self._gap_mm = settings["beam_gap_mm"]
         self._blocked_level = settings["beam_blocked_level"]
         self._ped_max = settings["class_ped_max_kmh"] * 10
+        self._bike_mm = settings["class_bike_min_mm"]
+        self._car_mm = settings["class_car_min_mm"]
+        self._heavy_mm = settings["class_heavy_min_mm"]
         debounce_us = settings["beam_debounce_ms"] * 1000
         merge_us = settings["beam_merge_ms"] * 1000
         self._beams = (Beam(debounce_us, merge_us), Beam(debounce_us, merge_us))
@@ -192,8 +193,8 @@ class DualBeam:
         return self._gap_mm * 72_000 // (front_us + rear_us)
 
     def _class(self, speed, length_mm):
-        if length_mm < _LONG_MM:
+        if length_mm < self._bike_mm:
             return PEDESTRIAN
-        if length_mm < _CAR_MM:
+        if length_mm < self._car_mm:
             return BICYCLE if speed > self._ped_max // 2 else UNKNOWN
-        return HEAVY if length_mm >= _HEAVY_MM else CAR
+        return HEAVY if length_mm >= self._heavy_mm else CAR

@@ -135,8 +135,9 @@ class Bursts:
         if burst.hits < _MIN_HITS:
             return
         burst.noted = True
-        speed = burst.fastest[2] * self._stretch >> 10
+        raw = burst.fastest[2]
+        speed = raw * self._stretch >> 10
         cls = PEDESTRIAN if speed <= self._ped_max else BICYCLE
         if speed > self._bike_max:
             cls = CAR
-        self.queue.put(burst.way, cls, speed, when_ms)
+        self.queue.put(burst.way, cls, speed, when_ms, raw_dkmh=raw)

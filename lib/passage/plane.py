@@ -7,6 +7,9 @@ and is 0.15 m beyond the line; who turns back before that is not counted, who co
 line counts again, the other way. One that is lost so shortly before the line that it must have
 crossed it in the meantime counts as well.
 
+Nearly all tracks that come a metre cross the line. If they do not, the radar looks elsewhere:
+`misaligned()`.
+
 Units: mm, ms, mm/s; speeds of passages in 0.1 km/h. Nothing is allocated per frame.
 """
 
@@ -15,6 +18,7 @@ from time import ticks_add, ticks_diff
 from micropython import const
 
 from passage.queue import BACKWARD, BICYCLE, FORWARD, PEDESTRIAN, UNKNOWN, PassageQueue
+from passage.votes import Votes
 
 _TRACKS = const(6)
 _GATE_MM = const(500)
@@ -27,6 +31,9 @@ _BEYOND_MM = const(150)
 _CAME_MM = const(400)
 _EDGE_MS = const(400)  # how far a way is extended over the line
 _FASTEST = const(15_000)  # mm/s
+_LONG_MM = const(1000)
+_MOVING = const(500)  # mm/s; who is slower at the end has stopped
+_LINE_VOTES = const(60)
 
 
 class PlaneTrack:
@@ -36,6 +43,7 @@ class PlaneTrack:
         self.x = self.y = self.vx = self.hits = 0
         self.seen_ms = self.first_ms = self.first_x = 0
         self.behind = False  # the line: where x < 0 is before it
+        self.crossed = False
 
     def begin(self, x, y, t_ms):
         self.x = self.first_x = x
@@ -44,6 +52,7 @@ class PlaneTrack:
         self.hits = 1
         self.seen_ms = self.first_ms = t_ms
         self.behind = x > 0
+        self.crossed = False
 
 
 class PlaneTracker:
@@ -57,6 +66,7 @@ class PlaneTracker:
         self._live = 0
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
+        self._elsewhere = Votes(_LINE_VOTES)  # never came to the line
 
     def detect(self, x_mm, y_mm, t_ms):
         """A detection; t_ms in ticks."""
@@ -112,6 +122,7 @@ class PlaneTracker:
         direction = BACKWARD if track.behind else FORWARD
         self.queue.put(direction, cls, speed, ticks_add(t_ms, -ago))
         track.behind = not track.behind
+        track.crossed = True
         track.first_x, track.first_ms = x, t_ms
 
     def expire(self, now_ms):
@@ -127,3 +138,13 @@ class PlaneTracker:
                 else:
                     t_ms = ticks_add(track.seen_ms, _EDGE_MS)
                     self._judge(track, track.x + track.vx * _EDGE_MS // 1000, t_ms)
+                    self._vote(track)
+
+    def _vote(self, track):
+        is_long = abs(track.x - track.first_x) >= _LONG_MM
+        if track.crossed or (is_long and abs(track.vx) >= _MOVING):
+            self._elsewhere.add(not track.crossed)
+
+    def misaligned(self):
+        """True when nine of ten tracks (of at least 60) never came to the line."""
+        return self._elsewhere.says(9)

@@ -22,6 +22,7 @@ class PassageQueue:
     def __init__(self):
         self._what = bytearray(_SIZE)  # direction * 8 + class
         self._speed = array("h", [0] * _SIZE)
+        self._raw = array("h", [0] * _SIZE)
         self._when = array("i", [0] * _SIZE)
         self._occupied = array("i", [0] * _SIZE)
         self._head = 0
@@ -31,8 +32,11 @@ class PassageQueue:
     def __len__(self):
         return self._count
 
-    def put(self, direction, cls, speed_dkmh, t_ms, occupied_ms=-1):
-        """t_ms: ticks of the front on the line. occupied_ms: until its rear was, -1 = not seen."""
+    def put(self, direction, cls, speed_dkmh, t_ms, occupied_ms=-1, *, raw_dkmh=-1):
+        """t_ms: ticks of the front on the line. occupied_ms: until its rear was, -1 = not seen.
+
+        raw_dkmh: the speed as it was measured, before any angle was allowed for, -1 = the same.
+        """
         if self._count == _SIZE:
             self.refused += 1
             return
@@ -40,13 +44,15 @@ class PassageQueue:
         self._what[i] = direction * 8 + cls
         self._speed[i] = speed_dkmh
         self._when[i] = t_ms
+        self._raw[i] = speed_dkmh if raw_dkmh < 0 else raw_dkmh
         self._occupied[i] = occupied_ms
         self._count += 1
 
     def pop(self):
         """The oldest passage, or None.
 
-        As (direction, class, speed in 0.1 km/h or -1, ticks_ms, ms on the line or -1).
+        As (direction, class, speed in 0.1 km/h or -1, ticks_ms, ms on the line or -1, speed as
+        it was measured).
         """
         if not self._count:
             return None
@@ -54,7 +60,8 @@ class PassageQueue:
         self._head = (i + 1) % _SIZE
         self._count -= 1
         what = self._what[i]
-        return what >> 3, what & 7, self._speed[i], self._when[i], self._occupied[i]
+        when, occupied = self._when[i], self._occupied[i]
+        return what >> 3, what & 7, self._speed[i], when, occupied, self._raw[i]
 
 
 class Follow:

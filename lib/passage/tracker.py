@@ -7,6 +7,13 @@ been seen three times and has crossed the line; one that is lost so shortly befo
 first seen so shortly behind it, has crossed as well: its way is extended. Who turns back before
 the line is not counted.
 
+Class: by speed. Where a limit of the echo is configured (strength times distance squared, mean of
+the way; a car sends back five times what a bicycle does), what rides slowly with the echo of a car
+is a car, and where speed and echo contradict each other it is unknown.
+
+Of tracks that were long enough and still moving at their end, nearly all cross the line. If they
+do not, the radar looks elsewhere: `misaligned()`.
+
 Units inside: decimetres, milliseconds, 0.1 km/h. Nothing is allocated per frame.
 """
 
@@ -16,7 +23,8 @@ from time import ticks_add, ticks_diff
 
 from micropython import const
 
-from passage.queue import BICYCLE, CAR, PEDESTRIAN, PassageQueue
+from passage.queue import BICYCLE, CAR, PEDESTRIAN, UNKNOWN, PassageQueue
+from passage.votes import Votes
 
 _TRACKS = const(8)
 _GATE_DM = const(30)
@@ -28,7 +36,11 @@ _EDGE_MS = const(900)  # how far a way is extended over the line
 _MAX_ANGLE_DEG = const(30)  # the lobe is 20 degrees wide; more is an outlier (facts, LD2451 1.5)
 _NEAR_DM = const(100)  # nearer than this the angle is wild
 _LOBE_DM = const(60)  # and the lobe so wide that the radial speed says little
-_VOTES = const(20)
+_FAR_M = const(10)  # nearer than this every echo is at its limit
+_LONG_DM = const(50)  # so far has somebody come who should have crossed the line
+_MOVING = const(80)  # who is slower at the end of a track may have stopped, or turned
+_SIGN_VOTES = const(20)
+_LINE_VOTES = const(60)
 
 
 class Track:
@@ -37,32 +49,36 @@ class Track:
     def __init__(self):
         self.pos_dm = self.speed = self.angle = self.hits = self.direction = 0
         self.seen_ms = self.first_dm = 0
-        self.speed_sum = self.speed_n = 0
+        self.speed_sum = self.raw_sum = self.speed_n = 0
+        self.echo = 0
         self.expected_dm = 0  # where the detection under consideration should be
         self.counted = False
 
 
 class Tracker:
-    """line_m: distance of the counting line from the sensor, m. mount_deg: sensor axis to road.
+    """line_m: distance of the counting line from the sensor, m. mount_deg: the angle at which the
+    radar sees somebody far down the road, 0 = it looks along the road.
 
     ped_max_kmh, bike_max_kmh: upper limits of the classes that speed alone can tell apart.
+    car_echo: least echo of a car, 0 = echoes say nothing.
     """
 
-    def __init__(self, line_m, mount_deg=0, ped_max_kmh=8, bike_max_kmh=28):
+    def __init__(self, line_m, mount_deg=0, ped_max_kmh=8, bike_max_kmh=28, car_echo=0):
         self.queue = PassageQueue()
         self._line_dm = line_m * 10
         self._ped_max = ped_max_kmh * 10
         self._bike_max = bike_max_kmh * 10
-        angles = range(abs(mount_deg), abs(mount_deg) + _MAX_ANGLE_DEG + 1)
+        self._car_echo = car_echo
+        angles = range(-_MAX_ANGLE_DEG - mount_deg, _MAX_ANGLE_DEG - mount_deg + 1)
         self._stretch = array("H", [_stretch(angle) for angle in angles])
         self._tracks = [Track() for _ in range(_TRACKS)]  # the first `_live` of them are in use
         self._live = 0
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
-        self.with_sign = 0  # finished tracks whose way agrees with the direction byte
-        self.against_sign = 0
+        self._against_sign = Votes(_SIGN_VOTES)  # moved against the direction byte
+        self._elsewhere = Votes(_LINE_VOTES)  # never came to the line
 
-    def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms):
+    def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms, *, snr=0):
         """A detection: direction 0 = comes nearer, 1 = goes away; t_ms in ticks."""
         dm = distance_m * 10
         track = self._match(dm, direction, angle_deg, t_ms) if self._live else None
@@ -77,6 +93,9 @@ class Tracker:
         track.seen_ms = t_ms
         hits = track.hits = track.hits + 1
         self._weigh(track, speed_kmh, angle_deg)
+        if distance_m >= _FAR_M or not track.echo:
+            echo = snr * distance_m * distance_m
+            track.echo = (track.echo * 7 + echo) >> 3 if track.echo else echo
         if hits >= _MIN_HITS and not track.counted:
             self._judge(track, track.pos_dm)
 
@@ -116,17 +135,16 @@ class Tracker:
         track.direction = direction
         track.pos_dm = track.first_dm = dm
         track.speed = speed_kmh * 10
-        track.hits = track.speed_sum = track.speed_n = 0
+        track.hits = track.speed_sum = track.raw_sum = track.speed_n = track.echo = 0
         return track
 
     def _weigh(self, track, speed_kmh, angle):
         """Collect the speed along the road: samples from before the lobe gets wide."""
         if track.pos_dm < _LOBE_DM and track.speed_n:
             return
-        if angle < 0:
-            angle = -angle
-        if angle <= _MAX_ANGLE_DEG:
-            track.speed_sum += speed_kmh * self._stretch[angle]
+        if -_MAX_ANGLE_DEG <= angle <= _MAX_ANGLE_DEG:
+            track.speed_sum += speed_kmh * self._stretch[_MAX_ANGLE_DEG + angle]
+            track.raw_sum += speed_kmh
             track.speed_n += 1
 
     def _judge(self, track, pos_dm):
@@ -142,13 +160,24 @@ class Tracker:
         if not came:
             return
         track.counted = True
-        speed = track.speed_sum // (track.speed_n * 102) if track.speed_n else track.speed
+        speed = raw = track.speed
+        if track.speed_n:
+            speed = track.speed_sum // (track.speed_n * 102)
+            raw = min(speed, track.raw_sum * 10 // track.speed_n)
         since = over * 3600 // track.speed if track.speed > 0 else 0
+        when = ticks_add(track.seen_ms, -min(since, 5000))
+        self.queue.put(track.direction, self._class(speed, track.echo), speed, when, raw_dkmh=raw)
+
+    def _class(self, speed, echo):
         cls = PEDESTRIAN if speed <= self._ped_max else BICYCLE
         if speed > self._bike_max:
             cls = CAR
-        when = ticks_add(track.seen_ms, -min(since, 5000))
-        self.queue.put(track.direction, cls, speed, when)
+        if not self._car_echo:
+            return cls
+        if echo >= self._car_echo:
+            return CAR
+        is_unclear = echo * 4 >= self._car_echo * 3
+        return UNKNOWN if is_unclear or cls == CAR else cls
 
     def expire(self, now_ms):
         """End the tracks that were lost; call it once a second."""
@@ -171,20 +200,20 @@ class Tracker:
 
     def _vote(self, track):
         way = track.pos_dm - track.first_dm
-        if track.hits < 5 or abs(way) < 30:
+        if track.hits < 5:
             return
-        if (way > 0) == (track.direction == 1):
-            self.with_sign += 1
-        else:
-            self.against_sign += 1
-        if self.with_sign + self.against_sign >= 10 * _VOTES:
-            self.with_sign //= 2
-            self.against_sign //= 2
+        if abs(way) >= 30:
+            self._against_sign.add((way > 0) != (track.direction == 1))
+        if abs(way) >= _LONG_DM and track.speed >= _MOVING:
+            self._elsewhere.add(not track.counted)
 
     def contradicts(self):
         """True when four of five tracks (of at least 20) move against their direction byte."""
-        votes = self.with_sign + self.against_sign
-        return votes >= _VOTES and self.against_sign * 5 >= votes * 4
+        return self._against_sign.says(8)
+
+    def misaligned(self):
+        """True when nine of ten tracks (of at least 60) never came to the line."""
+        return self._elsewhere.says(9)
 
 
 def _agree(track, angle):
@@ -197,4 +226,4 @@ def _agree(track, angle):
 
 def _stretch(angle_deg):
     """1024 / cos(angle), the angle capped at 60 degrees (facts, section 7.4)."""
-    return int(1024 / math.cos(math.radians(min(angle_deg, 60))) + 0.5)
+    return int(1024 / math.cos(math.radians(min(abs(angle_deg), 60))) + 0.5)

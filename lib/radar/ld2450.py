@@ -17,6 +17,7 @@ from radar.ld24xx import REPORT, Frames, Ld24xx
 
 _BYTES = const(30)
 _TARGETS = const(3)
+_NEAR_MM = const(500)  # whoever walks there for a minute stands in everybody's light
 _STALE = const(10)  # reports in which a slot without speed does not move: left over
 _MULTI = const(0x0090)
 _GET_MODE = const(0x0091)
@@ -79,6 +80,7 @@ class LD2450(Ld24xx):
 
     def _report(self, now_ms):
         buf, at = self._frames.buf, self._frames.at
+        is_near = False
         for slot in range(_TARGETS):
             x = buf[at] | buf[at + 1] << 8
             y = buf[at + 2] | buf[at + 3] << 8
@@ -86,9 +88,12 @@ class LD2450(Ld24xx):
             if (x or y) and not self._is_stale(slot, x << 15 ^ y, speed):
                 x = x & 0x7FFF if x & 0x8000 else -x
                 y = y & 0x7FFF if y & 0x8000 else -y
+                is_near |= 0 <= y <= _NEAR_MM
                 if 0 <= y <= self._farthest:
                     self._tracker.detect(-x if self._flip else x, y, now_ms)
             at += 8
+        if not is_near:
+            self._clear_ms = now_ms
 
     def _is_stale(self, slot, place, speed):
         """Left over from somebody who is gone: without speed in one place, again and again."""

@@ -21,6 +21,7 @@ _GET_SENSITIVITY = const(0x0013)
 _HEAD = const(6)
 _MAX_REPORT = const(82)  # 16 targets; the maker names no limit, drivers have seen 5
 _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
+_NEAR_M = const(2)  # nobody drives there for a minute: a branch, a flag, ice on the cover
 
 
 class Reports(Frames):
@@ -71,13 +72,14 @@ class Reports(Frames):
 
 class LD2451(Ld24xx):
     """settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
-    class_ped_max_kmh, class_bike_max_kmh. The UART runs at 115200 baud.
+    class_ped_max_kmh, class_bike_max_kmh, class_car_echo. The UART runs at 115200 baud.
     """
 
     def __init__(self, uart, settings):
         tracker = Tracker(
             settings["radar_line_m"], settings["radar_mount_deg"],
             settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
+            settings["class_car_echo"],
         )  # fmt: skip
         super().__init__(uart, Reports(), tracker)
         self._approach = settings["radar_dir_approach"]
@@ -98,7 +100,12 @@ class LD2451(Ld24xx):
         frames, tracker = self._frames, self._tracker
         buf = frames.buf
         at = frames.at
+        is_near = False
         for _ in range(frames.count):
             away = 0 if buf[at + 2] == self._approach else 1
-            tracker.detect(buf[at + 1], away, buf[at + 3], buf[at] - 0x80, now_ms)
+            metres = buf[at + 1]
+            is_near |= metres <= _NEAR_M
+            tracker.detect(metres, away, buf[at + 3], buf[at] - 0x80, now_ms, snr=buf[at + 4])
             at += 5
+        if not is_near:
+            self._clear_ms = now_ms

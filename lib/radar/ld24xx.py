@@ -36,6 +36,7 @@ _TRIES = const(4)  # it starts with the board and is deaf for its first seconds
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(60_000)
 _PROBE_MS = const(60_000)  # between questions to a radar that did not answer
+_BLOCKED_MS = const(60_000)  # so long is nobody right in front of it
 
 
 class Frames:
@@ -145,8 +146,13 @@ class Frames:
 class Ld24xx:
     """uart: 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
 
-    frames: the radar's Frames. tracker: with `queue`, `ghosts`, `full` and `expire(ms)`. A
-    radar's own class has `_configure()`, True if it is set as wanted, and `_report(ms)`.
+    frames: the radar's Frames. tracker: with `queue`, `ghosts`, `full`, `misaligned()` and
+    `expire(ms)`. A radar's own class has `_configure()`, True if it is set as wanted, and
+    `_report(ms)`, which keeps `_clear_ms`: when nothing was right in front of it.
+
+    It is blocked when something moves right in front of it for a minute, misaligned when what it
+    sees never comes to the line. What stands in front of it and does not move cannot be told from
+    an empty street.
     """
 
     def __init__(self, uart, frames, tracker):
@@ -158,7 +164,7 @@ class Ld24xx:
         self.pop = self._queue.pop
         self.state = UNKNOWN
         self._heard_ms = time.ticks_ms()
-        self._busy_ms = self._asked_ms = self._heard_ms
+        self._busy_ms = self._asked_ms = self._clear_ms = self._heard_ms
         self._suspect = False
         self._piled = False  # reports that came in a stall are being read
         self._answer_timeouts = 0
@@ -198,12 +204,21 @@ class Ld24xx:
         """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
         # What has not been read yet may go on with what seems to be lost.
         self._tracker.expire(self._heard_ms if self._uart.any() else now_ms)
-        if self.state == OK and time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS:
-            self.state = QUIET
+        is_still = time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS
+        if is_still:
+            self._clear_ms = now_ms
+        if OK <= self.state <= QUIET or BLOCKED <= self.state <= MISALIGNED:
+            self.state = self._seeing(now_ms, QUIET if is_still else OK)
         if time.ticks_diff(now_ms, self._heard_ms) > _SILENT_MS:
             if time.ticks_diff(now_ms, self._asked_ms) > _PROBE_MS:
                 self._suspect = True
         return self._suspect
+
+    def _seeing(self, now_ms, state):
+        """`state`, or what keeps it from seeing who passes."""
+        if time.ticks_diff(now_ms, self._clear_ms) > _BLOCKED_MS:
+            return BLOCKED
+        return MISALIGNED if self._tracker.misaligned() else state
 
     def stats(self):
         frames, tracker = self._frames, self._tracker

@@ -4,7 +4,9 @@ It reports five or six times a second, a line of magnitude and speed; with blank
 zero when nothing moves, so silence is a fault. Settings are of the run, not stored: they are
 sent at the start, and units and sampling rate read back. Positive speeds come nearer. It knows no
 distance: what counts is somebody passing the sensor (lib/passage/bursts.py), and two at once in
-one direction are one. Source: OmniPreSense AN-010-AD (2025); baud rates from the data sheet too.
+one direction are one. Where something moves without a pause for five minutes it is blocked; that
+it looks elsewhere it cannot tell. Source: OmniPreSense AN-010-AD (2025); baud rates from the data
+sheet too.
 """
 
 import asyncio
@@ -17,7 +19,7 @@ from micropython import const
 from passage.bursts import Bursts
 from radar.lines import REPORT, TEXT, Lines
 
-UNKNOWN, OK, QUIET, SILENT, MISCONFIGURED = 0, 1, 2, 3, 6
+UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISCONFIGURED = 0, 1, 2, 3, 4, 6
 
 BAUDS = (19_200, 57_600, 115_200)
 # Two characters act at once; with a number they need a CR. Idle, JSON, time and units off, then
@@ -34,6 +36,7 @@ _TRIES = const(3)
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(10_000)
 _AGAIN_MS = const(60_000)
+_BLOCKED_MS = const(300_000)  # longer than the densest traffic goes on without a gap
 
 
 class OPS243:
@@ -55,7 +58,7 @@ class OPS243:
         self._queue = self._bursts.queue
         self.pop = self._queue.pop
         self.state = UNKNOWN
-        self._heard_ms = self._busy_ms = self._asked_ms = time.ticks_ms()
+        self._heard_ms = self._busy_ms = self._asked_ms = self._still_ms = time.ticks_ms()
         self._suspect = False
         self._answers = {}
         self._other_lines = 0
@@ -96,6 +99,9 @@ class OPS243:
         self._bursts.expire(self._heard_ms if self._uart.any() else now_ms)
         if self.state == OK and time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS:
             self.state = QUIET
+        is_blocked = time.ticks_diff(now_ms, self._still_ms) > _BLOCKED_MS
+        if self.state in (OK, BLOCKED):
+            self.state = BLOCKED if is_blocked else OK
         if time.ticks_diff(now_ms, self._heard_ms) > _SILENT_MS:
             if self.state != SILENT:
                 self._silences += 1
@@ -144,6 +150,7 @@ class OPS243:
         speed = lines.last // 10 if lines.last >= 0 else -(-lines.last // 10)
         if lines.values != 2:  # a zero of blank reporting
             self._suspect |= speed != 0  # or a speed without its magnitude: settings are gone
+            self._still_ms = now_ms
             return
         if abs(speed) < self._least:
             return
@@ -175,7 +182,7 @@ class OPS243:
         ok = True
         for key, command, wanted in _WANTED:
             ok = await self._ask(command, key) == wanted and ok
-        self._heard_ms = time.ticks_ms()
+        self._heard_ms = self._still_ms = time.ticks_ms()
         self.state = QUIET if ok else MISCONFIGURED
 
     async def _ask(self, command, key):

@@ -51,8 +51,12 @@ def _both(out, name, values):
 
 def _speed(out, rec, direction):
     n = rec.speed_n[direction]
-    mean = "%.1f" % (rec.speed_sum[direction] / (10 * n)) if n else "null"
-    out.write('"%s":{"mean":%s,"n":%d,"hist":[' % (DIRECTIONS[direction], mean, n))
+    mean = raw = "null"
+    if n:
+        mean = "%.1f" % (rec.speed_sum[direction] / (10 * n))
+        raw = "%.1f" % (rec.raw_sum(direction) / (10 * n))
+    text = '"%s":{"mean":%s,"raw":%s,"n":%d,"hist":['
+    out.write(text % (DIRECTIONS[direction], mean, raw, n))
     comma = ""
     for i in range(BINS):
         count = rec.hist[direction * BINS + i]
@@ -98,7 +102,7 @@ def write_interval(out, rec):
     _speed(out, rec, 0)
     out.write(",")
     _speed(out, rec, 1)
-    if any(rec.spacing):
+    if any(rec.spacing[:8]):
         out.write('},"spacing":{')
         _spacing(out, rec, 0)
         out.write(",")

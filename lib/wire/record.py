@@ -2,7 +2,7 @@
 
 Packed form (little endian; `varint` = base 128, least significant group first):
 
-    version u8 = 1 or 2 | start u32 (UTC, unix seconds, 0 = not known) | boot u16
+    version u8 = 1, 2 or 3 | start u32 (UTC, unix seconds, 0 = not known) | boot u16
     state u16 (time source 4 bits, detector 4 bits, reset cause) | config_hash u32 | temp_c i8
     varints:          uptime (s), length (s), length - coverage (s, modulo 2^16), why,
                       sync_age (s), supply_mv
@@ -12,10 +12,12 @@ Packed form (little endian; `varint` = base 128, least significant group first):
                       every bit set the passages with such a speed: in base 8, least digit first,
                       a digit in 3 bits of a nibble whose fourth says that another follows; low
                       nibble first, filled up with 0
-    spacing:          version 2 alone: a varint mask of 8 bits (what * 2 + direction), then a
+    sums:             from version 2 on: a varint mask of 8 bits (what * 2 + direction), then a
                       varint for every bit set; what: road users who followed somebody; sum of
                       their headways (front to front, 0.1 s); of their gaps (rear to front,
-                      0.1 s); time on the counting line (0.01 s)
+                      0.1 s); time on the counting line (0.01 s). In version 3 the mask has 10
+                      bits, and there is: by how much the angle to the road made the sum of the
+                      speeds larger than it was measured (0.1 km/h)
 
 The same bytes are the ring's record, the checkpoint in flash and the copy in RTC memory. The
 sequence number is not among them: it is the ring's.
@@ -32,7 +34,7 @@ DIRECTIONS = ("forward", "backward")
 RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
-MAX_BYTES = const(362)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 26
+MAX_BYTES = const(368)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 32
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
 WHY_SILENT = const(2)
@@ -49,6 +51,9 @@ TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN, TIME_ANCHOR = 0, 1, 2, 3, 4
 
 _PLAIN = const(1)  # version of a record in which nobody followed anybody
 _SPACED = const(2)
+_ANGLED = const(3)  # speeds were corrected for the angle to the road
+_SUMS = (0, 0, 8, 10)  # by version
+_ADDED = const(8)  # where what was added begins
 _MOST = const(2_097_151)  # three bytes; an hour has 360,000 times 0.01 s
 _HEAD = "<BIHHIb"
 _HEAD_BYTES = const(14)
@@ -66,7 +71,7 @@ class Interval:
         self.hist = array("H", [0] * (2 * BINS))
         self.speed_sum = array("I", (0, 0))
         self.speed_n = array("H", (0, 0))
-        self.spacing = array("I", [0] * 8)
+        self.spacing = array("I", [0] * 10)  # the last two: what the angle added
         self.boot = 0
         self.reset_cause = 0
         self.config_hash = 0
@@ -87,7 +92,7 @@ class Interval:
         for i in range(2):
             self.speed_sum[i] = 0
             self.speed_n[i] = 0
-        for i in range(8):
+        for i in range(10):
             self.spacing[i] = 0
         self.start = start
         self.uptime = uptime
@@ -115,13 +120,21 @@ class Interval:
             self._space(4 + direction, (gap_ms + 50) // 100)
         self._space(6 + direction, (occupied_ms + 5) // 10)
 
+    def corrected(self, direction, added_dkmh):
+        """The speed counted last is by so much more than was measured."""
+        self._space(_ADDED + direction, added_dkmh)
+
+    def raw_sum(self, direction):
+        """Sum of the speeds as they were measured, 0.1 km/h."""
+        return max(0, self.speed_sum[direction] - self.spacing[_ADDED + direction])
+
     def _space(self, i, more):
         self.spacing[i] = min(self.spacing[i] + more, _MOST)
 
     def pack_into(self, buf):
         """Write the packed form to `buf` (MAX_BYTES always suffice); return its length."""
         state = self.time_source | self.detector << 4 | self.reset_cause << 8
-        version = _SPACED if any(self.spacing) else _PLAIN
+        version = self._version()
         struct.pack_into(
             _HEAD, buf, 0, version, self.start, self.boot, state, self.config_hash, self.temp_c
         )
@@ -136,11 +149,17 @@ class Interval:
         for direction in range(2):
             pos = _put(buf, pos, self.speed_sum[direction])
             pos = _put_bins(buf, pos, self.hist, direction * BINS)
-        return _put_sparse(buf, pos, self.spacing, 0, 8) if version == _SPACED else pos
+        sums = _SUMS[version]
+        return _put_sparse(buf, pos, self.spacing, 0, sums) if sums else pos
+
+    def _version(self):
+        if self.spacing[_ADDED] or self.spacing[_ADDED + 1]:
+            return _ANGLED
+        return _SPACED if any(self.spacing) else _PLAIN
 
     def unpack(self, buf, length):
         """Take over a packed record of `length` bytes; raises ValueError if it is not one."""
-        if length < _HEAD_BYTES or not _PLAIN <= buf[0] <= _SPACED:
+        if length < _HEAD_BYTES or not _PLAIN <= buf[0] <= _ANGLED:
             raise ValueError("record: length %d, version %d" % (length, buf[0] if length else 0))
         _version, self.start, self.boot, state, self.config_hash, self.temp_c = struct.unpack_from(
             _HEAD, buf, 0
@@ -153,16 +172,16 @@ class Interval:
         self.why, pos = _get(buf, pos, length, _U16)
         self.sync_age, pos = _get(buf, pos, length, _U16)
         self.supply_mv, pos = _get(buf, pos, length, _U16)
-        pos = _get_sparse(buf, pos, length, self.counts, 0)
-        pos = _get_sparse(buf, pos, length, self.totals, 0)
+        pos = _get_sparse(buf, pos, length, self.counts, _SLOTS)
+        pos = _get_sparse(buf, pos, length, self.totals, _SLOTS)
         for direction in range(2):
             self.speed_sum[direction], pos = _get(buf, pos, length, _U32)
             pos = _get_bins(buf, pos, length, self.hist, direction * BINS)
             self.speed_n[direction] = self._samples(direction * BINS)
-        for i in range(8):
+        for i in range(10):
             self.spacing[i] = 0
-        if buf[0] == _SPACED:
-            pos = _get_sparse(buf, pos, length, self.spacing, 0)
+        if _SUMS[buf[0]]:
+            pos = _get_sparse(buf, pos, length, self.spacing, _SUMS[buf[0]])
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
 
@@ -251,15 +270,14 @@ def _get(buf, pos, end, limit):
     return value, pos
 
 
-def _get_sparse(buf, pos, end, values, first):
-    count = min(len(values) - first, BINS)
+def _get_sparse(buf, pos, end, values, count):
     mask, pos = _get(buf, pos, end, (1 << count) - 1)
     for i in range(count):
         value = 0
         if mask >> i & 1:
             value, pos = _get(buf, pos, end, _U32)
-        values[first + i] = value
-        if values[first + i] != value:
+        values[i] = value
+        if values[i] != value:
             raise ValueError("record: %d at byte %d is out of range" % (value, pos - 1))
     return pos
 

@@ -116,6 +116,9 @@ def _difference(record: Record, body: dict[str, Any]) -> str:
         speed = body["speed"][way]
         if speed["n"] != record.speeds[i][1] or dict(speed["hist"]) != record.histograms[i]:
             return f"speeds {way} differ between flash and backend"
+        measured = record.speeds[i][0] - record.added[i]
+        if speed["n"] and abs(speed["raw"] - measured / 10 / speed["n"]) > 0.051:
+            return f"raw speed {way} differs between flash and backend"
         if not _same_spacing(record, i, body.get("spacing", {}).get(way, {})):
             return f"spacing {way} differs between flash and backend"
     return ""

@@ -49,6 +49,7 @@ class Record:
     speeds: list[tuple[int, int]] = field(default_factory=list)
     histograms: list[dict[int, int]] = field(default_factory=list)
     spacing: list[Spacing] = field(default_factory=lambda: [Spacing(), Spacing()])
+    added: list[int] = field(default_factory=lambda: [0, 0])  # to the speeds' sums by the angle
 
 
 class Reader:
@@ -90,7 +91,7 @@ class Reader:
 def record(data: bytes) -> Record:
     """Unpack a record; raises ValueError, IndexError or struct.error when it is none."""
     head = RECORD.unpack_from(data, 0)
-    if head[0] not in (1, 2):
+    if head[0] not in (1, 2, 3):
         raise ValueError(f"record version {head[0]}")
     reader = Reader(data, RECORD.size)
     start, boot = head[1:3]
@@ -103,17 +104,13 @@ def record(data: bytes) -> Record:
         bins = reader.bins()
         found.speeds.append((total, sum(bins)))
         found.histograms.append({i: n for i, n in enumerate(bins) if n})
-    if head[0] == 2:
-        found.spacing = _spacing(reader)
+    if head[0] > 1:
+        sums = reader.sparse(8 if head[0] == 2 else 10)
+        found.spacing = [Spacing(*sums[way:8:2]) for way in range(2)]
+        found.added = sums[8:] or [0, 0]
     if reader.at != len(data):
         raise ValueError(f"record: {len(data) - reader.at} bytes left over")
     return found
-
-
-def _spacing(reader: Reader) -> list[Spacing]:
-    mask = reader.number()
-    sums = [reader.number() if mask >> i & 1 else 0 for i in range(8)]
-    return [Spacing(*sums[way::2]) for way in range(2)]
 
 
 def entries(ring: bytes, magic: bytes) -> Iterator[tuple[int, int, int, bytes]]:

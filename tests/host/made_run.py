@@ -101,8 +101,13 @@ def message(number: int, record: Record) -> dict[str, Any]:
     """The interval as the backend holds it."""
     start = datetime.fromtimestamp(record.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     speed = {
-        way: {"mean": 1.0, "n": n, "hist": [list(pair) for pair in bins.items()]}
-        for way, (_, n), bins in zip(("forward", "backward"), record.speeds, record.histograms)
+        way: {
+            "mean": 1.0,
+            "raw": s / 10 / n,
+            "n": n,
+            "hist": [list(pair) for pair in bins.items()],
+        }
+        for way, (s, n), bins in zip(("forward", "backward"), record.speeds, record.histograms)
     }
     return {
         "seq": number, "start": start if record.start else None, "len": record.length,

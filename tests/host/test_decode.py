@@ -38,6 +38,8 @@ for n in range(1, 61):
     for i in range(3 * n):
         rec.add(i % 2, i % 5, 13 * i - 20)
         rec.follow(i % 2, 100 * i, 90 * i if i % 2 else -1, 40 if i % 2 else -1)
+        if n > 30:
+            rec.corrected(i % 2, i)
     ring.append(INTERVAL, buf, rec.pack_into(buf))
     if n % 7 == 0:
         ring.append(EVENT, b"something else")
@@ -83,9 +85,9 @@ def test_a_short_record_is_none(cut: int) -> None:
         decode.record(packed(RECORD)[:cut])
 
 
-@pytest.mark.parametrize("data", (packed(RECORD) + b"\0", b"\x03" + packed(RECORD)[1:]))
+@pytest.mark.parametrize("data", (packed(RECORD) + b"\0", b"\x04" + packed(RECORD)[1:]))
 def test_another_length_or_version_is_none(data: bytes) -> None:
-    with pytest.raises(ValueError, match="bytes left over|record version 3"):
+    with pytest.raises(ValueError, match="bytes left over|record version 4"):
         decode.record(data)
 
 

@@ -10,8 +10,8 @@ from ring import INTERVAL, Ring
 from wire.record import Interval
 
 UTC = 1_800_000_000  # a multiple of 3600
-CAR = (0, 2, 500, 0, -1)
-WALKER = (1, 0, -1, 0, -1)
+CAR = (0, 2, 500, 0, -1, 500)
+WALKER = (1, 0, -1, 0, -1, -1)
 OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 1, 2, 3, 4, 5, 6
 
 

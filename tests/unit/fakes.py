@@ -56,6 +56,7 @@ def radar_settings(**changes):
     settings = {
         "radar_line_m": 8, "radar_max_m": 60, "radar_min_kmh": 2, "radar_dir_approach": 1,
         "radar_mount_deg": 0, "class_ped_max_kmh": 8, "class_bike_max_kmh": 28,
+        "class_car_echo": 0,
     }  # fmt: skip
     settings.update(changes)
     return settings
@@ -64,7 +65,8 @@ def radar_settings(**changes):
 def beam_settings(**changes):
     settings = {
         "beam_gap_mm": 300, "beam_blocked_level": 0, "beam_debounce_ms": 5, "beam_merge_ms": 120,
-        "class_ped_max_kmh": 8,
+        "class_ped_max_kmh": 8, "class_bike_min_mm": 1000, "class_car_min_mm": 3000,
+        "class_heavy_min_mm": 7000,
     }  # fmt: skip
     settings.update(changes)
     return settings

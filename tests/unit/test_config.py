@@ -14,6 +14,12 @@ COMPANIONS = {
     "radar_max_m": {"radar_line_m": 3},
     "class_ped_max_kmh": {"class_bike_max_kmh": 60},
     "class_bike_max_kmh": {"class_ped_max_kmh": 3},
+    "class_bike_min_mm": {"class_car_min_mm": 6000},
+    "class_car_min_mm": {"class_bike_min_mm": 300, "class_heavy_min_mm": 20000},
+    "class_heavy_min_mm": {"class_bike_min_mm": 300, "class_car_min_mm": 1000},
+    "radar_mount_deg": {"detector": "ops243"},
+    "beam_debounce_ms": {"beam_merge_ms": 1000},
+    "beam_merge_ms": {"beam_debounce_ms": 1},
 }
 
 
@@ -88,17 +94,36 @@ def test_what_is_no_object_is_refused():
         assert "object" in _refused(values)
 
 
-def test_classes_must_be_in_order_of_speed():
-    text = _refused({"class_ped_max_kmh": 15, "class_bike_max_kmh": 15})
-    assert "class_bike_max_kmh = 15" in text and "class_ped_max_kmh = 15" in text
-    _refused({"class_ped_max_kmh": 12, "class_bike_max_kmh": 11})
-    check({"class_ped_max_kmh": 15, "class_bike_max_kmh": 16})
+def test_classes_must_not_overlap():
+    for lower, upper, at, most in (
+        ("class_ped_max_kmh", "class_bike_max_kmh", 15, "60 km/h"),
+        ("class_bike_min_mm", "class_car_min_mm", 2000, "8000 mm"),
+        ("class_car_min_mm", "class_heavy_min_mm", 5000, "20000 mm"),
+    ):
+        for value in (at, at - 1):
+            text = _refused({lower: at, upper: value})
+            assert "%s = %d" % (upper, value) in text and "%s = %d" % (lower, at) in text, text
+            assert "wanted %d..%s" % (at + 1, most) in text, text
+        check({lower: at, upper: at + 1})
 
 
 def test_the_counting_line_must_be_within_reach_of_the_radar():
-    text = _refused({"radar_line_m": 20, "radar_max_m": 20})
-    assert "radar_line_m = 20" in text and "radar_max_m = 20" in text
-    check({"radar_line_m": 19, "radar_max_m": 20})
+    text = _refused({"radar_line_m": 30, "radar_max_m": 30})
+    assert "radar_max_m = 30" in text and "wanted 31..100 m with radar_line_m = 30" in text
+    check({"radar_line_m": 30, "radar_max_m": 31})
+
+
+def test_the_road_must_be_within_the_radars_lobe():
+    for degrees in (-21, 21, 45):
+        text = _refused({"radar_mount_deg": degrees})
+        assert "radar_mount_deg = %d, wanted -20..20 degrees" % degrees in text, text
+        check({"radar_mount_deg": degrees, "detector": "doppler"})
+    check({"radar_mount_deg": -20})
+
+
+def test_an_occlusion_must_last_less_than_the_gap_that_is_bridged():
+    text = _refused({"beam_debounce_ms": 30, "beam_merge_ms": 30})
+    assert "beam_merge_ms = 30, wanted 31..1000 ms with beam_debounce_ms = 30" in text, text
 
 
 def test_the_topic_root_holds_no_wildcard():

@@ -60,7 +60,7 @@ def test_speeds_are_a_mean_in_kmh_and_a_sparse_histogram():
     speed = _written(_sample())["speed"]
     assert speed["forward"]["n"] == 2 and speed["forward"]["hist"] == [[12, 2]]
     assert abs(speed["forward"]["mean"] - 50.15) <= 0.06
-    assert speed["backward"] == {"mean": 150.0, "n": 1, "hist": [[31, 1]]}
+    assert speed["backward"] == {"mean": 150.0, "raw": 150.0, "n": 1, "hist": [[31, 1]]}
 
 
 def test_what_is_not_known_is_null():
@@ -68,7 +68,7 @@ def test_what_is_not_known_is_null():
     got = _written(rec)
     assert got["start"] is None and got["mv"] is None and got["temp"] is None
     assert got["time"] == {"src": "none", "age": None}
-    assert got["speed"]["forward"] == {"mean": None, "n": 0, "hist": []}
+    assert got["speed"]["forward"] == {"mean": None, "raw": None, "n": 0, "hist": []}
     assert got["det"] == "unknown" and got["reset"] == "unknown"
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
+import struct
 from binascii import unhexlify
 
 from fakes import FakeUart
 from passage.plane import PlaneTracker
-from radar.ld24xx import ANSWER, MISCONFIGURED, QUIET, REPORT, SILENT
+from radar.ld24xx import ANSWER, BLOCKED, MISCONFIGURED, OK, QUIET, REPORT, SILENT
 from radar.ld2450 import LD2450, Reports
 
 M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")
@@ -158,7 +159,7 @@ def test_walkers_and_cyclists_with_direction_speed_and_moment():
         for kmh, cls in ((4.5, 0), (17, 1), (26, 1), (40, 4)):
             got = _drive(PlaneTracker(), [(20, kmh, way)])
             assert len(got) == 1, (kmh, got)
-            direction, found, speed, when, _on_line = got[0]
+            direction, found, speed, when, _on_line, _raw = got[0]
             assert (direction, found) == (way, cls), (kmh, got)
             assert abs(speed - kmh * 10) < kmh + 3, (kmh, speed)
             assert abs(when - 20_000) < 250, when
@@ -240,3 +241,36 @@ def test_it_is_set_to_three_targets_only_if_it_is_not():
 def test_one_that_keeps_its_setting_is_misconfigured_and_a_dead_one_silent():
     assert _started(Radar(1, stubborn=True)).state == MISCONFIGURED
     assert _started(lambda _data: b"").state == SILENT
+
+
+def _walk(tracker, number, first_mm, last_mm):
+    """So many walk from here to there, one after the other."""
+    for i in range(number):
+        for step in range((last_mm - first_mm) // 140):
+            tracker.detect(first_mm + 140 * step, 2000, i * 20_000 + step * 100)
+        tracker.expire(i * 20_000 + 19_000)
+
+
+def test_one_that_looks_beside_the_path_says_so():
+    tracker = PlaneTracker()
+    _walk(tracker, 70, -4000, -1500)
+    assert tracker.misaligned() and len(tracker.queue) == 0
+    tracker = PlaneTracker()
+    _walk(tracker, 70, -2500, 1500)
+    assert not tracker.misaligned()
+
+
+def test_who_stands_right_in_front_of_it_blocks_it():
+    driver = _started(Radar(2))
+    for y, state in ((2000, OK), (300, BLOCKED)):
+        now = driver._clear_ms = driver._busy_ms
+        for i in range(700):
+            now += 100
+            x = 200 + i % 7
+            frame = struct.pack("<HHHH", x | 0x8000, y | 0x8000, 5 | 0x8000, 360) + bytes(16)
+            driver._frames.buf[: len(frame)] = frame
+            driver._frames.at = 0
+            driver._busy(now)
+        driver._heard_ms = now
+        driver.tick(now)
+        assert driver.state == state, (y, driver.state)

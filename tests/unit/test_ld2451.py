@@ -260,3 +260,43 @@ def test_what_passes_in_a_stall_is_counted_when_it_is_over():
 def test_two_at_a_time_are_told_apart_after_a_stall():
     cars = [_approaches(first, kmh, 9000) for first, kmh in ((0, 36), (1500, 36), (4000, 54))]
     assert sorted(what[2] for what in _after_a_stall(cars, 9000)) == [36, 36, 54]
+
+
+def _minute_of(driver, uart, metres, seconds):
+    """Something moves at that distance, five times a second, for so long."""
+    for i in range(seconds):
+        for _ in range(5):
+            Ticks.now_ms += 200
+            target = bytes((128, metres, i & 1, 4, 200))
+            uart.inject(b"\xf4\xf3\xf2\xf1\x07\x00\x01\x01" + target + b"\xf8\xf7\xf6\xf5")
+            frames = driver._frames
+            frames.added(uart.readinto(frames.space()))
+            driver._take(Ticks.now_ms)
+        driver.tick(Ticks.now_ms)
+
+
+def test_what_moves_right_in_front_of_it_for_a_minute_blocks_it():
+    driver, uart = _started(Radar())
+    module.time = Ticks
+    driver._clear_ms = driver._heard_ms = driver._busy_ms = Ticks.now_ms
+    _minute_of(driver, uart, 12, 90)
+    assert driver.state == 1
+    _minute_of(driver, uart, 1, 59)
+    assert driver.state == 1
+    _minute_of(driver, uart, 1, 3)
+    assert driver.state == 4
+    Ticks.now_ms += 3000
+    driver.tick(Ticks.now_ms)
+    assert driver.state == 2, "it is gone"
+
+
+def test_a_radar_that_looks_elsewhere_is_misaligned_until_it_is_turned_back():
+    driver, _ = _started(Radar())
+    module.time = Ticks
+    driver._clear_ms = driver._heard_ms = driver._busy_ms = Ticks.now_ms
+    driver._tracker.misaligned = lambda: True
+    driver.tick(Ticks.now_ms)
+    assert driver.state == 5
+    driver._tracker.misaligned = lambda: False
+    driver.tick(Ticks.now_ms)
+    assert driver.state == 1

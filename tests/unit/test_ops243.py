@@ -6,7 +6,7 @@ import random
 from fakes import FakeUart
 from passage.bursts import Bursts
 from radar.lines import REPORT, Lines
-from radar.ops243 import MISCONFIGURED, OPS243, QUIET, SILENT
+from radar.ops243 import BLOCKED, MISCONFIGURED, OK, OPS243, QUIET, SILENT
 
 REPORTS = (
     (b"137.429,3.6", 2, 13742, 360),
@@ -204,3 +204,21 @@ def test_a_short_burst_is_a_ghost():
     bursts.detect(300, 50, 156)
     bursts.expire(5000)
     assert bursts.ghosts == 1 and len(bursts.queue) == 0
+
+
+def test_what_moves_without_a_pause_blocks_it_and_a_pause_ends_that():
+    driver = _started(Sensor())
+    line, now = b"200.00,14.00\r\n", driver._still_ms
+    for _ in range(301):
+        now += 1000
+        space = driver._lines.space()
+        space[: len(line)] = line
+        driver._lines.added(len(line))
+        driver._take(now)
+        driver.tick(now)
+    assert driver.state == BLOCKED
+    driver._lines.space()[:3] = b"0\r\n"
+    driver._lines.added(3)
+    driver._take(now + 1000)
+    driver.tick(now + 1000)
+    assert driver.state == OK

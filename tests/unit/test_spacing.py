@@ -76,7 +76,7 @@ def test_the_packed_form_byte_by_byte():
 
 def test_a_record_brings_it_back_and_without_followers_is_as_before():
     rec = _record((0, 2000, -1, -1), (1, 60_000, 59_000, 900))
-    assert list(_copy(rec).spacing) == [1, 1, 20, 600, 0, 590, 0, 90]
+    assert list(_copy(rec).spacing) == [1, 1, 20, 600, 0, 590, 0, 90, 0, 0]
     assert _packed(rec)[0] == 2
     assert _packed(_record())[0] == 1 and not any(_copy(_record()).spacing)
 
@@ -86,6 +86,7 @@ def test_the_longest_record_keeps_its_size():
     for _ in range(600):
         for way in range(2):
             rec.follow(way, 3_600_000, 3_600_000, 3_600_000)
+            rec.corrected(way, 5000)
     rec.uptime, rec.why, rec.sync_age, rec.supply_mv = 0xFFFFFFFF, 0xFFFF, 0xFFFF, 0xFFFF
     rec.coverage, rec.length = 0, 0xFFFF
     for i in range(10):
@@ -95,7 +96,21 @@ def test_the_longest_record_keeps_its_size():
     for way in range(2):
         rec.speed_sum[way] = 0xFFFFFFFF
     assert 280 < len(_packed(rec)) <= MAX_BYTES
-    assert list(_copy(rec).spacing) == [600, 600] + [2_097_151] * 6
+    assert list(_copy(rec).spacing) == [600, 600] + [2_097_151] * 8
+
+
+def test_the_speed_as_it_was_measured_is_kept_beside_the_corrected_one():
+    rec = _record()
+    rec.add(0, 2, 520)
+    rec.corrected(0, 18)
+    rec.add(0, 2, 500)
+    rec.add(1, 2, 400)
+    copy = _copy(rec)
+    assert _packed(rec)[0] == 3 and _packed(rec)[-3:] == b"\x80\x02\x12"
+    assert (copy.raw_sum(0), copy.raw_sum(1)) == (1002, 400)
+    assert _json(copy)["speed"]["forward"]["raw"] == 50.1
+    assert _json(copy)["speed"]["forward"]["mean"] == 51.0
+    assert "spacing" not in _json(copy)
 
 
 def test_a_record_that_is_cut_short_is_refused():
