@@ -94,9 +94,7 @@ class Counter:
         way, cls, speed, front_ms, occupied_ms, raw = passage
         follow = self._follow
         follow.add(way, front_ms, occupied_ms)
-        self.rec.add(way, cls, speed)
-        if speed > raw:
-            self.rec.corrected(way, speed - raw)
+        self.rec.add(way, cls, speed, speed - raw)
         self.rec.follow(way, follow.headway, follow.gap, occupied_ms)
         self.passages += 1
         self._save_rtc()

@@ -13,12 +13,13 @@ Nearly all tracks that come a metre cross the line. If they do not, the radar lo
 Units: mm, ms, mm/s; speeds of passages in 0.1 km/h. Nothing is allocated per frame.
 """
 
+from array import array
 from time import ticks_add, ticks_diff
 
 from micropython import const
 
 from passage.queue import BACKWARD, BICYCLE, FORWARD, PEDESTRIAN, UNKNOWN, PassageQueue
-from passage.votes import Votes
+from passage.votes import say, vote
 
 _TRACKS = const(6)
 _GATE_MM = const(500)
@@ -66,7 +67,7 @@ class PlaneTracker:
         self._live = 0
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
-        self._elsewhere = Votes(_LINE_VOTES)  # never came to the line
+        self._votes = array("H", (0, 0))  # tracks that never came to the line, or did
 
     def detect(self, x_mm, y_mm, t_ms):
         """A detection; t_ms in ticks."""
@@ -143,8 +144,8 @@ class PlaneTracker:
     def _vote(self, track):
         is_long = abs(track.x - track.first_x) >= _LONG_MM
         if track.crossed or (is_long and abs(track.vx) >= _MOVING):
-            self._elsewhere.add(not track.crossed)
+            vote(self._votes, 0, not track.crossed, 10 * _LINE_VOTES)
 
     def misaligned(self):
         """True when nine of ten tracks (of at least 60) never came to the line."""
-        return self._elsewhere.says(9)
+        return say(self._votes, 0, _LINE_VOTES, 9)

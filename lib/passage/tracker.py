@@ -24,7 +24,7 @@ from time import ticks_add, ticks_diff
 from micropython import const
 
 from passage.queue import BICYCLE, CAR, PEDESTRIAN, UNKNOWN, PassageQueue
-from passage.votes import Votes
+from passage.votes import say, vote
 
 _TRACKS = const(8)
 _GATE_DM = const(30)
@@ -51,7 +51,6 @@ class Track:
         self.seen_ms = self.first_dm = 0
         self.speed_sum = self.raw_sum = self.speed_n = 0
         self.echo = 0
-        self.expected_dm = 0  # where the detection under consideration should be
         self.counted = False
 
 
@@ -75,8 +74,10 @@ class Tracker:
         self._live = 0
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
-        self._against_sign = Votes(_SIGN_VOTES)  # moved against the direction byte
-        self._elsewhere = Votes(_LINE_VOTES)  # never came to the line
+        self._expected_dm = 0  # where the detection under consideration should be
+        # Tracks that moved against their direction byte, or with it; that never came to the line,
+        # or did.
+        self._votes = array("H", (0, 0, 0, 0))
 
     def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms, *, snr=0):
         """A detection: direction 0 = comes nearer, 1 = goes away; t_ms in ticks."""
@@ -87,7 +88,7 @@ class Tracker:
             if track is None:
                 return
         else:
-            track.pos_dm = (track.expected_dm * 5 + dm * 3) >> 3
+            track.pos_dm = (self._expected_dm * 5 + dm * 3) >> 3
             track.speed = (track.speed * 3 + speed_kmh * 10) >> 2
         track.angle = angle_deg
         track.seen_ms = t_ms
@@ -119,7 +120,7 @@ class Tracker:
                 off += _YOUNG_DM
             if off < best_off and _agree(track, angle):
                 best, best_off = track, off
-                track.expected_dm = expected
+                self._expected_dm = expected
         return best
 
     def _start(self, dm, direction, speed_kmh, t_ms):
@@ -203,17 +204,17 @@ class Tracker:
         if track.hits < 5:
             return
         if abs(way) >= 30:
-            self._against_sign.add((way > 0) != (track.direction == 1))
+            vote(self._votes, 0, (way > 0) != (track.direction == 1), 10 * _SIGN_VOTES)
         if abs(way) >= _LONG_DM and track.speed >= _MOVING:
-            self._elsewhere.add(not track.counted)
+            vote(self._votes, 2, not track.counted, 10 * _LINE_VOTES)
 
     def contradicts(self):
         """True when four of five tracks (of at least 20) move against their direction byte."""
-        return self._against_sign.says(8)
+        return say(self._votes, 0, _SIGN_VOTES, 8)
 
     def misaligned(self):
         """True when nine of ten tracks (of at least 60) never came to the line."""
-        return self._elsewhere.says(9)
+        return say(self._votes, 2, _LINE_VOTES, 9)
 
 
 def _agree(track, angle):

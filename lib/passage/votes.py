@@ -1,27 +1,18 @@
-"""A majority of the last few: what is true of nearly every track says something of the radar."""
+"""A majority of the last few: what is true of nearly every track says something of the radar.
 
-from micropython import const
+Votes are two numbers in a row in an array: how many are for it, how many against.
+"""
 
-_FORGET = const(10)  # times `least`: then what is old counts half
+
+def vote(votes, at, is_so, most):
+    """Add one; at `most` of them what is old counts half."""
+    votes[at if is_so else at + 1] += 1
+    if votes[at] + votes[at + 1] >= most:
+        votes[at] >>= 1
+        votes[at + 1] >>= 1
 
 
-class Votes:
-    """least: how many there must be before they say anything."""
-
-    def __init__(self, least):
-        self._least = least
-        self._for = self._against = 0
-
-    def add(self, is_so):
-        if is_so:
-            self._for += 1
-        else:
-            self._against += 1
-        if self._for + self._against >= _FORGET * self._least:
-            self._for >>= 1
-            self._against >>= 1
-
-    def says(self, tenths):
-        """True when so many of ten, or more, are for it."""
-        votes = self._for + self._against
-        return votes >= self._least and self._for * 10 >= votes * tenths
+def say(votes, at, least, tenths):
+    """True when so many of ten, or more, of at least `least` are for it."""
+    total = votes[at] + votes[at + 1]
+    return total >= least and votes[at] * 10 >= total * tenths

@@ -6,7 +6,7 @@ JSON, and neither its dicts nor its text ever stand in memory as a whole.
 
 import json
 
-from wire.record import BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
+from wire.record import ADDED, BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
 
 VERSION = 1
 TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
@@ -54,7 +54,7 @@ def _speed(out, rec, direction):
     mean = raw = "null"
     if n:
         mean = "%.1f" % (rec.speed_sum[direction] / (10 * n))
-        raw = "%.1f" % (rec.raw_sum(direction) / (10 * n))
+        raw = "%.1f" % ((rec.speed_sum[direction] - rec.spacing[ADDED + direction]) / (10 * n))
     text = '"%s":{"mean":%s,"raw":%s,"n":%d,"hist":['
     out.write(text % (DIRECTIONS[direction], mean, raw, n))
     comma = ""

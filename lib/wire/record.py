@@ -34,6 +34,7 @@ DIRECTIONS = ("forward", "backward")
 RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
+ADDED = const(8)  # in `spacing`: by direction, what the angle made the sum of the speeds larger
 MAX_BYTES = const(368)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 32
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
@@ -53,7 +54,6 @@ _PLAIN = const(1)  # version of a record in which nobody followed anybody
 _SPACED = const(2)
 _ANGLED = const(3)  # speeds were corrected for the angle to the road
 _SUMS = (0, 0, 8, 10)  # by version
-_ADDED = const(8)  # where what was added begins
 _MOST = const(2_097_151)  # three bytes; an hour has 360,000 times 0.01 s
 _HEAD = "<BIHHIb"
 _HEAD_BYTES = const(14)
@@ -71,7 +71,7 @@ class Interval:
         self.hist = array("H", [0] * (2 * BINS))
         self.speed_sum = array("I", (0, 0))
         self.speed_n = array("H", (0, 0))
-        self.spacing = array("I", [0] * 10)  # the last two: what the angle added
+        self.spacing = array("I", [0] * 10)
         self.boot = 0
         self.reset_cause = 0
         self.config_hash = 0
@@ -100,8 +100,11 @@ class Interval:
         self.coverage = 0
         self.why = 0
 
-    def add(self, direction, cls, speed_dkmh):
-        """Count a passage; `speed_dkmh` in 0.1 km/h, negative = unknown. Allocates nothing."""
+    def add(self, direction, cls, speed_dkmh, added_dkmh=0):
+        """Count a passage; speed in 0.1 km/h, negative = unknown. Allocates nothing.
+
+        added_dkmh: by how much it was measured to be slower, before the angle was allowed for.
+        """
         slot = direction * 5 + cls
         if self.counts[slot] < _U16:
             self.counts[slot] += 1
@@ -111,6 +114,7 @@ class Interval:
             self.speed_sum[direction] += speed_dkmh
             bin_ = min(speed_dkmh // (10 * BIN_KMH), BINS - 1)
             self.hist[direction * BINS + bin_] += 1
+            self._space(ADDED + direction, added_dkmh)
 
     def follow(self, direction, headway_ms, gap_ms, occupied_ms):
         """How a passage came after the one before it; what is not known is -1."""
@@ -120,21 +124,17 @@ class Interval:
             self._space(4 + direction, (gap_ms + 50) // 100)
         self._space(6 + direction, (occupied_ms + 5) // 10)
 
-    def corrected(self, direction, added_dkmh):
-        """The speed counted last is by so much more than was measured."""
-        self._space(_ADDED + direction, added_dkmh)
-
-    def raw_sum(self, direction):
-        """Sum of the speeds as they were measured, 0.1 km/h."""
-        return max(0, self.speed_sum[direction] - self.spacing[_ADDED + direction])
-
     def _space(self, i, more):
         self.spacing[i] = min(self.spacing[i] + more, _MOST)
 
     def pack_into(self, buf):
         """Write the packed form to `buf` (MAX_BYTES always suffice); return its length."""
         state = self.time_source | self.detector << 4 | self.reset_cause << 8
-        version = self._version()
+        version = _PLAIN
+        if self.spacing[ADDED] or self.spacing[ADDED + 1]:
+            version = _ANGLED
+        elif any(self.spacing):
+            version = _SPACED
         struct.pack_into(
             _HEAD, buf, 0, version, self.start, self.boot, state, self.config_hash, self.temp_c
         )
@@ -151,11 +151,6 @@ class Interval:
             pos = _put_bins(buf, pos, self.hist, direction * BINS)
         sums = _SUMS[version]
         return _put_sparse(buf, pos, self.spacing, 0, sums) if sums else pos
-
-    def _version(self):
-        if self.spacing[_ADDED] or self.spacing[_ADDED + 1]:
-            return _ANGLED
-        return _SPACED if any(self.spacing) else _PLAIN
 
     def unpack(self, buf, length):
         """Take over a packed record of `length` bytes; raises ValueError if it is not one."""

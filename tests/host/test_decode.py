@@ -36,10 +36,8 @@ for n in range(1, 61):
     rec.reset(1780272000 + 900 * n, 900 * n)
     rec.length, rec.coverage, rec.why, rec.boot = 900, 900 - n, n, 2
     for i in range(3 * n):
-        rec.add(i % 2, i % 5, 13 * i - 20)
+        rec.add(i % 2, i % 5, 13 * i - 20, i if n > 30 else 0)
         rec.follow(i % 2, 100 * i, 90 * i if i % 2 else -1, 40 if i % 2 else -1)
-        if n > 30:
-            rec.corrected(i % 2, i)
     ring.append(INTERVAL, buf, rec.pack_into(buf))
     if n % 7 == 0:
         ring.append(EVENT, b"something else")

@@ -86,7 +86,7 @@ def test_the_longest_record_keeps_its_size():
     for _ in range(600):
         for way in range(2):
             rec.follow(way, 3_600_000, 3_600_000, 3_600_000)
-            rec.corrected(way, 5000)
+            rec.add(way, 0, 5000, 5000)
     rec.uptime, rec.why, rec.sync_age, rec.supply_mv = 0xFFFFFFFF, 0xFFFF, 0xFFFF, 0xFFFF
     rec.coverage, rec.length = 0, 0xFFFF
     for i in range(10):
@@ -101,13 +101,12 @@ def test_the_longest_record_keeps_its_size():
 
 def test_the_speed_as_it_was_measured_is_kept_beside_the_corrected_one():
     rec = _record()
-    rec.add(0, 2, 520)
-    rec.corrected(0, 18)
+    rec.add(0, 2, 520, 18)
     rec.add(0, 2, 500)
     rec.add(1, 2, 400)
     copy = _copy(rec)
     assert _packed(rec)[0] == 3 and _packed(rec)[-3:] == b"\x80\x02\x12"
-    assert (copy.raw_sum(0), copy.raw_sum(1)) == (1002, 400)
+    assert list(copy.speed_sum) == [1020, 400]
     assert _json(copy)["speed"]["forward"]["raw"] == 50.1
     assert _json(copy)["speed"]["forward"]["mean"] == 51.0
     assert "spacing" not in _json(copy)
