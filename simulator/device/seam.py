@@ -13,6 +13,8 @@ A reply grants time: nothing the node does not know yet can happen before `horiz
 inputs, each `t_us u64 | port u8 | n u16 | n bytes`; the first `immediate` of them happen now, the
 others at their times (the detector's bytes and edges, made ahead). flags: 1 = inputs not yet
 delivered are void (the sensor was spoken to), 2 = the body is an answer, not inputs.
+WAIT has a = 1 while a prompt waits for somebody to type: time then passes as his does. LOG has
+a = 1 for bytes, 0 for text. What RESET tells as the cause comes back in the answer to HELLO.
 """
 
 import struct
@@ -27,6 +29,7 @@ POLL_COST_US = 100  # charged for every turn of the event loop: code takes time 
 _MASK = const(0x3FFF_FFFF)  # ticks wrap at 2^30
 _EARLY_MS = const(5000)  # and start so long before the wrap, so that every run crosses it
 _FIFO_BYTES = const(128)  # the UART's hardware buffer, all there is while flash is busy
+CONSOLE = 0  # the port of UART0
 
 # Operations; those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
@@ -46,6 +49,9 @@ fills = {}  # the same for what comes often: function(buffer, start, end)
 irq_pending = []  # pin interrupts that wait for the scheduler
 lost_irqs = 0
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
+at_prompt = 0  # 1: what it waits for is a person
+interrupted = False  # Ctrl-C was heard, and nobody has been told yet
+ended = False  # this life is over: what unwinds now is no SystemExit of a program
 
 _link = open(60, "r+b")  # simulator/world/process.py puts it there
 _outside = 0x10_0000_0000  # and a piece of memory here: what the chip keeps outside the heap
@@ -209,12 +215,22 @@ def idle(deadline, woken):
             now = stop
         if _next_us <= now:
             _next_input()
-        elif not _granted():
+        elif _granted():
+            if interrupted:
+                _interrupt()
+        else:
             if now >= deadline:
                 return False
             continue
         if woken():
             return True
+
+
+def _interrupt():
+    """Raise what Ctrl-C asks for: where a program waits, never in the middle of a request."""
+    global interrupted
+    interrupted = False
+    raise KeyboardInterrupt
 
 
 def _granted():
@@ -223,7 +239,7 @@ def _granted():
         reset("watchdog")
     if horizon > now:
         return False
-    request(WAIT)
+    request(WAIT, at_prompt)
     return True
 
 
@@ -265,17 +281,24 @@ def block(deadline, woken):
             return False
         step = min(deadline, now + 100_000)
         stall(min(step, max(now + 1, min(_next_us, horizon))) - now)
+        if interrupted:
+            _interrupt()
     return True
 
 
 def reset(cause):
     """End this life of the node: the world starts the next one."""
+    global ended
+    ended = True
     send(RESET, 0, 0, cause.encode())
     sys.exit()
 
 
 def hello():
-    """Introduce the process; sets the clock. Returns the reset cause as text and a random seed."""
+    """Introduce the process; sets the clock. Returns a text and a random seed.
+
+    The text: the reset cause, and behind a line feed the board's name if a console is attached.
+    """
     global now, _ticks_from
     seed, body = request(HELLO)
     now = struct.unpack_from("<Q", body, 0)[0]

@@ -1,11 +1,10 @@
-"""Boots a node. Does what the ESP32 port's `_boot.py` does.
+"""Boots a node. Does what the ESP32 port's `_boot.py` and `main.c` do.
 
 The shims are imported first, so that they stand in `sys.modules` when the host's file system gives
 way to the LittleFS image on the flash file. From there on the firmware is alone with the image.
+Where a console is attached, the REPL follows `/main.py`; else the node waits for ever.
 """
 
-import builtins
-import io
 import random
 import sys
 
@@ -19,17 +18,11 @@ import network  # noqa: F401
 import esp32
 import ntptime  # noqa: F401
 import vfs
+import console
 
 _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft": 5}
-
-
-def console(*values, sep=" ", end="\n", file=None):
-    """`print`: the console is the board's serial port, so its lines go to the world."""
-    text = sep.join(str(value) for value in values) + end
-    if file is not None:
-        file.write(text)
-    else:
-        seam.send(seam.LOG, 0, 0, text.encode()[:1400])
+_CTRL_C = 3
+_names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
 def mount():
@@ -41,39 +34,56 @@ def mount():
         vfs.mount(vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), "/")
     except OSError:
         while True:  # the stock firmware prints this for ever
-            console("The filesystem appears to be corrupted.")
+            console.say("The filesystem appears to be corrupted.")
             time.sleep(3)
 
 
 def run(name):
-    """Run a file of the image; an exception ends in the REPL, which here only waits."""
+    """Run a file of the image, if it is there. False if it raised; SystemExit is a soft reset."""
     try:
         with open(name) as source:
             code = compile(source.read(), name, "exec")
     except OSError:
-        return
+        return True
+    console.kbd_intr(_CTRL_C)
     try:
-        exec(code, {"__name__": "__main__"})
+        exec(code, _names)
     except SystemExit as end:
-        raise end
+        if seam.ended:
+            raise end
+        machine.end_softly()
     except BaseException as error:
-        text = io.StringIO()
-        sys.print_exception(error, text)
-        console(text.getvalue())
-        time.sleep(1 << 28)
+        console.print_exception(error)
+        return False
+    finally:
+        console.kbd_intr(-1)
+    return True
+
+
+def start_up():
+    """Take over what the world knows of the life before; return the REPL's mode and name."""
+    text, seed = seam.hello()
+    random.seed(seed)  # on the chip the port seeds it from the radio's noise
+    text, _, board = text.partition("\n")
+    cause, _, rest = text.partition(" ")  # "soft", and what outlives it
+    machine.set_reset_cause(_RESET_CAUSES[cause])
+    raw, _, left_ms = rest.partition(" ")
+    if left_ms:
+        seam.feed(int(left_ms) * 1000)
+    time.load_rtc()
+    return raw == "raw", board
 
 
 def main():
     sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
-    cause, seed = seam.hello()
-    random.seed(seed)  # on the chip the port seeds it from the radio's noise
-    machine.set_reset_cause(_RESET_CAUSES[cause])
-    time.load_rtc()
-    builtins.print = console
+    raw, board = start_up()
+    console.install()
     mount()
-    run("/boot.py")
-    run("/main.py")
+    if run("/boot.py") and not raw:
+        run("/main.py")
+    if board:
+        esp32.late("repl").run(board, raw, _names)
     time.sleep(1 << 28)
 
 

@@ -18,14 +18,15 @@ from simulator.run.lora_city import lora_keys
 from simulator.run.observe import Passage, Watcher
 from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
-from simulator.world.kernel import WINDOW_US, Detector, Node, NodeSpec
+from simulator.world.around import Detector
+from simulator.world.kernel import WINDOW_US, Node, NodeSpec
 from simulator.world.process import compile_shims
 from simulator.world.recording import Recording
 from simulator.world.street import Street
 from tools import boards, build
 from tools.provision import Identity, provision
 
-# Of 64-bit words, some 44 KB of them for the shims. Words of 32 bits take two thirds of that.
+# Of 64-bit words, some 48 KB of them for the shims. Words of 32 bits take two thirds of that.
 HEAPS = {"mqtt": "192k", "lorawan": "288k"}
 SHOW_S = 0.2
 LIVE_WINDOW_US = 200_000

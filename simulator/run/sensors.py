@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simulator.world.beams import Beams
 from simulator.world.doppler import Doppler
-from simulator.world.kernel import Detector
+from simulator.world.around import Detector
 from simulator.world.ld2450 import Ld2450
 from simulator.world.ld2451 import Ld2451
 from simulator.world.ops243 import Ops243

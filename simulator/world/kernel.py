@@ -17,43 +17,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Callable
 
+from simulator.world.around import Detector, Line, Observer
 from simulator.world.devices import Radio, Storage
 from simulator.world.flash import Flash
 from simulator.world.peripheral import Bare, Peripheral
 from simulator.world.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
-    IS_ANSWER,
-    ONE_WAY,
-    PORT_PIN,
-    REPLY,
-    VOID_INPUTS,
-    Input,
-    Op,
-    Request,
+    IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request, fitting,
     pack_inputs,
-)
+)  # fmt: skip
 
 WINDOW_US = 60_000_000  # the longest grant
 WINDOW_INPUTS = 80  # the most inputs in one grant
 REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
 SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
-BODY_MAX = 2500  # the node has a fixed buffer for them
-
-
-class Detector(Protocol):
-    """A sensor on the node's pins; see simulator/world/README.md for the contract."""
-
-    def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]: ...
-
-    def write(self, t_us: int, data: bytes) -> list[Input]: ...
-
-    def power(self, t_us: int, on: bool) -> None: ...
-
-
-class Observer(Protocol):
-    def on(self, kind: str, t_us: int, data: bytes | str) -> None: ...
 
 
 @dataclass
@@ -90,6 +69,8 @@ class Node:
         self.requests = 0
         self._detector = detector
         self.peripheral: Peripheral = Bare()
+        self.line: Line | None = None
+        self.halted = False  # set by another thread: `run` ends at the next request
         self._observer = observer
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
@@ -137,7 +118,7 @@ class Node:
     def run(self, until_us: int, progress: Callable[[int], None] = lambda _t: None) -> None:
         """Live until `until_us`; the process stays, so that a later `run()` goes on."""
         self._until_us = until_us
-        while self.now_us < until_us:
+        while self.now_us < until_us and not self.halted:
             try:
                 self._live(progress)
             except PowerCut as cut:
@@ -182,7 +163,7 @@ class Node:
     def _live(self, progress: Callable[[int], None]) -> None:
         if self._process is None:
             self._power_up()
-        while self.now_us < self._until_us:
+        while self.now_us < self._until_us and not self.halted:
             assert self._process
             request = self._process.receive()
             self.requests += 1
@@ -220,13 +201,16 @@ class Node:
         """Carry a request out; return (value, answer or None, flags)."""
         op = request.op
         if op is Op.WAIT:
+            if self.line:
+                self._listen(self.line, bool(request.a))
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
-            answer = struct.pack("<Q", self.now_us) + self._cause.encode()
+            text = f"{self._cause}\n{self.line.name}" if self.line else self._cause
+            answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
-            self.observe("log", request.data.decode(errors="replace"))
+            self._say(request)
         elif op is Op.RESET:
             raise Reset(request.data.decode())
         elif op is Op.UART_WRITE:
@@ -240,6 +224,17 @@ class Node:
         else:
             return (*self.storage.serve(request, self.observe), 0)
         return 0, None, 0
+
+    def _listen(self, line: Line, at_prompt: bool) -> None:
+        if typed := line.wait(self.now_us, at_prompt):
+            self.deliver(PORT_CONSOLE, typed)
+
+    def _say(self, request: Request) -> None:
+        """To the console: text (a = 0) or bytes."""
+        data = request.data
+        self.observe("log", data.decode(errors="replace"))
+        if self.line:
+            self.line.out(data if request.a else data.replace(b"\n", b"\r\n"))
 
     def _to_sensor(self, request: Request) -> tuple[int, bytes | None, int]:
         """Bytes for the sensor; what it would have sent from now on is made again."""
@@ -264,7 +259,7 @@ class Node:
 
     def _grant(self, value: int, flags: int, makes: bool) -> None:
         """Reply with what happens now; if the node has used up its inputs, make new ones."""
-        inputs = self._fitting(self._immediate)
+        inputs = fitting(self._immediate)
         immediate = len(inputs)
         del self._immediate[:immediate]
         if makes and not self._immediate and self._made_us <= self.now_us:
@@ -282,7 +277,7 @@ class Node:
         if len(self._ahead) < WINDOW_INPUTS:
             self._look_ahead(target)
         due = bisect_right(self._ahead, target, key=itemgetter(0))
-        taken = self._fitting(self._ahead[:due], used)
+        taken = fitting(self._ahead[:due], used)
         del self._ahead[: len(taken)]
         rest_us = self._ahead[0][0] - 1 if self._ahead else self._ahead_us
         self._made_us = min(target, rest_us)
@@ -301,14 +296,6 @@ class Node:
         self._ahead.clear()
         self._made_us = self._ahead_us = self.now_us
 
-    def _fitting(self, inputs: list[Input], used: int = 0) -> list[Input]:
-        """As many of the inputs as the node's buffer holds."""
-        for i, (_, _, data) in enumerate(inputs):
-            used += len(data) + 11
-            if used > BODY_MAX or i == 255:
-                return inputs[:i]
-        return list(inputs)
-
     def _target(self) -> int:
         """How far the node could be let run, for all the world knows."""
         target = min(self._until_us, self.now_us + self.spec.window_us)
@@ -316,4 +303,6 @@ class Node:
             target = min(target, self.now_us + SENSOR_WINDOW_US)
         if self._events:
             target = min(target, max(self._events[0][0], self.now_us))
+        if self.line:
+            target = min(target, self.line.ahead_us(self.now_us))
         return target

@@ -35,7 +35,9 @@ class Op(IntEnum):
 
 
 ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET})
+PORT_CONSOLE = 0
 PORT_PIN, PORT_WIFI, PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x40, 0x50, 0x80, 0xA0, 0xC0
+BODY_MAX = 2500  # the node has a fixed buffer for a reply's inputs
 Input = tuple[int, int, bytes]  # t_us, port, data
 
 
@@ -51,3 +53,12 @@ class Request:
 def pack_inputs(inputs: list[Input]) -> bytes:
     """Inputs as the body of a reply."""
     return b"".join(INPUT.pack(t, port, len(data)) + data for t, port, data in inputs)
+
+
+def fitting(inputs: list[Input], used: int = 0) -> list[Input]:
+    """As many of the inputs as the node's buffer holds behind `used` bytes."""
+    for i, (_, _, data) in enumerate(inputs):
+        used += len(data) + INPUT.size
+        if used > BODY_MAX or i == 255:
+            return inputs[:i]
+    return list(inputs)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from simulator.world.kernel import Detector
+from simulator.world.around import Detector
 from simulator.world.protocol import Input
 
 

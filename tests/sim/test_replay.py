@@ -18,7 +18,7 @@ from simulator.run.accuracy import _plan
 from simulator.run.node import Seen
 from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
-from simulator.world.kernel import Detector
+from simulator.world.around import Detector
 from simulator.world.street import Street
 from tools import boards
 from tools.tallypost import main

@@ -1,0 +1,171 @@
+"""The console: UART0 of the port, as `print`, `sys.stdin`, `sys.stdout` and Ctrl-C have it.
+
+Sources: shared/runtime/sys_stdio_mphal.c and ports/esp32/mphalport.c, uart.c of MicroPython. What
+arrives waits in a ring of 260 bytes, one of them always free, and is dropped in silence when that
+is full. Reading waits until all that was asked for is there. `\\n` goes out as `\\r\\n`, except
+through `buffer`; the world puts the `\\r` there, so that it still sees whole lines.
+
+`sys` and `micropython` are not extensible, so what differs in them stands in `sys.modules`, with
+the interpreter's own behind it. One object is stdin, stdout and stderr: on the port they differ in
+what they refuse. Left out: `input()`, `help()`, and `sys.path = ...` as an assignment.
+"""
+
+import builtins
+import io
+import sys
+
+import micropython
+import seam
+from micropython import const
+
+_RING = const(259)
+_PIECE = const(1400)  # the longest request
+
+_view = memoryview(seam.outside(_RING))
+_count = 0
+_interrupt_char = -1  # it is only set while a program runs
+
+
+def _hear(data):
+    """Bytes from the line; the interrupt character never gets to the ring."""
+    global _count
+    for byte in data:
+        if byte == _interrupt_char:
+            seam.interrupted = True
+        elif _count < _RING:
+            _view[_count] = byte
+            _count += 1
+
+
+seam.sinks[seam.CONSOLE] = _hear
+
+
+def _heard():
+    return _count
+
+
+def kbd_intr(char):
+    """Which character raises KeyboardInterrupt; -1 for none."""
+    global _interrupt_char
+    _interrupt_char = char
+
+
+def take():
+    """The next byte, waited for."""
+    global _count
+    seam.idle(seam.NEVER, _heard)
+    byte = _view[0]
+    _count -= 1
+    if _count:
+        _view[:_count] = _view[1 : _count + 1]
+    return byte
+
+
+def put(data, raw=0):
+    """Send bytes; `raw` as they are, else as text."""
+    for start in range(0, len(data), _PIECE):
+        seam.send(seam.LOG, raw, 0, data[start : start + _PIECE])
+
+
+def say(*values, sep=" ", end="\n", file=None):
+    """`print`."""
+    text = sep.join(str(value) for value in values) + end
+    if file is None:
+        put(text.encode())
+    else:
+        file.write(text)
+
+
+class _Stream(io.IOBase):
+    """The console as bytes; `_Text` is it as text."""
+
+    _raw = 1
+
+    def ioctl(self, op, flags):
+        if op != 3:
+            return 0
+        return ((1 if _count else 0) | 4) & flags
+
+    def _byte(self):
+        return take()
+
+    def readinto(self, buf, size=-1):
+        size = len(buf) if size < 0 else min(size, len(buf))
+        for i in range(size):
+            buf[i] = self._byte()
+        return size
+
+    def read(self, size=-1):
+        buf = bytearray()
+        while len(buf) != size:
+            buf.append(self._byte())
+        return bytes(buf)
+
+    def readline(self):
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            line.append(self._byte())
+        return bytes(line)
+
+    def write(self, data):
+        put(data.encode() if isinstance(data, str) else data, self._raw)
+        return len(data)
+
+
+class _Text(_Stream):
+    _raw = 0
+    buffer = _Stream()
+
+    def _byte(self):
+        byte = take()
+        return 10 if byte == 13 else byte
+
+    def read(self, size=-1):
+        """`size` characters."""
+        text = bytearray()
+        while size:
+            first = self._byte()
+            text.append(first)
+            for _ in range(0 if first < 0xC0 else 1 if first < 0xE0 else 2 if first < 0xF0 else 3):
+                text.append(self._byte())
+            size -= 1
+        return text.decode()
+
+    def readline(self):
+        return super().readline().decode()
+
+
+def print_exception(error, file=None):
+    if file is None:
+        text = io.StringIO()
+        sys.print_exception(error, text)
+        put(text.getvalue().encode())
+    else:
+        sys.print_exception(error, file)
+
+
+class _Module:
+    """A built-in module behind names of ours."""
+
+    def __init__(self, module, **names):
+        self._module = module
+        for name in names:
+            setattr(self, name, names[name])
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def install():
+    """Take the place of the interpreter's own; everything imported from now on sees these."""
+    builtins.print = say
+    text = _Text()
+    sys.modules["micropython"] = _Module(micropython, kbd_intr=kbd_intr)
+    sys.modules["sys"] = _Module(
+        sys,
+        platform="esp32",
+        stdin=text,
+        stdout=text,
+        stderr=text,
+        print_exception=print_exception,
+    )

@@ -1,0 +1,283 @@
+"""The prompt: friendly, raw and raw-paste REPL, byte by byte as pyexec.c of MicroPython has them.
+
+The interpreter's own reads the host's terminal in the host's time, so this is one that reads the
+virtual board's console. Sources: shared/runtime/pyexec.c, readline.c and py/repl.c for what is
+sent when; docs/reference/repl.rst for the raw modes. Of line editing there is backspace, automatic
+indentation and the lines before (arrow up and down); the cursor stays at the end.
+
+    raw         Ctrl-A: `raw REPL; CTRL-B to exit` CR LF `>`; source, Ctrl-D;
+                `OK` output 04 traceback 04 `>`
+    raw-paste   05 `A` 01: `R` 01, window u16 little endian, 01; source, Ctrl-D, with 01 for every
+                window that was read; 04 output 04 traceback 04 `>`
+"""
+
+import builtins
+import sys
+
+import console
+import machine
+import seam
+from micropython import const
+
+_CTRL_A = const(1)
+_CTRL_B = const(2)
+_CTRL_C = const(3)
+_CTRL_D = const(4)
+_CTRL_E = const(5)
+_ESCAPE = const(27)
+_WINDOW = const(128)  # half of MICROPY_REPL_STDIN_BUFFER_MAX
+_COMPOUND = ("if", "while", "for", "try", "with", "def", "class", "async")
+_HISTORY = const(8)
+
+_names = {}  # of `__main__`
+_lines = []  # typed before, the newest first
+
+
+def run(board, raw, names):
+    """Serve the console until the node is reset. board: its name, for the banner."""
+    global _names
+    _names = names
+    builtins.__repl_print__ = _show
+    while True:
+        try:
+            raw = _raw() if raw else _friendly(board)
+        except SystemExit as end:
+            if seam.ended:
+                raise end
+            machine.end_softly(raw)
+
+
+def _put(text):
+    console.put(text, 1)
+
+
+def _take():
+    """The next byte; what waits for a person lets time pass as it does for a person."""
+    seam.at_prompt = 1
+    try:
+        return console.take()
+    finally:
+        seam.at_prompt = 0
+
+
+def _show(value):
+    if value is not None:
+        builtins._ = value
+        console.say(repr(value))
+
+
+def _execute(source, kind, mark=b""):
+    """Compile and run; `mark` goes out behind the output and behind the traceback."""
+    failure = None
+    console.kbd_intr(_CTRL_C)
+    try:
+        exec(compile(source, "<stdin>", kind), _names)
+    except SystemExit as end:
+        _put(mark + mark)
+        raise end
+    except BaseException as error:
+        failure = error
+    finally:
+        console.kbd_intr(-1)
+        seam.interrupted = False
+    _put(mark)
+    if failure:
+        console.print_exception(failure)
+    _put(mark)
+
+
+# --- raw
+
+
+def _raw():
+    """Returns False: Ctrl-B leads to the friendly prompt."""
+    _put(b"raw REPL; CTRL-B to exit\r\n")
+    source = bytearray()
+    _put(b">")
+    while True:
+        byte = _take()
+        if byte == _CTRL_A:
+            if len(source) != 2 or source[0] != _CTRL_E:
+                return True
+            _paste(source[1])
+        elif byte == _CTRL_B:
+            _put(b"\r\n")
+            return False
+        elif byte == _CTRL_D:
+            _put(b"OK")
+            if not source:
+                _put(b"\r\n")
+                raise SystemExit
+            _execute(bytes(source), "exec", b"\x04")
+        elif byte != _CTRL_C:
+            source.append(byte)
+            continue
+        source = bytearray()
+        if byte != _CTRL_C:
+            _put(b">")
+
+
+def _paste(command):
+    """Take source with flow control, two windows ahead, and run it."""
+    if command != 65:
+        _put(b"R\x00")
+        return
+    _put(b"R\x01" + bytes((_WINDOW, 0)) + b"\x01")
+    source = bytearray()
+    byte = _take()
+    while byte not in (_CTRL_C, _CTRL_D):
+        source.append(byte)
+        if len(source) % _WINDOW == 0:
+            _put(b"\x01")
+        byte = _take()
+    _put(b"\x04")
+    _execute(bytes(source) if byte == _CTRL_D else b"raise KeyboardInterrupt", "exec", b"\x04")
+
+
+# --- friendly
+
+
+def _friendly(board):
+    """Returns True: Ctrl-A leads to the raw prompt."""
+    _banner(board)
+    while True:
+        text, key = _line(">>> ", "")
+        if key == _CTRL_A:
+            _put(b"\r\n")
+            return True
+        if key == _CTRL_B:
+            _put(b"\r\n")
+            _banner(board)
+        elif key == _CTRL_C:
+            _put(b"\r\n")
+        elif key == _CTRL_D:
+            _put(b"\r\n")
+            raise SystemExit
+        elif key == _CTRL_E:
+            _paste_mode()
+        elif text:
+            _statement(text)
+
+
+def _banner(board):
+    on = sys.version.rsplit(" ", 1)[1]
+    major, minor, micro, more = sys.implementation.version
+    version = "%d.%d.%d%s" % (major, minor, micro, "-" + more if more else "")
+    _put(("MicroPython v%s on %s; virtual %s with ESP32\r\n" % (version, on, board)).encode())
+    _put(b'Type "help()" for more information.\r\n')
+
+
+def _statement(text):
+    """Read on while a statement is not complete, then run it."""
+    while _is_open(text):
+        text += "\n"
+        more, key = _line("... ", _indent(text))
+        if key == _CTRL_C:
+            _put(b"\r\n")
+            return
+        if key == _CTRL_D:
+            break
+        text += more
+    _execute(text, "single")
+
+
+def _paste_mode():
+    """Read up to Ctrl-D as it comes, without indentation, and run it as a file."""
+    _put(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
+    source = bytearray()
+    byte = _take()
+    while byte not in (_CTRL_C, _CTRL_D):
+        source.append(byte)
+        _put(b"\r\n=== " if byte == 13 else bytes((byte,)))
+        byte = _take()
+    _put(b"\r\n")
+    if byte == _CTRL_D:
+        _execute(bytes(source), "exec")
+
+
+def _line(prompt, text):
+    """Edit a line that begins as `text`. Returns it and 0, or the control character typed."""
+    _put((prompt + text).encode())
+    line = bytearray(text.encode())
+    empty = bytes(line)
+    at = 0  # in the history
+    while True:
+        byte = _take()
+        if byte == _CTRL_C or (byte <= _CTRL_E and line == empty):
+            return "", byte
+        if byte == 13:
+            _put(b"\r\n")
+            typed = line.decode()
+            if typed and typed not in _lines[:1]:
+                _lines.insert(0, typed)
+                del _lines[_HISTORY:]
+            return typed, 0
+        if byte in (8, 127):
+            _rub(line)
+        elif byte == _ESCAPE:
+            at = _arrow(line, at)
+        elif byte >= 32:
+            line.append(byte)
+            _put(bytes((byte,)))
+
+
+def _rub(line):
+    """Take back a character, or one level of an indentation."""
+    blank = line and not line.strip()
+    for _ in range(min(len(line), (len(line) - 1) % 4 + 1 if blank else 1)):
+        line[:] = line[:-1]
+        _put(b"\b\x1b[K")
+
+
+def _arrow(line, at):
+    """Up or down the history; returns the new place in it, 0 for what is not in it yet."""
+    if _take() != 91:
+        return at
+    key = _take()
+    if key not in (65, 66):
+        return at
+    at = max(0, min(len(_lines), at + (1 if key == 65 else -1)))
+    _put(b"\b\x1b[K" * len(line))
+    line[:] = _lines[at - 1].encode() if at else b""
+    _put(line)
+    return at
+
+
+def _indent(text):
+    """What the next line begins with: as the last one, one level more behind a colon."""
+    last = text.split("\n")[-2]
+    levels = (len(last) - len(last.lstrip(" ")) + 3) // 4
+    return "    " * (levels + last.endswith(":"))
+
+
+def _is_open(text):
+    """True if more lines belong to what was typed (the rules of mp_repl_continue_with_input)."""
+    quote = ""
+    depth = 0
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if quote:
+            if char == "\\":
+                at += 1
+            elif text.startswith(quote, at):
+                at += len(quote) - 1
+                quote = ""
+        elif char in "'\"":
+            quote = char * 3 if text.startswith(char * 3, at) else char
+            at += len(quote) - 1
+        else:
+            depth += (char in "([{") - (char in ")]}")
+        at += 1
+    if len(quote) == 3 or (depth > 0 and not quote) or text.endswith("\\"):
+        return True
+    return _is_compound(text) and not text.endswith("\n")
+
+
+def _is_compound(text):
+    if text.startswith("@"):
+        return True
+    end = 0
+    while end < len(text) and (text[end].isalpha() or text[end].isdigit() or text[end] == "_"):
+        end += 1
+    return text[:end] in _COMPOUND
