@@ -12,9 +12,7 @@ import struct
 import time
 
 from micropython import const
-from umqtt import simple
 
-from mqtt.capture import Capture
 from mqtt.frame import Frame, length
 from mqtt.reach import LinkDown, connected, session_kept
 
@@ -27,7 +25,7 @@ _MAX_INBOUND = const(2048)
 _MAX_TOPIC = const(256)
 
 
-class Client(simple.MQTTClient):
+class Client:
     """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
 
     on_message(topic, payload) is called with bytes, on_refused(reason) for a message that is not
@@ -38,8 +36,15 @@ class Client(simple.MQTTClient):
     def __init__(self, client_id, server, port, *, user, password, keepalive, room):
         # As bytes: umqtt.simple announces the length of what it is given, and text has fewer
         # characters than bytes; a user without a password needs an empty one there.
-        user, password = (user or "").encode() or None, (password or "").encode()
-        super().__init__(client_id.encode(), server, port, user, password, keepalive)
+        self.user = (user or "").encode() or None
+        self.password = (password or "").encode()
+        self.client_id = client_id.encode()
+        self.server = server
+        self.port = port
+        self.keepalive = keepalive
+        self.pid = 0
+        self.will = None  # topic, payload, retained, QoS
+        self._packet = None  # the CONNECT
         self.on_message = None
         self.on_refused = None
         self.resolve = None  # async function(host) -> address; else getaddrinfo, which blocks
@@ -80,11 +85,23 @@ class Client(simple.MQTTClient):
         self.connected = True
         return kept
 
+    def set_last_will(self, topic, payload, retain, qos):
+        """What the broker publishes when the connection ends without a word; bytes."""
+        will = topic, payload, retain, qos
+        if will != self.will:
+            self.will = will
+            self._packet = None
+
     def _connect_packet(self):
-        capture = simple.socket = Capture()
-        self.connect(clean_session=False)
-        self.sock = None  # from 1.7.1 on `connect` closes the one before
-        return capture.packet
+        """The CONNECT, as umqtt.simple builds it."""
+        if not self._packet:
+            from mqtt import capture  # RAM: 5 KB, the library among them, needed once
+
+            try:
+                self._packet = capture.connect_packet(self)
+            finally:
+                capture.let_go()
+        return self._packet
 
     async def _reach(self):
         """Connect a socket to the broker."""

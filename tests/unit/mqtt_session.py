@@ -8,7 +8,7 @@ from fakebroker import FakeBroker
 BROKER = FakeBroker()
 sys.modules["socket"] = BROKER
 
-from mqtt.client import Client, LinkDown  # noqa: E402 - needs the socket above
+from mqtt import Client, LinkDown  # noqa: E402 - needs the socket above
 
 TOPIC = b"root/n1/event"
 

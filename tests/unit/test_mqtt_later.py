@@ -1,18 +1,22 @@
 """The client over what umqtt.simple has become since 1.3.4."""
 
 import asyncio
+import sys
 
 import later_umqtt
 import umqtt
+from fakebroker import acknowledge
+from mqtt_session import TOPIC, down, new_client, reconnect, text, with_listener
 from umqtt import simple as pinned
 
-umqtt.simple = later_umqtt  # before the client takes its base class from there
+from mqtt import capture
 
-from fakebroker import acknowledge  # noqa: E402
-from mqtt_session import TOPIC, down, new_client, reconnect, text, with_listener  # noqa: E402
 
-from mqtt.capture import Capture  # noqa: E402
-from mqtt.client import Client  # noqa: E402
+def _install():
+    """Until the client has built its CONNECT the board has the later library."""
+    capture.let_go()
+    umqtt.simple = sys.modules["umqtt.simple"] = later_umqtt
+    sys.modules["umqtt"] = umqtt
 
 
 def _from_pinned(user, password, will):
@@ -20,19 +24,22 @@ def _from_pinned(user, password, will):
     client = pinned.MQTTClient(b"tallypost-n1", b"broker.example", 1883, user, password, 60)
     if will:
         client.set_last_will(*will)
-    capture = pinned.socket = Capture()
+    taken = pinned.socket = capture.Capture()
     client.connect(False)
-    return bytes(capture.packet[2:])
+    return bytes(taken.packet[2:])
 
 
 def test_it_is_the_later_library_that_is_tested():
-    assert issubclass(Client, later_umqtt.MQTTClient)
-    assert not issubclass(Client, pinned.MQTTClient)
+    _install()
+    from mqtt import capture as again
+
+    assert again.simple is later_umqtt and again.simple is not pinned
 
 
 def test_the_connect_packet_is_the_same():
     for user, password in ((None, None), ("node", "secret"), ("node", "")):
         for will in (None, (b"root/n1/status", b"gone", True, 1)):
+            _install()
             client, broker = new_client(user=user, password=password)
             if will:
                 client.set_last_will(*will)
@@ -42,6 +49,7 @@ def test_the_connect_packet_is_the_same():
 
 
 def test_it_connects_again_as_often_as_the_connection_is_lost():
+    _install()
     client, broker = new_client()
     for times in range(1, 6):
         asyncio.run(client.open())
@@ -59,6 +67,7 @@ def test_what_was_in_flight_is_retransmitted():
         task.cancel()
         assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
 
+    _install()
     with_listener(body, ack_ms=300)
 
 
@@ -70,4 +79,5 @@ def test_packet_ids_go_round():
         pids = [pid for _flags, _topic, pid, _payload in broker.published]
         assert pids == [65_534, 65_535, 1, 2, 3]
 
+    _install()
     with_listener(body)
