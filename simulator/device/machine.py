@@ -196,48 +196,6 @@ class UART(io.IOBase):
         seam.fills.pop(self._port, None)
 
 
-class SPI:
-    """A bus of one device; chip select is a pin of its own. Blocks while the bits go out."""
-
-    MSB = 0
-    LSB = 1
-
-    def __init__(self, id, baudrate=500_000, **_settings):
-        if id not in (1, 2):
-            raise ValueError("SPI(%d) does not exist" % id)
-        self._open(baudrate)
-
-    def _open(self, baudrate):
-        self._baudrate = baudrate
-        Pin._answered = True
-
-    def _transfer(self, data):
-        seam.spend(len(data) * 8_000_000 // self._baudrate + 1)
-        return seam.request(seam.SPI, 0, 0, data)[1]
-
-    def write(self, buf):
-        self._transfer(buf)
-
-    def readinto(self, buf, write=0):
-        self.write_readinto(bytes((write,)) * len(buf), buf)
-
-    def read(self, nbytes, write=0):
-        return self._transfer(bytes((write,)) * nbytes)
-
-    def write_readinto(self, write_buf, read_buf):
-        if len(write_buf) != len(read_buf):
-            raise ValueError("buffers must be the same length")
-        read_buf[:] = self._transfer(write_buf)
-
-    def deinit(self):
-        pass
-
-
-class SoftSPI(SPI):
-    def __init__(self, baudrate=500_000, **_settings):
-        self._open(baudrate)
-
-
 class WDT:
     """The task watchdog: cannot be stopped, resets the chip when it is not fed in time."""
 
@@ -282,3 +240,12 @@ class ADC:
 
     def read_uv(self):
         return 1_650_000
+
+
+def __getattr__(name):
+    """What few boards have is loaded by who asks for it: each node has little heap."""
+    if name not in ("SPI", "SoftSPI"):
+        raise AttributeError(name)
+    import esp32
+
+    return getattr(esp32.late("bus"), name)

