@@ -13,8 +13,11 @@ FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
 ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN PAGE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
+BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint bench fuzz accuracy powerloss size build flash clean
+.PHONY: help setup sim board test lint bench fuzz accuracy powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,6 +30,10 @@ sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= 
 	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run $(SIM_OPTIONS)
 
+board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED= BROKER= SEED= TTY= BLANK=1
+	$(SETUP) $(BOARD)
+	@$(IN) -m simulator.board $(BOARD_OPTIONS)
+
 test: ## all tests (ARGS= goes to pytest)
 	$(SETUP) $(BOARD)
 	@$(IN) -m pytest -q -n 2 $(ARGS)
@@ -35,7 +42,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run
+	@$(IN) -m mypy tools simulator/world simulator/run simulator/board
 	@$(IN) -m tools.dialect
 
 bench: ## speed and memory against the budgets

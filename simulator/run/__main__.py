@@ -18,7 +18,7 @@ from simulator.run import plan as plans
 from simulator.run import scenario as scenarios
 from simulator.run.live import live_broker
 from simulator.run.node import prepare
-from simulator.run.options import output, within
+from simulator.run.options import output, target, within
 from simulator.run.plan import LIVE_PORT, Request, Target
 from simulator.run.pool import NodeFailed, run_all
 from simulator.run.report import whole
@@ -37,13 +37,6 @@ def _hours(text: str) -> float:
     return value
 
 
-def _target(text: str) -> Target:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
-    return Target(host, int(port))
-
-
 def _nodes(text: str) -> str:
     try:
         plans.kinds(text)
@@ -59,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=within(0, 2**32 - 1), default=1, help="decides everything (1)")
     add("--nodes", type=_nodes, default="2", help="so many, or kinds such as lorawan,beam (2)")
     add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
-    add("--broker", type=_target, metavar="HOST:PORT", help="relay to a real MQTT broker")
+    add("--broker", type=target, metavar="HOST:PORT", help="relay to a real MQTT broker")
     add("--live", action="store_true", help="real time, with a broker to watch (1 hour)")
     add("--port", type=within(1, 65535), default=LIVE_PORT, help=f"its port ({LIVE_PORT})")
     add("--json", type=output, metavar="FILE", help="write the result")

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from simulator.run.plan import Target
+
 
 def within(least: int, most: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
@@ -16,6 +18,14 @@ def within(least: int, most: int) -> Callable[[str], int]:
 
     whole.__name__ = "whole number"
     return whole
+
+
+def target(text: str) -> Target:
+    """A broker."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
+    return Target(host, int(port))
 
 
 def output(text: str) -> Path:

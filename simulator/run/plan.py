@@ -40,6 +40,9 @@ class Target:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
 
 def kinds(nodes: str) -> list[str]:
     """The kinds of the nodes that a text names: "3" in turn, or "radar,lorawan". ScenarioError."""

@@ -70,6 +70,11 @@ class Flash:
         noise = self._rng.randbytes(SECTOR)
         os.pwrite(self._fd, bytes(a | b for a, b in zip(old, noise)), offset)
 
+    def restore(self, offset: int, before: bytes) -> None:
+        """Undo an operation, to tear it."""
+        self._range(offset, len(before))
+        os.pwrite(self._fd, before, offset)
+
     def _range(self, offset: int, length: int) -> bytes:
         if not 0 <= offset <= self.size - length:
             raise ValueError(f"flash: 0x{offset:x}+{length} is outside the chip")

@@ -70,7 +70,7 @@ class Node:
         self._detector = detector
         self.peripheral: Peripheral = Bare()
         self.line: Line | None = None
-        self.halted = False  # set by another thread: `run` ends at the next request
+        self.halted = False
         self._observer = observer
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
@@ -131,6 +131,12 @@ class Node:
                 self._go_down(f"reset:{reset}", str(reset))
             except (NodeEnded, NodeHung) as error:
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
+
+    def halt(self) -> None:
+        """From another thread: `run` ends at once, whatever the node is doing."""
+        self.halted = True
+        if process := self._process:
+            process.abort()
 
     def stop(self) -> None:
         """Switch the board off for good."""

@@ -145,6 +145,10 @@ class NodeProcess:
         except ConnectionError as error:
             raise NodeEnded from error
 
+    def abort(self) -> None:
+        """End it from another thread: who waits for a request gets NodeEnded."""
+        self._process.kill()
+
     def kill(self) -> None:
         """Take the power away."""
         self._process.kill()

@@ -24,7 +24,7 @@ FOR_BOARDS = {"esp32_board", "radio", "rtc", "lora_station"}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults",
-    "tools.lora_collector", "tools.provision", "tools.store",
+    "tools.lora_collector", "tools.partitions", "tools.provision", "tools.store",
 }  # fmt: skip
 
 

@@ -18,9 +18,9 @@ MACHINE_PATHS = re.compile("(?<![\\w.])/(" + "|".join(("work", "root", "home", "
 LATER = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|X" + "XX)\\b")
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try)
 PRINTERS = {  # the last three run before, or without, the packages that the terminal needs
-    "firmware/log.py", "simulator/run/__main__.py", "simulator/run/fuzz.py",
-    "simulator/run/accuracy.py", "simulator/run/replay.py", "tools/setup.py",
-    "tools/third_party.py", "tools/dialect.py",
+    "firmware/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
+    "simulator/run/fuzz.py", "simulator/run/accuracy.py", "simulator/run/replay.py",
+    "tools/setup.py", "tools/third_party.py", "tools/dialect.py",
 }  # fmt: skip
 Rule = Callable[[str], list[str]]
 

@@ -1,0 +1,1 @@
+"""The virtual board: a flash file behind a serial port."""

@@ -1,0 +1,139 @@
+"""`make board`: a virtual board on a serial port, until Ctrl-C.
+
+Exit status: 0 ended by Ctrl-C, 1 the simulator failed, 2 wrong usage or a file that does not fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulator.board.board import VirtualBoard
+from simulator.board.cable import Faults
+from simulator.board.life import Around
+from simulator.board.stock import blank, flashed
+from simulator.run.live import HOST, live_broker
+from simulator.run.options import target, within
+from simulator.run.plan import LIVE_PORT, Target
+from simulator.run.sensors import SENSORS
+from simulator.world.process import ROOT
+from tools import boards
+from tools.faults import ToolError
+
+_LOOK_S = 0.2
+
+
+def _speed(text: str) -> float | None:
+    """`free`, or a factor."""
+    if text == "free":
+        return None
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0.1 .. 3600, and not 'free'")
+    return value
+
+
+_speed.__name__ = "factor"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="make board", description=__doc__)
+    add = top.add_argument
+    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
+    add("--flash", type=Path, metavar="FILE", help="its flash; made if it is not there")
+    add("--blank", action="store_true", help="a new board: nothing in its flash")
+    add("--port", type=within(0, 65535), default=0, help="TCP port (any that is free)")
+    add("--tty", type=Path, metavar="LINK", help="also a device, by this name")
+    add("--detector", choices=sorted(SENSORS), help="on its pins (what it is configured for)")
+    add("--per-hour", type=within(0, 3600), default=240, help="passages (240)")
+    add("--speed", type=_speed, default=1.0, help="of its time: a factor, or 'free' (1)")
+    add(
+        "--broker",
+        type=target,
+        metavar="HOST:PORT",
+        help=f"a real one (its own, at {LIVE_PORT} if that is free)",
+    )
+    add("--seed", type=within(0, 2**32 - 1), default=1, help="of all that is random (1)")
+    add("--read-only", action="store_true", help="fault: the flash takes no writes")
+    add("--chip", choices=sorted(boards.CHIP_IDS), help="fault: another chip than it should be")
+    add("--noise", type=float, default=0.0, metavar="SHARE", help="fault: of bytes with a flip")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        with _made(args) as board:
+            print(_glance(args.tty or board.url, board), flush=True)
+            while board.error is None:
+                time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        return 0
+    except (ToolError, OSError) as error:
+        print(f"make board: {error}", file=sys.stderr)
+        return 2
+    return 1
+
+
+@contextlib.contextmanager
+def _made(args: argparse.Namespace) -> Iterator[VirtualBoard]:
+    """The board and its broker, switched on."""
+    board = boards.load(args.board)
+    flash = args.flash or ROOT / ".build" / "bench" / f"{board.name}.bin"
+    if args.blank or not flash.exists():
+        flash.parent.mkdir(parents=True, exist_ok=True)
+        (blank if args.blank else flashed)(board, flash)
+    faults = Faults(noise=args.noise, read_only=args.read_only, seed=args.seed)
+    with _broker(args.broker) as broker:
+        around = Around(args.detector, args.per_hour, args.seed, broker)
+        with VirtualBoard(
+            board.name, flash, chip=args.chip, speed=args.speed, around=around, faults=faults,
+            number=args.port, terminal=args.tty or False,
+        ) as made:  # fmt: skip
+            yield made
+
+
+@contextlib.contextmanager
+def _broker(given: Target | None) -> Iterator[Target]:
+    if given:
+        yield given
+    else:
+        with live_broker(_free_port(LIVE_PORT)) as own:
+            yield own
+
+
+def _free_port(wanted: int) -> int:
+    """The one that is wanted, or any other: several boards may be on the bench."""
+    for number in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, number))
+            return int(probe.getsockname()[1])
+    raise ToolError(f"no free TCP port on {HOST}")
+
+
+def _glance(port: Path | str, board: VirtualBoard) -> str:
+    """Where it is, and three commands to try."""
+    bin_ = ".venv/bin"
+    return "\n".join(
+        [
+            f"{board.board.name} ({board.chip}, {board.board.flash_size >> 20} MB) at {port}",
+            f"flash   {board.flash}; whatever MicroPython is in it, the simulator's own runs",
+            f"broker  {board.around.broker}",
+            "",
+            f"  {bin_}/esptool --port {port} flash-id",
+            f"  {bin_}/mpremote connect {port} fs ls",
+            f"  {bin_}/tallypost flash --board {board.board.name} --port {port}",
+            "",
+            "Ctrl-C ends it.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

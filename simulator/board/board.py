@@ -1,0 +1,294 @@
+"""A virtual board: what a technician has on the bench, as a context manager.
+
+    with VirtualBoard("esp32_generic", Path("flash.bin")) as board:
+        subprocess.run(["mpremote", "connect", board.url, "fs", "ls"])
+
+Behind `board.url` (RFC 2217) is either the serial bootloader or the running image, whichever the
+lines DTR and RTS asked for at the last reset (lines.py). A thread of its own is the chip; another
+one, of port.py, is the cable. What the chip does in one go, from one reset to the next, is a
+`Session`: it hears what the port brings and ends when it is told to.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from simulator.board import life, rom
+from simulator.board.cable import Cable, Faults
+from simulator.board.chip import LoaderFlash, mac_of
+from simulator.board.life import Around
+from simulator.board.lines import AutoReset
+from simulator.board.loader import Wire, serve
+from simulator.board.port import SerialServer
+from simulator.board.stock import check_size
+from simulator.board.terminal import Terminal
+from simulator.board.uart import Uart
+from simulator.world.kernel import Node
+from simulator.world.process import compile_shims
+from tools import boards
+
+_SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet
+_REPEAT_S = 0.2  # between two complaints of a chip that cannot start
+
+
+class Session(Protocol):
+    def hear(self, data: bytes) -> None: ...
+
+    def run(self) -> None:
+        """Until `end()`."""
+
+    def end(self, unplugged: bool) -> None:
+        """Reset, or power gone. From another thread."""
+
+
+class VirtualBoard:
+    """board: a folder of boards/. flash: a file of the size of its flash chip.
+
+    chip: another one than the board should have (a fault). speed: of the node's time, None for
+    free. around: street and broker. number: the TCP port, 0 for any that is free. terminal: also a
+    device path, True for any, or the name of a link to it. Raises ToolError for an unknown board
+    or a file of another size, OSError when the port is busy.
+    """
+
+    def __init__(
+        self,
+        board: str,
+        flash: Path,
+        *,
+        chip: str | None = None,
+        speed: float | None = 1.0,
+        around: Around | None = None,
+        faults: Faults | None = None,
+        number: int = 0,
+        terminal: Path | bool = False,
+    ) -> None:
+        self.board = boards.load(board)
+        self.flash = flash
+        self.chip = chip or self.board.chip
+        self.mac = mac_of(board, flash)
+        self.error: BaseException | None = None  # of the chip's thread: an error of the simulator
+        self.resets = 0
+        self._speed = speed
+        self.around = around or Around()
+        self._cable = Cable(faults or Faults(), self.unplug)
+        self._port = SerialServer(self, number)
+        link = terminal if isinstance(terminal, Path) else None
+        self._terminal = Terminal(self, link) if terminal else None
+        self._reset = AutoReset()
+        self._state = threading.Condition()
+        self._plugged = self._closed = False
+        self._session: Session | None = None
+        self._thread = threading.Thread(target=self._live, name=f"chip of {board}", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return self._port.url
+
+    @property
+    def path(self) -> Path:
+        """The device, if a terminal was asked for."""
+        assert self._terminal, "a board without terminal="
+        return self._terminal.path
+
+    def __enter__(self) -> VirtualBoard:
+        check_size(self.board, self.flash)
+        compile_shims()
+        self.plug()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._closed = True
+        self.unplug()
+        self._thread.join()
+        if self.error and error is None:
+            raise self.error
+
+    def plug(self) -> None:
+        """Connect the cable: the port is there, and the power."""
+        with self._state:
+            self._port.open()
+            if self._terminal:
+                self._terminal.open()
+            self._reset = AutoReset()
+            self._plugged = True
+            self._state.notify_all()
+
+    def unplug(self) -> None:
+        """Pull the cable: the port vanishes, and with the power whatever was going on."""
+        with self._state:
+            self._plugged = False
+            self._end_session(unplugged=True)
+            self._state.notify_all()
+        self._port.close()
+        if self._terminal:
+            self._terminal.close()
+
+    # --- called by the port
+
+    def hear(self, data: bytes) -> None:
+        data = self._cable.to_board(data)
+        session = self._session
+        if session and data:
+            session.hear(data)
+
+    def lines(self, dtr: bool, rts: bool) -> None:
+        with self._state:
+            self._reset.set(dtr, rts)
+            if not self._reset.en:
+                self._end_session(unplugged=False)
+            self._state.notify_all()
+
+    # --- called by the terminal
+
+    def hear_terminal(self, data: bytes) -> None:
+        if _SYNC in data and not isinstance(self._session, Loading):
+            self._restart(loads=True)
+        else:
+            self.hear(data)
+
+    def hung_up(self) -> None:
+        if isinstance(self._session, Loading):
+            self._restart(loads=False)
+
+    def _restart(self, loads: bool) -> None:
+        with self._state:
+            self._reset.strap = not loads
+            self._end_session(unplugged=False)
+            self._state.notify_all()
+
+    # --- the chip
+
+    def say(self, data: bytes, wait: bool = False) -> None:
+        """Bytes of the chip, towards the port."""
+        data = self._cable.to_host(data)
+        self._port.send(data, wait)
+        if self._terminal:
+            self._terminal.send(data, wait)
+
+    def _end_session(self, unplugged: bool) -> None:
+        if self._session:
+            self._session.end(unplugged)
+            self._session = None
+
+    def _live(self) -> None:
+        try:
+            while session := self._started():
+                session.run()
+        except Exception as error:  # to be seen by whoever uses the board
+            self.error = error
+            traceback.print_exc()
+            self._port.close()
+
+    def _started(self) -> Session | None:
+        """Wait until the chip may run; what it then does. None: the board is put away."""
+        with self._state:
+            while not (self._plugged and self._reset.settle() == 0 and self._reset.en):
+                if self._closed:
+                    return None
+                self._state.wait(self._reset.settle() or None)
+            self.resets += 1
+            self._session = self._session_of(not self._reset.strap)
+            return self._session
+
+    def _session_of(self, loads: bool) -> Session:
+        if loads:
+            return Loading(self)
+        complaint = rom.complaint(self.board, self.flash)
+        return Complaining(self, complaint) if complaint else Running(self)
+
+    def open_flash(self) -> LoaderFlash:
+        rng = random.Random(f"{self._cable.faults.seed}/flash")
+        return LoaderFlash(self.flash, rng, self._cable.faults.read_only)
+
+    def make_node(self, uart: Uart) -> Node:
+        node = life.node(self.board, self.flash, self.around)
+        node.line = uart
+        return node
+
+    def make_uart(self) -> Uart:
+        return Uart(self.board.name, self.say, self._speed)
+
+
+class Loading:
+    """The serial bootloader."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+        self._wire = Wire(
+            lambda data: board.say(data, wait=True), board.chip, board.mac, board.board.flash_size
+        )
+        self._stop = threading.Event()
+        self._unplugged = False
+
+    def hear(self, data: bytes) -> None:
+        self._wire.hear(data)
+
+    def run(self) -> None:
+        self._board.say(rom.LOADER)
+        flash = self._board.open_flash()
+        serve(self._wire, flash, self._board.chip, self._stop)
+        if self._unplugged:
+            flash.cut()
+        flash.close()
+
+    def end(self, unplugged: bool) -> None:
+        self._unplugged = unplugged
+        self._stop.set()
+
+
+class Complaining:
+    """Nothing that could be started is in the flash."""
+
+    def __init__(self, board: VirtualBoard, text: bytes) -> None:
+        self._board = board
+        self._text = text
+        self._stop = threading.Event()
+
+    def hear(self, data: bytes) -> None:
+        """Nobody reads."""
+
+    def run(self) -> None:
+        self._board.say(rom.FLASH)
+        while not self._stop.is_set():
+            self._board.say(self._text)
+            self._stop.wait(_REPEAT_S)
+
+    def end(self, unplugged: bool) -> None:
+        self._stop.set()
+
+
+class Running:
+    """The image, on the interpreter of the simulator. What is typed while it starts is kept."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+        self._uart = board.make_uart()
+        self._node: Node | None = None
+        self._ended = False
+
+    def hear(self, data: bytes) -> None:
+        self._uart.hear(data)
+
+    def run(self) -> None:
+        self._board.say(rom.FLASH)
+        self._node = node = self._board.make_node(self._uart)
+        while not (node.halted or self._ended):
+            node.run(node.now_us + life.HOUR_US)
+        node.stop()
+
+    def end(self, unplugged: bool) -> None:
+        self._ended = True
+        if self._node:
+            self._node.halt()
+        self._uart.end()

@@ -1,0 +1,121 @@
+"""A running board: the node on the flash file, with a street on its pins and a broker in reach."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from simulator.run.lora_city import GPS_TO_UNIX
+from simulator.run.node import HEAPS
+from simulator.run.plan import Target
+from simulator.run.sensors import SENSORS, Sensor
+from simulator.world.around import Observer
+from simulator.world.devices import NVS_OFFSET, NVS_SIZE
+from simulator.world.kernel import Node, NodeSpec
+from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.server import NetworkServer
+from simulator.world.lorawan.site import CHIPS, Site
+from simulator.world.network import Weather
+from simulator.world.nvs import NvsPartition
+from simulator.world.relay import RelayNetwork
+from simulator.world.street import Street
+from tools.boards import Board
+from tools.provision import NAMESPACE
+
+HOUR_US = 3_600_000_000
+_HOURS = 24  # of traffic, from power-on
+_HEADWAY_S = 2.0
+_DETECTOR = "ld2451"  # of a board that does not say
+_NOWHERE = Target("127.0.0.1", 9)  # discard: nobody listens there
+
+
+class Unwatched:
+    """Nobody keeps what a virtual board does."""
+
+    def on(self, kind: str, t_us: int, data: bytes | str) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Around:
+    """detector: None for what the node is configured for. per_hour: passages. seed: of all that
+    is random. broker: None for none: connections are refused. observer: of the node's doings."""
+
+    detector: str | None = None
+    per_hour: int = 240
+    seed: int = 1
+    broker: Target | None = None
+    observer: Observer = field(default_factory=Unwatched)
+
+
+def node(board: Board, flash: Path, around: Around) -> Node:
+    """The node as it is when its power comes on now."""
+    rng = random.Random(f"{around.seed}/board")
+    stored = Stored(flash)
+    sensor = SENSORS[around.detector or stored.detector() or _DETECTOR]
+    detector = sensor.model(_street(sensor, rng, around.per_hour), rng, {}, board)
+    start_utc = int(time.time())
+    target = around.broker or _NOWHERE
+    network = RelayNetwork(
+        (target.host, target.port), Weather(), rng, start_utc, lambda *_: None, patient=False
+    )
+    heap = HEAPS["lorawan" if board.radio else "mqtt"]
+    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=heap)
+    made = Node(spec, network, detector, around.observer)
+    network.call_at = made.call_at
+    network.begin()
+    if board.radio.get("chip") in CHIPS:
+        _air(made, board, stored, rng)
+    return made
+
+
+def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
+    """Every hour alike: a board on the bench is not to wait for the morning."""
+    street = Street(rng, sensor.mix, 0, 1, _HEADWAY_S)
+    for hour in range(_HOURS):
+        one = Street(rng, sensor.mix, per_hour, 1, _HEADWAY_S, single_file=sensor.single_file)
+        street.users += [replace(u, t_us=u.t_us + hour * HOUR_US) for u in one.users]
+    return street
+
+
+def _air(made: Node, board: Board, stored: Stored, rng: random.Random) -> None:
+    """Transceiver, gateway and a network that knows the node's keys, if it has any."""
+    server = NetworkServer(made.spec.start_utc - GPS_TO_UNIX)
+    names = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
+    keys = [key for name in names if (key := stored.blob(name)) is not None]
+    if len(keys) == len(names):
+        dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in keys[:2])
+        server.joins.add(Device(dev_eui, join_eui, keys[2]))
+    pins = {name: int(pin) for name, pin in board.radio.items() if name != "chip"}
+    Site(made, str(board.radio["chip"]), pins, rng, network=server)
+
+
+class Stored:
+    """What a node's NVS partition holds of it."""
+
+    def __init__(self, flash: Path) -> None:
+        with open(flash, "rb") as file:
+            file.seek(NVS_OFFSET)
+            data = file.read(NVS_SIZE)
+        self._nvs = NvsPartition(lambda at, n: data[at : at + n], _write, _write)
+
+    def blob(self, key: str) -> bytes | None:
+        try:
+            return self._nvs.get_blob(NAMESPACE, key)
+        except KeyError:
+            return None
+
+    def detector(self) -> str | None:
+        """The one the node is configured for; None if there is none to be read."""
+        try:
+            name = json.loads(self.blob("config") or b"{}").get("detector")
+        except (ValueError, AttributeError):
+            return None
+        return name if name in SENSORS else None
+
+
+def _write(*_: object) -> None:
+    """Nobody writes here."""

@@ -1,0 +1,199 @@
+"""The serial port as a TCP server: RFC 2217, telnet with the settings and lines of a UART.
+
+One client at a time, as a serial port has; a second one is turned away. While nobody is there
+what the board sends is lost, as on a UART. The baud rate is accepted and means nothing: bytes
+travel at the network's speed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import threading
+from typing import Protocol
+
+from serial import rfc2217
+
+HOST = "127.0.0.1"
+BUFFER_MAX = 1 << 16  # bytes towards the client; a console's beyond that are lost
+_PIECE = 1 << 14
+_IAC = b"\xff"
+
+
+class Board(Protocol):
+    """What is behind the port; called from the port's thread."""
+
+    def hear(self, data: bytes) -> None: ...
+
+    def lines(self, dtr: bool, rts: bool) -> None: ...
+
+
+class Settings:
+    """The UART's settings as `rfc2217.PortManager` sees them: of a pyserial port."""
+
+    baudrate = 115200
+    bytesize = 8
+    parity = "N"
+    stopbits = 1
+    xonxoff = rtscts = break_condition = False
+    cts = dsr = cd = True
+    ri = False
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._dtr = self._rts = False
+
+    @property
+    def dtr(self) -> bool:
+        return self._dtr
+
+    @dtr.setter
+    def dtr(self, asserted: bool) -> None:
+        self._dtr = asserted
+        self._board.lines(self._dtr, self._rts)
+
+    @property
+    def rts(self) -> bool:
+        return self._rts
+
+    @rts.setter
+    def rts(self, asserted: bool) -> None:
+        self._rts = asserted
+        self._board.lines(self._dtr, self._rts)
+
+    def reset_input_buffer(self) -> None:
+        """Nothing waits on this side."""
+
+    def reset_output_buffer(self) -> None:
+        """Nothing waits on this side."""
+
+
+class SerialServer:
+    """Listens from `open()` to `close()`; number: the TCP port, 0 for any that is free."""
+
+    def __init__(self, board: Board, number: int = 0) -> None:
+        self._board = board
+        self.number = number
+        self._listener: socket.socket | None = None
+        self._client: socket.socket | None = None
+        self._manager: rfc2217.PortManager | None = None
+        self._out = bytearray()
+        self._space = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._wake, self._woken = socket.socketpair()
+        self._closing = False
+
+    @property
+    def url(self) -> str:
+        return f"rfc2217://{HOST}:{self.number}"
+
+    def open(self) -> None:
+        """Listen; raises OSError when the port is not free."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, self.number))
+        except OSError:
+            listener.close()
+            raise
+        listener.listen(1)
+        self.number = listener.getsockname()[1]
+        self._listener = listener
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Pull the plug: the client's connection drops. May be called from any thread."""
+        self._closing = True
+        self._nudge()
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def write(self, data: bytes) -> None:
+        """As it is, telnet included; for `PortManager`."""
+        with self._space:
+            self._out += data
+        self._nudge()
+
+    def send(self, data: bytes, wait: bool = False) -> None:
+        """Bytes of the board. Without `wait` they are lost when nobody takes them."""
+        with self._space:
+            if wait:
+                self._space.wait_for(lambda: len(self._out) < BUFFER_MAX or not self._client)
+            if self._client and len(self._out) < BUFFER_MAX:
+                self._out += data.replace(_IAC, _IAC + _IAC)
+        self._nudge()
+
+    def _nudge(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b".", socket.MSG_DONTWAIT)
+
+    def _serve(self, listener: socket.socket) -> None:
+        while not self._closing:
+            reads = [listener, self._woken] + ([self._client] if self._client else [])
+            writes = [self._client] if self._client and self._out else []
+            readable, writable, _ = select.select(reads, writes, [])
+            if self._woken in readable:
+                self._woken.recv(4096)
+            if listener in readable:
+                self._accept(listener)
+            if self._client in writable:
+                self._flush()
+            if self._client and self._client in readable:
+                self._receive(self._client)
+        listener.close()
+        self._hang_up()
+
+    def _accept(self, listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        if self._client:  # the port is busy
+            client.close()
+            return
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setblocking(False)
+        with self._space:
+            self._out.clear()
+            self._client = client
+        quiet = logging.getLogger("simulator.board")
+        quiet.setLevel(logging.CRITICAL)
+        self._manager = rfc2217.PortManager(Settings(self._board), self, quiet)
+
+    def _flush(self) -> None:
+        client = self._client
+        assert client
+        with self._space:
+            try:
+                del self._out[: client.send(self._out[:_PIECE])]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._out.clear()
+            self._space.notify_all()
+
+    def _receive(self, client: socket.socket) -> None:
+        try:
+            data = client.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+            return
+        assert self._manager
+        if typed := b"".join(self._manager.filter(data)):
+            self._board.hear(typed)
+
+    def _hang_up(self) -> None:
+        """The client has gone: the operating system releases both lines at once."""
+        with self._space:
+            if not self._client:
+                return
+            self._client.close()
+            self._client = None
+            self._out.clear()
+            self._space.notify_all()
+        self._board.lines(False, False)

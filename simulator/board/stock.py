@@ -1,0 +1,77 @@
+"""New boards: a blank flash, or one with the image of a board and a stand-in for MicroPython.
+
+The simulator brings its own interpreter, so what stands in MicroPython's place need not run. It
+has to be found by the chip's loader, though, and by esptool: it is an application image in form,
+header, one segment, checksum, SHA-256 (esptool documentation, "Firmware Image Format").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+from tools.boards import CHIP_IDS, Board
+from tools.build import build
+from tools.faults import ToolError
+from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+
+_APP_OFFSET = 0x10000
+_CHECKSUM_SEED = 0xEF
+_ADDRESS = 0x3F400020  # of the segment: read-only data, mapped from flash
+_SIZE_CODES = {4 << 20: 2, 8 << 20: 3, 16 << 20: 4}
+
+
+def stand_in(board: Board) -> bytes:
+    """A file in the form of the board's MicroPython: from its offset up to the application."""
+    whole = bytearray(b"\xff" * _APP_OFFSET)
+    loader = _image(board, b"stand-in for the second-stage loader")
+    table = pack(board.partitions)[:TABLE_SIZE]
+    whole[board.loader_offset : board.loader_offset + len(loader)] = loader
+    whole[TABLE_OFFSET : TABLE_OFFSET + len(table)] = table
+    app = _image(board, b"stand-in for MicroPython: the simulator brings its own interpreter")
+    return bytes(whole[board.loader_offset :]) + app
+
+
+def _image(board: Board, text: bytes) -> bytes:
+    """An application image with one segment."""
+    data = text + b"\0" * (-len(text) % 4)
+    size_and_speed = _SIZE_CODES[board.flash_size] << 4 | 0xF
+    head = struct.pack("<BBBBI", 0xE9, 1, 2, size_and_speed, 0x40080000)
+    extended = struct.pack(
+        "<B3sHBHH4sB", 0xEE, b"\0\0\0", CHIP_IDS[board.chip], 0, 0, 0xFFFF, b"", 1
+    )
+    body = head + extended + struct.pack("<II", _ADDRESS, len(data)) + data
+    checksum = _CHECKSUM_SEED
+    for byte in data:
+        checksum ^= byte
+    body += b"\0" * (15 - len(body) % 16) + bytes([checksum])
+    return body + hashlib.sha256(body).digest()
+
+
+def blank(board: Board, path: Path) -> Path:
+    """A board as it comes from the shop: an erased flash."""
+    path.write_bytes(b"\xff" * board.flash_size)
+    return path
+
+
+def flashed(board: Board, path: Path) -> Path:
+    """A board with the image of this repository, not yet provisioned; raises ToolError."""
+    flash = bytearray(build(board.name).flash.read_bytes())
+    micropython = stand_in(board)
+    for start, end in ((board.loader_offset, TABLE_OFFSET), (_APP_OFFSET, None)):
+        piece = micropython[start - board.loader_offset :][: end and end - start]
+        flash[start : start + len(piece)] = piece
+    path.write_bytes(flash)
+    return path
+
+
+def check_size(board: Board, flash: Path) -> None:
+    """Raises ToolError unless the file is as long as the board's flash."""
+    hint = "without FLASH= a new one is made"
+    try:
+        size = flash.stat().st_size
+    except OSError as error:
+        raise ToolError(f"{flash}: {error.strerror}", hint) from error
+    if size != board.flash_size:
+        raise ToolError(f"{flash}: {size} bytes, {board.name} has {board.flash_size}", hint)

@@ -1,0 +1,77 @@
+"""The console's wire between a running node and the port, and the pace of the node's time.
+
+The node's time follows the clock on the wall, times `speed`; with no speed it runs free, except
+while a prompt waits for somebody to type: then it always follows the clock. It is never more than
+`AHEAD_S` ahead, so that what is typed reaches the node at once and a prompt costs no computing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+AHEAD_S = 0.05
+FREE_US = 60_000_000  # how far a node that runs free runs in one go
+PIECE = 64  # bytes: so much reaches the node between two looks at its console
+_KEPT = 1 << 16  # bytes that wait for a node that does not look
+
+
+class Uart:
+    """name: the board's. send: to the port. speed: of the node's time, None for free."""
+
+    def __init__(
+        self, name: str, send: Callable[[bytes], None], speed: float | None = 1.0
+    ) -> None:
+        self.name = name
+        self.out = send
+        self._speed = speed
+        self._at_prompt = False
+        self._typed = bytearray()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._zero = (time.monotonic(), 0)  # wall (s) and node (us), at the same moment
+
+    def hear(self, data: bytes) -> None:
+        """Bytes from the port."""
+        with self._changed:
+            self._typed += data[: _KEPT - len(self._typed)]
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Nobody waits here any more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def wait(self, now_us: int, at_prompt: bool) -> bytes:
+        with self._changed:
+            if at_prompt != self._at_prompt:
+                self._zero = (time.monotonic(), now_us)
+                self._at_prompt = at_prompt
+            while not self._typed and not self._ended:
+                left_s = self._left_s(now_us)
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
+            piece = bytes(self._typed[:PIECE])
+            del self._typed[:PIECE]
+            return piece
+
+    def ahead_us(self, now_us: int) -> int:
+        factor = self._factor()
+        if factor is None:
+            return now_us + FREE_US
+        return max(now_us, self._wall_us(factor) + int(AHEAD_S * factor * 1e6))
+
+    def _factor(self) -> float | None:
+        return 1.0 if self._at_prompt else self._speed
+
+    def _wall_us(self, factor: float) -> int:
+        wall_s, node_us = self._zero
+        return node_us + int((time.monotonic() - wall_s) * factor * 1e6)
+
+    def _left_s(self, now_us: int) -> float:
+        """Seconds until the clock on the wall is as far as the node."""
+        factor = self._factor()
+        return 0.0 if factor is None else (now_us - self._wall_us(factor)) / 1e6 / factor

@@ -1,0 +1,31 @@
+"""Boards on the bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.board.board import VirtualBoard
+from simulator.board.stock import blank, flashed
+from tools import boards
+
+Make = Callable[..., VirtualBoard]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Switches a board on: `make("esp32_generic", blank=True, speed=None)`."""
+    with ExitStack() as stack:
+
+        def made(name: str = "esp32_generic", is_blank: bool = False, **how: Any) -> VirtualBoard:
+            path = tmp_path / f"{name}.bin"
+            if not path.exists():
+                (blank if is_blank else flashed)(boards.load(name), path)
+            how.setdefault("terminal", True)
+            return stack.enter_context(VirtualBoard(name, path, **how))
+
+        yield made

@@ -1,0 +1,72 @@
+"""DTR and RTS as the auto-reset circuit of the DevKit has them, and through the network."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from bench import Listener, until
+from conftest import Make
+
+from simulator.board.lines import HOLD_S, AutoReset
+
+BOOTS, LOADS = b"SPI_FAST_FLASH_BOOT", b"waiting for download"
+
+
+def test_the_table_of_the_circuit() -> None:
+    levels = {}
+    for dtr, rts in ((False, False), (True, True), (True, False), (False, True)):
+        lines = AutoReset()
+        lines.set(dtr, rts)
+        levels[dtr, rts] = (lines.en, lines.io0)
+    assert levels == {
+        (False, False): (True, True), (True, True): (True, True),
+        (True, False): (True, False), (False, True): (False, True),
+    }  # fmt: skip
+
+
+def test_on_the_way_from_reset_to_the_loader_the_capacitor_keeps_en_low() -> None:
+    lines = AutoReset()
+    for dtr, rts in ((False, True), (True, True)):
+        lines.set(dtr, rts)
+    assert not lines.en and 0 < lines.settle() <= HOLD_S
+    lines.set(True, False)
+    assert lines.en and not lines.strap and lines.settle() == 0
+    lines.set(False, False)
+    assert lines.en and not lines.strap
+
+
+def test_with_both_lines_asserted_for_longer_the_flash_boots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    lines = AutoReset()
+    lines.set(False, True)
+    lines.set(True, True)
+    clock[0] += HOLD_S + 0.01
+    assert lines.settle() == 0 and lines.en and lines.strap
+
+
+def test_a_terminal_program_resets_and_loads_over_the_network(make: Make) -> None:
+    board = make(terminal=False)
+    with Listener(board.url) as somebody:
+        somebody.lines(dtr=False, rts=True)
+        somebody.lines(dtr=False, rts=False)
+        somebody.hear(BOOTS)
+        somebody.lines(dtr=False, rts=True)
+        somebody.lines(dtr=True, rts=True)
+        somebody.lines(dtr=True, rts=False)
+        assert BOOTS not in somebody.hear(LOADS)
+        somebody.lines(dtr=False, rts=False)
+        somebody.lines(dtr=False, rts=True)
+        somebody.lines(dtr=False, rts=False)
+        somebody.hear(BOOTS)
+    resets = board.resets
+    with Listener(board.url) as somebody:  # opening and closing is no reset
+        somebody.type(b"\x03")
+        somebody.hear(b">>> ")
+    with Listener(board.url) as somebody:
+        somebody.type(b"\r")
+        somebody.hear(b">>> ")
+    until(lambda: board.resets == resets)

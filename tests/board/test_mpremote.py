@@ -1,0 +1,80 @@
+"""Unmodified mpremote against the running image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench import Listener, mpremote, run, until
+from conftest import Make
+
+from simulator.board.life import Around
+from simulator.run.observe import Watcher
+from tools import boards
+from tools.provision import Identity, provision
+
+
+def test_files_go_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:
+    board = make()
+    listing = mpremote(board, "fs", "ls", "/a").out
+    assert "app.mpy" in listing and "board.mpy" in listing
+    there, back = tmp_path / "there.bin", tmp_path / "back.bin"
+    there.write_bytes(bytes(range(256)) * 40)
+    assert mpremote(board, "cp", there, ":note.bin").status == 0
+    assert mpremote(board, "reset").status == 0
+    assert mpremote(board, "cp", ":note.bin", back).status == 0
+    assert back.read_bytes() == there.read_bytes()
+    assert "note.bin" in mpremote(board, "rm", ":note.bin", "+", "fs", "ls", "/a").out
+    assert "No such file" in mpremote(board, "cat", ":note.bin").out
+
+
+def test_programs_run_and_their_errors_are_told(tmp_path: Path, make: Make) -> None:
+    board = make()
+    script = tmp_path / "long.py"
+    script.write_text("import time\nfor i in range(3):\n    print(i)\n" + "# filler\n" * 2000)
+    assert mpremote(board, "run", script).out == "0\n1\n2\n"
+    failed = mpremote(board, "exec", "print('before'); 1/0")
+    assert failed.status == 1 and "before" in failed.out and "ZeroDivisionError" in failed.out
+    assert mpremote(board, "eval", "2**70").out.strip() == str(2**70)
+
+
+def test_resume_keeps_the_interpreter_and_a_soft_reset_does_not(make: Make) -> None:
+    board = make()
+    assert mpremote(board, "exec", "kept = 5").status == 0
+    assert mpremote(board, "resume", "exec", "print(kept)").out.strip() == "5"
+    assert mpremote(board, "soft-reset").status == 0
+    assert "NameError" in mpremote(board, "resume", "exec", "print(kept)").out
+    cause = "import machine; print(machine.reset_cause())"
+    assert mpremote(board, "resume", "exec", cause).out.strip() == "5"
+    assert mpremote(board, "reset").status == 0
+    assert mpremote(board, "resume", "exec", cause).out.strip() == "2"
+    assert board.resets == 1  # of the chip's own reset nobody on the bench hears
+
+
+def test_over_the_network_as_over_the_terminal(make: Make) -> None:
+    board = make()
+    assert "main.py" in run("mpremote", "connect", board.url, "fs", "ls").out
+
+
+def test_running_firmware_counts_stops_at_ctrl_c_and_comes_back(
+    tmp_path: Path, make: Make
+) -> None:
+    ring = boards.load("esp32_generic").partition("ring")
+    watcher = Watcher((ring.offset, ring.size))
+    board = make()
+    board.unplug()
+    config = {"detector": "beam", "link": "mqtt", "mqtt_host": "broker"}
+    provision(board.flash, Identity("n1", config, wifi_ssid="street", wifi_pass="of-the-test"))
+    board.around = replace(Around(), observer=watcher)
+    board.plug()
+    with Listener(board.path) as somebody:
+        somebody.hear(b"n1 ")
+        until(lambda: len(watcher.passages) >= 1)
+        somebody.type(b"\x03")
+        stopped = somebody.hear(b">>> ")
+        assert b"KeyboardInterrupt: \r\nMicroPython v1." in stopped
+        counted = len(watcher.passages)
+        somebody.type(b"\x04")
+        assert b" on esp32_generic\r\n" in somebody.hear(b" bytes free\r\n")
+        until(lambda: len(watcher.passages) > counted)
+    assert watcher.faults == [] or all("KeyboardInterrupt" in text for text in watcher.faults)

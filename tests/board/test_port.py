@@ -1,0 +1,85 @@
+"""The serial port itself: one client, gone with the cable, and what is said to nobody is lost."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import serial
+from bench import Listener, mpremote, run, until
+from conftest import Make
+
+from simulator.board.board import VirtualBoard
+from simulator.board.stock import blank
+from tools import boards
+from tools.faults import ToolError
+
+
+def test_a_second_client_is_turned_away(make: Make) -> None:
+    board = make(terminal=False)
+    with Listener(board.url) as first:
+        with pytest.raises(OSError):
+            serial.serial_for_url(board.url)
+        first.type(b"\x03")
+        first.hear(b">>> ")
+
+
+def test_without_the_cable_there_is_no_port(make: Make) -> None:
+    board = make()
+    url, path = board.url, board.path
+    board.unplug()
+    with pytest.raises(serial.SerialException):
+        serial.serial_for_url(url)
+    assert mpremote(board, "fs", "ls").status != 0
+    board.plug()
+    assert board.url == url
+    assert mpremote(board, "exec", "print(1)").out.endswith("1\n")
+    assert path.exists() or board.path.exists()
+
+
+def test_what_is_sent_to_nobody_is_lost(make: Make) -> None:
+    board = make()
+    assert (
+        mpremote(board, "exec", "--no-follow", "for i in range(9999): print('lost', i)").status
+        == 0
+    )
+    with Listener(board.path) as later:
+        later.type(b"\x03\x02")
+        assert b"lost 1\r\n" not in later.hear(b">>> ")
+
+
+def test_a_link_names_the_device_and_goes_with_the_board(tmp_path: Path, make: Make) -> None:
+    link = tmp_path / "ttyV0"
+    board = make(terminal=link)
+    assert board.path == link and link.is_symlink()
+    assert run("mpremote", "connect", link, "exec", "print(7)").out == "7\n"
+    board.unplug()
+    assert not link.is_symlink()
+
+
+def test_every_board_has_an_address_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    board = boards.load("esp32_generic")
+    one, two = (VirtualBoard(board.name, blank(board, tmp_path / name)) for name in ("a", "b"))
+    assert one.mac != two.mac and len(one.mac) == 6
+    assert one.mac == VirtualBoard(board.name, tmp_path / "a").mac
+
+
+def test_a_file_of_another_size_or_a_busy_port_is_refused(tmp_path: Path) -> None:
+    short = tmp_path / "short.bin"
+    short.write_bytes(b"\xff" * 4096)
+    with pytest.raises(ToolError, match="4096 bytes, esp32_generic has 4194304"):
+        VirtualBoard("esp32_generic", short).__enter__()
+    with socket.socket() as taken, pytest.raises(OSError):
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        flash = blank(boards.load("esp32_generic"), tmp_path / "flash.bin")
+        VirtualBoard("esp32_generic", flash, number=taken.getsockname()[1]).__enter__()
+
+
+def test_the_board_starts_again_after_every_plug(make: Make) -> None:
+    board = make()
+    for count in (1, 2, 3):
+        until(lambda: board.resets == count)  # noqa: B023
+        board.unplug()
+        board.plug()
