@@ -31,14 +31,15 @@ class App:
         self.log = Log()
         self.uptime_s = self.log.uptime_s
         self.refused_commands = 0
+        self.commands = None  # made by who needs it first: the desk of MQTT, or the serial one
         self._reset_at = 0
-        self._faults = []  # code and reason of what was found at the start
+        self.faults = []  # code and reason of what was found at the start
         self.tasks = []  # coroutines and their names, to be started
         self._task = None  # the detector's
 
     def add_fault(self, code, reason):
         """Note what was found at the start; it becomes an event."""
-        self._faults.append((code, reason))
+        self.faults.append((code, reason))
         self.log.error("fault %d: %s", code, reason)
 
     def hello(self):
@@ -75,7 +76,7 @@ class App:
         self.log.info("%s %s boot %d on %s", self.node, VERSION, self.boot, self.board.NAME)
         cause = _RESET_CAUSES[self.board.reset_cause()]
         self.uplink.event("start", reset=cause, version=VERSION, dropped=self.ring.dropped)
-        for code, reason in self._faults:
+        for code, reason in self.faults:
             self.uplink.event("fault", code=code, reason=reason)
         self._wdt = self.board.watchdog(_WATCHDOG_MS)
         for coro, name in self.tasks:

@@ -11,6 +11,7 @@ from counting import Counter
 from faults import STORAGE
 from health import Health, let_go
 from ring import Ring, RingError
+from serial_desk import SerialDesk
 from settings import read_blob
 
 
@@ -21,7 +22,7 @@ def assemble(app):
     app.node = (read_blob(nvs, "id") or b"").decode()
     app.boot = _count_boot(nvs)
     if not app.node:
-        asyncio.run(_wait_for_provisioning(board, log))
+        asyncio.run(_wait_for_provisioning(app))
     app.config = config = _configuration(nvs, log)
     log.level = config["log_level"]
     app.ring, app.storage = open_ring(board, rng, app.add_fault)
@@ -37,6 +38,7 @@ def assemble(app):
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
+    app.tasks.append((SerialDesk(app, board.console()).run(), "serial"))
     app.counter.on_record = app.uplink.wake
 
 
@@ -126,9 +128,11 @@ def open_ring(board, rng, add_fault):
         return ring, str(error)
 
 
-async def _wait_for_provisioning(board, log):
-    """A board without an identity counts nothing: it says so, and blinks."""
-    log.warn("not provisioned: no node id in NVS. Run `tallypost provision`.")
+async def _wait_for_provisioning(app):
+    """A board without an identity counts nothing: it says so, on the console too, and blinks."""
+    board = app.board
+    app.log.warn("not provisioned: no node id in NVS. Run `tallypost provision`.")
+    app.spawn(SerialDesk(app, board.console()).run(), "serial")
     while True:
         board.led(True)
         await asyncio.sleep_ms(100)

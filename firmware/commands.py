@@ -1,4 +1,4 @@
-"""Commands from the backend: every one has an id, every one is answered."""
+"""Commands from the backend or a technician: every one has an id, every one is answered."""
 
 import json
 
@@ -7,6 +7,7 @@ from health import let_go
 
 _MAX_BYTES = 2048
 _MAX_ID = 100
+_ALWAYS = ("identity", "log", "ping")  # what a board without an identity answers
 
 
 def refusal(name, why):
@@ -28,18 +29,28 @@ class Commands:
             "log": self._log,
             "reboot": self._reboot,
             "calibrate": self._calibrate,
+            "check": self._look,
+            "identity": self._look,
         }
         self._began = None  # cumulative totals at the start of a calibration
 
-    def handle(self, payload):
-        """Carry a command out and return the reply as a dict."""
+    def handle(self, payload, more=None):
+        """Carry a command out and return the reply as a dict.
+
+        more: further commands of the way it came on, by name; each a function(body).
+        """
         name = None
         try:
             body = self._parse(payload)
             name = body["id"]
             handler = self._known.get(body.get("cmd"))
+            if handler is None and more:
+                handler = more.get(body.get("cmd"))
             if handler is None:
-                raise CommandError("unknown command; known: %s" % ", ".join(sorted(self._known)))
+                known = sorted(list(self._known) + list(more or ()))
+                raise CommandError("unknown command; known: %s" % ", ".join(known))
+            if not self._app.node and body["cmd"] not in _ALWAYS:
+                raise CommandError("not provisioned: run `tallypost provision`")
             return {"v": 1, "id": name, "ok": True, "result": handler(body)}
         except (CommandError, ConfigError, ValueError) as error:
             self._app.refused_commands += 1
@@ -73,22 +84,36 @@ class Commands:
             raise CommandError("resend needs numbers from, to")
         return self._app.uplink.resend(first, last)
 
-    def _config_get(self, _body):
-        return self._app.config.public()
+    def _look(self, body):
+        import checkup  # large, and seldom needed
+
+        try:
+            return getattr(checkup, body["cmd"])(self._app)
+        finally:
+            let_go("checkup")
+
+    def _config_get(self, body):
+        """The values in force; with `stored` those of the next start, None if there are none."""
+        if not body.get("stored"):
+            return self._app.config.public()
+        from config import stored  # large, and seldom needed
+
+        try:
+            return stored(self._app.nvs)
+        finally:
+            let_go("config")
 
     def _config_set(self, body):
         change = body.get("config")
         if not isinstance(change, dict):
             raise CommandError("config_set needs an object config")
-        values = self._app.config.public()
-        values.update(change)
-        from config import store  # large, and seldom needed
+        from config import alter  # large, and seldom needed
 
         try:
-            store(self._app.nvs, values)
+            values = alter(self._app.nvs, self._app.config, change)
         finally:
             let_go("config")
-        return "stored; in force after a reboot"
+        return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
 
     def _calibrate(self, body):
         record = self._app.counter.rec

@@ -144,6 +144,25 @@ def load(nvs, log):
     return accept({})
 
 
+def stored(nvs):
+    """The usable configuration that is stored for the next start, completed; None if none is."""
+    try:
+        return check(json.loads(read_blob(nvs, "config") or b""))
+    except (ConfigError, ValueError):
+        return None
+
+
+def alter(nvs, config, change):
+    """Store `change` on top of what the next start would have; return all the values.
+
+    config: Settings in force, for when nothing usable is stored. Raises ConfigError.
+    """
+    values = stored(nvs) or config.public()
+    values.update(change)
+    store(nvs, values)
+    return values
+
+
 def store(nvs, values):
     """Check and store a configuration for the next start; raises ConfigError."""
     accept(values)

@@ -58,6 +58,7 @@ class Counter:
         self.losses = lambda: 0  # running number of bytes or edges the detector's line has lost
         self._lost = 0
         self.on_record = None  # function(): a record was appended
+        self.on_passage = None  # function(passage): one was counted
         self.passages = 0
         self._follow = Follow()
 
@@ -98,6 +99,8 @@ class Counter:
         self.rec.follow(way, follow.headway, follow.gap, occupied_ms)
         self.passages += 1
         self._save_rtc()
+        if self.on_passage:
+            self.on_passage(passage)
 
     def tick(self, now_ms, uptime, detector_state):
         """Once a second: what was observed, and whether the interval is over."""

@@ -16,8 +16,8 @@ class Desk:
 
     def __init__(self, app):
         self._app = app
-        self._commands = Commands(app)
         self._replies = 0  # on their way
+        app.commands = Commands(app)
         app.link.on_message = self._message
         app.link.on_refused = self._refused
 
@@ -30,7 +30,7 @@ class Desk:
                 app.uplink.refused_acks += 1
                 self._answer(refusal(None, error))
         elif self._replies < _MAX_REPLIES:
-            self._answer(self._commands.handle(payload))
+            self._answer(app.commands.handle(payload))
         else:
             app.refused_commands += 1  # nothing is carried out that could not be answered
 

@@ -26,7 +26,7 @@ class Health:
 
     def report(self, app):
         """The payload of `health` as a dict."""
-        clock = app.clock
+        clock, link = app.clock, app.link
         report = {
             "v": 1,
             "node": app.node,
@@ -40,14 +40,15 @@ class Health:
             "passages": app.counter.passages,
             "clock": {"source": clock.source, "age": clock.age_s(), "failures": clock.failures},
             "link": {
-                "connects": app.link.connects,
-                "failures": app.link.failures,
-                "wifi_joins": app.wifi.joins,
                 "refused_acks": app.uplink.refused_acks,
                 "rewinds": app.uplink.rewinds,
                 "refused_commands": app.refused_commands,
             },
         }
+        if link:
+            report["link"]["connects"] = link.connects
+            report["link"]["failures"] = link.failures
+            report["link"]["wifi_joins"] = app.wifi.joins
         if app.lora:
             report["lora"] = app.lora.stats()
         return report

@@ -41,6 +41,7 @@ class MqttLink:
         self.on_message = None  # function(suffix, payload)
         self.on_refused = None  # function(reason): what was no message
         self._ended = ""
+        self.error = ""  # why there is no connection, or was none the last time
         self.connects = 0
         self.failures = 0
 
@@ -84,6 +85,7 @@ class MqttLink:
                 await self._session()
             except LinkDown as error:
                 self.failures += 1
+                self.error = str(error)
                 delay_ms = self._backoff.next_ms()
                 self._log.warn("mqtt: %s; next try in %d s", error, delay_ms // 1000)
             finally:

@@ -64,12 +64,10 @@ class LoraNode:
 
     def store_config(self, values):
         """Change the stored configuration, in force after a reboot; raises ConfigError."""
-        full = self._app.config.public()
-        full.update(values)
-        from config import store  # large, and seldom needed
+        from config import alter  # large, and seldom needed
 
         try:
-            store(self._app.nvs, full)
+            alter(self._app.nvs, self._app.config, values)
         finally:
             let_go("config")
 

@@ -21,6 +21,7 @@ class Wifi:
         self._rng = rng
         self._up = asyncio.Event()
         self.joins = 0
+        self.reason = 0  # why the last attempt failed, a code of the driver; 0 = it did not
 
     def is_up(self):
         return self._up.is_set()
@@ -47,6 +48,7 @@ class Wifi:
                 self._log.warn("wifi: %r", error)
             if await self._joined():
                 self.joins += 1
+                self.reason = 0
                 self._backoff.reset()
                 self._log.info("wifi: up")
                 self._up.set()
@@ -55,6 +57,7 @@ class Wifi:
                 self._log.warn("wifi: lost")
             else:
                 self._wlan.disconnect()
+                self.reason = self._wlan.status()  # before that it only says "connecting"
                 await asyncio.sleep_ms(self._backoff.next_ms())
 
     async def _joined(self):

@@ -60,6 +60,14 @@ class Esp32Board:
     def wlan(self):
         return network.WLAN(network.STA_IF)
 
+    def console(self):
+        """The byte stream of the serial port that has the log and the REPL; a read blocks until
+        all it asks for is there. Ctrl-C never arrives: it ends the firmware."""
+        return sys.stdin.buffer
+
+    def mac(self):
+        return machine.unique_id()
+
     def reset(self):
         machine.reset()
 

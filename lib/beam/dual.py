@@ -90,6 +90,12 @@ class DualBeam:
         self._lost = self._hardware.lost(self._log.seen)
         return False
 
+    def beams(self):
+        """Of each beam: whether it is blocked, and edges seen so far: each is a level changed."""
+        a, b = self._beams
+        seen = self._log.seen
+        return [(a.blocked, seen[0]), (b.blocked, seen[1])]
+
     def stats(self):
         a, b = self._beams
         return {

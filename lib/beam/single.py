@@ -59,6 +59,10 @@ class SingleBeam:
         self._lost = self._hardware.lost(self._log.seen)
         return False
 
+    def beams(self):
+        """As of DualBeam, of one beam."""
+        return [(self._beam.blocked, self._log.seen[0])]
+
     def stats(self):
         return {
             "edges": sum(self._hardware.edges or self._log.seen),

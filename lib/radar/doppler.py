@@ -56,6 +56,7 @@ class Doppler:
         self._still_ms = time.ticks_ms()
         self._busy_ms = time.ticks_add(self._still_ms, -_QUIET_MS - 1)
         self._edges = self._lost = self._lamp = self._odd = 0
+        self.watch = None  # function(speed in 0.1 km/h): called with every report
 
     async def start(self):
         """Begin to count; a board without a pulse counter shows in `state`."""
@@ -125,3 +126,5 @@ class Doppler:
                 return
             self._busy_ms = now_ms
             self._bursts.detect(speed, 0, now_ms)
+            if self.watch:
+                self.watch(speed)

@@ -35,6 +35,7 @@ _ANSWER_MS = const(400)
 _TRIES = const(4)  # it starts with the board and is deaf for its first seconds
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(60_000)
+_DOUBT_MS = const(5_000)  # for who asks `probe`
 _PROBE_MS = const(60_000)  # between questions to a radar that did not answer
 _BLOCKED_MS = const(60_000)  # so long is nobody right in front of it
 
@@ -169,6 +170,7 @@ class Ld24xx:
         self._piled = False  # reports that came in a stall are being read
         self._answer_timeouts = 0
         self._silences = 0
+        self.watch = None  # function(frames): called with every report that has targets
 
     # --- what the firmware calls
 
@@ -219,6 +221,13 @@ class Ld24xx:
         if time.ticks_diff(now_ms, self._clear_ms) > _BLOCKED_MS:
             return BLOCKED
         return MISALIGNED if self._tracker.misaligned() else state
+
+    def probe(self):
+        """Milliseconds since the radar was heard; one that is quiet is asked for life at once."""
+        heard_ms = time.ticks_diff(time.ticks_ms(), self._heard_ms)
+        if heard_ms > _DOUBT_MS:
+            self._suspect = True
+        return heard_ms
 
     def stats(self):
         frames, tracker = self._frames, self._tracker
@@ -271,6 +280,8 @@ class Ld24xx:
             self.state = OK
         self._busy_ms = now_ms
         self._report(now_ms)
+        if self.watch:
+            self.watch(self._frames)
 
     # --- commands
 

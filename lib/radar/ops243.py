@@ -64,6 +64,7 @@ class OPS243:
         self._other_lines = 0
         self._answer_timeouts = 0
         self._silences = 0
+        self.watch = None  # function(lines): called with every report of a speed
 
     # --- what the firmware calls
 
@@ -112,6 +113,10 @@ class OPS243:
                 self._suspect = True
         return self._suspect
 
+    def probe(self):
+        """Milliseconds since the sensor was heard; it speaks several times a second."""
+        return time.ticks_diff(time.ticks_ms(), self._heard_ms)
+
     def stats(self):
         lines = self._lines
         return {
@@ -152,6 +157,8 @@ class OPS243:
             self._suspect |= speed != 0  # or a speed without its magnitude: settings are gone
             self._still_ms = now_ms
             return
+        if self.watch:
+            self.watch(lines)
         if abs(speed) < self._least:
             return
         if self.state == QUIET:

@@ -221,11 +221,16 @@ class Ring:
         raise RingError("ring: flash does not hold what is written to it")
 
     def stats(self):
-        """Counters since this start: erases, bytes programmed, damaged places, records dropped."""
+        """Counters since this start: erases, bytes programmed, damaged places, records dropped.
+
+        Of the log's whole life: sectors opened, of how many; each time round wears them once.
+        """
         log, small = self._log, self._small
         return {
             "erases": log.erases + small.erases,
             "programmed_bytes": log.programmed_bytes + small.programmed_bytes,
             "corrupt": log.corrupt + small.corrupt,
             "dropped": self.dropped,
+            "opened": log.active + 1,
+            "sectors": self._sectors,
         }

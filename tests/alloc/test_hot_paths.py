@@ -4,11 +4,14 @@ from binascii import unhexlify
 
 import micropython
 
+from aiming import Live
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
 from passage.tracker import Tracker
 from radar.ld2451 import Reports
+from radar.view import Along
 from radio.chip import Chip
+from serial_node import SerialNode
 from wire.record import MAX_BYTES, Interval
 
 
@@ -68,3 +71,41 @@ def test_a_passage_is_counted_without_allocation():
         assert interval.pack_into(buf) > 29
     finally:
         micropython.heap_unlock()
+
+
+def test_who_watches_a_radar_takes_its_report_without_allocation():
+    frames, view = Reports(), Along(1)
+    data = unhexlify("F4F3F2F1070001018A10011422F8F7F6F5")
+    space = frames.space()
+    space[: len(data)] = data
+    frames.added(len(data))
+    assert frames.next() == 1
+    micropython.heap_lock()
+    try:
+        view.note(frames)
+    finally:
+        micropython.heap_unlock()
+    assert view.take() == [{"deg": 10, "m": 16, "near": True, "kmh": 20, "snr": 34}]
+
+
+def test_who_watches_passages_is_told_without_allocation():
+    node = SerialNode()
+    node.board.led = lambda _on: None
+    live, passage = Live(node, 1, None), (0, 2, 402, 0, -1)
+    micropython.heap_lock()
+    try:
+        live.passed(passage)
+    finally:
+        micropython.heap_unlock()
+    assert live.passages == 1
+
+
+def test_noise_on_the_console_allocates_nothing():
+    desk = SerialNode().desk
+    micropython.heap_lock()
+    try:
+        for byte in b"\x00\xff noise {\x15\x80\n":
+            desk.take(byte)
+    finally:
+        micropython.heap_unlock()
+    assert len(SerialNode().send("\n")) == 1

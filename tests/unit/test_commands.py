@@ -12,6 +12,8 @@ from wire.record import Interval
 class FakeApp:
     """What commands work on."""
 
+    node = "n1"
+
     def __init__(self):
         self.refused_commands = 0
         self.config = accept({"site": "bridge", "interval_min": 5})
@@ -102,10 +104,31 @@ def test_config_get_gives_every_value():
 
 def test_config_set_changes_what_is_named_and_keeps_the_rest():
     app = FakeApp()
-    assert "reboot" in _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
+    result = _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
+    assert result == {"stored": {"interval_min": 60}, "in_force": "after a reboot"}
     stored = json.loads(app.nvs.kept["config"])
     assert stored["interval_min"] == 60 and stored["site"] == "bridge"
     assert app.config["interval_min"] == 5, "in force only after a reboot"
+
+
+def test_a_second_config_set_goes_on_from_what_the_first_has_stored():
+    app = FakeApp()
+    assert _ok(app, id=1, cmd="config_get", stored=True) is None
+    _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
+    _ok(app, id=2, cmd="config_set", config={"site": "gate"})
+    _refused(app, id=3, cmd="config_set", config={"mqtt_port": 0})
+    stored = _ok(app, id=4, cmd="config_get", stored=True)
+    assert (stored["interval_min"], stored["site"], stored["mqtt_port"]) == (60, "gate", 1883)
+    assert _ok(app, id=5, cmd="config_get")["interval_min"] == 5
+
+
+def test_what_is_stored_and_spoilt_is_none_and_is_replaced_by_what_is_in_force():
+    for spoilt in (b"", b"{", b"\xff", b'{"interval_min":7}', b"[]", b"null"):
+        app = FakeApp()
+        app.nvs.kept["config"] = spoilt
+        assert _ok(app, id=1, cmd="config_get", stored=True) is None
+        _ok(app, id=2, cmd="config_set", config={"mqtt_port": 1884})
+        assert json.loads(app.nvs.kept["config"])["site"] == "bridge"
 
 
 def test_config_set_names_key_value_and_range_of_what_is_wrong():

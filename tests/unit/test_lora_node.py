@@ -160,7 +160,7 @@ class Building(app.App):
         self.log = FakeLog()
         self.built = []
         self.tasks = []
-        self._faults = []
+        self.faults = []
         self.board = App(Station() if lorawan else None)
         self.ring, self.clock, self.nvs = self.board.ring, self.board.clock, None
         self.boot, self.uptime_s = 3, self.board.uptime_s
@@ -177,7 +177,7 @@ def test_links_are_built_as_configured():
         ("mqtt", True, ["mqtt"], 0), ("lorawan", True, [], 2), ("both", True, ["mqtt"], 2)
     ):  # fmt: skip
         made = Building(link, lorawan)
-        assert made.built == built and len(made.tasks) == tasks and made._faults == [], link
+        assert made.built == built and len(made.tasks) == tasks and made.faults == [], link
         for coro, name in made.tasks:
             if name == "lorawan":
                 coro.close()
@@ -186,4 +186,4 @@ def test_links_are_built_as_configured():
 def test_without_a_radio_mqtt_delivers_and_the_fault_is_told():
     for link in ("lorawan", "both"):
         made = Building(link, False)
-        assert made.built == ["mqtt"] and made._faults[0][0] == RADIO and made.lora is None
+        assert made.built == ["mqtt"] and made.faults[0][0] == RADIO and made.lora is None

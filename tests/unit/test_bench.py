@@ -1,0 +1,303 @@
+# heap: 1m
+"""What a technician gets from a node: check, identity, live detections, records."""
+
+import json
+from binascii import crc32, unhexlify
+
+from fakes import FakePin, FakeUart, beam_settings, radar_settings
+from serial_node import Network, SerialNode
+
+_CAR = (0, 2, 402, 0, -1)
+_NOBODY = (1, 4, -1, 0, -1)
+_LD2451 = "F4F3F2F10C00020178170122128819000A63F8F7F6F5"
+
+
+def _end(line):
+    return bool(line.get("end"))
+
+
+# --- check, identity
+
+
+def test_identity_tells_nothing_secret():
+    node = SerialNode()
+    node.nvs.kept["wifi_pass"] = node.nvs.kept["mqtt_pass"] = b"hunter2"
+    found = node.ask(id=1, cmd="identity")["result"]
+    assert (found["node"], found["board"], found["boot"]) == ("n1", "esp32_generic", 3)
+    assert found["config"] == "%08x" % node.config.hash
+    assert found["log"] == "%08x" % node.ring.log_id
+    for cmd in ("identity", "check"):
+        assert "hunter2" not in json.dumps(node.ask(id=1, cmd=cmd))
+
+
+def test_check_tells_of_every_part_and_fits_an_mqtt_message():
+    node = SerialNode(count=5, mqtt_host="broker.example", mqtt_port=8883)
+    node.add_fault(4, "lorawan: this board has none")
+    node.counter.rec.coverage, node.counter.rec.length = 80, 90
+    reply = node.ask(id=1, cmd="check")
+    assert len(json.dumps(reply)) < 1800
+    found = reply["result"]
+    assert found["node"] == "n1" and found["reset"] == "power_on" and found["uptime"] == 100
+    assert found["faults"] == [[4, "lorawan: this board has none"]]
+    assert found["detector"]["kind"] == "ld2451" and found["detector"]["stats"]["frames_ok"] == 12
+    assert found["wifi"] == {
+        "ssid": "street", "up": True, "reason": 0, "ip": "192.0.2.7", "rssi": -61
+    }  # fmt: skip
+    assert found["mqtt"]["host"] == "broker.example" and found["mqtt"]["port"] == 8883
+    assert found["ring"]["storage"] == "flash" and found["ring"]["newest"] == 5
+    assert found["ring"]["opened"] == 1 and found["ring"]["sectors"] > 10
+    assert found["interval"]["cov"] == 80 and found["heap"][0] >= found["heap"][1] > 0
+    assert found["supply_mv"] is None and found["temp_c"] is None and found["lora"] is None
+
+
+def test_check_of_a_node_without_network_tells_why():
+    node = SerialNode()
+    node.wifi = node.link = Network(False)
+    node.wifi.reason, node.link.error = 201, "refused by the broker, code 5"
+    found = node.ask(id=1, cmd="check")["result"]
+    assert found["wifi"] == {"ssid": "street", "up": False, "reason": 201}
+    assert found["mqtt"]["error"] == "refused by the broker, code 5"
+
+
+def test_check_of_a_node_with_lorawan_alone():
+    class Lora:
+        def stats(self):
+            return {"station": {"joined": False}}
+
+    node = SerialNode()
+    node.lora, node.link = Lora(), None
+    found = node.ask(id=1, cmd="check")["result"]
+    assert found["lora"]["station"] == {"joined": False}
+    assert found["wifi"] is None and found["mqtt"] is None
+
+
+def test_check_over_mqtt_is_the_same():
+    node = SerialNode()
+    over_serial = node.ask(id=1, cmd="check")["result"]
+    over_mqtt = node.commands.handle(b'{"id":1,"cmd":"check"}')
+    assert set(over_mqtt["result"]) == set(over_serial)
+    assert "known: calibrate, check" in node.commands.handle(b'{"id":1,"cmd":"aim"}')["error"]
+
+
+def test_beams_tell_their_levels_and_edges():
+    from beam.dual import DualBeam
+    from beam.single import SingleBeam
+
+    node = SerialNode(detector="beam")
+    pins = FakePin(), FakePin()
+    node.detector = DualBeam(*pins, beam_settings())
+    _start(node.detector)
+    assert node.ask(id=1, cmd="check")["result"]["detector"]["beams"] == [[False, 0], [False, 0]]
+    pins[1].set(0)
+    node.detector.tick(0)
+    assert node.ask(id=1, cmd="check")["result"]["detector"]["beams"] == [[False, 0], [True, 1]]
+    node.detector = SingleBeam(pins[0], beam_settings())
+    _start(node.detector)
+    for level in (0, 1, 0):
+        pins[0].set(level)
+    node.detector.tick(0)
+    assert node.detector.beams() == [(True, 3)]
+
+
+def _start(detector):
+    import asyncio
+
+    asyncio.run(detector.start())
+
+
+def test_a_radar_that_has_been_quiet_is_asked_for_life_at_once():
+    import time
+
+    from radar.ld2451 import LD2451
+
+    radar = LD2451(FakeUart(), radar_settings())
+    assert radar.probe() < 1000 and not radar.tick(time.ticks_ms())
+    radar._heard_ms = time.ticks_add(time.ticks_ms(), -6000)
+    assert 6000 <= radar.probe() < 7000
+    assert radar.tick(time.ticks_ms()), "wait is to run anew, and to ask"
+
+
+# --- aim
+
+
+def test_aim_streams_and_ends_by_itself():
+    node = SerialNode()
+    found = node.stream(_end, id=9, cmd="aim", seconds=2)
+    assert found[0]["ok"] and found[0]["result"] == {"seconds": 2, "detector": "ld2451"}
+    assert all(line["id"] == 9 for line in found)
+    assert [line["aim"] for line in found[1:-1]] == ["targets"] * len(found[1:-1])
+    assert 2 <= len(found[1:-1]) <= 3, "once a second when there is nothing to see"
+    assert found[-1]["passages"] == 0 and node.counter.on_passage is None
+    assert node.log.lines == [], "nothing of it is logged"
+
+
+def test_aim_shows_targets_at_most_five_times_a_second():
+    from radar.ld2451 import LD2451
+
+    node = SerialNode()
+    node.detector = radar = LD2451(FakeUart(), radar_settings())
+
+    def report(_step):
+        data = unhexlify(_LD2451)
+        radar._frames.space()[: len(data)] = data
+        radar._frames.added(len(data))
+        radar._take(0)
+
+    found = node.stream(_end, report, id=1, cmd="aim", seconds=1)
+    shown = [line for line in found if line.get("targets")]
+    assert 3 <= len(shown) <= 5 and radar.watch is None
+    assert shown[0]["targets"] == [
+        {"deg": -8, "m": 23, "near": True, "kmh": 34, "snr": 18},
+        {"deg": 8, "m": 25, "near": False, "kmh": 10, "snr": 99},
+    ]
+
+
+def test_aim_tells_of_passages_and_lights_the_led():
+    node = SerialNode()
+
+    def pass_by(step):
+        if step == 60:
+            node.counter.add(_CAR)
+            node.counter.add(_NOBODY)
+
+    found = node.stream(_end, pass_by, id=1, cmd="aim", seconds=1)
+    told = [line for line in found if line.get("aim") == "passage"]
+    assert [(p["direction"], p["class"], p["kmh"]) for p in told] == [
+        ("forward", "car", 40.2), ("backward", "unknown", None)
+    ]  # fmt: skip
+    assert node.board.lit[0] is True and node.board.lit[-1] is False
+    assert found[-1]["passages"] == 2 and node.counter.passages == 2
+
+
+def test_a_flood_of_passages_is_counted_and_not_all_told():
+    node = SerialNode()
+
+    def crowd(step):
+        if step == 60:
+            for _ in range(30):
+                node.counter.add(_CAR)
+
+    found = node.stream(_end, crowd, id=1, cmd="aim", seconds=1)
+    assert len([line for line in found if line.get("aim") == "passage"]) == 8
+    assert found[-1]["passages"] == 30 and node.counter.passages == 30
+
+
+def test_aim_shows_beams_when_they_change():
+    from beam.dual import DualBeam
+
+    node = SerialNode(detector="beam")
+    pins = FakePin(), FakePin()
+    node.detector = DualBeam(*pins, beam_settings())
+    _start(node.detector)
+
+    def break_a(step):
+        if step == 60:
+            pins[0].set(0)
+            node.detector.tick(0)
+
+    found = node.stream(_end, break_a, id=1, cmd="aim", seconds=1)
+    beams = [line["beams"] for line in found if line.get("aim") == "beams"]
+    assert beams[0] == [[False, 0], [False, 0]] and beams[1] == [[True, 1], [False, 0]]
+
+
+def test_aim_is_ended_by_another_command_and_its_seconds_are_limited():
+    node = SerialNode()
+    for bad in (-1, 601, 1.5, "x", True, None):
+        assert "0..600" in node.ask(id=1, cmd="aim", seconds=bad)["error"]
+
+    def stop(step):
+        if step == 60:
+            node.port.inject(b'{"id":2,"cmd":"aim","seconds":0}\n')
+
+    found = node.stream(lambda line: line["id"] == 2, stop, id=1, cmd="aim", seconds=60)
+    assert found[-1]["result"] == "ended" and not any(_end(line) for line in found)
+
+
+def test_the_views_of_the_other_radars():
+    from radar.ld2450 import Reports
+    from radar.lines import Lines
+    from radar.view import Across, Bare, Speeds
+
+    frames, view = Reports(), Across()
+    data = unhexlify("AAFF03000E03B18610004001" + "00" * 16 + "55CC")
+    frames.space()[: len(data)] = data
+    frames.added(len(data))
+    assert frames.next() == 1 and view.take() == []
+    view.note(frames)
+    assert view.take() == [{"m": 1.9, "deg": -25, "kmh": 0.6}] and view.take() == []
+    lines, speeds, bare = Lines(), Speeds(), Bare()
+    data = b"\r\n31.5,-12.50\r\n"
+    lines.space()[: len(data)] = data
+    lines.added(len(data))
+    while lines.next() != 1:
+        pass
+    speeds.note(lines)
+    assert speeds.take() == [{"kmh": 12.5, "mag": 31, "near": False}] and speeds.take() == []
+    bare.note(345)
+    assert bare.take() == [{"kmh": 34.5}] and bare.take() == []
+
+
+# --- records
+
+
+def _bodies(found):
+    """(topic, body) of every record line, its CRC checked against the bytes of the line."""
+    return [(line["topic"], line["body"]) for line in found if "topic" in line]
+
+
+def test_records_come_as_over_mqtt():
+    node = SerialNode(count=3)
+    node.uplink.event("start", reset="power_on")
+    node.uplink._sent = 0
+    over_mqtt = node._node.run().messages
+    found = node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 100})
+    assert found[0]["result"] == {
+        "log": "%08x" % node.ring.log_id, "from": 1, "to": 4, "oldest": 1, "newest": 4
+    }  # fmt: skip
+    assert found[-1] == {"id": 7, "end": True, "next": 5}
+    bodies = _bodies(found)
+    assert [body["recs"][0] for topic, body in bodies if topic == "counts"] == (
+        over_mqtt[0][1]["recs"]
+    )
+    assert [body for topic, body in bodies if topic == "event"] == [over_mqtt[1][1]]
+    whole = dict(over_mqtt[0][1])
+    whole["recs"] = whole["recs"][:1]
+    assert bodies[0] == ("counts", whole)
+
+
+def test_a_line_says_the_crc_of_its_body():
+    node = SerialNode(count=1)
+    node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 1})
+    line = node.lines()[1]
+    begin, end = line.index('"body":') + 7, line.rindex(',"crc":"')
+    assert line[end + 8 :] == '%08x"}' % crc32(line[begin:end].encode())
+
+
+def test_records_are_given_in_portions():
+    node = SerialNode(count=40)
+    found = node.stream(_end, id=7, cmd="records", **{"from": 5, "to": 40})
+    assert found[0]["result"]["to"] == 36 and found[-1]["next"] == 37
+    assert [body["recs"][0]["seq"] for _topic, body in _bodies(found)] == list(range(5, 37))
+    assert node.ring.cursor(0) == (0, 0), "nothing is confirmed by it"
+
+
+def test_what_is_gone_is_told():
+    node = SerialNode(count=2)
+    node.ring.first_seq = 2
+    found = node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 2})
+    topic, body = _bodies(found)[0]
+    assert topic == "event" and (body["event"], body["from"], body["to"]) == ("gone", 1, 1)
+    assert _bodies(found)[1][1]["recs"][0]["seq"] == 2
+
+
+def test_records_behind_the_end_are_none():
+    node = SerialNode(count=2)
+    found = node.stream(_end, id=7, cmd="records", **{"from": 3, "to": 9})
+    assert found[0]["result"]["newest"] == 2 and found[-1]["next"] == 3 and _bodies(found) == []
+
+
+def test_no_range_is_refused():
+    node = SerialNode(count=2)
+    for first, last in ((0, 1), (2, 1), (None, 1), ("1", 2), (1, 1.5), (True, 2)):
+        error = node.ask(id=1, cmd="records", **{"from": first, "to": last})["error"]
+        assert "no range" in error, error
