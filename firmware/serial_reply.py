@@ -1,10 +1,11 @@
 """What a line on the console leads to: a reply in one line of JSON, or several, one after another.
 
-Two commands are for the console alone. Each is answered at once, lines with its id follow, the
-last of them has `end`; one runs at a time:
+Three commands are for the console alone. To the first two, which are answered at once, belong
+lines with their id that follow; the last of them has `end`. One of them runs at a time:
 
     aim      seconds (1..600; 0 ends it): what the detector sees, and who passes, aiming.py
     records  from, to: records of the log, pulling.py
+    confirm  log, seq: the backend's acknowledgement, where somebody carries it by hand
 
 Imported for a line and let go: a node without a technician has none of this in memory.
 """
@@ -78,7 +79,7 @@ def serve(app, desk, line, n):
     if not app.commands:
         app.commands = Commands(app)
     streams = Streams(app, desk, out)
-    more = {"aim": streams.aim, "records": streams.records}
+    more = {"aim": streams.aim, "records": streams.records, "confirm": streams.confirm}
     out.line(app.commands.handle(memoryview(line)[:n], more))
     if streams.begun:
         desk.running = app.spawn(streams.run(), "serial stream")
@@ -92,7 +93,7 @@ def _greeting(app):
 
 
 class Streams:
-    """The commands that are answered by more than a line."""
+    """What is answered by more than a line, and what else is for the console alone."""
 
     def __init__(self, app, desk, out):
         self._app = app
@@ -127,6 +128,14 @@ class Streams:
             "log": "%08x" % ring.log_id, "from": first, "to": last, "oldest": ring.first_seq,
             "newest": ring.next_seq - 1,
         }  # fmt: skip
+
+    def confirm(self, body):
+        log, seq = body.get("log"), body.get("seq")
+        mine = "%08x" % self._app.ring.log_id
+        if log != mine or not _is_number(seq):
+            raise CommandError("confirm: log = %r, seq = %r; my log is %s" % (log, seq, mine))
+        self._app.uplink.confirm(seq)
+        return {"confirmed": self._app.uplink.done()}
 
     def _end_other(self):
         if self._desk.running:

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import secrets
-import time
-from pathlib import Path
 from typing import Any
 
 from tools import console
-from tools.collector import Answer
 from tools.faults import USAGE, ToolError
-from tools.listen import Listener
+from tools.technician import reach
 
 WAYS = ("forward", "backward")
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
-_WAIT_S = 15.0
 _Z95 = 1.96
-
-
-class Asker:
-    """Stands where the collector of a Listener is: waits for the reply to one command."""
-
-    def __init__(self, topic: str) -> None:
-        self.topic = topic
-        self.id = secrets.token_hex(4)
-        self.reply: dict[str, Any] | None = None
-
-    def on_message(self, topic: str, payload: bytes, _now: float) -> list[Answer]:
-        try:
-            body = json.loads(payload)
-        except ValueError:
-            return []
-        if topic == self.topic and isinstance(body, dict) and body.get("id") == self.id:
-            self.reply = body
-        return []
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--node", required=True)
+    reach.options(verb)
     add("--start", action="store_true", help="begin; then count by hand")
     add("--tally", default="", metavar="FORWARD.CAR=12,...", help="end, with what you counted")
     add("--limit", type=float, default=5, metavar="PERCENT", help="error that is allowed (5)")
-    add("--host", default="localhost", help="the broker (localhost)")
-    add("--port", type=int, default=1883)
-    add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
-    add("--user", default="")
-    add("--password-file", type=Path, metavar="FILE")
     add("--json", action="store_true", help="for machines")
 
 
@@ -60,35 +31,16 @@ def run(args: argparse.Namespace) -> int:
     body: dict[str, Any] = {"do": "start"}
     if not args.start:
         body = {"do": "stop", "tally": parse(args.tally), "limit_pct": args.limit}
-    result = ask(args, {"cmd": "calibrate", **body})
+    with reach.reach(args) as node:
+        result = node.ask("calibrate", **body)
     if args.start:
-        console.result(f"{args.node}: {result}")
+        console.result(f"{node.name}: {result}")
         return 0
     if args.json:
         console.result_json({**result, "half_width_pct": half_width(tallied(result))})
     else:
-        show(args.node, result)
+        show(node.name, result)
     return 0 if result["pass"] else 1
-
-
-def ask(args: argparse.Namespace, command: dict[str, Any]) -> Any:
-    """Send a command to the node and wait for its answer; raises ToolError."""
-    base = f"{args.root}/{args.node}"
-    asker = Asker(f"{base}/reply")
-    listener = Listener(asker, [asker.topic], "")
-    if args.user:
-        password = args.password_file.read_text().strip() if args.password_file else None
-        listener.client.username_pw_set(args.user, password)
-    listener.connect(args.host, args.port)
-    listener.client.publish(f"{base}/cmd", json.dumps({"id": asker.id, **command}), 1)
-    until = time.monotonic() + _WAIT_S
-    while asker.reply is None:
-        if time.monotonic() > until:
-            raise ToolError(f"{args.node} does not answer", f"is it online? {base}/status says")
-        listener.loop(0.2)
-    if not asker.reply.get("ok"):
-        raise ToolError(f"{args.node}: {asker.reply.get('error')}")
-    return asker.reply["result"]
 
 
 def parse(text: str) -> dict[str, dict[str, int]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Callable, Iterable
 
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 _out = Console(soft_wrap=True, highlight=False, markup=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -27,6 +31,25 @@ def result_json(value: Any) -> None:
 def note(text: str) -> None:
     """What is being done, for whoever watches."""
     _err.print(text)
+
+
+def progress(text: str) -> None:
+    """How far it is: one line of a terminal that is written over; "" takes it away."""
+    if _err.is_terminal:
+        sys.stderr.write(f"\r\033[K{text[: _err.width - 1]}")
+        sys.stderr.flush()
+
+
+def is_terminal() -> bool:
+    """Whether results go to somebody who watches."""
+    return _out.is_terminal
+
+
+@contextmanager
+def picture() -> Iterator[Callable[[str], None]]:
+    """A picture that moves, on a terminal: give it text, each replaces the one before."""
+    with Live(console=_out, auto_refresh=False, transient=True) as live:
+        yield lambda text: live.update(Text(text), refresh=True)
 
 
 def error(text: str) -> None:

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     port = (8883 if args.ca else 1883) if args.port is None else args.port
     try:
         if args.ca:
-            _trust(listener.client, args.ca)
+            trust(listener.client, args.ca)
         listener.connect(args.host, port)
         what = args.lorawan or args.root
         console.note(f"listening to {what} at {args.host}:{port}, storing in {args.db}")
@@ -193,7 +193,7 @@ class Listener:
         self._told.pop(mid, None)
 
 
-def _trust(client: mqtt.Client, ca: Path) -> None:
+def trust(client: mqtt.Client, ca: Path) -> None:
     """Use TLS with brokers whose certificate this authority has signed, and with no others."""
     try:
         client.tls_set(ca_certs=str(ca))

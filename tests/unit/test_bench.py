@@ -301,3 +301,18 @@ def test_no_range_is_refused():
     for first, last in ((0, 1), (2, 1), (None, 1), ("1", 2), (1, 1.5), (True, 2)):
         error = node.ask(id=1, cmd="records", **{"from": first, "to": last})["error"]
         assert "no range" in error, error
+
+
+def test_what_was_carried_to_the_backend_by_hand_is_confirmed():
+    node = SerialNode(count=3)
+    log = "%08x" % node.ring.log_id
+    assert node.ask(id=1, cmd="confirm", log=log, seq=2)["result"] == {"confirmed": 2}
+    assert node.ring.cursor(0) == (2, 2) and node.uplink.queue_depth() == 1
+    for wrong, seq, why in (
+        ("00000000", 2, log),
+        (log, "2", log),
+        (None, 2, log),
+        (log, 4, "seq 4"),
+    ):
+        assert why in node.ask(id=1, cmd="confirm", log=wrong, seq=seq)["error"]
+    assert node.ring.cursor(0) == (2, 2)

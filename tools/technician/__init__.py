@@ -1,0 +1,1 @@
+"""What a technician does at a node; see README.md."""
