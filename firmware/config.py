@@ -44,7 +44,7 @@ SCHEMA = (
     ("doppler_mhz", int, (10_525, 24_125), None, 24_125, "MHz"),
     ("beam_gap_mm", int, 50, 1000, 300, "mm"),
     ("beam_blocked_level", int, 0, 1, 0, ""),
-    ("beam_debounce_ms", int, 1, 50, 5, "ms"),
+    ("beam_debounce_ms", int, 1, 50, 20, "ms"),
     ("beam_merge_ms", int, 10, 1000, 120, "ms"),
     ("class_ped_max_kmh", int, 3, 15, 8, "km/h"),
     ("class_bike_max_kmh", int, 10, 60, 28, "km/h"),

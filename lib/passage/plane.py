@@ -2,10 +2,10 @@
 
 The path runs along x; the line is x = 0. A detection joins the nearest track within 0.5 m of
 where that was expected, more for one that is young or was not seen for a while. A track lives on
-for 0.9 s without detections. It counts when it has been seen three times, has come at least 0.4 m
-and is 0.15 m beyond the line; who turns back before that is not counted, who comes back over the
-line counts again, the other way. One that is lost so shortly before the line that it must have
-crossed it in the meantime counts as well.
+for 0.9 s without detections. It counts when it has been seen three times, and in a third of the
+reports, has come at least 0.4 m and is 0.15 m beyond the line; who turns back before that is not
+counted, who comes back over the line counts again, the other way. One that is lost so shortly
+before the line that it must have crossed it in the meantime counts as well.
 
 Nearly all tracks that come a metre cross the line. If they do not, the radar looks elsewhere:
 `misaligned()`.
@@ -28,6 +28,7 @@ _YOUNG_MM = const(
 )  # a cyclist's way from one report to the next, whose speed is not known yet
 _LOST_MS = const(900)
 _MIN_HITS = const(3)
+_SELDOM_MS = const(300)
 _BEYOND_MM = const(150)
 _CAME_MM = const(400)
 _EDGE_MS = const(400)  # how far a way is extended over the line
@@ -115,6 +116,8 @@ class PlaneTracker:
         if abs(way) < _CAME_MM:
             return
         dt = ticks_diff(t_ms, track.first_ms)
+        if track.hits * _SELDOM_MS < dt:  # rain here and there
+            return
         speed = abs(way) * 36 // max(1, dt)
         ago = min(beyond * dt // abs(way), 2000)
         cls = UNKNOWN  # an e-scooter, a moped, a car where it should not be

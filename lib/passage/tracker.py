@@ -1,7 +1,7 @@
 """Tracks what a radar along the road sees, and counts a track once when it crosses a line.
 
 A detection joins the nearest track that moves the same way and was expected within 3 m + 0.3 * way
-since last seen (the distance is quantised to 1 m) and 12 degrees. A track lives on for 1.2 s
+since last seen (the distance is quantised to 1 m) and 12 degrees. A track lives on for 1.5 s
 without detections, so that a short loss does not make two passages of one. It counts when it has
 been seen three times and has crossed the line; one that is lost so shortly before the line, or
 first seen so shortly behind it, has crossed as well: its way is extended. Who turns back before
@@ -30,13 +30,14 @@ _TRACKS = const(8)
 _GATE_DM = const(30)
 _YOUNG_DM = const(20)  # what may be an outlier's track must fit so much better than a proven one
 _ANGLE_DEG = const(12)
-_LOST_MS = const(1200)
+_LOST_MS = const(1500)
 _MIN_HITS = const(3)
 _EDGE_MS = const(900)  # how far a way is extended over the line
 _MAX_ANGLE_DEG = const(30)  # the lobe is 20 degrees wide; more is an outlier (facts, LD2451 1.5)
 _NEAR_DM = const(100)  # nearer than this the angle is wild
 _LOBE_DM = const(60)  # and the lobe so wide that the radial speed says little
-_FAR_M = const(10)  # nearer than this every echo is at its limit
+_ECHO_M = const(5)  # nearer than this every echo is at its limit
+_MOST_SNR = const(255)  # at its limit: the echo is larger, nobody knows by how much
 _LONG_DM = const(50)  # so far has somebody come who should have crossed the line
 _MOVING = const(80)  # who is slower at the end of a track may have stopped, or turned
 _SIGN_VOTES = const(20)
@@ -94,9 +95,12 @@ class Tracker:
         track.seen_ms = t_ms
         hits = track.hits = track.hits + 1
         self._weigh(track, speed_kmh, angle_deg)
-        if distance_m >= _FAR_M or not track.echo:
+        if distance_m >= _ECHO_M:
             echo = snr * distance_m * distance_m
-            track.echo = (track.echo * 7 + echo) >> 3 if track.echo else echo
+            if not track.echo:
+                track.echo = echo
+            elif snr < _MOST_SNR or echo > track.echo:
+                track.echo = (track.echo * 7 + echo) >> 3
         if hits >= _MIN_HITS and not track.counted:
             self._judge(track, track.pos_dm)
 

@@ -36,6 +36,7 @@ _TRIES = const(3)
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(10_000)
 _AGAIN_MS = const(60_000)
+_BARE = const(3)  # one or two are lines that were cut
 _BLOCKED_MS = const(300_000)  # longer than the densest traffic goes on without a gap
 
 
@@ -60,6 +61,7 @@ class OPS243:
         self.state = UNKNOWN
         self._heard_ms = self._busy_ms = self._asked_ms = self._still_ms = time.ticks_ms()
         self._suspect = False
+        self._bare = 0  # speeds without a magnitude, one after the other
         self._answers = {}
         self._other_lines = 0
         self._answer_timeouts = 0
@@ -154,9 +156,14 @@ class OPS243:
         lines = self._lines
         speed = lines.last // 10 if lines.last >= 0 else -(-lines.last // 10)
         if lines.values != 2:  # a zero of blank reporting
-            self._suspect |= speed != 0  # or a speed without its magnitude: settings are gone
-            self._still_ms = now_ms
+            self._bare = self._bare + 1 if speed else 0
+            if self._bare == _BARE:  # speeds without magnitudes: it has lost its settings
+                self._bare = 0
+                self._suspect = True
+            if not speed:
+                self._still_ms = now_ms
             return
+        self._bare = 0
         if self.watch:
             self.watch(lines)
         if abs(speed) < self._least:

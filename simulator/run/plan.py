@@ -190,5 +190,6 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
             "mqtt_root": root,
             # Live, nobody watches for a quarter of an hour.
             "interval_min": 1 if request.live else scenario.interval_min,
+            **scenario.config,
         },  # fmt: skip
     )

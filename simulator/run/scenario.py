@@ -46,6 +46,7 @@ class Scenario:
     air: dict[str, Any] = field(default_factory=dict)
     traffic: dict[str, Any] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)  # in `make accuracy`
+    config: dict[str, int | str] = field(default_factory=dict)  # of the node, besides the usual
 
 
 def names() -> list[str]:
@@ -128,6 +129,7 @@ def _beam_faults(key: str, value: Any) -> None:
         {
             "bounce": _SHARE,
             "turn_back": _SHARE,
+            "drops": _number(0, 36_000),
             "chatter_at": seconds,
             **dict.fromkeys(times, seconds),
         }
@@ -175,6 +177,15 @@ def _places(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted a list of some of {_PLACES}")
 
 
+def _config(key: str, value: Any) -> None:
+    """Of the node; which keys there are, and what fits, the node says."""
+    if not isinstance(value, dict):
+        raise ScenarioError(f"{key} = {value!r}, wanted a table of the node's configuration")
+    for name, one in value.items():
+        if type(one) not in (int, str):
+            raise ScenarioError(f"{key}.{name} = {one!r}, wanted a whole number or a text")
+
+
 def _interval(key: str, value: Any) -> None:
     if type(value) is not int or value not in _INTERVALS:
         raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
@@ -184,10 +195,19 @@ SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".
 _INTERVALS = (1, 5, 15, 60)
 _PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)
-_RADAR_FAULTS = "torn glued flipped missed outlier ghost clutter swapped empty".split()
-_PATH_RADAR_FAULTS = "torn glued flipped missed ghost stale swapped single".split()
 _RUN_S = _MOST_HOURS * 3600
-_DOPPLER_FAULTS = "torn glued flipped missed ghost".split()
+_LINE_FAULTS = "torn glued flipped missed ghost clutter turn_back".split()
+_ANSWER_FAULTS = "deaf refused late misprint".split()
+_RADAR_FAULTS = "outlier swapped empty empty_long paired".split()
+_PATH_RADAR_FAULTS = "stale swapped single".split()
+
+
+def _sensor_faults(*names: str, **rules: Rule) -> Rule:
+    """Shares by `names`; `branch` and `restart` are seconds."""
+    times = dict.fromkeys(("branch", "restart"), _number(0, _RUN_S))
+    return _table({**dict.fromkeys(names, _SHARE), **times, **rules})
+
+
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
@@ -197,18 +217,17 @@ _RULES: dict[str, Rule] = {
     "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, together=True),
     "faults": _table(
         {
-            "radar": _table(dict.fromkeys(_RADAR_FAULTS, _SHARE)),
-            "ld2450": _table(dict.fromkeys(_PATH_RADAR_FAULTS, _SHARE)),
-            "ops243": _table(
-                {
-                    **dict.fromkeys(_DOPPLER_FAULTS, _SHARE),
-                    "restart": _number(0, _RUN_S),
-                }
+            "radar": _sensor_faults(
+                *_LINE_FAULTS, *_ANSWER_FAULTS, *_RADAR_FAULTS, turned=_number(-45, 45)
             ),
+            "ld2450": _sensor_faults(
+                *_LINE_FAULTS, *_ANSWER_FAULTS, *_PATH_RADAR_FAULTS, aside=_number(-5, 5)
+            ),
+            "ops243": _sensor_faults(*_LINE_FAULTS),
             "doppler": _table(
                 {
-                    **dict.fromkeys(("wifi", "clutter"), _SHARE),
-                    **dict.fromkeys(("lamp_from", "lamp_to"), _number(0, _RUN_S)),
+                    **dict.fromkeys(("wifi", "clutter", "turn_back"), _SHARE),
+                    **dict.fromkeys(("lamp_from", "lamp_to", "branch"), _number(0, _RUN_S)),
                 }
             ),
             "beam": _beam_faults,
@@ -225,6 +244,7 @@ _RULES: dict[str, Rule] = {
     "power": _table({"cuts": _whole(10_000), "rtc_steps": _steps}),
     "backend_away": _hours,
     "places": _places,
+    "config": _config,
     "traffic": _table(
         {
             "bunched": _SHARE,

@@ -6,8 +6,8 @@ may bounce. Level 0 = the beam is broken.
 
 Faults: `bounce` (share of edges with contact bounce), `turn_back` (for so many of the road users
 one more turns back in the gate, who does not count in the truth), `blocked` (from, to; seconds:
-something parks in A), `chatter_at` (second at which a loose contact breaks A 1,000 times within a
-second).
+something parks in A), `drops` (rain: so many an hour break a beam for 1 to 15 ms), `chatter_at`
+(second at which a loose contact breaks A 1,000 times within a second).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Beams:
         for user in street.users:
             self._pass(user, broken)
         self._turn_back(street.users, broken)
+        self._rain(street.span_us, broken)
         self._edges = self._to_edges(broken)
         self._next = 0
         self._on = True
@@ -79,6 +80,12 @@ class Beams:
                 for start, end in ((at, at + inside), (back - inside, back)):
                     span = int(start / speed * 1e6), int(end / speed * 1e6)
                     broken[gpio].append((comes_us + span[0], comes_us + span[1]))
+
+    def _rain(self, span_us: int, broken: dict[int, list[tuple[int, int]]]) -> None:
+        rng = self._rng
+        for _ in range(int(self._faults.get("drops", 0) * span_us / 3.6e9)):
+            at_us = rng.randrange(span_us)
+            broken[rng.choice(self._pins)].append((at_us, at_us + rng.randrange(1_000, 15_000)))
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
         """What breaks a beam: from, to in metres behind the front."""

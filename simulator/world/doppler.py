@@ -9,7 +9,8 @@ spokes spread, and the comparator's hysteresis, are assumed.
 
 Faults: `wifi` (share of the tenths of a second in which the node's own radio adds 10 to 60 edges),
 `lamp_from`, `lamp_to` (seconds: a lamp flickers, 100 Hz), `clutter` (share of the tenths in which
-rain does).
+rain does), `turn_back` (for so many of the road users one more comes and turns back before the
+line), `branch` (from this second on something waves in front of it).
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
+from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.motion import before_line, in_sight, with_turning
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -30,6 +33,8 @@ HALF_BEAM_DEG = 40.0
 REACH_M = {"pedestrian": 8.0, "bicycle": 14.0, "car": 30.0, "heavy": 40.0}
 SPREAD = {"pedestrian": 0.05, "bicycle": 0.02, "car": 0.005, "heavy": 0.005}
 GAIT_HZ, GAIT = 1.8, 0.06
+TURN_BACK_M = (2.0, 15.0)  # before the line
+BRANCH_HZ = (60.0, 260.0)
 
 
 class Way(NamedTuple):
@@ -56,7 +61,8 @@ class Doppler:
         self._rng = rng
         self._faults = faults or {}
         self._pin = pin
-        self._ways = sorted(_way(user) for user in street.users)
+        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
+        self._ways = sorted((_way(user) for user in users), key=itemgetter(0))
         self._starts = [way.start_us for way in self._ways]
         self._longest_us = max((way.end_us - way.start_us for way in self._ways), default=0)
         self._phase = 0.0
@@ -102,6 +108,8 @@ class Doppler:
         heard = [one for one in heard if one[0] > 1]
         if not heard:
             faults = self._faults
+            if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
+                return self._rng.uniform(*BRANCH_HZ)
             lamp = faults.get("lamp_from", math.inf) <= t_us / 1e6 < faults.get("lamp_to", 0)
             return 100.0 if lamp else 0.0
         strength, hertz = heard[0]
@@ -112,14 +120,17 @@ class Doppler:
     def _heard(self, t_us: int, way: Way) -> tuple[float, float]:
         """(amplitude over the comparator's threshold, Hz)."""
         user, rng = way.user, self._rng
-        along = way.line_m - way.sign * user.speed_kmh / 3.6 * (t_us - user.t_us) / 1e6
+        before_m, kmh = before_line(user, t_us)
+        along = way.line_m + way.sign * before_m
+        if along < way.line_m * 0.98:
+            return 0.0, 0.0
         distance = math.hypot(along, way.beside_m)
         strength = (REACH_M[user.cls] / distance) ** 2 * rng.uniform(0.5, 1.5)
         gait = 1.0
         if user.cls == "pedestrian":
             gait += GAIT * math.sin(2 * math.pi * GAIT_HZ * t_us / 1e6)
         spread = rng.gauss(1.0, SPREAD[user.cls])
-        return strength, max(0.0, HERTZ * user.speed_kmh * along / distance * gait * spread)
+        return strength, max(0.0, HERTZ * kmh * along / distance * gait * spread)
 
     def _trouble(self, t_us: int) -> int:
         rng, faults = self._rng, self._faults
@@ -139,11 +150,9 @@ class Doppler:
 
 def _way(user: RoadUser) -> Way:
     """Forward comes nearer until it leaves the beam; backward goes away from there."""
-    speed = user.speed_kmh / 3.6
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
-    reach_m = REACH_M[user.cls] * 1.3  # at its strongest
-    far_us = max(0, int((reach_m - line_m) / speed * 1e6))
+    far_m = max(0.0, REACH_M[user.cls] * 1.3 - line_m)  # at its strongest
     sign = 1 if user.direction == "forward" else -1
-    before, after = (far_us, 0) if sign > 0 else (0, far_us)
-    return Way(user.t_us - before, user.t_us + after, user, beside_m, line_m, sign)
+    start_us, end_us = in_sight(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
+    return Way(start_us, end_us, user, beside_m, line_m, sign)

@@ -6,8 +6,11 @@ without speed. Who is nearer hides who is behind. Written from the maker's paper
 V1.03) and other people's bug reports, without a look at the firmware's parser.
 
 Faults: those of ld24xx.py, and as shares of the reports `missed` (a target not seen), `ghost`
-(one out of nothing), `stale` (of those who leave: their place stays for two seconds), `swapped`
-(two slots change places). `single`: it starts in the mode for one target.
+(one out of nothing), `clutter` (rain: one close by that moves slowly), `stale` (of those who
+leave: their place stays for two seconds), `swapped` (two slots change places). `single`: it starts
+in the mode for one target. `turn_back`: for so many of the road users one more comes and turns
+back before the line. `branch`: from this second on something waves right in front of it. `aside`:
+metres by which it looks beside the path's line.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
+from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.ld24xx import PORT, Ld24xx, answer
+from simulator.world.motion import before_line, in_sight, with_turning
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -32,6 +37,7 @@ STALE_US = 2_000_000
 HEAD, FOOT = b"\xaa\xff\x03\x00", b"\x55\xcc"
 GATE_MM = 360
 EMPTY = bytes(8)
+TURN_BACK_M = (0.3, 2.5)  # before the line
 
 
 class Way(NamedTuple):
@@ -43,6 +49,14 @@ class Way(NamedTuple):
     metres_per_us: float
     y_m: float
     reach_m: float
+    user: RoadUser
+
+    def x_m(self, t_us: int) -> float:
+        """Along the path, from the middle of the radar's sight."""
+        if self.user.stop is None:
+            return self.metres_per_us * (t_us - self.t_us)
+        before_m = before_line(self.user, t_us)[0]
+        return -before_m if self.metres_per_us > 0 else before_m
 
 
 class Ld2450(Ld24xx):
@@ -55,7 +69,9 @@ class Ld2450(Ld24xx):
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
         super().__init__(rng, faults)
-        self._ways = sorted(_way(user) for user in street.users)
+        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
+        self._ways = sorted((_way(user) for user in users), key=itemgetter(0))
+        self._aside_m = self._faults.get("aside", 0.0)
         self._starts = [way.start_us for way in self._ways]
         self._longest_us = max((way.end_us - way.start_us for way in self._ways), default=0)
         self._multi = not self._faults.get("single")
@@ -73,7 +89,10 @@ class Ld2450(Ld24xx):
             if at_us > t1_us:
                 break
             if at_us > t0_us:
-                out.append((at_us, PORT, self._frame(tick * FRAME_US)))
+                frame = self._frame(tick * FRAME_US)
+                if 0 <= self._fails_us <= at_us:
+                    return out + self._failing(at_us, frame)
+                out.append((at_us, PORT, frame))
                 self.frames += 1
             tick += 1
         return out
@@ -103,6 +122,11 @@ class Ld2450(Ld24xx):
         if faults and rng.random() < faults.get("ghost", 0) and EMPTY in out:
             x, y = rng.uniform(-3000, 3000), rng.uniform(300, 5500)
             out[out.index(EMPTY)] = _packed(x, y, rng.uniform(-200, 200))
+        if faults and rng.random() < faults.get("clutter", 0) and EMPTY in out:
+            x, y = rng.uniform(-1500, 1500), rng.uniform(300, 2500)
+            out[out.index(EMPTY)] = _packed(x, y, rng.uniform(-60, 60))
+        if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
+            out[-1] = _packed(rng.uniform(-200, 200), rng.uniform(150, 400), rng.uniform(-80, 80))
         if faults and rng.random() < faults.get("swapped", 0):
             out[0], out[1] = out[1], out[0]
         return out
@@ -113,7 +137,7 @@ class Ld2450(Ld24xx):
             if way and way not in near:
                 self._slots[slot] = None
                 if self._rng.random() < self._faults.get("stale", 0):
-                    x_mm = way.metres_per_us * (way.end_us - way.t_us) * 1e3
+                    x_mm = way.x_m(way.end_us) * 1e3
                     self._left[slot] = (t_us + STALE_US, _packed(x_mm, way.y_m * 1e3, 0))
         for way in near:
             if way not in self._slots and None in self._slots:
@@ -121,7 +145,7 @@ class Ld2450(Ld24xx):
 
     def _target(self, t_us: int, way: Way, near: list[Way]) -> bytes:
         rng = self._rng
-        x_m = way.metres_per_us * (t_us - way.t_us)
+        x_m = way.x_m(t_us) + self._aside_m
         range_m = math.hypot(x_m, way.y_m)
         bearing = math.degrees(math.atan2(x_m, way.y_m))
         if range_m > way.reach_m or abs(bearing) > HALF_ANGLE_DEG:
@@ -146,20 +170,23 @@ def _way(user: RoadUser) -> Way:
     speed = user.speed_kmh / 3.6
     y_m = PATH_M + NARROW * user.offset_m
     half_m = min(REACH_M[user.cls], y_m * math.tan(math.radians(HALF_ANGLE_DEG)))
-    half_us = int(half_m / speed * 1e6)
     sign = 1 if user.direction == "forward" else -1
     return Way(
-        user.t_us - half_us, user.t_us + half_us, user.t_us, sign * speed / 1e6, y_m,
+        *in_sight(user, half_m, half_m),
+        user.t_us,
+        sign * speed / 1e6,
+        y_m,
         REACH_M[user.cls],
-    )  # fmt: skip
+        user,
+    )
 
 
 def _hidden(t_us: int, way: Way, near: list[Way]) -> bool:
     """Somebody nearer stands in the line of sight: within half a body's width."""
-    x_m = way.metres_per_us * (t_us - way.t_us)
+    x_m = way.x_m(t_us)
     for other in near:
         if other.y_m < way.y_m - 0.2:
-            other_x = other.metres_per_us * (t_us - other.t_us)
+            other_x = other.x_m(t_us)
             if abs(other_x - x_m * other.y_m / way.y_m) < 0.25:
                 return True
     return False

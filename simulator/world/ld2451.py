@@ -5,13 +5,17 @@ whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates; a
 silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live
 recordings, without a look at the firmware's parser.
 
-Faults (`faults`): shares of reports that are `torn` (cut off), `glued` (a rest of rubbish in
-front), `flipped` (one bit), `missed` (target not seen), `outlier` (wild angle), `ghost` (a report
-out of nothing); `swapped` turns the direction byte round; `empty` sends empty reports; `clutter`
-is rain: slow things close by.
+Faults (`faults`): those of ld24xx.py; shares of reports `missed` (target not seen), `outlier`
+(wild angle), `ghost` (a report out of nothing), `clutter` (rain: slow things close by). `swapped`
+turns the direction byte round; `empty`, `empty_long`: it reports an empty lobe, in 10 or 12 bytes;
+`paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded; `turned`:
+degrees by which the radar looks beside the road; `turn_back`: for so many of the road users one
+more comes and turns back before the line; `branch`: from this second on something waves right in
+front of it.
 
-A heavy vehicle hides what is behind it; of two that are alike in distance, speed and angle only
-the stronger is reported; what stands still is not.
+A heavy vehicle hides what is behind it, all along its body; of two that are alike in distance,
+speed and angle only the stronger is reported; what stands still is not. How strong the echo of one
+and the same class is differs by 3 dB (assumed).
 """
 
 from __future__ import annotations
@@ -23,21 +27,23 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.ld24xx import PORT, Ld24xx, answer
-from simulator.world.motion import Stop
+from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
 FRAME_US = 100_000
+PAIR_US, APART_US = 640_000, 20_000
 LINE_M = 8.0
 REACH_M = {"pedestrian": 16.0, "bicycle": 35.0, "car": 58.0, "heavy": 75.0}
 ECHO = {"pedestrian": 900.0, "bicycle": 2500.0, "car": 12000.0, "heavy": 30000.0}
 NEAREST_M = 1.5
-SLOW_US = 8_000_000  # longer than anybody takes to brake or to go on
-SHADOW_M = 4.0  # behind the front of a heavy vehicle its shadow begins
-HALF_WIDTH_M = 1.3
+HALF_WIDTH_M = 1.3  # of a heavy vehicle
+ECHO_SPREAD = 0.35  # of the logarithm: 3 dB
+LOBE_DEG, WILD_M = 25, 13.0  # beyond this distance nothing is seen beside the lobe
+TURN_BACK_M = (2.0, 25.0)  # before the line
 SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
 HEAD, FOOT = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
-ALWAYS = {"ghost", "empty", "clutter"}  # faults that make reports of an empty lobe
+ALWAYS = {"ghost", "empty", "empty_long", "clutter", "branch"}  # also report an empty lobe
 
 
 class Lobe(NamedTuple):
@@ -52,8 +58,7 @@ class Lobe(NamedTuple):
     approaches: int
     fading: float  # of the chance to be seen, a metre
     echo: float
-    stop: Stop | None
-    hides: bool
+    user: RoadUser
 
 
 class Ld2451(Ld24xx):
@@ -66,36 +71,13 @@ class Ld2451(Ld24xx):
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
         super().__init__(rng, faults)
-        self._seen = sorted(self._lobe(user) for user in street.users)
+        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
+        self._seen = sorted((_lobe(user) for user in users), key=itemgetter(0))
         self._starts = [lobe.start_us for lobe in self._seen]
         self._longest_us = max((lobe.end_us - lobe.start_us for lobe in self._seen), default=0)
+        self._turned = self._faults.get("turned", 0.0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
-
-    def _lobe(self, user: RoadUser) -> Lobe:
-        """When and how a road user is seen: comes from far, or goes away from near."""
-        speed = user.speed_kmh / 3.6
-        reach = REACH_M[user.cls]
-        forward = user.direction == "forward"
-        if forward:
-            start, end = LINE_M - reach, LINE_M - NEAREST_M
-        else:
-            start, end = NEAREST_M - LINE_M, reach - LINE_M
-        # Whoever stands, brakes and goes on takes that much longer on both sides of the line.
-        slow_us = user.stop.stands_us + SLOW_US if user.stop else 0
-        return Lobe(
-            user.t_us + int(start / speed * 1e6) - slow_us,
-            user.t_us + int(end / speed * 1e6) + (SLOW_US if user.stop else 0),
-            user.t_us,
-            (-speed if forward else speed) / 1e6,
-            user.speed_kmh,
-            user.offset_m,
-            int(forward),
-            1.6 / (reach * 1.15),
-            ECHO[user.cls],
-            user.stop,
-            user.cls == "heavy",
-        )
 
     # --- reports
 
@@ -106,10 +88,10 @@ class Ld2451(Ld24xx):
             return out
         always = not ALWAYS.isdisjoint(self._faults)
         starts, seen = self._starts, self._seen
-        tick = max(t0_us, self._silent_until_us) // FRAME_US + 1
-        active, following = self._active(tick * FRAME_US)
+        tick = self._tick(max(t0_us, self._silent_until_us)) + 1
+        active, following = self._active(self._time_us(tick))
         while len(out) < limit:
-            t_us = tick * FRAME_US
+            t_us = self._time_us(tick)
             if t_us > t1_us:
                 break
             while following < len(starts) and starts[following] <= t_us:
@@ -119,17 +101,36 @@ class Ld2451(Ld24xx):
             if not active and not always:
                 if following == len(starts):
                     break
-                tick = -(-starts[following] // FRAME_US)
+                tick = max(tick + 1, self._tick(starts[following] - 1) + 1)
                 continue
-            at_us = t_us + (tick * 7919) % 23_000  # the radar's own jitter
+            at_us = t_us + (tick * 7919) % self._jitter_us
             if at_us > t1_us:
                 break
             frame = self._frame(t_us, active)
             if frame and at_us > t0_us:
+                if 0 <= self._fails_us <= at_us:
+                    return out + self._failing(at_us, frame)
                 out.append((at_us, PORT, frame))
                 self.frames += 1
             tick += 1
         return out
+
+    # Reports have numbers, ten a second or in pairs; the jitter comes on top.
+
+    @property
+    def _jitter_us(self) -> int:
+        return 6_000 if self._faults.get("paired") else 23_000
+
+    def _time_us(self, tick: int) -> int:
+        if self._faults.get("paired"):
+            return tick // 2 * PAIR_US + tick % 2 * APART_US
+        return tick * FRAME_US
+
+    def _tick(self, t_us: int) -> int:
+        """The last report at or before this moment."""
+        if self._faults.get("paired"):
+            return t_us // PAIR_US * 2 + (t_us % PAIR_US >= APART_US)
+        return t_us // FRAME_US
 
     def _active(self, t_us: int) -> tuple[list[Lobe], int]:
         """Who is in the lobe, and which road user enters it next."""
@@ -154,7 +155,11 @@ class Ld2451(Ld24xx):
                 bytes((128 + rng.randrange(-10, 10), rng.randrange(1, 8), rng.getrandbits(1),
                        rng.randrange(2, 9), rng.randrange(8)))
             )  # fmt: skip
+        if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
+            targets.append(bytes((128 + rng.randrange(-40, 40), 1, rng.getrandbits(1), 3, 255)))
         if not targets:
+            if faults.get("empty_long"):
+                return HEAD + b"\2\0\0\0" + FOOT
             return HEAD + b"\0\0" + FOOT if faults.get("empty") else b""
         targets = targets[:16]
         alarm = max([target[2] for target in targets])
@@ -175,17 +180,21 @@ class Ld2451(Ld24xx):
         if draw() > chance or radial < slowest:
             return b""
         metres = int(distance + draw() * 0.6 + 0.2)
-        approaches = lobe.approaches
+        approaches = lobe.approaches ^ is_back(lobe.user, t_us)
         if metres > farthest or (ways != 2 and ways != approaches):
             return b""
-        angle = math.degrees(math.atan2(lobe.offset_m, along)) + draw() * 4 - 2
+        angle = math.degrees(math.atan2(lobe.offset_m, along)) + self._turned + draw() * 4 - 2
+        if distance > WILD_M and abs(angle) > LOBE_DEG:
+            return b""
         if faults and draw() < faults.get("outlier", 0):
             angle = self._rng.uniform(-79, 79)
         noise = lobe.echo / (distance * distance) * (0.6 + 0.8 * draw())
         if faults.get("swapped"):
             approaches ^= 1
         speed = int(radial + draw())
-        return bytes((int(128 + angle), metres, approaches, speed, min(255, int(noise))))
+        return bytes(
+            (max(0, min(255, int(128 + angle))), metres, approaches, speed, min(255, int(noise)))
+        )
 
     # --- commands
 
@@ -207,35 +216,56 @@ class Ld2451(Ld24xx):
         return answer(command)
 
 
+def _lobe(user: RoadUser) -> Lobe:
+    """When and how a road user is seen: comes from far, or goes away from near."""
+    speed = user.speed_kmh / 3.6
+    reach = REACH_M[user.cls]
+    forward = user.direction == "forward"
+    near, far = LINE_M - NEAREST_M, reach - LINE_M
+    start_us, end_us = in_sight(user, *((far, near) if forward else (near, far)))
+    spread = math.exp(random.Random(user.number).gauss(0, ECHO_SPREAD))
+    return Lobe(
+        start_us, end_us, user.t_us, (-speed if forward else speed) / 1e6, user.speed_kmh,
+        user.offset_m, int(forward), 1.6 / (reach * 1.15), ECHO[user.cls] * spread, user,
+    )  # fmt: skip
+
+
 def _in_sight(t_us: int, active: list[Lobe]) -> list[Lobe]:
-    """Without those whom a heavy vehicle hides: further away, in much the same direction."""
-    heavy = [(_along(t_us, lobe), lobe) for lobe in active if lobe.hides]
-    heavy = [(along, lobe) for along, lobe in heavy if along > 1.0]
-    return [lobe for lobe in active if not _hidden(t_us, lobe, heavy)] if heavy else active
+    """Without those whom a heavy vehicle hides."""
+    bodies = [(lobe, *_body(t_us, lobe)) for lobe in active if lobe.user.cls == "heavy"]
+    bodies = [body for body in bodies if body[2] > 0]
+    return [lobe for lobe in active if not _hidden(t_us, lobe, bodies)] if bodies else active
 
 
-def _hidden(t_us: int, lobe: Lobe, heavy: list[tuple[float, Lobe]]) -> bool:
-    along = _along(t_us, lobe)
+def _body(t_us: int, lobe: Lobe) -> tuple[float, float]:
+    """From where to where along the road a vehicle reaches; its front is what is timed."""
+    front = _place(t_us, lobe)[0]
+    length = lobe.user.length_m
+    return (front, front + length) if lobe.approaches else (front - length, front)
+
+
+def _hidden(t_us: int, lobe: Lobe, bodies: list[tuple[Lobe, float, float]]) -> bool:
+    """Whether the line of sight to it goes through a body that is nearer."""
+    along = _place(t_us, lobe)[0]
     if along <= 1.0:
         return False
-    bearing = lobe.offset_m / along
-    return any(
-        other is not lobe
-        and near + SHADOW_M < along
-        and abs(bearing - other.offset_m / near) < HALF_WIDTH_M / near
-        for near, other in heavy
-    )
-
-
-def _along(t_us: int, lobe: Lobe) -> float:
-    return _place(t_us, lobe)[0]
+    slope = lobe.offset_m / along
+    for other, near, far in bodies:
+        near, far = max(near, 0.0), min(far, along - 0.5)
+        if other is lobe or near >= far:
+            continue
+        left, right = other.offset_m - HALF_WIDTH_M, other.offset_m + HALF_WIDTH_M
+        ways = sorted((slope * near, slope * far))
+        if ways[0] < right and ways[1] > left:
+            return True
+    return False
 
 
 def _place(t_us: int, lobe: Lobe) -> tuple[float, float]:
     """Metres along the road from the radar, and km/h."""
-    if lobe.stop is None:
+    if lobe.user.stop is None:
         return LINE_M + lobe.metres_per_us * (t_us - lobe.t_us), lobe.kmh
-    before_m, kmh = lobe.stop.at(t_us)
+    before_m, kmh = before_line(lobe.user, t_us)
     return LINE_M + (before_m if lobe.approaches else -before_m), kmh
 
 

@@ -1,8 +1,12 @@
 """What the HLK-LD24xx radars have in common: commands, restarts, a damaged line.
 
 Written from the makers' papers (LD2451 serial protocol V1.03, LD2450 V1.03) and live recordings,
-without a look at the firmware's parser. Faults: `torn` (cut off), `glued` (a rest of rubbish in
-front), `flipped` (one bit), as shares of the reports.
+without a look at the firmware's parser.
+
+Faults, as shares of the reports: `torn` (cut off), `glued` (a rest of rubbish in front), `flipped`
+(one bit). As shares of the commands: `deaf` (no answer), `refused` (status 1), `late` (the answer
+comes after 0.7 s). `misprint`: the firmware's answer has the length that the paper prints.
+`restart`: second at which its supply fails for a moment, in the middle of a report.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ PORT = 1
 COMMAND_HEAD, COMMAND_FOOT = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
 RESTART_US = 1_500_000
 ANSWER_US = 12_000
+LATE_US = 700_000
+BOOT_TEXT = b"\x00\xff\r\nboot\r\n"  # assumed: the papers are silent on what a start looks like
 BYTE_US = 87
 
 
@@ -31,7 +37,18 @@ class Ld24xx:
         self._silent_until_us = 0
         self._heard = b""
         self._on = True
+        self._fails_us = int(self._faults["restart"] * 1e6) if "restart" in self._faults else -1
         self.frames = 0
+
+    def _failing(self, t_us: int, frame: bytes) -> list[Input]:
+        """Its supply fails while it sends `frame`: a part of it comes, then nothing, then the text
+        of its start. Settings are in its flash; what it was told to do for now is forgotten."""
+        self._fails_us = -1
+        self._enabled = False
+        self._heard = b""
+        self._silent_until_us = t_us + RESTART_US
+        text_us = self._silent_until_us - 50_000
+        return [(t_us, PORT, frame[: len(frame) // 2]), (text_us, PORT, BOOT_TEXT)]
 
     def _spoil(self, frame: bytes) -> bytes:
         """A damaged line: cut, prefixed with rubbish, or with a wrong bit."""
@@ -77,12 +94,20 @@ class Ld24xx:
             if foot == COMMAND_FOOT and len(body) >= 2 and self._on:
                 answer = self._command(t_us, body[0] | body[1] << 8, body[2:])
                 if answer:
-                    out.append((t_us + ANSWER_US + BYTE_US * len(answer), PORT, answer))
+                    out.append((t_us + self._takes_us(answer), PORT, answer))
+
+    def _takes_us(self, answer: bytes) -> int:
+        is_late = self._faults and self._rng.random() < self._faults.get("late", 0)
+        return ANSWER_US + BYTE_US * len(answer) + (LATE_US if is_late else 0)
 
     def _command(self, t_us: int, command: int, value: bytes) -> bytes:
         """Carry a command out; the answer's bytes, none for what it does not understand."""
         if t_us < self._silent_until_us:
             return b""
+        if self._faults and self._rng.random() < self._faults.get("deaf", 0):
+            return b""
+        if self._faults and self._rng.random() < self._faults.get("refused", 0):
+            return answer(command, status=1)
         if command == 0xFF:
             if value not in (b"\x01\x00", b"\x00\x01"):
                 return b""
@@ -97,11 +122,19 @@ class Ld24xx:
             self._enabled = False
             self._silent_until_us = t_us + RESTART_US
             return answer(command)
-        return answer(command, self.FIRMWARE) if command == 0xA0 else self._execute(command, value)
+        if command == 0xA0:
+            told = answer(command, self.FIRMWARE)
+            return _misprinted(told) if self._faults.get("misprint") else told
+        return self._execute(command, value)
 
     def _execute(self, command: int, value: bytes) -> bytes:
         """The model's own commands; the answer."""
         raise NotImplementedError
+
+
+def _misprinted(told: bytes) -> bytes:
+    """The length says one byte less than there is."""
+    return told[:4] + bytes((told[4] - 1,)) + told[5:]
 
 
 def answer(command: int, data: bytes = b"", status: int = 0) -> bytes:

@@ -7,8 +7,10 @@ reports m/s without magnitude, as delivered. Commands are two characters, some w
 CR, and are not echoed. Written from OmniPreSense AN-010-AD, without a look at the firmware's
 parser; what a blank report looks like is assumed.
 
-Faults: `torn`, `glued`, `flipped`, `missed`, `ghost` as shares of the reports; `restart`: second
-at which its supply fails for a moment.
+Faults: `torn`, `glued`, `flipped`, `missed`, `ghost`, `clutter` (rain: a weak echo close by) as
+shares of the reports; `restart`: second at which its supply fails for a moment, in the middle of a
+line; `turn_back`: for so many of the road users one more comes and turns back before the line;
+`branch`: from this second on something waves in front of it.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import json
 import math
 import random
 from bisect import bisect_left
+from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -32,6 +36,8 @@ STEP_KMH = 0.22  # 10 ksps, 1024 samples
 BANNER = b'{"Product":"OPS243"}\r\n{"Version":"1.3.9"}\r\n'
 RESTART_US = 1_200_000
 BYTE_US = 520  # 19,200 baud
+TURN_BACK_M = (2.0, 25.0)  # before the line
+SLOWEST_KMH = 0.4  # what stands has no Doppler shift
 UNITS = {"M": ("m-per-sec", 1 / 3.6), "K": ("km-per-hr", 1.0), "S": ("mph", 0.621371)}
 RATES = {"V": 5_000, "X": 10_000, "2": 20_000}
 
@@ -41,9 +47,7 @@ class Beam(NamedTuple):
 
     start_us: int
     end_us: int
-    t_us: int
-    metres_per_us: float
-    kmh: float
+    user: RoadUser
     beside_m: float
     sign: int
     line_m: float  # along the road, where the beam's edge is
@@ -58,7 +62,8 @@ class Ops243:
     ) -> None:
         self._rng = rng
         self._faults = faults or {}
-        self._seen = sorted(_beam(user) for user in street.users)
+        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
+        self._seen = sorted((_beam(user) for user in users), key=itemgetter(0))
         self._starts = [beam.start_us for beam in self._seen]
         self._longest_us = max((beam.end_us - beam.start_us for beam in self._seen), default=0)
         restart = self._faults.get("restart")
@@ -90,7 +95,10 @@ class Ops243:
             if at_us > t1_us:
                 break
             if at_us > t0_us:
-                self._age(at_us)
+                if 0 <= self._fails_us <= at_us:
+                    line = self._line(at_us)
+                    self._age(at_us)
+                    return [*out, (at_us, PORT, line[: len(line) // 2])]
                 line = self._line(at_us) if at_us >= self._silent_until_us else b""
                 if line:
                     out.append((at_us, PORT, line))
@@ -117,6 +125,10 @@ class Ops243:
         ]
         if faults and rng.random() < faults.get("ghost", 0):
             found.append((rng.uniform(20, 60), rng.uniform(-60, 60)))
+        if faults and rng.random() < faults.get("clutter", 0):
+            found.append((rng.uniform(20, 80), rng.uniform(-9, 9)))
+        if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
+            found.append((rng.uniform(800, 1000), rng.uniform(3, 6)))
         if not found:
             return b"0\r\n" if self._blank else b""
         return self._spoil(self._shown(*max(found)))
@@ -124,13 +136,17 @@ class Ops243:
     def _target(self, t_us: int, beam: Beam) -> tuple[float, float] | None:
         """(magnitude, km/h, positive = comes nearer), or nothing."""
         rng = self._rng
-        along = beam.line_m + beam.metres_per_us * (t_us - beam.t_us)
+        before_m, kmh = before_line(beam.user, t_us)
+        along = beam.line_m + (before_m if beam.sign > 0 else -before_m)
+        if kmh < SLOWEST_KMH or along < beam.line_m * 0.98:
+            return None
         distance = math.hypot(along, beam.beside_m)
         magnitude = min(STRONGEST, beam.strength / distance**2 * (0.7 + 0.6 * rng.random()))
         if magnitude < THRESHOLD or rng.random() < self._faults.get("missed", 0):
             return None
-        kmh = beam.kmh * along / distance + rng.gauss(0, 0.15)
-        return magnitude, beam.sign * round(kmh / STEP_KMH) * STEP_KMH
+        kmh = kmh * along / distance + rng.gauss(0, 0.15)
+        sign = -beam.sign if is_back(beam.user, t_us) else beam.sign
+        return magnitude, sign * round(kmh / STEP_KMH) * STEP_KMH
 
     def _shown(self, magnitude: float, kmh: float) -> bytes:
         speed = kmh * UNITS[self._unit][1]
@@ -208,14 +224,10 @@ class Ops243:
 
 def _beam(user: RoadUser) -> Beam:
     """Forward comes nearer until it leaves the beam; backward goes away."""
-    speed = user.speed_kmh / 3.6
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
     reach_m = REACH_M[user.cls]
-    far_us = int((reach_m - line_m) / speed * 1e6)
     sign = 1 if user.direction == "forward" else -1
-    before, after = (far_us, 0) if sign > 0 else (0, far_us)
-    return Beam(
-        user.t_us - before, user.t_us + after, user.t_us, -sign * speed / 1e6, user.speed_kmh,
-        beside_m, sign, line_m, THRESHOLD * reach_m**2,
-    )  # fmt: skip
+    far_m = max(0.0, reach_m - line_m)
+    start_us, end_us = in_sight(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
+    return Beam(start_us, end_us, user, beside_m, sign, line_m, THRESHOLD * reach_m**2)

@@ -77,19 +77,19 @@ class Street:
     ) -> None:
         self._rng = rng
         self._mix = traffic.mix or mix
-        self._span_us = int(hours * 3_600_000_000)
+        self.span_us = int(hours * 3_600_000_000)
         weights = [HOURLY[i % 24] for i in range(max(1, -int(-hours // 1)))]
         headway_us = int(headway_s * 1e6)
         if single_file or traffic.one_way:
-            times = _spread(self._arrivals(passages, weights), headway_us, self._span_us)
+            times = _spread(self._arrivals(passages, weights), headway_us, self.span_us)
             users = [self._user(t_us, rng.choice(DIRECTIONS)) for t_us in times]
             if traffic.one_way:
                 users = [replace(u, direction=DIRECTIONS[u.t_us // TURN_US % 2]) for u in users]
-            users = shaped(users, traffic, rng)
+            users = shaped(users, traffic, rng, single_file)
         else:
             users = []
             for direction, count in zip(DIRECTIONS, (passages - passages // 2, passages // 2)):
-                times = _spread(self._arrivals(count, weights), headway_us, self._span_us)
+                times = _spread(self._arrivals(count, weights), headway_us, self.span_us)
                 users += shaped([self._user(t_us, direction) for t_us in times], traffic, rng)
         self.users = sorted(users, key=lambda user: user.t_us)
 
@@ -97,7 +97,7 @@ class Street:
         hours = self._rng.choices(range(len(weights)), weights, k=count)
         span = 3_600_000_000
         return sorted(
-            min(hour * span + self._rng.randrange(span), self._span_us - 1) for hour in hours
+            min(hour * span + self._rng.randrange(span), self.span_us - 1) for hour in hours
         )
 
     def _user(self, t_us: int, direction: str) -> RoadUser:

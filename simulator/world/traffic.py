@@ -1,8 +1,8 @@
 """How road users come: bunched behind a slow one, in pairs, or from a queue that is let go.
 
 Bunching is Cowan's M3 model (1975): a share of the road users follows the one in front at a short
-headway and at its speed, the rest arrives at random. A queue is let go at 1.2 s from driver to
-driver, each 7.5 m behind the next (saturation flow and jam spacing of HBS 2015, part L).
+headway, and no faster than that one, the rest arrives at random. A queue is let go at 1.2 s from
+driver to driver, each 7.5 m behind the next (saturation flow and jam spacing of HBS 2015, part L).
 """
 
 from __future__ import annotations
@@ -41,28 +41,31 @@ class Traffic:
     mix: dict[str, float] = field(default_factory=dict)
 
 
-def shaped(users: list[RoadUser], traffic: Traffic, rng: random.Random) -> list[RoadUser]:
+def shaped(
+    users: list[RoadUser], traffic: Traffic, rng: random.Random, single_file: bool = False
+) -> list[RoadUser]:
     """The road users of one direction, in order of time, as `traffic` has them."""
     if traffic.bunched:
-        users = _bunched(users, traffic, rng)
+        users = _bunched(users, traffic, rng, single_file)
     if traffic.queued:
         users = _queued(users, rng)
     return [one for user in users for one in _paired(user, traffic.pairs, rng)]
 
 
-def _bunched(users: list[RoadUser], traffic: Traffic, rng: random.Random) -> list[RoadUser]:
+def _bunched(
+    users: list[RoadUser], traffic: Traffic, rng: random.Random, single_file: bool
+) -> list[RoadUser]:
     out: list[RoadUser] = []
     for user in users:
         if out and rng.random() < traffic.bunched:
             last = out[-1]
             clear_s = last.length_m / last.speed_kmh * 3.6 + LEAST_GAP_S
             t_us = last.t_us + int(max(rng.uniform(*traffic.bunch_s), clear_s) * 1e6)
-            user = replace(
-                user,
-                t_us=t_us,
-                direction=last.direction,  # on a narrow path, too, nobody follows the other way
-                speed_kmh=last.speed_kmh * rng.uniform(0.97, 1.03),
-            )
+            # On a narrow path, too, nobody follows the other way.
+            user = replace(user, t_us=t_us, direction=last.direction)
+            if single_file or last.cls != "pedestrian":  # on a road they are passed
+                slowed = last.speed_kmh * rng.uniform(0.97, 1.03)
+                user = replace(user, speed_kmh=min(user.speed_kmh, slowed))
         elif out:
             user = replace(user, t_us=max(user.t_us, out[-1].t_us + int(traffic.bunch_s[1] * 1e6)))
         out.append(user)

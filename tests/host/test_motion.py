@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from simulator.world.motion import Stop
+from simulator.world.motion import Stop, Turn, before_line, in_sight, is_back, with_turning
 from simulator.world.street import RADAR_MIX, RoadUser, Street
 from simulator.world.traffic import Traffic
 
@@ -46,8 +46,11 @@ def test_bunched_traffic_follows_closely_at_one_speed_and_never_overlaps() -> No
             assert len(close) > len(pairs) / 5
             for a, b in pairs:
                 assert (b.t_us - a.t_us) / 1e6 > a.length_m / a.speed_kmh * 3.6
-            alike = [abs(a.speed_kmh - b.speed_kmh) < 0.04 * a.speed_kmh for a, b in close]
-            assert sum(alike) > 0.9 * len(alike)  # the others came so by chance
+            held_up = [(a, b) for a, b in close if single_file or a.cls != "pedestrian"]
+            slower = [b.speed_kmh < 1.04 * a.speed_kmh for a, b in held_up]
+            assert sum(slower) > 0.9 * len(slower)  # the others came so by chance
+            walkers = [user.speed_kmh for user in going if user.cls == "pedestrian"]
+            assert walkers and max(walkers) < 8, "nobody walks as fast as a car"
 
 
 def test_half_of_the_pairs_is_beside_the_other() -> None:
@@ -68,3 +71,17 @@ def test_a_queue_keeps_its_distance_while_it_stands() -> None:
 def test_one_way_traffic_changes_every_half_hour() -> None:
     for user in made(9, Traffic(one_way=True)):
         assert user.direction == ("forward", "backward")[user.t_us // (1800 * S) % 2]
+
+
+def test_who_turns_back_comes_near_the_line_and_never_crosses_it() -> None:
+    users = made(11, Traffic(), passages=300)
+    rng = random.Random(1)
+    assert with_turning(users, {}, (2.0, 20.0), rng) == users
+    more = with_turning(users, {"turn_back": 0.5}, (2.0, 20.0), rng)[len(users) :]
+    assert len(more) > 20
+    for user in more:
+        assert isinstance(user.stop, Turn)
+        start_us, end_us = in_sight(user, 50.0, 6.0)
+        ways = [before_line(user, t_us)[0] for t_us in range(start_us, end_us, 100_000)]
+        assert 2.0 <= min(ways) <= 20.0 and ways[0] > 45 and ways[-1] > 45
+        assert not is_back(user, user.stop.leaves_us - 1) and is_back(user, end_us)

@@ -133,8 +133,16 @@ def test_a_sensor_that_has_started_again_is_set_again():
         driver = _started(Sensor())
         _give_driver(driver, b"500,20\r\n0\r\n")
         assert not driver.tick(driver._heard_ms)
-        _give_driver(driver, line)
+        for _ in range(3):
+            _give_driver(driver, line)
         assert driver.tick(driver._heard_ms), line
+
+
+def test_a_line_that_was_cut_does_not_make_it_start_anew():
+    driver = _started(Sensor())
+    for _ in range(20):
+        _give_driver(driver, b"500,20\r\n61\r\n500,20\r\n7\r\n9\r\n")
+        assert not driver.tick(driver._heard_ms)
 
 
 def _give_driver(driver, data):
