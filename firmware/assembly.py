@@ -19,10 +19,10 @@ def assemble(app):
     """Give an App its parts; a board without an identity never comes back from here."""
     board, log, nvs = app.board, app.log, app.nvs
     rng = board.random
-    app.node = (read_blob(nvs, "id") or b"").decode()
-    app.boot = _count_boot(nvs)
+    app.node, reason = _identity(nvs)
     if not app.node:
-        asyncio.run(_wait_for_provisioning(app))
+        asyncio.run(_wait_for_provisioning(app, reason))
+    app.boot = _count_boot(nvs)
     app.config = config = _configuration(nvs, log)
     log.level = config["log_level"]
     app.ring, app.storage = open_ring(board, rng, app.add_fault)
@@ -34,12 +34,18 @@ def assemble(app):
     app.clock.on_step = app.clock_set
     app.counter.restore()
     app.detector = _detector(board, config)
-    let_go("config", "detectors", "resume", "ring.recovery")
+    let_go("config", "detectors", "identity", "resume", "ring.recovery")
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
     app.tasks.append((SerialDesk(app, board.console()).run(), "serial"))
     app.counter.on_record = app.uplink.wake
+
+
+def _identity(nvs):
+    from identity import read  # RAM: needed once
+
+    return read(nvs)
 
 
 def _configuration(nvs, log):
@@ -128,10 +134,12 @@ def open_ring(board, rng, add_fault):
         return ring, str(error)
 
 
-async def _wait_for_provisioning(app):
-    """A board without an identity counts nothing: it says so, on the console too, and blinks."""
+async def _wait_for_provisioning(app, reason):
+    """A board without an identity counts nothing and writes nothing: it says so, on the console
+    too, and blinks."""
     board = app.board
-    app.log.warn("not provisioned: no node id in NVS. Run `tallypost provision`.")
+    app.boot = 0  # nothing is written, starts are not counted
+    app.log.warn("%s. Nothing is counted. Run `tallypost provision`.", reason)
     app.spawn(SerialDesk(app, board.console()).run(), "serial")
     while True:
         board.led(True)

@@ -59,6 +59,9 @@ def test_the_command_as_a_user_calls_it(
         (("size", "--board", "nope"), 2, "unknown board 'nope'"),
         (("flash", "--board", "nope", "--port", "/dev/null"), 2, "unknown board 'nope'"),
         (("provision", "/gone.bin", "--node", "n1", "--dry-run"), 1, "/gone.bin: No such file"),
+        (("provision", "x.bin"), 2, "--node is missing"),
+        (("provision", "--node", "n1"), 2, "one board is wanted. give --port PORT or FLASHFILE"),
+        (("provision", "x.bin", "--port", "p", "--node", "n1"), 2, "one board is wanted"),
         (("listen", "--db", "/gone/x.sqlite"), 1, "/gone: no such folder. name another file"),
         (("listen", "--db", "@"), 1, "unable to open database file. name another file with --db"),
         (("listen", "--db", "@text"), 1, "file is not a database"),
@@ -88,8 +91,6 @@ def test_a_port_that_does_not_exist_is_refused(port: str, tmp_path: Path, capsys
     ("words", "text"),
     (
         (("flash",), "required: --port"),
-        (("provision", "x.bin"), "required: --node"),
-        (("provision", "--node", "n1"), "required: FLASHFILE"),
         (("listen", "--port", "high"), "argument --port: invalid int value: 'high'"),
         (("listen", "--seconds", "long"), "argument --seconds: invalid float value: 'long'"),
         (("build", "--no-such-thing"), "unrecognized arguments: --no-such-thing"),

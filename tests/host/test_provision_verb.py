@@ -21,7 +21,7 @@ def call(flash: Path, tmp_path: Path, capsys: Capture) -> Call:
     """Run the verb on `flash`; returns (status, stdout, stderr)."""
     (tmp_path / "wifi").write_text(PASSWORD + "\nsecond line\n")
     (tmp_path / "mqtt").write_text(SECRET + "\n")
-    (tmp_path / "config.json").write_text('{"interval_s": 60, "detector": "beam"}')
+    (tmp_path / "config.json").write_text('{"interval_min": 1, "detector": "beam"}')
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "broken.json").write_text("{")
@@ -61,11 +61,11 @@ def test_a_made_secret_is_in_its_file_only(call: Call, tmp_path: Path) -> None:
 
 def test_settings_go_over_the_file(call: Call, flash: Path) -> None:
     status, _, _ = call(
-        *GIVEN, "--config", "@config.json", "--set", "interval_s=300", "--set", "mqtt_host=b=c"
+        *GIVEN, "--config", "@config.json", "--set", "interval_min=5", "--set", "mqtt_host=b=c"
     )
     config = json.loads(blob(flash, "config"))
     assert status == 0
-    assert config == {"interval_s": 300, "detector": "beam", "mqtt_host": "b=c"}
+    assert config == {"interval_min": 5, "detector": "beam", "mqtt_host": "b=c"}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_settings_go_over_the_file(call: Call, flash: Path) -> None:
     (
         ((), 2, "known to the node alone. add --secrets-out FILE"),
         (("--secrets-out", "@wifi"), 2, "exists. secrets are not overwritten"),
-        ((*GIVEN, "--set", "interval_s"), 2, "--set interval_s. wanted KEY=VALUE"),
+        ((*GIVEN, "--set", "interval_min"), 2, "--set interval_min. wanted KEY=VALUE"),
         ((*GIVEN, "--set", "=3"), 2, "wanted KEY=VALUE"),
         ((*GIVEN, "--config", "@gone.json"), 1, "gone.json"),
         ((*GIVEN, "--config", "@broken.json"), 1, "a JSON object is wanted"),

@@ -15,7 +15,7 @@ import pytest
 from tests.sim.running import mosquitto
 from tools import tallypost
 from tools.faults import ToolError
-from tools.provision_verb import read_certificate
+from tools.inputs import read_certificate, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # On the node: the client and the TLS of the firmware against a broker; prints how it went.
@@ -152,8 +152,7 @@ def test_an_authority_turns_tls_on(
     words = ["provision", str(tmp_path / "none.bin"), "--node", "n1", "--dry-run", "--json"]
     assert tallypost.main([*words, "--mqtt-ca", str(keys / "city.key")]) == 1
     assert "not one certificate" in capsys.readouterr().err
-    from tools.provision_verb import _config
 
-    assert _config(None, [], tls=True) == {"mqtt_tls": 1, "mqtt_port": 8883}
-    assert _config(None, ["mqtt_port=1884"], tls=True)["mqtt_port"] == 1884
-    assert json.dumps(_config(None, [])) == "{}"
+    assert read_config(None, [], tls=True) == {"mqtt_tls": 1, "mqtt_port": 8883}
+    assert read_config(None, ["mqtt_port=1884"], tls=True)["mqtt_port"] == 1884
+    assert json.dumps(read_config(None, [])) == "{}"
