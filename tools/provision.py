@@ -29,7 +29,10 @@ KEEP, ERASE = "keep", "erase"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written where. was: the node id so far, "" if there is none."""
+    """What is to be written where. was: the node id so far, "" if there is none.
+
+    naming: the pages of NVS that bear a node id, whole or not.
+    """
 
     identity: Identity
     nvs: Partition
@@ -37,6 +40,7 @@ class Plan:
     image: bytes
     kept: Kept
     was: str
+    naming: list[int]
     erase_log: Partition | None
 
     @property
@@ -77,8 +81,8 @@ def prepare(
             f"{memory.name}: its partition table is not the board's",
             "tallypost flash writes the image first",
         )
-    old = nvs_reader.parse(memory.read(nvs.offset, nvs.size))
-    board = carry.of_board(old)
+    old = memory.read(nvs.offset, nvs.size)
+    board = carry.of_board(nvs_reader.parse(old))
     note = Note(memory.mac).read() if memory.mac else Kept()
     kept = carry.merge(board, note, carry.of_keys(identity.lora))
     blank = memory.is_blank(ring.offset, ring.size)
@@ -87,14 +91,10 @@ def prepare(
     contents = _contents(identity, kept)
     image = nvs_image.make(contents, nvs.size)
     return Plan(
-        identity,
-        nvs,
-        contents,
-        image,
-        kept,
-        kept.node,
-        ring if log == ERASE and not blank else None,
-    )
+        identity, nvs, contents, image, kept, kept.node,
+        naming=nvs_reader.pages_naming(old, "id"),
+        erase_log=ring if log == ERASE and not blank else None,
+    )  # fmt: skip
 
 
 def write(memory: Memory, plan: Plan) -> None:
@@ -103,7 +103,7 @@ def write(memory: Memory, plan: Plan) -> None:
     note = Note(memory.mac) if memory.mac else None
     if note:
         note.write(Kept(plan.was, plan.kept.boot, plan.kept.keys, plan.kept.lora))
-    _invalidate(memory, nvs)
+    _erase_pages(memory, nvs, plan.naming)
     memory.erase(nvs.offset, nvs.size)
     if plan.erase_log:
         memory.erase(plan.erase_log.offset, plan.erase_log.size)
@@ -119,15 +119,15 @@ def write(memory: Memory, plan: Plan) -> None:
             )
     except ToolError:
         with suppress(ToolError):  # whoever has gone has no identity: its last entry is not there
-            _invalidate(memory, nvs)
+            naming = nvs_reader.pages_naming(memory.read(nvs.offset, nvs.size), "id")
+            _erase_pages(memory, nvs, naming)
         raise
     if note:
         note.forget()
 
 
-def _invalidate(memory: Memory, nvs: Partition) -> None:
-    """Take the node id away, wherever it stands; nothing counts without it."""
-    for page in nvs_reader.pages_naming(memory.read(nvs.offset, nvs.size), "id"):
+def _erase_pages(memory: Memory, nvs: Partition, pages: list[int]) -> None:
+    for page in pages:
         memory.erase(nvs.offset + page * PAGE, PAGE)
 
 

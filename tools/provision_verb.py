@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tools import boards, console, inputs
+from tools import board_rows, boards, console, inputs, provision_batch
+from tools.board_rows import Row
 from tools.faults import USAGE, ToolError
-from tools.identity import Identity
+from tools.identity import EUI_BYTES, Identity
 from tools.memory import FileMemory, Memory
 from tools.provision import ERASE, KEEP, Plan, prepare, write
 
@@ -33,21 +34,28 @@ def options(verb: argparse.ArgumentParser) -> None:
     add("--mqtt-password-file", type=Path, metavar="FILE", help="default: a new secret")
     add("--mqtt-ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority")
     add("--lorawan", type=Path, metavar="FILE", help="JSON: dev_eui, join_eui, app_key, as digits")
+    add("--join-eui", metavar="EUI", help="LoRaWAN with a new key; DevEUI made of the MAC (--out)")
     add("--secrets-out", type=Path, metavar="FILE", help="where to put user and secret (0600)")
     add("--log", choices=(KEEP, ERASE), default="", help="counts of another node on the board")
     add("--dry-run", action="store_true", help="read and check only")
+    add("--out", type=Path, metavar="DIR", help="inventory, secrets and import files")
+    many = verb.add_argument_group("many boards")
+    many.add_argument("--csv", type=Path, metavar="FILE", help="a row a board (tools/README.md)")
+    many.add_argument("--ports", metavar="P1,P2,...", help="the boards' ports, in order of rows")
+    many.add_argument("--port-pattern", metavar="GLOB", help="instead: '/dev/ttyUSB*'")
+    many.add_argument("--again", action="store_true", help="also rows of the inventory")
+    many.add_argument("--jobs", type=int, default=8, metavar="N", help="boards at a time (8)")
+    server = verb.add_argument_group("ChirpStack's import file")
+    server.add_argument("--chirpstack-application", default="", metavar="UUID")
+    server.add_argument("--chirpstack-profile", default="", metavar="UUID")
     add("--json", action="store_true", help="for machines; no secret in it")
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.node:
-        raise ToolError("--node is missing", "--node ID names the node", USAGE)
-    if (args.flash is None) == (args.port is None):
-        raise ToolError("one board is wanted", "give --port PORT or FLASHFILE", USAGE)
-    pairs = args.set + ([] if args.site is None else [f"site={args.site}"])
+    _check_usage(args)
     identity = Identity(
-        node=args.node,
-        config=inputs.read_config(args.config, pairs, tls=bool(args.mqtt_ca)),
+        node=args.node or "",
+        config=inputs.read_config(args.config, _pairs(args), tls=bool(args.mqtt_ca)),
         wifi_ssid=args.wifi_ssid,
         wifi_pass=inputs.read_secret(args.wifi_password_file),
         mqtt_user=args.mqtt_user,
@@ -55,6 +63,54 @@ def run(args: argparse.Namespace) -> int:
         mqtt_ca=inputs.read_certificate(args.mqtt_ca),
         lora=inputs.read_lora_keys(args.lorawan),
     )
+    if args.out:
+        return provision_batch.run(args, _base(args, identity))
+    return _run_one(args, identity)
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """Options that do not belong together; raises ToolError."""
+    if args.out and args.secrets_out:
+        raise ToolError("--out and --secrets-out", "--out has a file of secrets", USAGE)
+    if args.csv:
+        for name in (
+            "node",
+            "flash",
+            "port",
+            "lorawan",
+            "mqtt_user",
+            "mqtt_password_file",
+            "site",
+        ):
+            if getattr(args, name):
+                raise ToolError(f"--csv and --{name.replace('_', '-')}: a row names its own",
+                                "the columns are in tools/README.md", USAGE)  # fmt: skip
+        if not args.out:
+            raise ToolError("--csv without --out", "--out DIR takes inventory and secrets", USAGE)
+        return
+    if not args.node:
+        raise ToolError("--node is missing", "--node ID names the node", USAGE)
+    if (args.flash is None) == (args.port is None) or (args.out and args.flash):
+        raise ToolError("one board is wanted", "give --port PORT or FLASHFILE", USAGE)
+    if args.join_eui and not args.out:
+        raise ToolError("--join-eui without --out", "a new key would be known to nobody", USAGE)
+
+
+def _pairs(args: argparse.Namespace) -> list[str]:
+    return list(args.set) + ([] if args.site is None else [f"site={args.site}"])
+
+
+def _base(args: argparse.Namespace, identity: Identity) -> Row:
+    """What the rows of a batch begin with, or the only row."""
+    keys = identity.lora
+    join_eui = board_rows.digits("--join-eui", args.join_eui or "", EUI_BYTES)
+    row = Row(0, replace(identity, lora=None), args.board, join_eui=join_eui)
+    if keys:
+        row = replace(row, dev_eui=keys.dev_eui, join_eui=keys.join_eui, app_key=keys.app_key)
+    return row
+
+
+def _run_one(args: argparse.Namespace, identity: Identity) -> int:
     if not identity.mqtt_pass and not args.secrets_out and not args.dry_run:
         raise ToolError(
             "a new MQTT secret would be known to the node alone",

@@ -50,6 +50,8 @@ class BoardMemory:
                     "name the right --board",
                 )
             self._esp = cmds.run_stub(self._esp)
+            # It would go on with whatever answers at the port then, and that may be another board.
+            self._esp.WRITE_FLASH_ATTEMPTS = 1
             cmds.attach_flash(self._esp)
             self.mac = ":".join(f"{byte:02x}" for byte in self._esp.read_mac("BASE_MAC"))
             self.size = _bytes(cmds.detect_flash_size(self._esp))

@@ -61,13 +61,12 @@ def identity_in(cells: bytes) -> str:
 
 
 def test_no_cut_leaves_half_an_identity(before: bytes, state: Path) -> None:
-    """Every byte of the write and a sample of the erase, straight at the flash."""
+    """A cut in every stretch of some bytes, straight at the flash."""
     whole = Nor(before)
     write(NorMemory(whole), prepare(NorMemory(whole), NEW))
     total, written = whole.changed, whole.written[-1][1]
-    erased = list(range(0, total - written, 97))
     seen = {"": 0, "old": 0, "new": 0}
-    for cut in [*erased, *range(total - written, total)]:
+    for cut in [*range(0, total - written, 997), *range(total - written, total, 7), total - 1]:
         flash = Nor(before)
         flash.cut_after = cut
         with pytest.raises(Unplugged):
@@ -78,7 +77,7 @@ def test_no_cut_leaves_half_an_identity(before: bytes, state: Path) -> None:
         assert identity_in(flash.data) == "new"
         assert nvs(flash.data).get_i32("tallypost", "boot") == 40, cut
         assert nvs(flash.data).get_blob("lora", "nonces") == NONCES, cut
-    assert seen[""] > 500
+    assert seen[""] > 100
 
 
 @pytest.fixture
