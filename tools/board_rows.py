@@ -220,10 +220,12 @@ def _doubles(path: Path, rows: list[Row]) -> list[str]:
         "app_key": lambda row: row.app_key,
         "mqtt_user": lambda row: row.who.mqtt_user or row.who.node,
     }
+    told: set[int] = set()  # a row that is there twice is one fault, not one a column
     for column, value in values.items():
         first: dict[Any, int] = {}
         for row in rows:
             got = value(row)
-            if got and first.setdefault(got, row.line) != row.line:
+            if got and first.setdefault(got, row.line) != row.line and row.line not in told:
+                told.add(row.line)
                 wrong.append(f"{path}:{row.line}: {column}: the same as in line {first[got]}")
     return wrong

@@ -24,8 +24,8 @@ from typing import Any
 
 from tools.records import Records, Secret, write_private
 
-_WRITES = ("status", "counts", "event", "health", "config", "reply")
-_READS = ("ack", "cmd")
+WRITES = ("status", "counts", "event", "health", "config", "reply")
+READS = ("ack", "cmd")
 _SALT_BYTES, _ITERATIONS = 12, 101  # the secrets are long and random: more rounds add nothing
 _TTN = (
     "id", "dev_eui", "join_eui", "name", "frequency_plan_id", "lorawan_version",
@@ -73,7 +73,7 @@ def acl(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
     lines = []
     for row, secret in pairs:
         lines.append(f"user {secret.mqtt_user}")
-        for access, names in (("write", _WRITES), ("read", _READS)):
+        for access, names in (("write", WRITES), ("read", READS)):
             lines += [f"topic {access} {secret.mqtt_root}/{row['node']}/{name}" for name in names]
         lines.append("")
     return "\n".join(lines)
