@@ -23,7 +23,7 @@ SEALED = (
     "lora_dev_eui", "lora_join_eui", "lora_app_key",
 )  # fmt: skip
 _CONFIG_MAX = 1500  # the node's buffer
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+NODE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECRET_BYTES = 18
 _CA_MAX = 1500  # the node's buffer
 _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
@@ -71,7 +71,7 @@ class Identity:
         return whole
 
     def _check(self) -> None:
-        if not _ID.fullmatch(self.node):
+        if not NODE_ID.fullmatch(self.node):
             raise ToolError(
                 f"node id '{self.node}' is not usable",
                 "1 to 32 of a-z, 0-9, '-', '_', beginning with a letter or digit",

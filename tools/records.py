@@ -19,7 +19,7 @@ from typing import Any
 
 from tools.boards import ROOT
 from tools.faults import ToolError
-from tools.identity import Identity
+from tools.identity import NODE_ID, Identity
 
 COLUMNS = (
     "node", "mac", "chip", "board", "site", "dev_eui", "join_eui", "time", "version",
@@ -111,7 +111,7 @@ def read_inventory(path: Path, new: bool = False) -> list[dict[str, str]]:
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise ToolError(f"{path}: not an inventory", wanted)
     for line, row in enumerate(rows, 2):
-        if None in row or None in row.values() or not row["node"]:
+        if None in row or None in row.values() or not NODE_ID.fullmatch(row["node"]):
             raise ToolError(f"{path}:{line}: not a row of an inventory", wanted)
     return list(_latest(rows).values())
 

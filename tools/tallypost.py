@@ -19,6 +19,7 @@ VERBS = {
     "build": ("tools.build_verb", "compile the firmware and make a board's flash image"),
     "size": ("tools.size", "what the image holds, against the board's budget"),
     "provision": ("tools.provision_verb", "write identity and secrets to NVS"),
+    "label": ("tools.label", "labels with QR codes for the nodes of an inventory"),
     "flash": ("tools.flash", "write the image to a board; NVS and counts stay"),
     "check": ("tools.technician.check", "is this node ready? one table, one verdict, next steps"),
     "aim": ("tools.technician.aim", "what the detector sees, live, while you turn it"),
