@@ -33,7 +33,7 @@ def assemble(app):
     )  # fmt: skip
     app.clock.on_step = app.clock_set
     app.counter.restore()
-    app.detector = _detector(board, config)
+    app.detector = _detector(board, config, log)
     let_go("config", "detectors", "identity", "resume", "ring.recovery")
     app.counter.losses = app.losses
     app.health = Health()
@@ -54,10 +54,10 @@ def _configuration(nvs, log):
     return load(nvs, log)
 
 
-def _detector(board, config):
+def _detector(board, config, log):
     from detectors import build  # RAM: needed once
 
-    return build(board, config)
+    return build(board, config, log)
 
 
 def build_links(app, config, rng):

@@ -1,9 +1,21 @@
 """The configured detector on the board's pins: each driver is imported by who needs it (RAM)."""
 
 
-def build(board, config):
-    """A driver with start(), wait(), pop(), tick(now_ms), state, stats(); see lib/radar/README."""
-    kind = config["detector"]
+def build(board, config, log):
+    """A driver with start(), wait(), pop(), tick(now_ms), state, stats(); see lib/radar/README.
+
+    On a board without the lines for it, one that counts nothing and says so.
+    """
+    try:
+        return _driver(board, config, config["detector"])
+    except OSError as error:
+        from no_detector import NoDetector
+
+        log.warn("%s: %s", config["detector"], error)
+        return NoDetector()
+
+
+def _driver(board, config, kind):
     if kind == "beam":
         from beam.dual import DualBeam
 

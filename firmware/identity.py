@@ -17,7 +17,7 @@ _SEALED = (
 
 
 def read(nvs):
-    """(node id, reason): the id is "" when nothing may be counted, and then the reason says why."""
+    """(node id, reason): the id is "" when nothing may be counted; then the reason says why."""
     crc, node = 0, b""
     for key in _SEALED:
         value = read_blob(nvs, key)

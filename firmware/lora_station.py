@@ -32,3 +32,16 @@ def keys(nvs):
         if value is None:
             raise ValueError("%s is not in NVS: run `tallypost provision`" % key)
     return found
+
+
+def modem(uart, name, nvs, *, rng, log, reset):
+    """The same on an AT modem, which keeps counters itself; name: its dialect, see `lib/modem`.
+
+    reset: a function that pulls the modem's reset line, or None. Raises ValueError as `bare`.
+    """
+    from modem.station import Station as ModemStation
+
+    settings = {"lora_region": "EU868", "lora_data_rate": 5, "lora_adr": 1}
+    for key, value in zip(_KEYS, keys(nvs)):
+        settings[key] = value
+    return ModemStation(uart, name, settings, rng, log, reset=reset)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError
 
-from tools.boards import CHIP_IDS, Board
+from tools.boards import Board
+from tools.chips import CHIPS, by_image_id
 from tools.faults import ToolError
 from tools.partitions import TABLE_OFFSET, pack
 
@@ -141,9 +142,8 @@ def read_micropython(path: Path, board: Board) -> bytes:
             "take the .bin (not the .app-bin) of the board's download page",
         )
     chip = int.from_bytes(data[app + _CHIP_ID_AT : app + _CHIP_ID_AT + 2], "little")
-    if chip != CHIP_IDS[board.chip]:
-        names = {number: name for name, number in CHIP_IDS.items()}
-        raise ToolError(f"{path} is for {names.get(chip, chip)}, {board.name} has {board.chip}")
+    if chip != CHIPS[board.chip].image_id:
+        raise ToolError(f"{path} is for {by_image_id(chip)}, {board.name} has {board.chip}")
     room = board.partition("factory")
     if board.loader_offset + len(data) > room.end:
         raise ToolError(f"{path}: {len(data)} bytes do not fit before 0x{room.end:x}")

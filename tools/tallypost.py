@@ -17,6 +17,7 @@ from tools.faults import ToolError
 # that was asked for is imported: `build` is on each start of the others.
 VERBS = {
     "build": ("tools.build_verb", "compile the firmware and make a board's flash image"),
+    "wiring": ("tools.wiring", "what hangs on which pin of a board, as a table and a picture"),
     "size": ("tools.size", "what the image holds, against the board's budget"),
     "provision": ("tools.provision_verb", "write identity and secrets to NVS"),
     "label": ("tools.label", "labels with QR codes for the nodes of an inventory"),

@@ -16,7 +16,8 @@ _EPOCH_2000 = 946_684_800
 
 
 class Esp32Board:
-    """led: GPIO. uart: (TX, RX) of the radar's line. beams: (A, B), inputs with a pull-up."""
+    """led: GPIO. uart: (TX, RX) of the radar's line, None without one. beams: (A, B), inputs with
+    a pull-up."""
 
     def __init__(self, led, uart, beams):
         self._led = machine.Pin(led, machine.Pin.OUT, value=0)
@@ -24,7 +25,10 @@ class Esp32Board:
         self._beams = beams
 
     def uart(self, baud):
-        """The radar's line; the buffer holds 30 s of three targets: name servers may take long."""
+        """The radar's line; the buffer holds 30 s of three targets: name servers may take long.
+        Raises OSError on a board without one."""
+        if self._uart is None:
+            raise OSError("this board has no line for a radar")
         tx, rx = self._uart
         return machine.UART(1, baud, tx=tx, rx=rx, rxbuf=8192, timeout=0, timeout_char=2)
 

@@ -129,10 +129,11 @@ seam.sinks[_PULSE_PORT] = Pin._pulses
 
 class UART(io.IOBase):
     INV_TX = 1
+    ports = (1, 2)  # of the chip, without that of the console
     _view = b""  # what was received, outside the heap
 
     def __init__(self, port, baudrate=115200, **settings):
-        if port not in (1, 2):
+        if port not in UART.ports:
             raise ValueError("UART(%d) does not exist" % port)
         self._port = port
         self.init(baudrate, **settings)

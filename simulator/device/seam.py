@@ -297,10 +297,11 @@ def reset(cause):
 def hello():
     """Introduce the process; sets the clock. Returns a text and a random seed.
 
-    The text: the reset cause, and behind a line feed the board's name if a console is attached.
+    The text, by lines: the reset cause, the chip, the board's name if a console is attached.
     """
     global now, _ticks_from
     seed, body = request(HELLO)
     now = struct.unpack_from("<Q", body, 0)[0]
     _ticks_from = now + _EARLY_MS * 1000
-    return body[8:].decode(), seed
+    cause, chip = body[8:].decode().split(" ")
+    return cause, chip, seed

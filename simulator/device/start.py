@@ -64,7 +64,10 @@ def start_up():
     """Take over what the world knows of the life before; return the REPL's mode and name."""
     text, seed = seam.hello()
     random.seed(seed)  # on the chip the port seeds it from the radio's noise
-    text, _, board = text.partition("\n")
+    text, chip, board = text.split("\n")
+    if chip == "esp32c3":
+        esp32.has_pulse_counter = False
+        machine.UART.ports = (1,)
     cause, _, rest = text.partition(" ")  # "soft", and what outlives it
     machine.set_reset_cause(_RESET_CAUSES[cause])
     raw, _, left_ms = rest.partition(" ")

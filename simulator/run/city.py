@@ -20,7 +20,7 @@ from simulator.run.lora_city import LoraCity
 from simulator.run.plan import NodePlan, Target
 from simulator.world.backend import Backend
 from simulator.world.broker import Broker
-from simulator.world.kernel import Node
+from simulator.world.kernel import Detector, Node
 from simulator.world.network import Network, TownNetwork
 from simulator.world.process import die_with_parent
 from simulator.world.relay import RelayNetwork
@@ -36,6 +36,9 @@ class City(Protocol):
     desk: Desk
 
     drain: Drain
+
+    def beside(self, detector: Detector) -> Detector:
+        """All that talks to the board: its detector, and a modem if it has one."""
 
     def start(self, node: Node) -> None: ...
 
@@ -72,6 +75,9 @@ class TownCity:
         self._backend = Backend(path, broker, plan.start_utc, plan.backend_away, self.desk.on_news)
         rng = random.Random(f"{plan.seed}/network")
         self.network: Network = TownNetwork(broker, plan.weather, rng, plan.start_utc)
+
+    def beside(self, detector: Detector) -> Detector:
+        return detector
 
     def start(self, node: Node) -> None:
         self.network.call_at = self._backend.call_at = node.call_at
@@ -110,6 +116,9 @@ class RealCity:
         for line in lines:
             news = json.loads(line)
             self.desk.on_news(news["what"], news["node"], news)
+
+    def beside(self, detector: Detector) -> Detector:
+        return detector
 
     def start(self, node: Node) -> None:
         self.network.call_at = node.call_at

@@ -9,17 +9,21 @@ from pathlib import Path
 
 from simulator.run.desk import Body, Desk, Drain, Held, OnAir
 from simulator.run.plan import NodePlan
-from simulator.world.kernel import Node
+from simulator.world.kernel import Detector, Node
 from simulator.world.lorawan.backend import LoraBackend
 from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.modem_mac import Mac
+from simulator.world.lorawan.modem_rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import Site
 from simulator.world.network import Network, Weather
+from simulator.world.together import Together
 from tools import boards
 from tools.provision import LoraKeys
 
 GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
 _NOTES = ("gone", "quarantine", "waiting")
+_MODEM_UART = 1  # of a board with a modem
 
 
 def lora_keys(plan: NodePlan) -> LoraKeys:
@@ -36,6 +40,9 @@ class LoraCity:
     def __init__(self, plan: NodePlan, folder: Path) -> None:
         self.desk = Desk()
         self._plan = plan
+        self._board = boards.load(plan.board)
+        self._site: Site | None = None
+        self._mac: Mac | None = None  # in the board's modem
         self._path = folder / f"{plan.name}.sqlite"
         self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX)
         self._server.adr = True
@@ -49,18 +56,32 @@ class LoraCity:
         self._rng = random.Random(f"{plan.seed}/air")
         self.network = Network(Weather(), self._rng, plan.start_utc)
 
+    def beside(self, detector: Detector) -> Detector:
+        if not self._board.modem:
+            return detector
+        self._mac = Mac(self._server, self._rng, rising=True)
+        self._mac.loss, self._mac.away = self._plan.air.loss, self._plan.air.gateway_away
+        modem = Rui3(self._mac, self._rng)
+        modem.uart = _MODEM_UART
+        return Together(detector, modem)
+
     def start(self, node: Node) -> None:
-        radio = dict(boards.load(self._plan.board).radio)
+        self.network.call_at = self._backend.call_at = node.call_at
+        radio = dict(self._board.radio)
+        if not radio:
+            return
         chip = str(radio.pop("chip"))
         self._site = Site(
             node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
             network=self._server, air=self._plan.air,
         )  # fmt: skip
-        self.network.call_at = self._backend.call_at = node.call_at
 
     def calm(self) -> None:
         """From now on no frame is lost."""
-        self._site.ether.loss = 0.0
+        if self._mac:
+            self._mac.loss = 0.0
+        if self._site:
+            self._site.ether.loss = 0.0
 
     def finish(self) -> Held:
         collector = self._backend.collector
@@ -70,14 +91,23 @@ class LoraCity:
         return Held(
             delivered={int(body["seq"]): body for body in _outermost(self._path)},
             notes=notes,
-            faults=[*self._site.chip.violations, *self._server.faults, *refused],
-            on_air=[
-                OnAir(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
-                for s in self._site.ether.sent
-                if s.sender == self._plan.name
-            ],
+            faults=[*self._violations(), *self._server.faults, *refused],
+            on_air=self._on_air(),
             joins=len(self._device.nonces),
         )
+
+    def _violations(self) -> list[str]:
+        return self._site.chip.violations if self._site else []
+
+    def _on_air(self) -> list[OnAir]:
+        if self._mac:
+            return [OnAir(*frame) for frame in self._mac.sent]
+        assert self._site
+        return [
+            OnAir(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
+            for s in self._site.ether.sent
+            if s.sender == self._plan.name
+        ]
 
 
 def _outermost(path: Path) -> list[Body]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.run import scenario as scenarios
@@ -13,6 +13,8 @@ from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
 from simulator.world.protocol import Input
 from simulator.world.traffic import Traffic
+from tools import boards
+from tools.faults import ToolError
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
@@ -44,18 +46,39 @@ class Target:
         return f"{self.host}:{self.port}"
 
 
-def kinds(nodes: str) -> list[str]:
-    """The kinds of the nodes that a text names: "3" in turn, or "radar,lorawan". ScenarioError."""
+def kinds(nodes: str) -> list[tuple[str, str]]:
+    """Kind and board of the nodes that a text names: "3" in turn, "radar,lorawan", or
+    "beam@esp32c3_rak3172" for another board than the usual one. Raises ScenarioError."""
     if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= _MOST_NODES:
-        return [_MANY["mqtt"][i % 2] for i in range(int(nodes))]
-    found = [kind for name in nodes.split(",") for kind in _MANY.get(name, (name,))]
-    unknown = [kind for kind in found if kind not in KINDS]
-    if unknown or len(found) > _MOST_NODES:
+        nodes = ",".join(_MANY["mqtt"][i % 2] for i in range(int(nodes)))
+    found = [
+        (kind, board)
+        for name, _, board in (text.partition("@") for text in nodes.split(","))
+        for kind in _MANY.get(name, (name,))
+    ]
+    if any(kind not in KINDS for kind, _ in found) or len(found) > _MOST_NODES:
         raise ScenarioError(
             f"nodes '{nodes}', wanted a number within 1 .. {_MOST_NODES}, or some of"
-            f" {', '.join([*_MANY, *KINDS])}"
+            f" {', '.join([*_MANY, *KINDS])}, each with @BOARD if you like"
         )
-    return found
+    return [(kind, _fitting(kind, board) if board else BOARDS[KINDS[kind][1]])
+            for kind, board in found]  # fmt: skip
+
+
+def _fitting(kind: str, name: str) -> str:
+    """The board, which can have such a node; raises ScenarioError."""
+    try:
+        features = boards.load(name).features
+    except ToolError as error:
+        raise ScenarioError(str(error)) from error
+    detector, link = KINDS[kind]
+    if detector not in features.detectors or (link == "lorawan" and not features.lorawan):
+        raise ScenarioError(
+            f"{kind}@{name}: the board has no {detector}"
+            if detector not in features.detectors
+            else f"{kind}@{name}: the board has no LoRaWAN"
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -148,8 +171,10 @@ class NodePlan:
 def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
     """The nodes of a run; raises ScenarioError."""
     scenario = scenarios.load(request.scenario)
-    named = [f"{kind}-{i + 1}" for i, kind in enumerate(kinds(request.nodes))]
-    return [_node(request, scenario, name, root) for name in named]
+    return [
+        replace(_node(request, scenario, f"{kind}-{number}", root), board=board)
+        for number, (kind, board) in enumerate(kinds(request.nodes), 1)
+    ]
 
 
 def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
@@ -176,7 +201,6 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         rtc_steps=scenarios.steps(scenario.power.get("rtc_steps", []), scale),
         drift_ppb=rng.randrange(-20_000, 20_000),
         link=link,
-        board=BOARDS[link],
         air=scenarios.air(scenario, hours),
         root=root,
         broker=request.broker,

@@ -43,6 +43,7 @@ class NodeSpec:
     power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
     the real-time clock shows so much more. drift_ppb: the crystal's error.
     window_us: the longest grant; short when the node must keep step with real time.
+    chip: what differs between them is there or not, as on the chip.
     """
 
     name: str
@@ -50,6 +51,7 @@ class NodeSpec:
     start_utc: int
     seed: int
     heap: str = "192k"
+    chip: str = "esp32"
     power_cuts: list[int] = field(default_factory=list)
     power_off: list[tuple[int, int]] = field(default_factory=list)
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)
@@ -212,7 +214,8 @@ class Node:
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
-            text = f"{self._cause}\n{self.line.name}" if self.line else self._cause
+            name = self.line.name if self.line else ""
+            text = f"{self._cause}\n{self.spec.chip}\n{name}"
             answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:

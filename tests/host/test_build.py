@@ -166,24 +166,6 @@ def test_a_board_is_a_name_not_a_path(name: str) -> None:
         boards.load(name)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "text"),
-    (
-        ('chip = "esp32"', 'chip = "esp99"', "chip = 'esp99'.*known chips: esp32"),
-        ("flash_mb = 4", 'flash_mb = "4"', "flash_mb = '4', wanted int"),
-        ("offset = 0x1000", "", "offset = None, wanted int"),
-        ("flash_mb = 4", "flash_mb = 2", "partitions end at 0x400000, the flash at 0x200000"),
-        ("flash_mb = 4", "flash_mb =", "board.toml: Invalid value"),
-    ),
-)
-def test_a_bad_board_file_is_refused(old: str, new: str, text: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "boards", tmp_path / "boards")
-    toml = tmp_path / "boards" / BOARD / "board.toml"
-    toml.write_text(toml.read_text().replace(old, new))
-    with pytest.raises(ToolError, match=text):
-        boards.load(BOARD, tmp_path)
-
-
 def test_a_board_needs_all_its_files(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "boards", tmp_path / "boards")
     (tmp_path / "boards" / BOARD / "board.py").unlink()
@@ -229,11 +211,11 @@ def test_two_sources_for_one_name_are_refused(tmp_path: Path) -> None:
         build(BOARD, root=root)
 
 
-def test_another_chip_is_another_image(tmp_path: Path) -> None:
+def test_another_flash_is_another_image(tmp_path: Path) -> None:
     root = tree(tmp_path)
     inputs = build(BOARD, root=root).manifest["inputs"]
     toml = root / "boards" / BOARD / "board.toml"
-    toml.write_text(toml.read_text().replace('chip = "esp32"', 'chip = "esp32s3"'))
+    toml.write_text(toml.read_text().replace("flash_mb = 4", "flash_mb = 8"))
     again = build(BOARD, root=root)
     assert again.is_new and again.manifest["inputs"] != inputs
 

@@ -42,7 +42,7 @@ def test_it_lies_at_the_loader_s_offset_below_our_table(tmp_path: Path) -> None:
         (fake()[: APP - LOADER], "cut short"),
         (fake(app=0), "take the .bin"),
         (fake(chip=9), "is for esp32s3, esp32_generic has esp32"),
-        (fake(chip=77), "is for 77"),
+        (fake(chip=77), "is for chip 0x4d"),
         (fake(size=0x200000), "do not fit before 0x200000"),
     ),
 )

@@ -14,7 +14,7 @@ from operator import itemgetter
 from simulator.world.lorawan.modem_mac import Mac
 from simulator.world.protocol import Input
 
-PORT = 2
+UART = 2
 DELAY_US = 8_000  # from the end of a command to its answer
 BOOT_US = 900_000
 LATEST_US = 3_000_000
@@ -40,13 +40,15 @@ class Faults:
 
 
 class Modem:
-    """baud: of its UART. commands: everything it was told, with times. restarts: so far."""
+    """baud: of its UART; uart: which one that is on the board. commands: everything it was told,
+    with times. restarts: so far."""
 
     BAUD = 9600
     BANNER: tuple[str, ...] = ()
 
     def __init__(self, mac: Mac, rng: random.Random, faults: Faults | None = None) -> None:
         self.mac = mac
+        self.uart = UART
         self.faults = faults or Faults()
         self.commands: list[tuple[int, str]] = []
         self.restarts = 0
@@ -145,4 +147,4 @@ class Modem:
         # One wire: what was said before comes before.
         if self._said:
             t_us = max(t_us, self._said[-1][0] + 1)
-        insort(self._said, (t_us, PORT, data), key=itemgetter(0))
+        insort(self._said, (t_us, self.uart, data), key=itemgetter(0))

@@ -8,6 +8,7 @@ granted, airtime is kept in one band of 1 % by waiting after each frame.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from simulator.world.lorawan import commands, ether, plan
@@ -64,7 +65,8 @@ class Session:
 class Mac:
     """rising: DevNonces count up and outlive a restart; else they are random.
 
-    loss: share of uplinks that nobody hears; refusals: joins from now on that get no answer.
+    loss: share of uplinks that nobody hears; away: (start, end) when no gateway is there, in
+    microseconds; refusals: joins from now on that get no answer. sent: start, length, frequency.
     """
 
     network: NetworkServer
@@ -77,6 +79,7 @@ class Mac:
     adr: bool = True
     retries: int = 0
     loss: float = 0.0
+    away: Sequence[tuple[int, int]] = ()
     refusals: int = 0
     session: Session | None = None
     nonce: int = 0
@@ -84,6 +87,7 @@ class Mac:
     want_time: bool = False
     utc_us: int | None = None  # UTC in microseconds minus virtual time, since it is known
     uplinks: list[tuple[int, int, bytes]] = field(default_factory=list)  # counter, port, payload
+    sent: list[tuple[int, int, int]] = field(default_factory=list)
 
     def restart(self) -> None:
         self.session = None
@@ -202,7 +206,10 @@ class Mac:
         air_us = round(plan.airtime_us(sf, bw, len(raw), True))
         end_us = t_us + air_us
         self.free_us = end_us + air_us * 99
+        deaf = deaf or any(start <= end_us < end for start, end in self.away)
         if deaf or self.rng.random() < self.loss:
+            self.sent.append((t_us, air_us, plan.JOIN_HZ[0]))
             return end_us, None
         freq = plan.JOIN_HZ[self.rng.randrange(3)]
+        self.sent.append((t_us, air_us, freq))
         return end_us, self.network.uplink(Reception(raw, end_us, freq, sf, bw))

@@ -1,0 +1,64 @@
+"""The chips of the ESP32 family, as far as an image and a wiring depend on them.
+
+Pins: ESP-IDF programming guide, "GPIO & RTC GPIO" of each chip (strapping, SPI0/1, input only,
+USB-JTAG), and the chapters on strapping pins of the data sheets. Image: ESP-IDF "App Image Format"
+(chip id) and "Bootloader" (where the ROM looks for it). Console: UART0 in MicroPython's generic
+images (ports/esp32, MICROPY_HW_ENABLE_UART_REPL).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Chip:
+    """image_id: of the image header, byte 12. loader_offset: where the ROM finds the loader.
+
+    pins: GPIO that exist on a package. strapping: read by the ROM at reset. flash: those of the
+    memory in the package or on the module. input_only: without driver and pull-up. console: UART0.
+    usb: D- and D+. uarts: with that of the console. pulse_counter: has PCNT.
+    """
+
+    name: str
+    image_id: int
+    loader_offset: int
+    pins: frozenset[int]
+    strapping: frozenset[int]
+    flash: frozenset[int]
+    input_only: frozenset[int]
+    console: frozenset[int]
+    usb: frozenset[int]
+    uarts: int
+    pulse_counter: bool
+
+
+def _pins(*spans: tuple[int, int]) -> frozenset[int]:
+    return frozenset(pin for first, last in spans for pin in range(first, last + 1))
+
+
+_NONE: frozenset[int] = frozenset()
+
+CHIPS = {
+    "esp32": Chip(
+        "esp32", 0, 0x1000, _pins((0, 19), (21, 23), (25, 27), (32, 39)),
+        strapping=frozenset((0, 2, 5, 12, 15)), flash=_pins((6, 11)), input_only=_pins((34, 39)),
+        console=frozenset((1, 3)), usb=_NONE, uarts=3, pulse_counter=True,
+    ),
+    "esp32s3": Chip(
+        "esp32s3", 9, 0x0, _pins((0, 21), (26, 48)),
+        strapping=frozenset((0, 3, 45, 46)), flash=_pins((26, 32)), input_only=_NONE,
+        console=frozenset((43, 44)), usb=frozenset((19, 20)), uarts=3, pulse_counter=True,
+    ),
+    "esp32c3": Chip(
+        "esp32c3", 5, 0x0, _pins((0, 21)),
+        strapping=frozenset((2, 8, 9)), flash=_pins((11, 17)), input_only=_NONE,
+        console=frozenset((20, 21)), usb=frozenset((18, 19)), uarts=2, pulse_counter=False,
+    ),
+}  # fmt: skip
+
+
+def by_image_id(number: int) -> str:
+    """The chip that an image header names; its number in hexadecimal when it is none of ours."""
+    names = {chip.image_id: chip.name for chip in CHIPS.values()}
+    return names.get(number, f"chip 0x{number:x}")
