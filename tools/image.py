@@ -16,16 +16,12 @@ from pathlib import Path
 from littlefs import LittleFS, LittleFSError
 
 from tools.boards import Board
-from tools.chips import CHIPS, by_image_id
 from tools.faults import ToolError
 from tools.partitions import TABLE_OFFSET, pack
 
 BLOCK = 4096
 _PLAIN = ("boot.py", "main.py")  # the port runs these by name, as source
 _THIRD_PARTY = {"lib/umqtt/simple.mpy": "umqtt/simple.py"}
-_APP_OFFSET = 0x10000
-_MAGIC = 0xE9
-_CHIP_ID_AT = 12
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def file_system(files: dict[str, bytes], size: int) -> bytes:
     return bytes(fs.context.buffer)
 
 
-def flash(board: Board, vfs: bytes, micropython: bytes | None) -> bytes:
+def flash(board: Board, vfs: bytes, micropython: bytes | None = None) -> bytes:
     """The complete flash: MicroPython (if given), our partition table, the file system."""
     image = bytearray(b"\xff" * board.flash_size)
     if micropython is not None:
@@ -126,25 +122,3 @@ def flash(board: Board, vfs: bytes, micropython: bytes | None) -> bytes:
     at = board.partition("vfs").offset
     image[at : at + len(vfs)] = vfs
     return bytes(image)
-
-
-def read_micropython(path: Path, board: Board) -> bytes:
-    """An official MicroPython file (loader, table and application in one); raises ToolError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", "give the file with --micropython") from error
-    app = _APP_OFFSET - board.loader_offset
-    if len(data) <= app or data[0] != _MAGIC or data[app] != _MAGIC:
-        raise ToolError(
-            f"{path}: not a MicroPython file of {board.chip} for offset "
-            f"0x{board.loader_offset:x}, or cut short",
-            "take the .bin (not the .app-bin) of the board's download page",
-        )
-    chip = int.from_bytes(data[app + _CHIP_ID_AT : app + _CHIP_ID_AT + 2], "little")
-    if chip != CHIPS[board.chip].image_id:
-        raise ToolError(f"{path} is for {by_image_id(chip)}, {board.name} has {board.chip}")
-    room = board.partition("factory")
-    if board.loader_offset + len(data) > room.end:
-        raise ToolError(f"{path}: {len(data)} bytes do not fit before 0x{room.end:x}")
-    return data

@@ -28,6 +28,8 @@ _WAYS_OUT = {
 }
 _NO_ANSWER = "hold BOOT, press RESET, let BOOT go, then repeat; is it a data cable?"
 _GONE = "plug it in and repeat the same command"
+_WORN = "write-protected, or worn out: repeat once, then take another board"
+SECTOR = 4096
 _TROUBLE = (FatalError, serial.SerialException, OSError, EOFError)
 
 
@@ -35,16 +37,17 @@ class BoardMemory:
     """The flash of the board at `port`; a context manager. Raises ToolError.
 
     board: what it must be; the wrong chip and a flash that is too small are refused at once.
+    baud: for what follows the first contact.
     """
 
-    def __init__(self, port: str, board: Board) -> None:
+    def __init__(self, port: str, board: Board | None = None, baud: int = 115_200) -> None:
         esptool_log.set_verbosity("silent")
         self.name = port
         self._port = _open(port)
         try:
             self._esp = cmds.detect_chip(self._port)
             self.chip = self._esp.CHIP_NAME.lower().replace("-", "")
-            if self.chip != board.chip:
+            if board and self.chip != board.chip:
                 raise ToolError(
                     f"{port}: the chip is an {self.chip}, {board.name} has an {board.chip}",
                     "name the right --board",
@@ -55,12 +58,14 @@ class BoardMemory:
             cmds.attach_flash(self._esp)
             self.mac = ":".join(f"{byte:02x}" for byte in self._esp.read_mac("BASE_MAC"))
             self.size = _bytes(cmds.detect_flash_size(self._esp))
-            if self.size < board.flash_size:
+            if board and self.size < board.flash_size:
                 raise ToolError(
                     f"{port}: a flash of {self.size >> 20} MB, {board.name} has "
                     f"{board.flash_size >> 20} MB",
                     "name the right --board",
                 )
+            if baud != self._esp.ESP_ROM_BAUD:
+                self._esp.change_baud(baud)
         except ToolError:
             self._port.close()
             raise
@@ -105,15 +110,28 @@ class BoardMemory:
             raise self._lost("writing", error) from None
 
     def is_blank(self, offset: int, length: int) -> bool:
+        return self.holds(offset, b"\xff" * length)
+
+    def holds(self, offset: int, data: bytes) -> bool:
         """By a digest that the chip makes: reading a megabyte would take minutes."""
         try:
-            return bool(
-                self._esp.flash_md5sum(offset, length) == hashlib.md5(b"\xff" * length).hexdigest()
-            )
+            digest = self._esp.flash_md5sum(offset, len(data))
         except _TROUBLE as error:
             raise self._lost("reading", error) from None
+        return bool(digest == hashlib.md5(data).hexdigest())
+
+    def differing(self, offset: int, data: bytes) -> list[int]:
+        """Offsets of the sectors that do not hold their part of `data`, which fills whole ones."""
+        if self.holds(offset, data):
+            return []
+        if len(data) <= SECTOR:
+            return [offset]
+        half = -(-len(data) // SECTOR // 2) * SECTOR
+        return self.differing(offset, data[:half]) + self.differing(offset + half, data[half:])
 
     def _lost(self, doing: str, error: Exception) -> ToolError:
+        if "MD5" in str(error):
+            return ToolError(f"{self.name}: the flash does not hold what was written", _WORN)
         return ToolError(f"{self.name}: lost while {doing} ({_first_line(error)})", _GONE)
 
 

@@ -19,6 +19,7 @@ VERBS = {
     "build": ("tools.build_verb", "compile the firmware and make a board's flash image"),
     "wiring": ("tools.wiring", "what hangs on which pin of a board, as a table and a picture"),
     "size": ("tools.size", "what the image holds, against the board's budget"),
+    "micropython": ("tools.micropython_verb", "the MicroPython files that this machine keeps"),
     "provision": ("tools.provision_verb", "write identity and secrets to NVS"),
     "label": ("tools.label", "labels with QR codes for the nodes of an inventory"),
     "flash": ("tools.flash", "write the image to a board; NVS and counts stay"),
