@@ -23,6 +23,7 @@ from simulator.run.plan import LIVE_PORT, Target
 from simulator.run.sensors import SENSORS
 from simulator.world.process import ROOT
 from tools import boards
+from tools.chips import CHIPS
 from tools.faults import ToolError
 
 _LOOK_S = 0.2
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=within(0, 2**32 - 1), default=1, help="of all that is random (1)")
     add("--read-only", action="store_true", help="fault: the flash takes no writes")
-    add("--chip", choices=sorted(boards.CHIP_IDS), help="fault: another chip than it should be")
+    add("--chip", choices=sorted(CHIPS), help="fault: another chip than it should be")
     add("--noise", type=float, default=0.0, metavar="SHARE", help="fault: of bytes with a flip")
     return top
 

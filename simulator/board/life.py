@@ -23,7 +23,7 @@ from simulator.world.nvs import NvsPartition
 from simulator.world.relay import RelayNetwork
 from simulator.world.street import Street
 from tools.boards import Board
-from tools.provision import NAMESPACE
+from tools.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
 _HOURS = 24  # of traffic, from power-on

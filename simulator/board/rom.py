@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from tools.boards import CHIP_IDS, Board
+from tools.boards import Board
+from tools.chips import CHIPS
 
 _MAGIC = 0xE9
 _TABLE = 0x8000
@@ -30,7 +31,7 @@ def complaint(board: Board, path: Path) -> bytes:
     loader = flash[board.loader_offset :][:24]
     if loader[0] != _MAGIC:
         return b"invalid header: 0x%08x\r\n" % struct.unpack_from("<I", loader)[0]
-    wanted = CHIP_IDS[board.chip]
+    wanted = CHIPS[board.chip].image_id
     if (found := struct.unpack_from("<H", loader, 12)[0]) != wanted:
         return b"E (47) boot_comm: mismatch chip ID, expected %d, found %d\r\n" % (wanted, found)
     at = _factory(flash)

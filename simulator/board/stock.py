@@ -11,7 +11,8 @@ import hashlib
 import struct
 from pathlib import Path
 
-from tools.boards import CHIP_IDS, Board
+from tools.boards import Board
+from tools.chips import CHIPS
 from tools.build import build
 from tools.faults import ToolError
 from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
@@ -39,7 +40,7 @@ def _image(board: Board, text: bytes) -> bytes:
     size_and_speed = _SIZE_CODES[board.flash_size] << 4 | 0xF
     head = struct.pack("<BBBBI", 0xE9, 1, 2, size_and_speed, 0x40080000)
     extended = struct.pack(
-        "<B3sHBHH4sB", 0xEE, b"\0\0\0", CHIP_IDS[board.chip], 0, 0, 0xFFFF, b"", 1
+        "<B3sHBHH4sB", 0xEE, b"\0\0\0", CHIPS[board.chip].image_id, 0, 0, 0xFFFF, b"", 1
     )
     body = head + extended + struct.pack("<II", _ADDRESS, len(data)) + data
     checksum = _CHECKSUM_SEED

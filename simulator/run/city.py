@@ -20,7 +20,8 @@ from simulator.run.lora_city import LoraCity
 from simulator.run.plan import NodePlan, Target
 from simulator.world.backend import Backend
 from simulator.world.broker import Broker
-from simulator.world.kernel import Detector, Node
+from simulator.world.around import Detector
+from simulator.world.kernel import Node
 from simulator.world.network import Network, TownNetwork
 from simulator.world.process import die_with_parent
 from simulator.world.relay import RelayNetwork

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from simulator.run.desk import Body, Desk, Drain, Held, OnAir
 from simulator.run.plan import NodePlan
-from simulator.world.kernel import Detector, Node
+from simulator.world.around import Detector
+from simulator.world.kernel import Node
 from simulator.world.lorawan.backend import LoraBackend
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modem_mac import Mac

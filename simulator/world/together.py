@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.world.kernel import Detector
+from simulator.world.around import Detector
 from simulator.world.lorawan.modem import Modem
 from simulator.world.protocol import Input
 
