@@ -31,6 +31,7 @@ _FIRMWARE = const(0x00A0)
 _ANSWER_BIT = const(0x0100)
 _REPORT_MS = const(100)
 _GATHER_MS = const(290)  # reports are read three at a time: a third of the work
+_SELDOM_MS = const(450)  # one that comes after so long may be the first of a pair
 _ANSWER_MS = const(400)
 _TRIES = const(4)  # it starts with the board and is deaf for its first seconds
 _QUIET_MS = const(2_000)
@@ -199,8 +200,11 @@ class Ld24xx:
             n = uart.readinto(space) if uart.any() else await self._stream.readinto(space)
             if n:
                 frames.added(n)
-                self._take(time.ticks_ms())
-                await asyncio.sleep_ms(_GATHER_MS)
+                now_ms = time.ticks_ms()
+                since_ms = time.ticks_diff(now_ms, self._heard_ms)
+                self._take(now_ms)
+                if since_ms < _SELDOM_MS:
+                    await asyncio.sleep_ms(_GATHER_MS)
 
     def tick(self, now_ms):
         """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""

@@ -2,7 +2,7 @@
 
 Bunching is Cowan's M3 model (1975): a share of the road users follows the one in front at a short
 headway, and no faster than that one, the rest arrives at random. A queue is let go at 1.2 s from
-driver to driver, each 7.5 m behind the next (saturation flow and jam spacing of HBS 2015, part L).
+driver to driver, 7.5 m from car to car (saturation flow and jam spacing of HBS 2015, part L).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CYCLE_S = 90.0
 START_LAG_S = 1.2
 LEAST_GAP_S = 0.4  # rear to front: nobody drives into who is in front
-JAM_M = 7.5
+JAM_GAP_M = 3.1  # with a car of usual length 7.5 m from front to front
 STOP_LINE_M = 4.0  # before the counting line
 QUEUE = (3, 9)  # road users, least and most
 QUEUE_KMH = (15.0, 25.0)
@@ -79,13 +79,15 @@ def _queued(users: list[RoadUser], rng: random.Random) -> list[RoadUser]:
     while users:
         size, kmh = min(rng.randint(*QUEUE), len(users)), rng.uniform(*QUEUE_KMH)
         green_us = max(int((cycle + 1) * CYCLE_S * 1e6), users[0].t_us)
+        back_m = STOP_LINE_M
         for place, user in enumerate(users[:size]):
             stop = Stop(
                 leaves_us=green_us + int(place * START_LAG_S * 1e6),
                 stands_us=int((size - place) * (ARRIVAL_S - START_LAG_S) * 1e6) + 3_000_000,
-                back_m=STOP_LINE_M + JAM_M * place,
+                back_m=back_m,
                 kmh=kmh,
             )
+            back_m += user.length_m + JAM_GAP_M
             t_us, speed = stop.crosses
             out.append(replace(user, t_us=t_us, speed_kmh=speed, stop=stop))
         cycle = int(green_us / CYCLE_S / 1e6)
