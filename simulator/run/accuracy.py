@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run import accuracy_table, scenario as scenarios
-from simulator.run.accuracy_cell import Cell, cell
+from simulator.run.accuracy_cell import Cell, cell, fallen
 from simulator.run.accuracy_page import page
 from simulator.run.node import prepare
 from simulator.run.options import output, within
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     args.page.write_text(page(cells, args.seeds, args.hours))
     accuracy_table.show(cells)
     print(f"picture: {args.page}")
-    broken = [text for one in cells for text in one.broken()]
+    broken = [text for one in cells for text in one.broken()] + fallen(cells)
     for text in broken:
         print(f"SHORT {text}")
     return 1 if broken else 0

@@ -9,6 +9,13 @@ from simulator.run.report import NodeResult, total
 from simulator.run.scenario import Scenario
 from simulator.run.statistics import Range, mean_range, wilson
 
+FREE = {
+    "ops243": "one_way",
+    "doppler": "one_way",
+}  # where a detector is at its best; else moderate
+# Damaged bytes and rain may cost so much precision against free traffic, for every detector.
+MOST_FALL = 0.02
+FALLING = ("noisy_line", "rain")
 # (detector, scenario) -> least recall, precision, share of right directions, most mean and v85
 # error in km/h, most confusion of bicycles and pedestrians; None = not promised.
 PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
@@ -58,6 +65,33 @@ class Cell:
     mean_error: tuple[float, Range] | None
     v85_error: tuple[float, Range] | None
     violations: list[str]
+    pairs: float = 0.0  # share of the road users who have somebody beside them
+
+    @property
+    def passed(self) -> int:
+        return self.recall.n
+
+    @property
+    def counted(self) -> int:
+        return self.precision.n
+
+    @property
+    def count_error(self) -> float | None:
+        """Of the total, in percent: misses and phantoms cancel in it. None where nobody passed."""
+        return 100 * (self.counted / self.passed - 1) if self.passed else None
+
+    @property
+    def couples_missed(self) -> Share:
+        """Of two side by side one was missed: of all such couples, as far as misses are theirs."""
+        couples = round(self.passed * self.pairs / (1 + self.pairs))
+        return Share(min(couples, self.passed - self.recall.hits), couples)
+
+    @property
+    def classed(self) -> Share:
+        """With the right class, of those that were matched and given one; `unknown` is none."""
+        rows = self.classes.items()
+        given = sum(n for _, row in rows for counted, n in row.items() if counted != "unknown")
+        return Share(sum(row.get(true, 0) for true, row in rows), given)
 
     @property
     def confused(self) -> Share:
@@ -94,7 +128,8 @@ class Cell:
             "detector": self.detector, "scenario": self.scenario, "title": self.title,
             "recall": self.recall.as_dict(), "precision": self.precision.as_dict(),
             "direction": self.direction.as_dict(), "classes": self.classes,
-            "confused": self.confused.as_dict(), "violations": self.violations,
+            "confused": self.confused.as_dict(), "classed": self.classed.as_dict(),
+            "count_error_pct": self.count_error, "violations": self.violations,
         }  # fmt: skip
         for name, error in (("mean_error", self.mean_error), ("v85_error", self.v85_error)):
             found[name] = error and {
@@ -121,9 +156,30 @@ def cell(detector: str, scenario: Scenario, runs: list[NodeResult]) -> Cell:
         Share(pairs, pairs + wrong), classes,
         _error(runs, "mean_error"), _error(runs, "v85_error"),
         [text for run in runs for text in run["violations"]],
+        scenario.traffic.get("pairs", 0.0),
     )  # fmt: skip
 
 
 def _error(runs: list[NodeResult], name: str) -> tuple[float, Range] | None:
     values = [run["speed"][name] for run in runs if run["speed"]["n"]]
     return (sum(values) / len(values), mean_range(values)) if values else None
+
+
+def free(cells: list[Cell], detector: str) -> Cell | None:
+    """The cell of a detector in free traffic, if it is among these."""
+    wanted = FREE.get(detector, "moderate")
+    found = [one for one in cells if (one.detector, one.scenario) == (detector, wanted)]
+    return found[0] if found else None
+
+
+def fallen(cells: list[Cell]) -> list[str]:
+    """Detectors whose precision suffers more from noise than is promised, in the same traffic."""
+    found = []
+    for one in cells:
+        calm = [c for c in cells if (c.detector, c.scenario) == (one.detector, "moderate")]
+        if one.scenario in FALLING and calm:
+            fall = calm[0].precision.value - one.precision.value
+            if fall > MOST_FALL:
+                told = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
+                found.append(f"{told}, promised {MOST_FALL}")
+    return found

@@ -6,12 +6,17 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.run.accuracy_cell import Cell, Share
+from simulator.run.accuracy_words import matrix, words
 
-COLUMNS = ("detector", "situation", "recall", "precision", "direction", "confused", "mean", "v85")
+COLUMNS = (
+    "detector", "situation", "recall", "precision", "total", "direction", "class", "confused",
+    "mean", "v85",
+)  # fmt: skip
 LEGEND = """\
 recall: share of those who passed that was counted; precision: share of what was counted that had
-passed; direction: share with the right one; confused: pedestrians and bicycles taken for each
-other; mean, v85: error in km/h. In brackets the 95 % interval.
+passed; total: counted against passed, misses and phantoms cancel in it; direction: share with the
+right one; class: share with the right one, of those given one; confused: pedestrians and bicycles
+taken for each other; mean, v85: error in km/h. In brackets the 95 % interval.
 """
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
@@ -26,10 +31,18 @@ def show(cells: list[Cell]) -> None:
 
 
 def row(one: Cell) -> list[str]:
+    total = one.count_error
     return [
-        one.detector, one.scenario, _share(one.recall), _share(one.precision),
-        _share(one.direction), _share(one.confused), _error(one.mean_error), _error(one.v85_error),
+        one.detector, one.scenario, _share(one.recall), _precision(one),
+        "-" if total is None else f"{total:+.1f} %", _share(one.direction), _share(one.classed),
+        _share(one.confused), _error(one.mean_error), _error(one.v85_error),
     ]  # fmt: skip
+
+
+def _precision(one: Cell) -> str:
+    if one.passed:
+        return _share(one.precision)
+    return f"{one.counted} phantoms" if one.counted else "no phantom"
 
 
 def _share(share: Share) -> str:
@@ -44,12 +57,14 @@ def _error(error: tuple[float, tuple[float, float]] | None) -> str:
 
 
 def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
-    """The table, its legend and its situations."""
+    """The table, its legend, its situations, the same in words, and who is taken for whom."""
     lines = [f"{seeds} runs of {hours} h each.", "", LEGEND]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row(one)) + " |" for one in cells]
     titles = {one.scenario: one.title for one in cells}
     lines += ["", *(f"- `{name}`: {title}" for name, title in sorted(titles.items()))]
+    lines += ["", "## In words", "", *words(cells)]
+    lines += ["", "## Who is taken for whom", "", *matrix(cells)]
     return "\n".join(lines)
 
 

@@ -43,6 +43,7 @@ def node_result(seen: Seen) -> NodeResult:
             "pairs": matched.matched,
         },
         "speed": _speed(seen, matched.speeds),
+        "detector_stats": seen.health.get("detector", {}),
         "intervals": {
             "closed": len(closed),
             "delivered": len(set(check.numbers(seen))),

@@ -3,8 +3,11 @@
 Arrivals follow the shape of a weekday (hourly shares of a German main road: low at night, peaks at
 7-8 and 16-17 h; shape after HBS 2015, part L). Per direction they are shifted exponential: the
 smallest headway in single file plus an exponential rest (Cowan's M2 model, 1975). Speeds are
-normal per class, cut at three deviations: walkers 1.34 +- 0.26 m/s (Weidmann 1993), bicycles
-17 +- 3.5 km/h, cars around an inner-city limit of 50 km/h with 6 km/h deviation.
+normal per class (FHWA, Speed Concepts: Informational Guide, chapter 5), cut at three deviations:
+walkers 1.34 +- 0.26 m/s (Weidmann 1993), bicycles 17 +- 3.5 km/h (conventional ones and pedelecs,
+2 km/h faster, mixed: Schleinitz et al., German Naturalistic Cycling Study, 2017), cars at 46 +- 6
+under an inner-city limit of 50 km/h, heavy ones a little slower (assumed). Lengths: of usual
+bodies, cars and trucks after the vehicle classes of HBS 2015 (assumed within them).
 """
 
 from __future__ import annotations

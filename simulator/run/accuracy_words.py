@@ -1,0 +1,79 @@
+"""The matrix in plain words, for who compares it with a count by hand; who is taken for whom."""
+
+from __future__ import annotations
+
+from simulator.run.accuracy_cell import Cell, free
+from simulator.run.decode import CLASSES
+
+POOR = 0.95  # recall or precision below: not for this
+TRUE = CLASSES[:4]
+
+
+def words(cells: list[Cell]) -> list[str]:
+    """A line for every detector that was seen in free traffic."""
+    told = []
+    for name in dict.fromkeys(one.detector for one in cells):
+        calm = free(cells, name)
+        if calm:
+            told.append(f"- **{name}**: {_calm(calm)}{_limits(cells, calm)}")
+    return told
+
+
+def _calm(calm: Cell) -> str:
+    low, sure = calm.recall.range[0], calm.precision.range[0]
+    text = (
+        f"in free traffic (`{calm.scenario}`) {1000 * calm.recall.value:.0f} of 1,000 who pass are"
+        f" counted, at least {1000 * low:.0f} (95 % sure); of 1,000 counted"
+        f" {1000 * calm.precision.value:.0f} had passed, at least {1000 * sure:.0f}"
+    )
+    if calm.mean_error:
+        worst = max(abs(edge) for edge in calm.mean_error[1])
+        text += f"; a mean speed is within {worst:.1f} km/h"
+    return text + "."
+
+
+def _limits(cells: list[Cell], calm: Cell) -> str:
+    own = [one for one in cells if one.detector == calm.detector and one.passed]
+    poor = [one for one in own if min(one.recall.value, one.precision.value) < POOR]
+    text = ""
+    if poor:
+        named = (
+            f"`{one.scenario}` ({_hundred(one.recall.value)} counted,"
+            f" {_hundred(one.precision.value)} right)"
+            for one in sorted(poor, key=lambda one: one.recall.value * one.precision.value)
+        )
+        text += f" Not for: {', '.join(named)}."
+    for one in own:
+        couples = one.couples_missed
+        if couples.n:
+            low, high = couples.range
+            text += (
+                f" Of 100 couples side by side {100 * couples.value:.0f} count as one"
+                f" ({100 * low:.0f} to {100 * high:.0f})."
+            )
+    return text
+
+
+def _hundred(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def matrix(cells: list[Cell]) -> list[str]:
+    """Per detector in free traffic: rows are who passed, columns what they were counted as."""
+    lines = []
+    for name in dict.fromkeys(one.detector for one in cells):
+        calm = free(cells, name)
+        if calm and calm.classes:
+            lines += [f"`{name}`, `{calm.scenario}`:", "", *table(calm), ""]
+    return lines
+
+
+def table(one: Cell) -> list[str]:
+    """The confusion of one cell, as lines of Markdown."""
+    lines = ["| passed as | " + " | ".join(f"as {name}" for name in CLASSES) + " |"]
+    lines += ["|---" * (len(CLASSES) + 1) + "|"]
+    for true in TRUE:
+        row = one.classes.get(true)
+        if row:
+            lines.append(f"| {true} | " + " | ".join(str(row.get(n, 0)) for n in CLASSES) + " |")
+    return lines
