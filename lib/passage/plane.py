@@ -150,5 +150,5 @@ class PlaneTracker:
             vote(self._votes, 0, not track.crossed, 10 * _LINE_VOTES)
 
     def misaligned(self):
-        """True when nine of ten tracks (of at least 60) never came to the line."""
-        return say(self._votes, 0, _LINE_VOTES, 9)
+        """True when four of five tracks (of at least 60) never came to the line."""
+        return say(self._votes, 0, _LINE_VOTES, 8)

@@ -217,8 +217,8 @@ class Tracker:
         return say(self._votes, 0, _SIGN_VOTES, 8)
 
     def misaligned(self):
-        """True when nine of ten tracks (of at least 60) never came to the line."""
-        return say(self._votes, 2, _LINE_VOTES, 9)
+        """True when four of five tracks (of at least 60) never came to the line."""
+        return say(self._votes, 2, _LINE_VOTES, 8)
 
 
 def _agree(track, angle):

@@ -221,7 +221,7 @@ _RULES: dict[str, Rule] = {
                 *_LINE_FAULTS, *_ANSWER_FAULTS, *_RADAR_FAULTS, turned=_number(-45, 45)
             ),
             "ld2450": _sensor_faults(
-                *_LINE_FAULTS, *_ANSWER_FAULTS, *_PATH_RADAR_FAULTS, aside=_number(-5, 5)
+                *_LINE_FAULTS, *_ANSWER_FAULTS, *_PATH_RADAR_FAULTS, aside=_number(-8, 8)
             ),
             "ops243": _sensor_faults(*_LINE_FAULTS),
             "doppler": _table(

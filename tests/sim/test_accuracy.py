@@ -99,7 +99,7 @@ def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_p
         ("ld2450", {"branch": 600.0}, {}, "blocked"),
         ("ops243", {"branch": 600.0}, {}, "blocked"),
         ("ld2451", {"turned": 40.0}, {"radar_line_m": 30}, "misaligned"),
-        ("ld2450", {"aside": 4.3}, {}, "misaligned"),
+        ("ld2450", {"aside": 6.0}, {}, "misaligned"),
     ),
 )
 def test_who_cannot_see_the_line_says_so_and_does_not_call_it_observed(
