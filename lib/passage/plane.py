@@ -7,7 +7,7 @@ reports, has come at least 0.4 m and is 0.15 m beyond the line; who turns back b
 counted, who comes back over the line counts again, the other way. One that is lost so shortly
 before the line that it must have crossed it in the meantime counts as well.
 
-Nearly all tracks that come a metre cross the line. If they do not, the radar looks elsewhere:
+Nearly all tracks that come 0.6 m cross the line. If they do not, the radar looks elsewhere:
 `misaligned()`.
 
 Units: mm, ms, mm/s; speeds of passages in 0.1 km/h. Nothing is allocated per frame.
@@ -33,7 +33,7 @@ _BEYOND_MM = const(150)
 _CAME_MM = const(400)
 _EDGE_MS = const(400)  # how far a way is extended over the line
 _FASTEST = const(15_000)  # mm/s
-_LONG_MM = const(1000)
+_LONG_MM = const(600)
 _MOVING = const(500)  # mm/s; who is slower at the end has stopped
 _LINE_VOTES = const(60)
 
@@ -150,5 +150,5 @@ class PlaneTracker:
             vote(self._votes, 0, not track.crossed, 10 * _LINE_VOTES)
 
     def misaligned(self):
-        """True when four of five tracks (of at least 60) never came to the line."""
-        return say(self._votes, 0, _LINE_VOTES, 8)
+        """True when seven of ten tracks (of at least 60) never came to the line."""
+        return say(self._votes, 0, _LINE_VOTES, 7)
