@@ -54,6 +54,7 @@ SCHEMA = (
     ("class_car_echo", int, 0, 1_000_000, 0, "SNR x m2"),
     ("lora_airtime_s", int, 5, 864, 30, "s a day"),
     ("lora_after_min", int, 1, 1440, 30, "min"),
+    ("lora_certification", int, 0, 1, 0, ""),
 )
 _BAD_IN_TOPIC = "+#\0"
 

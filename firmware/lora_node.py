@@ -46,9 +46,29 @@ class LoraNode:
         app.lora = LoraLink(
             app.ring, self._station, app.clock, app.config, self, primary=primary
         )  # fmt: skip
+        self._station.on_reset = self._reset
+        if app.config["lora_certification"]:
+            self._certify()
         if not primary:
             app.uplink = app.lora
         return [(self._station.run(), "station"), (app.lora.run(), "lorawan")]
+
+    def _certify(self):
+        """Open port 224: the network may do anything with this device then."""
+        from version import VERSION
+
+        certify = getattr(self._station, "certify", None)
+        if certify:
+            certify(bytes([int(part) for part in VERSION.split(".")] + [0]))
+            self.log.warn("lorawan: the certification package listens on port 224")
+        else:
+            self.log.warn("lorawan: the modem has its own certification package, if any")
+
+    def _reset(self, shut):
+        """The certification package wants a restart, and with `shut` to be off after it."""
+        if shut:
+            self.store_config({"lora_certification": 0})
+        self.reset_soon()
 
     def take_time(self, utc_s, at_ms):
         """Take the network's time: it was `utc_s`, unix seconds, at `ticks_ms` `at_ms`."""

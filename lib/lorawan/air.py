@@ -21,6 +21,7 @@ class Air:
     """store: read(name) -> bytes or None, write(name, bytes), which may raise OSError.
 
     rng(bits) -> int. free_us: after a `choose()` that found nothing, when to ask again.
+    keeps_limits: False only where nothing leaves the room, for a test.
     """
 
     def __init__(self, region, store, rng, now_us):
@@ -31,6 +32,7 @@ class Air:
         self._bands = range(len(region.table.BANDS))
         self._covered = [0 for _ in self._bands]
         self.free_us = 0
+        self.keeps_limits = True
         data = store.read(_NAME) or b""
         if len(data) == 1 + 2 * len(self._covered) and data[0] == _VERSION:
             self._covered = [struct.unpack_from("<H", data, 1 + 2 * i)[0] for i in self._bands]
@@ -40,6 +42,8 @@ class Air:
         """Index of a channel for a frame of this airtime, -1 = no sub-band has any left."""
 
         def free_at(freq):
+            if not self.keeps_limits:
+                return now_us
             return self._book.free_at(self._region.band(freq), toa_us, now_us)
 
         mask = channels.mask

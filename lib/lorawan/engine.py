@@ -41,9 +41,10 @@ class Engine:
         self._buf = bytearray(MAX_FRAME)
         self._events = []
         self.session = None
-        self.certification = False  # TS009 downlinks on port 224 are passed on
+        self.certification = False  # port 224 is open
         self.wake_us = None  # when `poll()` is to be called; None = after the next event
         self.pending = False  # the network has more to send (FPending)
+        self.heard_frames = 0  # acknowledgements and frames with a port of the application
         self.battery = 255
         self.unknown = 0  # frames whose commands ended in one that is not known
         self.refused = {}  # received frames that were dropped, by reason
@@ -231,6 +232,7 @@ class Engine:
         session.ack = down.confirmed
         self.pending = down.pending
         self._acked = down.ack
+        self.heard_frames += 1 if down.ack or down.port else 0
         if self._uplink:
             self._uplink.put_off = False
         if down.commands:

@@ -125,6 +125,10 @@ class Mac(Engine):
             if rate is not None and self._region.is_rate(rate):
                 self.session.rate = rate
 
+    def keep_limits(self, on):
+        """Off: sub-bands have no limit. For the certification test, on a wire, and never else."""
+        self._air.keeps_limits = on
+
     def set_battery(self, level):
         """What DevStatusAns reports: 0 = mains, 1 to 254, 255 = not known."""
         self.battery = level

@@ -9,7 +9,8 @@ follows. For the last of it, some milliseconds, nothing else runs.
     32 frames without a downlink: LinkCheckReq in every eighth; 352: the session is taken for
     lost, join again
 
-The link calls `send()`, and is called at `on_down` and `on_time`.
+The link calls `send()`, and is called at `on_down` and `on_time`. A network that does not answer
+DeviceTimeReq is asked by AppTimeReq (`packages.py`), which its application server may know.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from lorawan.mac import (
     DOWNLINK, JOIN_FAILED, JOINED, LINK_CHECK_ANS, OVER, SENT, TIME, TOO_LONG, Mac, NotReady,
 )  # fmt: skip
 from lorawan.onair import OnAir, wait
+from lorawan.posts import Posts
 from lorawan.radio import TX, Radio
 from micropython import const
 
@@ -34,6 +36,7 @@ _CHECK_FROM = const(32)  # frames without a downlink
 _CHECK_EACH = const(8)
 _REJOIN_AFTER = const(352)  # the ADR back-off has ended at 288 (TS001-1.0.4, table 9)
 _ASK_TIME_US = const(300 * _SECOND)  # until there is an answer
+_ASK_OTHERWISE = const(3)  # DeviceTimeReq without an answer; then AppTimeReq as well
 _TIME_HOLDS_US = 6 * 3600 * _SECOND  # 0.4 s of a 20 ppm crystal
 _OWN_FRAME_US = const(5 * _SECOND)  # for the application to come first
 _GPS_TO_UNIX = 315_964_800 - 18  # 1980-01-06, leap seconds since
@@ -47,7 +50,8 @@ class Station:
     first Join-Request. Raises ValueError; OSError if the store cannot be read.
 
     on_down(port, payload): data for the application. on_time(utc_s, ms): it was `utc_s`, whole
-    unix seconds, at `ticks_ms` `ms`.
+    unix seconds, at `ticks_ms` `ms`. on_reset(shut): the network wants a restart, and with `shut`
+    no certification after it.
     """
 
     def __init__(self, driver, identity, region, store, **rest):
@@ -69,10 +73,11 @@ class Station:
             TOO_LONG: self._too_long, DOWNLINK: self._down, TIME: self._time, OVER: self._over,
             LINK_CHECK_ANS: self._link_check,
         }  # fmt: skip
-        self.on_down = self.on_time = None
+        self.on_down = self.on_time = self.on_reset = None
         self._result = None  # of the frame on its way: True, False, or an exception
         self._own = False  # a frame of the station itself is on its way
-        self._own_us = None  # when there is to be one
+        self._posts = Posts(self.mac)  # what is to be in it
+        self._asked = 0  # for the time, without an answer
         self._answered = 0  # FCntDown up to which the network has had its answer
         self._ask_us = 0  # when to ask for the time again
         self._dead = None
@@ -111,7 +116,8 @@ class Station:
                 self.mac.send(port, payload, self._clock.now(), confirmed)
             except NotReady:
                 return False
-            self._own_us = self._result = None
+            self._posts.go_on(self._clock.now())
+            self._result = None
             self._kick.set()
             return await self._wait_result()
 
@@ -145,6 +151,7 @@ class Station:
             errors["refused_" + reason] = count
         errors["lost"] = health.pop("radio")
         errors.update(health)
+        errors["package"] = self._posts.refused()
         return {
             "joined": self._is_up(), "dr": self.data_rate(), "rssi": air.rssi,
             "f_cnt_up": session.fcnt_up if session else None, "snr": air.snr,
@@ -188,6 +195,7 @@ class Station:
                 self._recent.write(self.mac.snapshot())
             toa_us, end_us = await self._air.transmit(request)
             self._airtime.add(toa_us, now)
+            self._posts.on_air(end_us)
             self.mac.tx_done(end_us)
         else:
             frame, now = await self._air.listen(request)
@@ -199,10 +207,13 @@ class Station:
     async def _rest(self):
         """Until the MAC wants to be called, or `send()` has something."""
         self._radio.lead_us = min(_LEAD_US + self._air.lead_us(), _MOST_LEAD_US)
-        due = [at for at in (self.mac.wake_us, self._own_us) if at is not None]
+        now, post_us = self._clock.now(), self._posts.due_us()
+        if post_us is not None and (self._own or self._turn.locked()):
+            post_us = max(post_us, now + _SECOND)  # it has to wait
+        due = [at for at in (self.mac.wake_us, post_us) if at is not None]
         ms = _LONGEST_SLEEP_MS
         if due:
-            ms = min(ms, max(0, min(due) - self._clock.now()) // 1000 + 1)
+            ms = min(ms, max(0, min(due) - now) // 1000 + 1)
         await wait(self._kick, ms)
 
     # --- what the MAC says
@@ -217,7 +228,7 @@ class Station:
     def _joined(self, addr):
         self._log.info("lorawan: joined")
         self._answered = self._ask_us = 0
-        self._own_us = self._clock.now() + _OWN_FRAME_US
+        self._posts.own_us = self._clock.now() + _OWN_FRAME_US
 
     def _join_failed(self, requests):
         self._log.info("lorawan: no answer to Join-Request %d", requests)
@@ -225,17 +236,23 @@ class Station:
     def _sent(self, acknowledged, transmissions):
         if self._own:
             self._own = False
+            self._posts.go_on(self._clock.now())
         else:
             self._result = acknowledged is not False
 
     def _too_long(self, room):
         if self._own:
             self._own = False
+            self._posts.go_on(self._clock.now())
         else:
             self._result = ValueError("payload: no more than %d bytes now" % room)
 
     def _down(self, port, payload, rssi, snr):
-        if self.on_down:
+        now = self._clock.now()
+        is_taken, gps_s = self._posts.take(port, payload, now)
+        if gps_s is not None:
+            self._time(gps_s, 0, now)
+        if self.on_down and not is_taken:
             self.on_down(port, payload)
 
     def _link_check(self, margin, gateways):
@@ -244,6 +261,7 @@ class Station:
     def _time(self, gps_s, fraction, at_us):
         ago_ms = (self._clock.now() - at_us + fraction * 15625 // 4) // 1000
         self._ask_us = self._clock.now() + _TIME_HOLDS_US
+        self._asked = 0
         if self.on_time:
             self.on_time(gps_s + _GPS_TO_UNIX, time.ticks_add(time.ticks_ms(), -ago_ms))
 
@@ -263,12 +281,16 @@ class Station:
         if now >= self._ask_us:
             self.mac.want(DEVICE_TIME)
             self._ask_us = now + _ASK_TIME_US
+            self._asked += 1
+            if self._asked > _ASK_OTHERWISE:
+                self._posts.ask_time(now)
 
     def _supervise(self, now):
         """Answer the network when the application has nothing to say; join when it is gone."""
         if not self._is_up():
             return
         session, busy = self.mac.session, self._turn.locked() or self._own
+        self._posts.poll(now)
         if session.silent_count >= _REJOIN_AFTER and not busy:
             self._log.warn("lorawan: %d frames without an answer", session.silent_count)
             self.mac.join(self._identity, now, self._within_us)
@@ -276,11 +298,22 @@ class Station:
         if session.fcnt_down != self._answered:
             self._answered = session.fcnt_down
             if self.mac.wants_uplink():
-                self._own_us = now + _OWN_FRAME_US
-        if self._own_us is not None and now >= self._own_us and not busy:
-            self._own, self._own_us = True, None
+                self._posts.own_us = now + _OWN_FRAME_US
+        own_us = self._posts.own_us
+        if own_us is not None and now >= own_us and not busy:
             self._want()
-            self.mac.send(None, b"", now)
+            self._own = self._posts.send(now)
         elif self._own and self._waits_too_long(now):
             self.mac.stop(now)
             self._own = False
+
+    def certify(self, version):
+        """Listen to the certification package, TS009, from now on. version: four bytes."""
+        self._posts.certify(version, self._rejoin, self._reset)
+
+    def _rejoin(self):
+        self.mac.join(self._identity, self._clock.now())
+
+    def _reset(self, shut):
+        if self.on_reset:
+            self.on_reset(shut)

@@ -50,6 +50,7 @@ class Plan:
     late_us: int = 0  # interrupts, up to
     loss: float = 0.0
     seed: int = 1
+    certify: bool = False  # the certification package listens
     heap: str = "192k"
     wires: tuple[str, ...] = tuple(PINS)  # lines of the chip that are connected
 

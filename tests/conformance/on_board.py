@@ -77,6 +77,11 @@ def on_time(utc_s, ms):
     print("time", utc_s, time.ticks_diff(time.ticks_ms(), ms))
 
 
+def on_reset(shut):
+    print("reset", shut)
+    machine.reset()
+
+
 async def chatter():
     """Other work: allocates, and holds the event loop for some milliseconds."""
     while True:
@@ -118,6 +123,9 @@ def main():
         radio=Radio(SETTINGS["error_us"], SETTINGS["drift_ppm"]),
     )  # fmt: skip
     station.on_down, station.on_time = on_down, on_time
+    station.on_reset = on_reset
+    if SETTINGS["certify"]:
+        station.certify(b"\0\1\0\0")
     asyncio.run(work(station))
 
 

@@ -21,11 +21,15 @@ against an independent network. Written by `python -m tests.conformance.table`.
 |---|---|
 """
 TAIL = """
+**Packages**, by `tests/conformance/test_packages.py` over the air and
+`tests/unit/test_lorawan_packages.py`: TS009-1.0.0 on port 224, off unless `lora_certification` is
+set; TS003-2.0.0 on port 202, asked when three DeviceTimeReq had no answer.
+
 **Not covered**
 
 - 000 (activation of the device under test by the test harness), and everything that needs a radio:
   power, spectrum, sensitivity, time on air as measured.
-- The package TS009 on port 224: with `certification` on, its frames go to the application.
+- Of TS009: TxCwReq, beacons and ping slots, fragments, relays; they are dropped and counted.
 - Other regions; DR7 (FSK), DR8 to DR11 (LR-FHSS); Class B and C; multicast; repeaters; activation
   by personalisation beyond the unit tests.
 - Several networks or devices at once, collisions, downlinks outside the windows.

@@ -19,6 +19,7 @@ from faults import RADIO  # noqa: E402
 from lora_node import LoraNode  # noqa: E402
 from nor import Nor  # noqa: E402
 from ring import Ring  # noqa: E402
+from version import VERSION  # noqa: E402
 
 UTC = 1_800_000_000
 
@@ -29,6 +30,15 @@ class Station:
 
     def run(self):
         return "its task"
+
+
+class Certified(Station):
+    """A station that has the certification package."""
+
+    version = None
+
+    def certify(self, version):
+        self.version = version
 
 
 class App:
@@ -48,6 +58,7 @@ class App:
         self.boot, self.state, self.supply_mv, self.temp_c = 3, 1, 3300, -7
         self.faults = []
         self.link = self.uplink = self.lora = None
+        self.station = station
         if station or error:
             self.lorawan = lambda nvs, log: self._made(station, error)
 
@@ -97,6 +108,38 @@ def test_a_radio_that_cannot_be_used_is_a_fault_with_its_reason():
     ):
         assert not LoraNode(made).open()
         assert made.faults == [(RADIO, "lorawan: " + reason)]
+
+
+def test_the_certification_package_is_off_unless_it_is_wanted():
+    for wanted, version in ((0, None), (1, bytes(int(n) for n in VERSION.split(".")) + b"\0")):
+        made = App(Certified())
+        made.config = accept({"lora_certification": wanted})
+        node = LoraNode(made)
+        assert node.open()
+        for coro, _name in node.build()[1:]:
+            coro.close()
+        assert made.station.version == version
+        assert [line[0] for line in made.log.lines] == (["warn"] if wanted else [])
+
+
+def test_a_modem_certifies_itself():
+    made, node = opened()
+    made.config = accept({"lora_certification": 1})
+    node.build()[1][0].close()
+    assert "the modem has its own" in made.log.lines[-1][1]
+
+
+def test_the_certification_package_may_restart_the_node_and_shut_itself():
+    made, node = opened()
+    made.config = accept({"lora_certification": 1, "lora_airtime_s": 77})
+    resets = []
+    node.reset_soon = lambda: resets.append(1)
+    node.build()[1][0].close()
+    made.station.on_reset(False)
+    assert resets == [1] and "config" not in made.nvs.kept
+    made.station.on_reset(True)
+    kept = json.loads(made.nvs.kept["config"])
+    assert (kept["lora_certification"], kept["lora_airtime_s"]) == (0, 77) and resets == [1, 1]
 
 
 def test_alone_it_is_the_nodes_uplink():

@@ -119,6 +119,7 @@ class NetworkServer:
         self.window = 1
         self.adr = False
         self.silent = False
+        self.tells_time = True  # else DeviceTimeReq stays without an answer
         self.on_port_zero = False  # MAC commands in the payload
         self.faults: list[str] = []
         self.said: dict[bytes, DataDown] = {}
@@ -208,6 +209,8 @@ class NetworkServer:
             margin = round(got.snr - plan.NEEDED_SNR[got.sf])
             session.replies += bytes([number, max(margin, 0), 1])
         elif number == commands.DEVICE_TIME:
+            if not self.tells_time:
+                return
             ticks = got.end_us * 256 // 1_000_000
             seconds = (self.gps_at_zero + ticks // 256).to_bytes(4, "little")
             session.replies += bytes([number]) + seconds + bytes([ticks % 256])
