@@ -20,6 +20,7 @@ from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 _APP_OFFSET = 0x10000
 _CHECKSUM_SEED = 0xEF
 _ADDRESS = 0x3F400020  # of the segment: read-only data, mapped from flash
+_DESCRIPTION = 256  # bytes: esptool looks for one of the application, and finds it is none
 _SIZE_CODES = {4 << 20: 2, 8 << 20: 3, 16 << 20: 4}
 
 
@@ -36,7 +37,7 @@ def stand_in(board: Board) -> bytes:
 
 def _image(board: Board, text: bytes) -> bytes:
     """An application image with one segment."""
-    data = text + b"\0" * (-len(text) % 4)
+    data = text.ljust(_DESCRIPTION, b"\0")
     size_and_speed = _SIZE_CODES[board.flash_size] << 4 | 0xF
     head = struct.pack("<BBBBI", 0xE9, 1, 2, size_and_speed, 0x40080000)
     extended = struct.pack(

@@ -49,6 +49,14 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def settled(board: VirtualBoard) -> bytes:
+    """The flash without the NVS partition, in which a node writes whenever it starts."""
+    flash = bytearray(board.flash.read_bytes())
+    nvs = board.board.partition("nvs")
+    flash[nvs.offset : nvs.end] = bytes(nvs.size)
+    return bytes(flash)
+
+
 class Listener:
     """Somebody at the port with a terminal program; `heard` grows while he reads."""
 
