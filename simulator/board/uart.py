@@ -14,6 +14,7 @@ from collections.abc import Callable
 AHEAD_S = 0.05
 FREE_US = 60_000_000  # how far a node that runs free runs in one go
 PIECE = 64  # bytes: so much reaches the node between two looks at its console
+_CTRL_C = b"\x03"
 _KEPT = 1 << 16  # bytes that wait for a node that does not look
 
 
@@ -57,6 +58,12 @@ class Uart:
             piece = bytes(self._typed[:PIECE])
             del self._typed[:PIECE]
             return piece
+
+    def interrupts(self) -> bool:
+        with self._changed:
+            before, found, rest = self._typed.partition(_CTRL_C)
+            self._typed = before + rest
+            return bool(found)
 
     def ahead_us(self, now_us: int) -> int:
         factor = self._factor()

@@ -45,6 +45,8 @@ def run(board, raw, names):
             if seam.ended:
                 raise end
             machine.end_softly(raw)
+        except KeyboardInterrupt:
+            pass  # it was for a program that has just ended
 
 
 def _put(text):

@@ -99,8 +99,13 @@ def send(op, a=0, b=0, payload=b""):
 
 
 def _reply():
-    global horizon, _pos, _end, _next_us
-    if _link.readinto(_rx) != 16:
+    global horizon, _pos, _end, _next_us, interrupted
+    try:
+        got = _link.readinto(_rx)
+    except KeyboardInterrupt:  # a signal for a program that was busy, and is no more
+        interrupted = True
+        got = _link.readinto(_rx)
+    if got != 16:
         sys.exit()
     immediate, flags, n, value, horizon = struct.unpack("<BBHiQ", _rx)
     if flags & _ANSWER:

@@ -8,6 +8,7 @@ Where a console is attached, the REPL follows `/main.py`; else the node waits fo
 import random
 import sys
 
+import micropython
 import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401
@@ -81,6 +82,8 @@ def main():
     sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
     raw, board = start_up()
+    if board:
+        micropython.kbd_intr(_CTRL_C)  # the world's signal to a program that never waits
     console.install()
     mount()
     if run("/boot.py") and not raw:

@@ -28,6 +28,9 @@ class Line(Protocol):
     def ahead_us(self, now_us: int) -> int:
         """How far the node may run ahead alone."""
 
+    def interrupts(self) -> bool:
+        """Asked when the node computes for long: does Ctrl-C wait? It is taken by that."""
+
     def out(self, data: bytes) -> None:
         """What the node sends."""
 

@@ -191,7 +191,7 @@ class Node:
             self.peripheral.power(True)
         self._forget_ahead()
         self.observe("boot", self._cause)
-        self._process = NodeProcess(self.spec.flash_path, self.spec.heap)
+        self._process = NodeProcess(self.spec.flash_path, self.spec.heap, self.line)
         self.peripheral.attached()
 
     def _handle(self, request: Request) -> None:

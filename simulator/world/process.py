@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from simulator.world.around import Line
 from simulator.world.protocol import REQUEST, Op, Request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ _SET_DEATH_SIGNAL = 1  # prctl(2)
 # The shims as machine code, where mpy-cross can make it: it stands outside the node's heap.
 # The firmware is always the bytecode of the board's image.
 _NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
+_SILENT_S = 0.3  # a node that computes for so long is reached by a signal alone
 _HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
 
@@ -97,11 +99,15 @@ def _prepare() -> None:
 
 
 class NodeProcess:
-    """Starts the interpreter with `heap` (as `-X heapsize=` takes it) on a flash file."""
+    """Starts the interpreter with `heap` (as `-X heapsize=` takes it) on a flash file.
 
-    def __init__(self, flash: Path, heap: str) -> None:
+    line: of a node with a console, which may compute for as long as nobody types Ctrl-C.
+    """
+
+    def __init__(self, flash: Path, heap: str, line: Line | None = None) -> None:
+        self._line = line
         self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(_HANG_S)
+        self._socket.settimeout(_SILENT_S if line else _HANG_S)
         self._buffer = bytearray()
         files = [os.open(path, os.O_RDONLY) for path in (COMPILED, flash)]
         fds = [theirs.fileno(), *files]
@@ -129,7 +135,8 @@ class NodeProcess:
             try:
                 piece = self._socket.recv(65536)
             except TimeoutError as error:
-                raise NodeHung from error
+                self._silent(error)
+                continue
             except ConnectionError as error:
                 raise NodeEnded from error
             if not piece:
@@ -138,6 +145,13 @@ class NodeProcess:
         data = bytes(buffer[:size])
         del buffer[:size]
         return data
+
+    def _silent(self, error: TimeoutError) -> None:
+        """The node computes for a long time; raises NodeHung where nobody can interrupt it."""
+        if self._line is None:
+            raise NodeHung from error
+        if self._line.interrupts():
+            self._process.send_signal(signal.SIGINT)
 
     def reply(self, data: bytes) -> None:
         try:

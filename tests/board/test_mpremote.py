@@ -51,6 +51,13 @@ def test_resume_keeps_the_interpreter_and_a_soft_reset_does_not(make: Make) -> N
     assert board.resets == 1  # of the chip's own reset nobody on the bench hears
 
 
+def test_ctrl_c_reaches_a_program_that_never_waits(make: Make) -> None:
+    board = make()
+    busy = "i = 0\nwhile True:\n    i += 1\n"
+    assert mpremote(board, "exec", "--no-follow", busy).status == 0
+    assert mpremote(board, "resume", "eval", "i > 1000").out.strip() == "True"
+
+
 def test_over_the_network_as_over_the_terminal(make: Make) -> None:
     board = make()
     assert "main.py" in run("mpremote", "connect", board.url, "fs", "ls").out

@@ -39,6 +39,9 @@ class Typist:
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
         return piece
 
+    def interrupts(self) -> bool:
+        return False
+
     def ahead_us(self, now_us: int) -> int:
         return min([now_us + 50_000, *(max(t_us, now_us + 1) for t_us, _ in self._at[:1])])
 
