@@ -22,7 +22,7 @@ _PASSAGES = const(8)  # between two lines; more are counted, and not told
 
 
 async def aim(app, seconds, name, out):
-    """Stream for so long to `out`, a `serial_reply.Pieces`; return {"passages": number}."""
+    """Stream for so long to `out`, a `serial_line.Pieces`; return {"passages": number}."""
     live = Live(app, name, out)
     counter, detector = app.counter, app.detector
     counter.on_passage = live.passed

@@ -25,13 +25,15 @@ _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 class App:
     """board: the object of boards/<board>/board.py."""
 
+    tally = None  # cumulative totals at the start of a calibration
+    streaming = None  # the task that writes to the console for a technician
+
     def __init__(self, board):
         self.board = board
         self.nvs = board.nvs("tallypost")
         self.log = Log()
         self.uptime_s = self.log.uptime_s
         self.refused_commands = 0
-        self.commands = None  # made by who needs it first: the desk of MQTT, or the serial one
         self._reset_at = 0
         self.faults = []  # code and reason of what was found at the start
         self.tasks = []  # coroutines and their names, to be started

@@ -11,7 +11,7 @@ from counting import Counter
 from faults import STORAGE
 from health import Health, let_go
 from ring import Ring, RingError
-from serial_desk import SerialDesk
+from serial_desk import attend
 from settings import read_blob
 
 
@@ -38,7 +38,7 @@ def assemble(app):
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
-    app.tasks.append((SerialDesk(app, board.console()).run(), "serial"))
+    app.tasks.append((attend(app, board.console()), "serial"))
     app.counter.on_record = app.uplink.wake
 
 
@@ -140,7 +140,7 @@ async def _wait_for_provisioning(app, reason):
     board = app.board
     app.boot = 0  # nothing is written, starts are not counted
     app.log.warn("%s. Nothing is counted. Run `tallypost provision`.", reason)
-    app.spawn(SerialDesk(app, board.console()).run(), "serial")
+    app.spawn(attend(app, board.console()), "serial")
     while True:
         board.led(True)
         await asyncio.sleep_ms(100)

@@ -4,6 +4,7 @@ Numbers: `state` of the detector as in wire/record.py, `reason` of the Wi-Fi is 
 Nothing secret, and nothing about a single road user. Imported for a command and let go.
 """
 
+from health import let_go
 from settings import read_blob
 from version import VERSION
 
@@ -36,6 +37,16 @@ def check(app):
         "supply_mv": rec.supply_mv or None,
         "temp_c": None if rec.temp_c == _NO_TEMPERATURE else rec.temp_c,
     }  # fmt: skip
+
+
+def config_stored(app):
+    """The configuration of the next start; None if none that is stored is usable."""
+    from config import stored  # large
+
+    try:
+        return stored(app.nvs)
+    finally:
+        let_go("config")
 
 
 def _detector(app):

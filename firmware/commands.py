@@ -1,26 +1,23 @@
-"""Commands from the backend or a technician: every one has an id, every one is answered."""
+"""Commands from the backend or a technician: every one has an id, every one is answered.
+
+Imported for a command and let go; what lasts from one to the next is in the application.
+"""
 
 import json
 
-from faults import CommandError, ConfigError
+from faults import CommandError, ConfigError, refusal
 from health import let_go
 
 _MAX_BYTES = 2048
 _MAX_ID = 100
-_ALWAYS = ("identity", "log", "ping")  # what a board without an identity answers
-
-
-def refusal(name, why):
-    """The reply that says why not. name: the command's id, None when it had none."""
-    return {"v": 1, "id": name, "ok": False, "error": str(why)}
 
 
 class Commands:
-    """app: what the commands work on (uplink, config, nvs, status(), reset_soon())."""
+    """app: what the commands work on (uplink, config, nvs, tally, status(), reset_soon())."""
 
     def __init__(self, app):
         self._app = app
-        self._known = {
+        self.known = {  # function(body) -> result by name; a way in may have more
             "ping": self._ping,
             "status": self._status,
             "resend": self._resend,
@@ -31,26 +28,19 @@ class Commands:
             "calibrate": self._calibrate,
             "check": self._look,
             "identity": self._look,
+            "config_stored": self._look,
         }
-        self._began = None  # cumulative totals at the start of a calibration
 
-    def handle(self, payload, more=None):
-        """Carry a command out and return the reply as a dict.
-
-        more: further commands of the way it came on, by name; each a function(body).
-        """
+    def handle(self, payload):
+        """Carry a command out and return the reply as a dict."""
         name = None
         try:
             body = self._parse(payload)
             name = body["id"]
-            handler = self._known.get(body.get("cmd"))
-            if handler is None and more:
-                handler = more.get(body.get("cmd"))
+            cmd = body.get("cmd")
+            handler = self.known.get(cmd) if isinstance(cmd, str) else None
             if handler is None:
-                known = sorted(list(self._known) + list(more or ()))
-                raise CommandError("unknown command; known: %s" % ", ".join(known))
-            if not self._app.node and body["cmd"] not in _ALWAYS:
-                raise CommandError("not provisioned: run `tallypost provision`")
+                raise CommandError("unknown command; known: %s" % ", ".join(sorted(self.known)))
             return {"v": 1, "id": name, "ok": True, "result": handler(body)}
         except (CommandError, ConfigError, ValueError) as error:
             self._app.refused_commands += 1
@@ -92,16 +82,8 @@ class Commands:
         finally:
             let_go("checkup")
 
-    def _config_get(self, body):
-        """The values in force; with `stored` those of the next start, None if there are none."""
-        if not body.get("stored"):
-            return self._app.config.public()
-        from config import stored  # large, and seldom needed
-
-        try:
-            return stored(self._app.nvs)
-        finally:
-            let_go("config")
+    def _config_get(self, _body):
+        return self._app.config.public()
 
     def _config_set(self, body):
         change = body.get("config")
@@ -118,19 +100,19 @@ class Commands:
     def _calibrate(self, body):
         record = self._app.counter.rec
         if body.get("do") == "start":
-            self._began = tuple(record.totals)
+            self._app.tally = tuple(record.totals)
             return "counting; now tally by hand, then stop"
         if body.get("do") != "stop":
             raise CommandError("calibrate needs do: start or stop")
-        if self._began is None:
+        if self._app.tally is None:
             raise CommandError("calibrate: not started, or the node restarted; start it again")
         from calibration import finish  # large, and seldom needed
 
         try:
-            result = finish(self._began, record, body)
+            result = finish(self._app.tally, record, body)
         finally:
             let_go("calibration")
-        self._began = None
+        self._app.tally = None
         self._app.uplink.event(
             "calibration", error_pct=result["total_error_pct"], limit_pct=result["limit_pct"],
             ok=result["pass"],

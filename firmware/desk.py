@@ -3,7 +3,8 @@
 import asyncio
 import json
 
-from commands import Commands, refusal
+from faults import refusal
+from health import let_go
 from micropython import const
 from mqtt import FrameFull, LinkDown
 
@@ -17,7 +18,6 @@ class Desk:
     def __init__(self, app):
         self._app = app
         self._replies = 0  # on their way
-        app.commands = Commands(app)
         app.link.on_message = self._message
         app.link.on_refused = self._refused
 
@@ -30,9 +30,20 @@ class Desk:
                 app.uplink.refused_acks += 1
                 self._answer(refusal(None, error))
         elif self._replies < _MAX_REPLIES:
-            self._answer(app.commands.handle(payload))
+            self._answer(self._carry_out(payload))
         else:
             app.refused_commands += 1  # nothing is carried out that could not be answered
+
+    def _carry_out(self, payload):
+        try:
+            from commands import Commands  # large, and seldom needed
+
+            return Commands(self._app).handle(payload)
+        except MemoryError:
+            self._app.refused_commands += 1
+            return refusal(None, "no memory")
+        finally:
+            let_go("commands")
 
     def _refused(self, reason):
         self._app.refused_commands += 1

@@ -50,11 +50,6 @@ class Log:
     def error(self, text, *args):
         self._write(ERROR, text, args)
 
-    @staticmethod
-    def put(text):
-        """Text on the console as it is; it is not kept."""
-        print(text, end="")
-
     def tail(self):
         """The last lines, oldest first."""
         first = self._next - _KEPT

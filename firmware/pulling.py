@@ -31,7 +31,7 @@ class Summed:
 
 
 async def pull(app, first, last, name, out):
-    """Write the records first..last to `out`, a `serial_reply.Pieces`; return {"next": number}."""
+    """Write the records first..last to `out`, a `serial_line.Pieces`; return {"next": number}."""
     records = Records(app, name, out)
     while first <= last:
         first = records.write(first, last)

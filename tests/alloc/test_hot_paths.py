@@ -98,14 +98,3 @@ def test_who_watches_passages_is_told_without_allocation():
     finally:
         micropython.heap_unlock()
     assert live.passages == 1
-
-
-def test_noise_on_the_console_allocates_nothing():
-    desk = SerialNode().desk
-    micropython.heap_lock()
-    try:
-        for byte in b"\x00\xff noise {\x15\x80\n":
-            desk.take(byte)
-    finally:
-        micropython.heap_unlock()
-    assert len(SerialNode().send("\n")) == 1

@@ -141,7 +141,7 @@ def answers(*looks: Body, stored: Body | None = CONFIG, **more: Any) -> Body:
         return left.pop(0) if len(left) > 1 else left[0]
 
     return {
-        "check": look, "config_get": lambda body: stored if body.get("stored") else CONFIG, **more
+        "check": look, "config_get": CONFIG, "config_stored": stored, **more
     }  # fmt: skip
 
 
@@ -168,7 +168,7 @@ pass: it is ready"""
 def test_a_healthy_node(capsys: Capture) -> None:
     with FakeNode(answers(facts())) as node:
         assert checked(capsys, node) == (0, HEALTHY, "")
-        assert node.names() == ["identity", "config_get", "config_get", "check"]
+        assert node.names() == ["identity", "config_get", "config_stored", "check"]
 
 
 SICK = """\
@@ -183,12 +183,12 @@ clock     FAIL  not set
 log       pass  17 records, 0 to send, flash worn under 0.01 %
 memory    pass  30,000 bytes free, 12,000 at worst
 counting  pass  399 of the last 400 s observed
-FAIL detector: its 5 V and ground, TX to RX and RX to TX as in boards/esp32_generic; is detector= its model?
+FAIL detector: its 5 V, ground, TX to RX, RX to TX (boards/esp32_generic); is detector= its model?
 FAIL Wi-Fi: tallypost provision with the right one
 FAIL broker: see Wi-Fi above
 FAIL clock: network first; then ntp_host= must answer (UDP 123)
 warn settings: reboot: tallypost config get --reboot
-FAIL: 4 of 9 parts"""  # noqa: E501
+FAIL: 4 of 9 parts"""
 
 
 def test_a_sick_node_is_told_part_by_part_without_waiting_for_wonders(capsys: Capture) -> None:

@@ -8,21 +8,22 @@ from config import accept
 from counting import Counter
 from fakes import FakeLog, FakeNvs, FakeRtc, FakeUart
 from health import Health
-from serial_desk import SerialDesk
+from serial_desk import attend
 from uplink_node import Node as UplinkNode
 
 
-class Console(FakeLog):
-    """The log, and what was put on the console beside it."""
+class Console(FakeUart):
+    """Both ways: what the technician sends, and the text that the node writes."""
 
     def __init__(self):
         super().__init__()
-        self.text = ""
+        self.text = b""
         self.longest = 0
 
-    def put(self, text):
-        self.text += text
-        self.longest = max(self.longest, len(text))
+    def write(self, data):
+        self.text += data
+        self.longest = max(self.longest, len(data))
+        return len(data)
 
 
 class Board:
@@ -80,15 +81,14 @@ class SerialNode(App):
     storage = "flash"
 
     def __init__(self, count=0, provisioned=True, **settings):
-        self.log, self.board, self.nvs = Console(), Board(), FakeNvs(wifi_ssid=b"street")
+        self.log, self.board, self.nvs = FakeLog(), Board(), FakeNvs(wifi_ssid=b"street")
         self.node = "n1" if provisioned else ""
         self.refused_commands = self.resets = 0
         self.faults, self.died = [], []
-        self.port = FakeUart()
-        self.commands = None
+        self.port = Console()
+        self.streaming = None
         if provisioned:
             self._provision(count, settings)
-        self.desk = SerialDesk(self, self.port)
 
     def _provision(self, count, settings):
         self.config = accept(settings)
@@ -111,10 +111,9 @@ class SerialNode(App):
         self.died.append((part, error))
 
     def send(self, text):
-        """Bytes of a line, and what the node put on the console meanwhile, as a list of lines."""
-        self.log.text = ""
-        for byte in text if isinstance(text, bytes) else text.encode():
-            self.desk.take(byte)
+        """Bytes of a line, and what the node wrote meanwhile, as a list of lines."""
+        self.port.inject(text if isinstance(text, bytes) else text.encode())
+        self._live(lambda: not self.port.any())
         return self.lines()
 
     def ask(self, **body):
@@ -123,26 +122,38 @@ class SerialNode(App):
         return json.loads(line)
 
     def lines(self):
-        assert not self.log.text or self.log.text.endswith("\n")
-        return self.log.text.split("\n")[:-1]
+        text = self.port.text
+        assert not text or text.endswith(b"\r\n")
+        return [line.decode() for line in text.split(b"\r\n")[:-1]]
 
     def stream(self, until, during=None, **body):
         """Every line that follows a command, up to the one for which until(line) is true."""
 
+        def ended():
+            last = self.port.text[:-2].rsplit(b"\r\n", 1)[-1]
+            return self.port.text.endswith(b"\r\n") and until(json.loads(last))
+
+        self.port.inject(json.dumps(body).encode() + b"\n")
+        self._live(ended, during)
+        assert self.died == []
+        return [json.loads(line) for line in self.lines()]
+
+    def _live(self, ended, during=None):
+        """Attend to the console until something is so; during(step) is called every 5 ms."""
+
         async def main():
-            self.log.text = ""
-            task = asyncio.create_task(self.desk.run())
-            self.port.inject(json.dumps(body).encode() + b"\n")
-            for step in range(2000):
-                await asyncio.sleep_ms(5)
+            self.port.text = b""
+            task = asyncio.create_task(attend(self, self.port))
+            for step in range(2000 if during else 50_000):
+                await asyncio.sleep_ms(5 if during else 0)
                 if during:
                     during(step)
-                last = self.log.text[:-1].rsplit("\n", 1)[-1]
-                if self.log.text.endswith("\n") and until(json.loads(last)):
-                    task.cancel()
-                    return [json.loads(line) for line in self.lines()]
-            raise AssertionError("it did not end: %s" % self.log.text[-300:])
+                if ended():
+                    break
+            else:
+                raise AssertionError("it did not end: %s" % self.port.text[-300:])
+            for _ in range(5):
+                await asyncio.sleep_ms(0)
+            task.cancel()
 
-        found = asyncio.run(main())
-        assert self.died == []
-        return found
+        asyncio.run(main())

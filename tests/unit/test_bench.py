@@ -4,6 +4,7 @@
 import json
 from binascii import crc32, unhexlify
 
+from commands import Commands
 from fakes import FakePin, FakeUart, beam_settings, radar_settings
 from serial_node import Network, SerialNode
 
@@ -74,9 +75,17 @@ def test_check_of_a_node_with_lorawan_alone():
 def test_check_over_mqtt_is_the_same():
     node = SerialNode()
     over_serial = node.ask(id=1, cmd="check")["result"]
-    over_mqtt = node.commands.handle(b'{"id":1,"cmd":"check"}')
+    over_mqtt = Commands(node).handle(b'{"id":1,"cmd":"check"}')
     assert set(over_mqtt["result"]) == set(over_serial)
-    assert "known: calibrate, check" in node.commands.handle(b'{"id":1,"cmd":"aim"}')["error"]
+    assert "known: calibrate, check" in Commands(node).handle(b'{"id":1,"cmd":"aim"}')["error"]
+
+
+def test_a_tally_begun_on_the_console_may_end_over_mqtt():
+    node = SerialNode()
+    assert "tally by hand" in node.ask(id=1, cmd="calibrate", do="start")["result"]
+    node.counter.add(_CAR)
+    stop = {"id": 2, "cmd": "calibrate", "do": "stop", "tally": {"forward": {"car": 1}}}
+    assert Commands(node).handle(json.dumps(stop))["result"]["pass"]
 
 
 def test_beams_tell_their_levels_and_edges():

@@ -13,6 +13,7 @@ class FakeApp:
     """What commands work on."""
 
     node = "n1"
+    tally = None
 
     def __init__(self):
         self.refused_commands = 0
@@ -113,11 +114,11 @@ def test_config_set_changes_what_is_named_and_keeps_the_rest():
 
 def test_a_second_config_set_goes_on_from_what_the_first_has_stored():
     app = FakeApp()
-    assert _ok(app, id=1, cmd="config_get", stored=True) is None
+    assert _ok(app, id=1, cmd="config_stored") is None
     _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
     _ok(app, id=2, cmd="config_set", config={"site": "gate"})
     _refused(app, id=3, cmd="config_set", config={"mqtt_port": 0})
-    stored = _ok(app, id=4, cmd="config_get", stored=True)
+    stored = _ok(app, id=4, cmd="config_stored")
     assert (stored["interval_min"], stored["site"], stored["mqtt_port"]) == (60, "gate", 1883)
     assert _ok(app, id=5, cmd="config_get")["interval_min"] == 5
 
@@ -126,7 +127,7 @@ def test_what_is_stored_and_spoilt_is_none_and_is_replaced_by_what_is_in_force()
     for spoilt in (b"", b"{", b"\xff", b'{"interval_min":7}', b"[]", b"null"):
         app = FakeApp()
         app.nvs.kept["config"] = spoilt
-        assert _ok(app, id=1, cmd="config_get", stored=True) is None
+        assert _ok(app, id=1, cmd="config_stored") is None
         _ok(app, id=2, cmd="config_set", config={"mqtt_port": 1884})
         assert json.loads(app.nvs.kept["config"])["site"] == "bridge"
 

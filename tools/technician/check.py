@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(node: reach.Node, identity: Body, wait_s: float) -> tuple[list[Finding], Body]:
-    in_force, stored = node.ask("config_get"), node.ask("config_get", stored=True)
+    in_force, stored = node.ask("config_get"), node.ask("config_stored")
     first = node.ask("check")
     facts = Patience(node, first, wait_s).look()
     findings = judge.judge(identity, facts)

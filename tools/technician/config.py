@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         change = {key: _typed(in_force[key], text) for key, text in texts.items()}
         if change:
             _store(node, change)
-        stored = node.ask("config_get", stored=True) or in_force
+        stored = node.ask("config_stored") or in_force
         if args.reboot:
             reboot(node)
             in_force = _in_force(node, stored)

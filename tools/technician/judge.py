@@ -1,7 +1,7 @@
 """What a node says about itself, judged: one finding for each part, with the next step.
 
 Pure: facts in, findings out. The facts are the results of the commands `check`, `identity` and
-`config_get` (firmware/checkup.py); an answer of an older firmware may lack some.
+`config_get`, `config_stored` (firmware/checkup.py); an answer of an older firmware may lack some.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ _TROUBLE = {
     "unknown": ("still starting", "again in ten seconds"),
     "silent": (
         "it does not answer",
-        "its 5 V and ground, TX to RX and RX to TX as in boards/{board}; is detector= its model?",
+        "its 5 V, ground, TX to RX, RX to TX (boards/{board}); is detector= its model?",
     ),
     "blocked": (
         "blocked for more than a minute",

@@ -10,26 +10,31 @@ lines with their id that follow; the last of them has `end`. One of them runs at
 Imported for a line and let go: a node without a technician has none of this in memory.
 """
 
+import asyncio
 import io
 import json
 
-from commands import Commands, refusal
-from faults import CommandError
+from commands import Commands
+from faults import CommandError, refusal
 from health import let_go
 from version import VERSION
 
-_PIECE = 48  # bytes of a print: 4 ms at 115200 baud, in which no pin handler runs
-_CHARACTER = 4  # bytes of UTF-8
+_BRACE, _LF, _CR, _CTRL_U = 123, 10, 13, 21
+_FIRST_BYTES = 128  # of the buffer for a line, which doubles
+_MOST_BYTES = 2048  # as over MQTT, see commands.py
+_LINE_S = 10  # from its first byte to its end
+_PIECE = 48  # bytes written at once: 4 ms at 115200 baud, in which no pin handler runs
 _MOST_S = 600
 _MOST_RECORDS = 32  # for one command: whoever asks can say when it has them
+_ALWAYS = ("identity", "log", "ping")  # what a board without an identity answers
 
 
 class Pieces(io.IOBase):
-    """Text for the console, printed in pieces that hold whole characters. put: `Log.put`."""
+    """Text for the console, written in pieces. write: of the console."""
 
-    def __init__(self, put):
-        self._put = put
-        self._buf = bytearray(_PIECE + _CHARACTER)
+    def __init__(self, write):
+        self._write = write
+        self._buf = bytearray(_PIECE)
         self._n = 0
 
     def write(self, data):
@@ -37,52 +42,78 @@ class Pieces(io.IOBase):
         if isinstance(data, str):
             data = data.encode()
         for byte in data:
-            n = self._n
-            if n >= _PIECE and (byte & 0xC0 != 0x80 or n == len(self._buf)):
+            if self._n == _PIECE:
                 self.flush()
-                n = 0
-            self._buf[n] = byte
-            self._n = n + 1
+            self._buf[self._n] = byte
+            self._n += 1
         return len(data)
 
     def flush(self):
-        """Print what is there."""
-        try:
-            text = str(memoryview(self._buf)[: self._n], "utf-8")
-        except UnicodeError:  # of a command that was garbled
-            text = "?" * self._n
+        """Write what is there."""
+        self._write(memoryview(self._buf)[: self._n])
         self._n = 0
-        self._put(text)
 
     def line(self, body):
-        """Print a dict as a line of JSON."""
+        """Write a dict as a line of JSON."""
         json.dump(body, self)
         self.end()
 
     def end(self):
-        """Print the end of a line."""
-        self.write("\n")
+        """Write the end of a line."""
+        self.write("\r\n")
         self.flush()
 
 
-def serve(app, desk, line, n):
-    """Answer a line of `n` bytes. line: None for an empty one, b"" for one that was not held."""
-    out = Pieces(app.log.put)
-    if line is None:
+async def serve(app, console, stream, one):
+    """Answer a line whose first byte is in `one`: a brace, or the end of an empty line."""
+    out = Pieces(console.write)
+    if one[0] != _BRACE:
         out.write(_greeting(app))
         out.end()
         return
+    try:
+        line, n = await asyncio.wait_for(_rest(stream, one), _LINE_S)
+    except asyncio.TimeoutError:
+        line, n = None, 0
+    if one[0] == _CTRL_U:
+        return
     if not line:
         app.refused_commands += 1
-        out.line(refusal(None, "command of %d bytes: too long, or no memory" % n))
+        why = "command of %d bytes, at most %d" % (n, _MOST_BYTES) if n else "command cut short"
+        out.line(refusal(None, why))
         return
-    if not app.commands:
-        app.commands = Commands(app)
-    streams = Streams(app, desk, out)
-    more = {"aim": streams.aim, "records": streams.records, "confirm": streams.confirm}
-    out.line(app.commands.handle(memoryview(line)[:n], more))
+    _carry_out(app, memoryview(line)[:n], out)
+
+
+async def _rest(stream, one):
+    """The line up to its end as (buffer, length); one that is too long has no buffer."""
+    line, n = bytearray(_FIRST_BYTES), 0
+    while one[0] not in (_CR, _LF, _CTRL_U):
+        if n == len(line) and line:
+            line = line + bytes(n) if n < _MOST_BYTES else b""
+        if n < len(line):
+            line[n] = one[0]
+        n += 1
+        await stream.readinto(one)
+    return line, n
+
+
+def _carry_out(app, line, out):
+    commands, streams = Commands(app), Streams(app, out)
+    known = commands.known
+    known["aim"], known["records"] = streams.aim, streams.records
+    known["confirm"] = streams.confirm
+    if not app.node:
+        for name in known:
+            if name not in _ALWAYS:
+                known[name] = _not_provisioned
+    out.line(commands.handle(line))
     if streams.begun:
-        desk.running = app.spawn(streams.run(), "serial stream")
+        app.streaming = app.spawn(streams.run(), "serial stream")
+
+
+def _not_provisioned(_body):
+    raise CommandError("not provisioned: run `tallypost provision`")
 
 
 def _greeting(app):
@@ -95,9 +126,8 @@ def _greeting(app):
 class Streams:
     """What is answered by more than a line, and what else is for the console alone."""
 
-    def __init__(self, app, desk, out):
+    def __init__(self, app, out):
         self._app = app
-        self._desk = desk
         self._out = out
         self._name = None
         self.begun = None  # a coroutine that returns what the last line is to say
@@ -138,9 +168,9 @@ class Streams:
         return {"confirmed": self._app.uplink.done()}
 
     def _end_other(self):
-        if self._desk.running:
-            self._desk.running.cancel()
-            self._desk.running = None
+        if self._app.streaming:
+            self._app.streaming.cancel()
+            self._app.streaming = None
 
     def _begin(self, coro, body):
         self.begun, self._name = coro, body["id"]
@@ -156,7 +186,7 @@ class Streams:
             let_go("aiming", "pulling", "radar.view")
             if not self._app.link:  # with MQTT it is in use
                 let_go("wire.jsonform")
-        self._desk.running = None
+        self._app.streaming = None
         last["id"], last["end"] = self._name, True
         self._out.line(last)
 
