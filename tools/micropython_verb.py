@@ -47,6 +47,6 @@ def _list(as_json: bool) -> int:
         console.result_json([{"board": b, "file": f, "sha256": s or None} for b, f, s in rows])
     else:
         title = f"in {micropython.cache_folder()}"
-        shown = [(board, file, sha256 or "not there") for board, file, sha256 in rows]
+        shown = [(board, file, sha256[:16] or "not there") for board, file, sha256 in rows]
         console.table(title, ("board", "file", "SHA-256"), shown)
     return 0

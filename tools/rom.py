@@ -130,7 +130,7 @@ class BoardMemory:
         return self.differing(offset, data[:half]) + self.differing(offset + half, data[half:])
 
     def _lost(self, doing: str, error: Exception) -> ToolError:
-        if "MD5" in str(error):
+        if "MD5" in str(error) or "region is empty" in str(error):
             return ToolError(f"{self.name}: the flash does not hold what was written", _WORN)
         return ToolError(f"{self.name}: lost while {doing} ({_first_line(error)})", _GONE)
 

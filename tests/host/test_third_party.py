@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -48,7 +49,7 @@ def test_another_hash_is_refused_and_nothing_installed(tmp_path: Path) -> None:
     with pytest.raises(ToolError) as caught:
         third_party.unpack(DOCTORED, target)
     text = str(caught.value)
-    assert hashlib.sha256(DOCTORED).hexdigest() in text and third_party.SHA256 in text
+    assert hashlib.sha256(DOCTORED).hexdigest() in text and third_party.UMQTT.sha256 in text
     assert NAME in text and "\n" not in text and not target.exists()
 
 
@@ -59,11 +60,9 @@ def test_a_damaged_archive_is_refused_before_it_is_opened(data: bytes, tmp_path:
     assert not (tmp_path / "target").exists()
 
 
-def test_an_archive_with_the_pinned_hash_is_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(third_party, "SHA256", hashlib.sha256(DOCTORED).hexdigest())
-    third_party.unpack(DOCTORED, tmp_path / "target")
+def test_an_archive_with_the_pinned_hash_is_unpacked(tmp_path: Path) -> None:
+    known = replace(third_party.UMQTT, sha256=hashlib.sha256(DOCTORED).hexdigest())
+    third_party.unpack(DOCTORED, tmp_path / "target", known)
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert files == [tmp_path / "target" / "umqtt" / "simple.py"]  # what was asked for, no more
     assert files[0].read_bytes() == b"import evil\n"
