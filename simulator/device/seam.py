@@ -308,5 +308,4 @@ def hello():
     seed, body = request(HELLO)
     now = struct.unpack_from("<Q", body, 0)[0]
     _ticks_from = now + _EARLY_MS * 1000
-    cause, chip = body[8:].decode().split(" ")
-    return cause, chip, seed
+    return body[8:].decode(), seed

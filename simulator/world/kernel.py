@@ -87,6 +87,7 @@ class Node:
         self._ahead_us = 0  # and they are made up to here
         self._busy_until_us = 0  # the sensor was spoken to: keep grants short
         self._process: NodeProcess | None = None
+        self._born = 0
         self._cause = "power_on"
         self._until_us = 0
         for start_us, length_us in spec.power_off:
@@ -132,6 +133,8 @@ class Node:
             except Reset as reset:
                 self._go_down(f"reset:{reset}", str(reset))
             except (NodeEnded, NodeHung) as error:
+                if self.requests == self._born:
+                    raise  # it never got as far as the firmware: the shims are broken
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
 
     def halt(self) -> None:
@@ -191,6 +194,7 @@ class Node:
             self.peripheral.power(True)
         self._forget_ahead()
         self.observe("boot", self._cause)
+        self._born = self.requests + 1  # its first request introduces it
         self._process = NodeProcess(self.spec.flash_path, self.spec.heap, self.line)
         self.peripheral.attached()
 

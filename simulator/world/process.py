@@ -116,7 +116,7 @@ class NodeProcess:
             env={"MICROPYPATH": "/proc/self/fd/61:.frozen"},
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=2,  # the firmware prints to the world; what comes here is an error of the shims
             preexec_fn=_prepare,
         )
         for file in files:
