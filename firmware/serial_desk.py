@@ -13,7 +13,10 @@ import asyncio
 from health import let_go
 from micropython import const
 
-_LF, _CR, _CTRL_U, _BRACE = const(10), const(13), const(21), const(123)
+_LF = const(10)
+_CR = const(13)
+_CTRL_U = const(21)
+_BRACE = const(123)
 _FULL = b'{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
 
 

@@ -13,7 +13,8 @@ sign of x and left-over slots from open drivers' reports.
 from micropython import const
 
 from passage.plane import PlaneTracker
-from radar.ld24xx import REPORT, Frames, Ld24xx
+from radar.frames import REPORT, Frames
+from radar.ld24xx import Ld24xx
 
 _BYTES = const(30)
 _TARGETS = const(3)

@@ -12,7 +12,8 @@ reports, or nothing at all, while its lobe is empty. Source: HLK-LD2451 serial p
 from micropython import const
 
 from passage.tracker import Tracker
-from radar.ld24xx import REPORT, Frames, Ld24xx
+from radar.frames import REPORT, Frames
+from radar.ld24xx import Ld24xx
 
 _SET_DETECTION = const(0x0002)
 _SET_SENSITIVITY = const(0x0003)

@@ -12,9 +12,9 @@ from simulator.run.lora_city import GPS_TO_UNIX
 from simulator.run.node import HEAPS
 from simulator.run.plan import Target
 from simulator.run.sensors import SENSORS, Sensor
-from simulator.world.around import Observer
 from simulator.world.devices import NVS_OFFSET, NVS_SIZE
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec, Observer
+from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import CHIPS, Site

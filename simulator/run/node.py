@@ -18,8 +18,8 @@ from simulator.run.lora_city import lora_keys
 from simulator.run.observe import Passage, Watcher
 from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
-from simulator.world.around import Detector
-from simulator.world.kernel import WINDOW_US, Node, NodeSpec
+from simulator.world.around import WINDOW_US, Detector, NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.process import compile_shims
 from simulator.world.recording import Recording
 from simulator.world.street import Street

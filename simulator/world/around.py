@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from simulator.world.protocol import Input
+
+WINDOW_US = 60_000_000  # the longest grant
+
+
+@dataclass
+class NodeSpec:
+    """What is drawn for a node. Times in microseconds since the scenario's start.
+
+    power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
+    power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
+    the real-time clock shows so much more. drift_ppb: the crystal's error.
+    window_us: the longest grant; short when the node must keep step with real time.
+    chip: what differs between them is there or not, as on the chip.
+    """
+
+    name: str
+    flash_path: Path
+    start_utc: int
+    seed: int
+    heap: str = "192k"
+    chip: str = "esp32"
+    power_cuts: list[int] = field(default_factory=list)
+    power_off: list[tuple[int, int]] = field(default_factory=list)
+    rtc_steps: list[tuple[int, int]] = field(default_factory=list)
+    cut_off_us: int = 3_000_000
+    drift_ppb: int = 12_000
+    window_us: int = WINDOW_US
 
 
 class Detector(Protocol):

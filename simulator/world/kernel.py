@@ -13,13 +13,11 @@ import heapq
 import random
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
-from pathlib import Path
 from typing import Callable
 
-from simulator.world.around import Detector, Line, Observer
+from simulator.world.around import WINDOW_US, Detector, Line, NodeSpec, Observer
 from simulator.world.devices import Radio, Storage
 from simulator.world.flash import Flash
 from simulator.world.peripheral import Bare, Peripheral
@@ -29,35 +27,9 @@ from simulator.world.protocol import (
     pack_inputs,
 )  # fmt: skip
 
-WINDOW_US = 60_000_000  # the longest grant
 WINDOW_INPUTS = 80  # the most inputs in one grant
 REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
 SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
-
-
-@dataclass
-class NodeSpec:
-    """What is drawn for a node. Times in microseconds since the scenario's start.
-
-    power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
-    power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
-    the real-time clock shows so much more. drift_ppb: the crystal's error.
-    window_us: the longest grant; short when the node must keep step with real time.
-    chip: what differs between them is there or not, as on the chip.
-    """
-
-    name: str
-    flash_path: Path
-    start_utc: int
-    seed: int
-    heap: str = "192k"
-    chip: str = "esp32"
-    power_cuts: list[int] = field(default_factory=list)
-    power_off: list[tuple[int, int]] = field(default_factory=list)
-    rtc_steps: list[tuple[int, int]] = field(default_factory=list)
-    cut_off_us: int = 3_000_000
-    drift_ppb: int = 12_000
-    window_us: int = WINDOW_US
 
 
 class Node:

@@ -18,7 +18,8 @@ from typing import Any
 
 from littlefs import LittleFS
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.lorawan.server import Session

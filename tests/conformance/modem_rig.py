@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modem import Faults, Modem
 from simulator.world.lorawan.modem_e5 import LoraE5

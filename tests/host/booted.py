@@ -8,7 +8,8 @@ from pathlib import Path
 
 from seam_board import Air, Log, ScriptedSensor
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.nvs import NvsPartition
 from simulator.world.process import compile_shims
 from tools import boards

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from littlefs import LittleFS
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.process import compile_shims
 from simulator.world.protocol import Input
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from seam_board import Air, Log, ScriptedSensor, image
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.process import compile_shims
 
 CS, BUSY, DIO = 8, 13, 14

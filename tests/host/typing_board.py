@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from seam_board import Air, Log, ScriptedSensor, image
 
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.process import compile_shims
 
 PIECE = 64

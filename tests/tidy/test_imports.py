@@ -23,8 +23,8 @@ PORT_MODULES = {"clock": {"ntptime"}, "tls_link": {"ssl"}}
 FOR_BOARDS = {"esp32_board", "radio", "rtc", "lora_station"}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
-    "tools", "tools.boards", "tools.build", "tools.collector", "tools.faults",
-    "tools.lora_collector", "tools.partitions", "tools.provision", "tools.store",
+    "tools", "tools.boards", "tools.build", "tools.chips", "tools.collector", "tools.faults",
+    "tools.identity", "tools.lora_collector", "tools.partitions", "tools.provision", "tools.store",
 }  # fmt: skip
 
 

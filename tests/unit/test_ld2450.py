@@ -7,7 +7,8 @@ from binascii import unhexlify
 
 from fakes import FakeUart
 from passage.plane import PlaneTracker
-from radar.ld24xx import ANSWER, BLOCKED, MISCONFIGURED, OK, QUIET, REPORT, SILENT
+from radar.frames import ANSWER, REPORT
+from radar.ld24xx import BLOCKED, MISCONFIGURED, OK, QUIET, SILENT
 from radar.ld2450 import LD2450, Reports
 
 M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")

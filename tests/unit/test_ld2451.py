@@ -8,7 +8,7 @@ from binascii import unhexlify
 import radar.ld24xx as module
 from fakes import FakeUart, radar_settings
 from radar.ld2451 import LD2451, Reports
-from radar.ld24xx import ANSWER, REPORT
+from radar.frames import ANSWER, REPORT
 
 VECTORS = (
     ("F4F3F2F1110003018A28003C158A1E013C0F765F003C0FF8F7F6F5", 1,

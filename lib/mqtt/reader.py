@@ -1,0 +1,148 @@
+"""What the broker says: packets, read in one place, and its silence.
+
+A message that is too long for the heap, or malformed, is stepped over, acknowledged and reported;
+what leaves no framing to go on with ends the connection.
+"""
+
+import asyncio
+import struct
+import time
+
+from micropython import const
+
+from mqtt.reach import LinkDown
+
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_QOS_1 = const(2)
+_MAX_INBOUND = const(2048)
+_MAX_TOPIC = const(256)
+
+
+class Reader:
+    """The reading half of a Client, which has `_reader`, `_send(packet)` and `keepalive` (s)."""
+
+    def __init__(self):
+        self.on_message = None  # function(topic, payload), with bytes
+        self.on_refused = None  # function(reason)
+        self.oversized = self.malformed = 0
+        self._pending = 0  # packet id of the publish in flight, 0 = none
+        self._acked = asyncio.Event()  # it has been acknowledged, or the connection is gone
+        self._heard_ms = 0  # when the last packet of the broker ended
+        self._why = ""  # why `_watch` has ended the listener
+
+    async def listen(self):
+        """Read packets for as long as the connection lasts; ends with LinkDown, always.
+
+        Silence for half a keep-alive is answered with a ping, silence for another whole one
+        means that nobody is there; a packet that never ends is silence too.
+        """
+        self._why = ""
+        self._heard_ms = time.ticks_ms()
+        watch = asyncio.create_task(self._watch(asyncio.current_task()))
+        try:
+            while True:
+                await self._take((await self._exactly(1))[0])
+                self._heard_ms = time.ticks_ms()
+        except asyncio.CancelledError as error:
+            raise LinkDown(self._why) if self._why else error
+        finally:
+            watch.cancel()
+
+    async def _watch(self, listener):
+        """Ping a silent broker; end the listener when that does not help.
+
+        A task of its own: a time limit around every read would cost 8 KB of heap a ping.
+        """
+        half_ms = self.keepalive * 500
+        while not self._why:
+            heard_ms = self._heard_ms
+            quiet_ms = time.ticks_diff(time.ticks_ms(), heard_ms)
+            await asyncio.sleep_ms(max(1, half_ms - quiet_ms))
+            if self._heard_ms != heard_ms:
+                continue
+            try:
+                await self._send(b"\xc0\0")
+            except LinkDown as error:
+                self._why = str(error)
+                break
+            await asyncio.sleep_ms(half_ms)
+            if self._heard_ms == heard_ms:
+                await asyncio.sleep_ms(half_ms)
+            if self._heard_ms == heard_ms:
+                self._why = "the broker is silent"
+        listener.cancel()
+
+    async def _exactly(self, size):
+        try:
+            return await self._reader.readexactly(size)
+        except (OSError, EOFError) as error:
+            raise LinkDown("read: %r" % error)
+        except ValueError as error:
+            raise LinkDown("tls: " + str(error).strip())
+
+    async def _take(self, first):
+        size = await self._size()
+        kind = first & 0xF0
+        if size > _MAX_INBOUND:
+            await self._skip(first, size)
+            return
+        body = await self._exactly(size) if size else b""
+        if kind == _PUBACK and size == 2:
+            if struct.unpack("!H", body)[0] == self._pending:
+                self._pending = 0
+                self._acked.set()
+        elif kind == _PUBLISH:
+            await self._inbound(first, body)
+
+    async def _skip(self, first, size):
+        """Refuse what is too long for the heap, but acknowledge it: else it comes for ever."""
+        self.oversized += 1
+        reason = "message of %d bytes, at most %d" % (size, _MAX_INBOUND)
+        pid = None
+        if first & 0xF6 == _PUBLISH | _QOS_1:
+            topic = struct.unpack("!H", await self._exactly(2))[0]
+            if topic + 4 > size:
+                raise LinkDown("malformed topic length")
+            await self._discard(topic)
+            pid = await self._exactly(2)
+            size -= topic + 4
+        await self._discard(size)
+        if pid:
+            await self._send(b"\x40\x02" + pid)
+        self._refuse(reason)
+
+    def _refuse(self, reason):
+        if self.on_refused:
+            self.on_refused(reason)
+
+    async def _discard(self, size):
+        while size:
+            size -= len(await self._exactly(min(size, 256)))
+
+    async def _size(self):
+        size = shift = 0
+        while True:
+            byte = (await self._exactly(1))[0]
+            size |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return size
+            shift += 7
+            if shift > 21:
+                raise LinkDown("malformed packet length")
+
+    async def _inbound(self, first, body):
+        qos = first >> 1 & 3
+        end = 2 + struct.unpack("!H", body[:2])[0] if len(body) >= 2 else 1 << 16
+        start = end + (2 if qos else 0)
+        if start > len(body) or qos > 1:  # the framing holds: go on
+            self.malformed += 1
+            self._refuse("malformed message of %d bytes" % len(body))
+            return
+        if qos:
+            await self._send(b"\x40\x02" + body[end:start])
+        if end > _MAX_TOPIC:
+            self.malformed += 1
+            self._refuse("topic of %d bytes" % (end - 2))
+        elif self.on_message:
+            self.on_message(body[2:end], body[start:])
