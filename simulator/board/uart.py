@@ -14,7 +14,6 @@ from collections.abc import Callable
 AHEAD_S = 0.05
 FREE_US = 60_000_000  # how far a node that runs free runs in one go
 PIECE = 64  # bytes: so much reaches the node between two looks at its console
-_CTRL_C = b"\x03"
 _KEPT = 1 << 16  # bytes that wait for a node that does not look
 
 
@@ -29,6 +28,7 @@ class Uart:
         self._speed = speed
         self._at_prompt = False
         self._typed = bytearray()
+        self._watched = b""
         self._changed = threading.Condition()
         self._ended = False
         self._zero = (time.monotonic(), 0)  # wall (s) and node (us), at the same moment
@@ -59,9 +59,14 @@ class Uart:
             del self._typed[:PIECE]
             return piece
 
+    def watch(self, char: int) -> None:
+        self._watched = b"" if char == 0xFF else bytes([char])
+
     def interrupts(self) -> bool:
+        if not self._watched:
+            return False
         with self._changed:
-            before, found, rest = self._typed.partition(_CTRL_C)
+            before, found, rest = self._typed.partition(self._watched)
             self._typed = before + rest
             return bool(found)
 

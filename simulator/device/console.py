@@ -24,6 +24,7 @@ _PIECE = const(1400)  # the longest request
 _view = memoryview(seam.outside(_RING))
 _count = 0
 _interrupt_char = -1  # it is only set while a program runs
+_attached = False
 
 
 def _hear(data):
@@ -40,19 +41,28 @@ def _hear(data):
 seam.sinks[seam.CONSOLE] = _hear
 
 
+def _notice():
+    """A program that is to end reads nothing any more: what follows is for the prompt."""
+    if seam.interrupted:
+        seam.interrupt_now()
+
+
 def _heard():
     return _count
 
 
 def kbd_intr(char):
-    """Which character raises KeyboardInterrupt; -1 for none."""
+    """Which character raises KeyboardInterrupt; -1 for none. The world is told."""
     global _interrupt_char
     _interrupt_char = char
+    if _attached:
+        seam.send(seam.LOG, 2, char & 0xFF)
 
 
 def take():
     """The next byte, waited for."""
     global _count
+    _notice()
     seam.idle(seam.NEVER, _heard)
     byte = _view[0]
     _count -= 1
@@ -84,6 +94,7 @@ class _Stream(io.IOBase):
     def ioctl(self, op, flags):
         if op != 3:
             return 0
+        _notice()
         return ((1 if _count else 0) | 4) & flags
 
     def _byte(self):
@@ -156,8 +167,15 @@ class _Module:
         return getattr(self._module, name)
 
 
-def install():
-    """Take the place of the interpreter's own; everything imported from now on sees these."""
+def install(attached):
+    """Take the place of the interpreter's own; everything imported from now on sees these.
+
+    With a console `attached`, the world sends a signal where a program never waits.
+    """
+    global _attached
+    _attached = attached
+    if attached:
+        micropython.kbd_intr(3)
     builtins.print = say
     text = _Text()
     sys.modules["micropython"] = _Module(micropython, kbd_intr=kbd_intr)

@@ -14,7 +14,8 @@ inputs, each `t_us u64 | port u8 | n u16 | n bytes`; the first `immediate` of th
 others at their times (the detector's bytes and edges, made ahead). flags: 1 = inputs not yet
 delivered are void (the sensor was spoken to), 2 = the body is an answer, not inputs.
 WAIT has a = 1 while a prompt waits for somebody to type: time then passes as his does. LOG has
-a = 1 for bytes, 0 for text. What RESET tells as the cause comes back in the answer to HELLO.
+a = 1 for bytes, 0 for text, 2 to say that b is the character that interrupts. What RESET tells as
+the cause comes back in the answer to HELLO.
 """
 
 import struct
@@ -222,7 +223,7 @@ def idle(deadline, woken):
             _next_input()
         elif _granted():
             if interrupted:
-                _interrupt()
+                interrupt_now()
         else:
             if now >= deadline:
                 return False
@@ -231,7 +232,7 @@ def idle(deadline, woken):
             return True
 
 
-def _interrupt():
+def interrupt_now():
     """Raise what Ctrl-C asks for: where a program waits, never in the middle of a request."""
     global interrupted
     interrupted = False
@@ -287,7 +288,7 @@ def block(deadline, woken):
         step = min(deadline, now + 100_000)
         stall(min(step, max(now + 1, min(_next_us, horizon))) - now)
         if interrupted:
-            _interrupt()
+            interrupt_now()
     return True
 
 

@@ -8,7 +8,6 @@ Where a console is attached, the REPL follows `/main.py`; else the node waits fo
 import random
 import sys
 
-import micropython
 import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401
@@ -82,12 +81,13 @@ def main():
     sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
     raw, board = start_up()
-    if board:
-        micropython.kbd_intr(_CTRL_C)  # the world's signal to a program that never waits
-    console.install()
+    console.install(bool(board))
     mount()
-    if run("/boot.py") and not raw:
-        run("/main.py")
+    try:
+        if run("/boot.py") and not raw:
+            run("/main.py")
+    except KeyboardInterrupt:
+        pass  # it was for a program that has just ended
     if board:
         esp32.late("repl").run(board, raw, _names)
     time.sleep(1 << 28)

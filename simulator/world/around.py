@@ -57,8 +57,11 @@ class Line(Protocol):
     def ahead_us(self, now_us: int) -> int:
         """How far the node may run ahead alone."""
 
+    def watch(self, char: int) -> None:
+        """From now on this character interrupts; 0xFF for none."""
+
     def interrupts(self) -> bool:
-        """Asked when the node computes for long: does Ctrl-C wait? It is taken by that."""
+        """Asked when the node computes for long: does that character wait? This takes it."""
 
     def out(self, data: bytes) -> None:
         """What the node sends."""

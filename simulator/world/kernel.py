@@ -190,8 +190,7 @@ class Node:
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
-            name = self.line.name if self.line else ""
-            text = f"{self._cause}\n{self.spec.chip}\n{name}"
+            text = f"{self._cause}\n{self.spec.chip}\n{self.line.name if self.line else ''}"
             answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
@@ -215,8 +214,10 @@ class Node:
             self.deliver(PORT_CONSOLE, typed)
 
     def _say(self, request: Request) -> None:
-        """To the console: text (a = 0) or bytes."""
+        """To the console: text (a = 0) or bytes (1); 2: which character interrupts."""
         data = request.data
+        if request.a == 2 and self.line:
+            return self.line.watch(request.b)
         self.observe("log", data.decode(errors="replace"))
         if self.line:
             self.line.out(data if request.a else data.replace(b"\n", b"\r\n"))

@@ -85,6 +85,20 @@ asyncio.run(main())
     assert got[4].startswith("Traceback") and "KeyboardInterrupt: " in got
 
 
+def test_what_follows_ctrl_c_is_not_read_by_the_program_that_it_ends(tmp_path: Path) -> None:
+    script = """
+import asyncio, esp32, sys
+async def main():
+    while True:
+        print("read", await asyncio.StreamReader(sys.stdin.buffer).read(1))
+esp32.Partition.find(1, label="ring")[0].ioctl(6, 0)  # interrupts wait for its end
+asyncio.run(main())
+"""
+    got = told(converse(tmp_path, script, [], [(360_000, b"\x03print(7)\r")]))
+    assert "KeyboardInterrupt: " in got and got[-2:] == ["print(7)", "7"]
+    assert not [line for line in got if line.startswith("read")]
+
+
 def test_without_a_console_nothing_is_there_to_read(tmp_path: Path) -> None:
     script = (
         "import select, sys\nfrom micropython import const, kbd_intr\n"

@@ -24,6 +24,7 @@ class Typist:
     def __init__(self, texts: Sequence[bytes], at: Sequence[tuple[int, bytes]] = ()) -> None:
         self.node: Node | None = None
         self.got = b""
+        self.watched = 0xFF
         self._texts = list(texts)
         self._at = sorted(at)
         self._rest = b""
@@ -39,6 +40,9 @@ class Typist:
             self._rest = self._texts.pop(0)
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
         return piece
+
+    def watch(self, char: int) -> None:
+        self.watched = char
 
     def interrupts(self) -> bool:
         return False
