@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simulator.run.lora_city import GPS_TO_UNIX
+from simulator.run.lora_city import GPS_TO_UNIX, MODEM_UART
 from simulator.run.node import HEAPS
 from simulator.run.plan import Target
 from simulator.run.sensors import SENSORS, Sensor
@@ -16,12 +16,15 @@ from simulator.world.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.around import NodeSpec, Observer
 from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.modem_mac import Mac
+from simulator.world.lorawan.modem_rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.lorawan.site import CHIPS, Site
+from simulator.world.lorawan.site import Site
 from simulator.world.network import Weather
 from simulator.world.nvs import NvsPartition
 from simulator.world.relay import RelayNetwork
 from simulator.world.street import Street
+from simulator.world.together import Together
 from tools.boards import Board
 from tools.identity import NAMESPACE
 
@@ -55,21 +58,32 @@ def node(board: Board, flash: Path, around: Around) -> Node:
     """The node as it is when its power comes on now."""
     rng = random.Random(f"{around.seed}/board")
     stored = Stored(flash)
-    sensor = SENSORS[around.detector or stored.detector() or _DETECTOR]
+    sensor = SENSORS[around.detector or stored.detector() or usual(board)]
     detector = sensor.model(_street(sensor, rng, around.per_hour), rng, {}, board)
     start_utc = int(time.time())
     target = around.broker or _NOWHERE
     network = RelayNetwork(
         (target.host, target.port), Weather(), rng, start_utc, lambda *_: None, patient=False
     )
-    heap = HEAPS["lorawan" if board.radio else "mqtt"]
-    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=heap)
+    heap = HEAPS["lorawan" if board.radio or board.modem else "mqtt"]
+    server = _network(start_utc, stored)
+    if board.modem:
+        modem = Rui3(Mac(server, rng, rising=True), rng)
+        modem.uart = MODEM_UART
+        detector = Together(detector, modem)
+    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=heap, chip=board.chip)
     made = Node(spec, network, detector, around.observer)
     network.call_at = made.call_at
     network.begin()
-    if board.radio.get("chip") in CHIPS:
-        _air(made, board, stored, rng)
+    if board.radio:
+        pins = {name: int(pin) for name, pin in board.radio.items() if name != "chip"}
+        Site(made, str(board.radio["chip"]), pins, rng, network=server)
     return made
+
+
+def usual(board: Board) -> str:
+    """The detector that most boards of this kind have."""
+    return next((name for name in board.features.detectors if name in SENSORS), _DETECTOR)
 
 
 def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
@@ -81,16 +95,15 @@ def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
     return street
 
 
-def _air(made: Node, board: Board, stored: Stored, rng: random.Random) -> None:
-    """Transceiver, gateway and a network that knows the node's keys, if it has any."""
-    server = NetworkServer(made.spec.start_utc - GPS_TO_UNIX)
+def _network(start_utc: int, stored: Stored) -> NetworkServer:
+    """A LoRaWAN network in range, which knows the node's keys, if it has any."""
+    server = NetworkServer(start_utc - GPS_TO_UNIX)
     names = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
     keys = [key for name in names if (key := stored.blob(name)) is not None]
     if len(keys) == len(names):
         dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in keys[:2])
         server.joins.add(Device(dev_eui, join_eui, keys[2]))
-    pins = {name: int(pin) for name, pin in board.radio.items() if name != "chip"}
-    Site(made, str(board.radio["chip"]), pins, rng, network=server)
+    return server
 
 
 class Stored:

@@ -24,7 +24,7 @@ from tools.provision import LoraKeys
 
 GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
 _NOTES = ("gone", "quarantine", "waiting")
-_MODEM_UART = 1  # of a board with a modem
+MODEM_UART = 1  # of a board with a modem
 
 
 def lora_keys(plan: NodePlan) -> LoraKeys:
@@ -63,7 +63,7 @@ class LoraCity:
         self._mac = Mac(self._server, self._rng, rising=True)
         self._mac.loss, self._mac.away = self._plan.air.loss, self._plan.air.gateway_away
         modem = Rui3(self._mac, self._rng)
-        modem.uart = _MODEM_UART
+        modem.uart = MODEM_UART
         return Together(detector, modem)
 
     def start(self, node: Node) -> None:

@@ -68,6 +68,14 @@ def test_time_runs_as_asked_and_a_prompt_waits_for_people(speed: float | None, m
         assert int(told.split(b")")[0]) < HANG_S * 1000
 
 
+@pytest.mark.parametrize("name", boards.names())
+def test_every_board_boots_its_image(name: str, make: Make) -> None:
+    board = make(name)
+    find = "import esp32; print([p.info()[4] for p in esp32.Partition.find(1)])"
+    labels = mpremote(board, "exec", find).out
+    assert "'vfs', 'ring'" in labels or "'ring', 'vfs'" in labels, labels
+
+
 def test_the_detector_is_that_of_the_configuration(tmp_path: Path) -> None:
     path = node(tmp_path, detector="ops243")
     assert Stored(path).detector() == "ops243" and Stored(path).blob("id") == b"n1"
