@@ -155,7 +155,7 @@ def print_exception(error, file=None):
         sys.print_exception(error, file)
 
 
-class _Module:
+class Module:
     """A built-in module behind names of ours."""
 
     def __init__(self, module, **names):
@@ -178,8 +178,10 @@ def install(attached):
         micropython.kbd_intr(3)
     builtins.print = say
     text = _Text()
-    sys.modules["micropython"] = _Module(micropython, kbd_intr=kbd_intr)
-    sys.modules["sys"] = _Module(
+    sys.modules["micropython"] = Module(
+        micropython, kbd_intr=kbd_intr, schedule=seam.schedule
+    )
+    sys.modules["sys"] = Module(
         sys,
         platform="esp32",
         stdin=text,

@@ -17,6 +17,8 @@ WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 _RTC_BYTES = const(2048)
+_PINS = const(49)  # numbers go up to 48 on an ESP32-S3
+_PIECE = const(1024)  # of what goes out of a UART
 _PIN_PORT = const(0x40)
 _PULSE_PORT = const(0x42)  # many edges at once: for pulse counters alone
 _cause = PWRON_RESET
@@ -69,9 +71,10 @@ class Pin:
     _levels = {}  # gpio -> level on the wire
     _watched = {}  # gpio -> the Pin whose handler listens
     _counters = {}  # gpio -> the pulse counter on it, which no stall stops
-    _answered = False  # something out there answers with pins: a chip on a bus
 
     def __init__(self, gpio, mode=IN, pull=None, value=None):
+        if not 0 <= gpio < _PINS:
+            raise ValueError("invalid pin")
         self.gpio = gpio
         self._mode = mode
         self._trigger = 0
@@ -79,17 +82,19 @@ class Pin:
         if gpio not in Pin._levels:
             Pin._levels[gpio] = 1 if pull == Pin.PULL_UP else 0
         if value is not None:
-            self.value(value)
+            self._drive(1 if value else 0)
 
     def value(self, level=None):
         if level is None:
             return Pin._levels[self.gpio]
         level = 1 if level else 0
         if level != Pin._levels[self.gpio] or self._mode == Pin.IN:
-            Pin._levels[self.gpio] = level
-            seam.send(seam.PIN_WRITE, self.gpio, level)
-            if Pin._answered:
-                seam.request(seam.WAIT)  # hear of it before the next line is read
+            self._drive(level)
+
+    def _drive(self, level):
+        Pin._levels[self.gpio] = level
+        seam.send(seam.PIN_WRITE, self.gpio, level)
+        seam.request(seam.WAIT)  # what answers is heard before the next line is read
 
     __call__ = value
 
@@ -185,7 +190,8 @@ class UART(io.IOBase):
         return None if n is None else bytes(buf[:n])
 
     def write(self, data):
-        seam.request(seam.UART_WRITE, self._port, 0, data)
+        for start in range(0, len(data), _PIECE):
+            seam.request(seam.UART_WRITE, self._port, 0, data[start : start + _PIECE])
         return len(data)
 
     def ioctl(self, op, flags):
@@ -229,8 +235,9 @@ class RTC:
             year, month, day, _weekday, hour, minute, second, us = parts
             time.set_rtc(time.mktime((year, month, day, hour, minute, second)), us)
             return None
-        year, month, day, hour, minute, second, weekday, _ = time.gmtime()
-        return (year, month, day, weekday, hour, minute, second, 0)
+        seconds, us = divmod(time.rtc_us(), 1_000_000)
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds)
+        return (year, month, day, weekday, hour, minute, second, us)
 
 
 class ADC:

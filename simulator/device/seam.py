@@ -48,7 +48,6 @@ soon = 0  # time may pass freely up to here: the next input, the horizon or the 
 sinks = {}  # port -> function(data): where an input goes
 fills = {}  # the same for what comes often: function(buffer, start, end)
 irq_pending = []  # pin interrupts that wait for the scheduler
-lost_irqs = 0
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
 at_prompt = 0  # 1: what it waits for is a person
 interrupted = False  # Ctrl-C was heard, and nobody has been told yet
@@ -66,7 +65,7 @@ def outside(size):
     return buffer
 
 
-_PAYLOAD = const(1472)  # the longest request body: longer things are sent in pieces
+_PAYLOAD = const(2048)  # the longest request body: RTC memory; longer things are sent in pieces
 _tx = outside(16 + _PAYLOAD)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
@@ -80,6 +79,7 @@ _next_us = NEVER  # the next input: its time, port and length
 _next_port = 0
 _next_size = 0
 _stalled = False
+_calling = False  # a handler runs: no other one does
 
 
 def request(op, a=0, b=0, payload=b""):
@@ -91,6 +91,8 @@ def request(op, a=0, b=0, payload=b""):
 def send(op, a=0, b=0, payload=b""):
     """Tell the world; the ops of `ONE_WAY` end here."""
     n = len(payload)
+    if n > _PAYLOAD:  # beyond it lies memory of others
+        raise ValueError("seam: %d bytes in one request" % n)
     struct.pack_into("<BBHIQ", _tx, 0, op, a, n, b, now)
     if n:
         _tx[16 : 16 + n] = payload
@@ -200,19 +202,40 @@ def _next_input():
 
 
 def interrupt(handler, arg):
-    """A pin interrupt: runs at once when the scheduler can, else waits in a queue of 8."""
-    global lost_irqs
-    if not _stalled:
-        handler(arg)
-    elif len(irq_pending) < _IRQ_QUEUE:
+    """A pin interrupt: runs at once when the scheduler can, else waits in a queue of 8, or is
+    lost in silence."""
+    if len(irq_pending) < _IRQ_QUEUE:
         irq_pending.append((handler, arg))
-    else:
-        lost_irqs += 1
+    if not _stalled:
+        _catch_up()
+
+
+def schedule(function, arg):
+    """`micropython.schedule`: runs when time passes next; the queue is that of the pins."""
+    if len(irq_pending) >= _IRQ_QUEUE:
+        raise RuntimeError("schedule queue full")
+    irq_pending.append((function, arg))
+
+
+def _catch_up():
+    """Run what waits, one at a time; what it raises is shown, no more (py/scheduler.c)."""
+    global _calling
+    while irq_pending and not _calling:
+        handler, arg = irq_pending.pop(0)
+        _calling = True
+        try:
+            handler(arg)
+        except Exception as error:
+            sys.modules["console"].print_exception(error)
+        finally:
+            _calling = False
 
 
 def idle(deadline, woken):
     """Let time pass until `woken()` or the deadline (us); interrupts run. True if woken."""
     global now
+    if irq_pending:
+        _catch_up()
     if woken():
         return True
     while True:
@@ -266,9 +289,7 @@ def stall(duration_us, flash=False):
             break
     _stalled = False
     fifo_left = NEVER
-    while irq_pending:
-        handler, arg = irq_pending.pop(0)
-        handler(arg)
+    _catch_up()
 
 
 def spend(duration_us):

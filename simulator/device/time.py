@@ -47,7 +47,7 @@ def sleep(seconds):
     sleep_us(int(seconds * 1_000_000))
 
 
-def _rtc_us():
+def rtc_us():
     """Microseconds of the real-time clock since 2000, as set and drifted."""
     base_us, set_at_us, ppb = rtc
     passed = seam.now - set_at_us
@@ -68,11 +68,11 @@ def set_rtc(seconds, us=0):
 
 
 def time():
-    return _rtc_us() // 1_000_000
+    return rtc_us() // 1_000_000
 
 
 def time_ns():
-    return _rtc_us() * 1000
+    return rtc_us() * 1000
 
 
 def gmtime(seconds=None):
