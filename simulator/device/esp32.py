@@ -38,7 +38,11 @@ class Partition:
     RUNNING = 1
 
     def __init__(self, label, block_size=_BLOCK):
-        found = self.find(self.TYPE_DATA, label=label)
+        if label in (self.BOOT, self.RUNNING):
+            label = None
+        found = self.find(self.TYPE_APP, label=label)
+        if label and not found:
+            found = self.find(self.TYPE_DATA, label=label)
         if not found:
             raise OSError(2)
         self._take(found[0]._entry)
@@ -95,8 +99,10 @@ class Partition:
 
     def _at(self, block, offset, length):
         at = block * _BLOCK + offset
-        if not 0 <= at <= self._size - length:
-            raise OSError(-258)  # ESP_ERR_INVALID_ARG
+        if not 0 <= at <= self._size:
+            raise OSError(-0x102, "ESP_ERR_INVALID_ARG")
+        if at > self._size - length:
+            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")
         return self._offset + at
 
 

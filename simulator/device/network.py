@@ -27,20 +27,21 @@ class WLAN:
     PM_NONE = 0
     PM_PERFORMANCE = 1
     _status = STAT_IDLE
+    _active = False  # of the interface: there is one, however many objects
+    _addressed = False
 
     def __init__(self, interface=STA_IF):
         if interface != STA_IF:
             raise ValueError("unknown network interface")
-        self._active = False
         self._settings = {"reconnects": -1, "pm": 1, "hostname": "node"}
 
     def active(self, on=None):
         if on is None:
-            return self._active
-        self._active = bool(on)
+            return WLAN._active
+        WLAN._active = bool(on)
         if not on:
             self.disconnect()
-        return self._active
+        return WLAN._active
 
     def connect(self, ssid, key=None):
         if not self._active:
@@ -58,6 +59,7 @@ class WLAN:
     @staticmethod
     def _changed(data):
         WLAN._status = data[0] | data[1] << 8
+        WLAN._addressed |= WLAN._status == STAT_GOT_IP
 
     def isconnected(self):
         return self.status() == STAT_GOT_IP
@@ -70,6 +72,8 @@ class WLAN:
         self._settings.update(settings)
 
     def ifconfig(self):
+        if not WLAN._addressed:
+            return ("0.0.0.0",) * 4
         return ("192.0.2.2", "255.255.255.0", "192.0.2.1", "192.0.2.1")
 
 

@@ -5,7 +5,6 @@ connection reads as `b""`, writes may be partial. Bytes are carried by the world
 when they arrive; what has arrived is kept here.
 """
 
-import errno
 import io
 
 import seam
@@ -18,7 +17,16 @@ IPPROTO_TCP = 6
 SOL_SOCKET = 1
 SO_REUSEADDR = 4
 TCP_NODELAY = 1
-_MAX = const(16)  # LWIP's sockets on the ESP32 build
+_MAX = const(10)  # LWIP_MAX_SOCKETS of the build
+# newlib's numbers, which are the chip's; start.py gives them to `errno`
+_EBADF = const(9)
+_EAGAIN = const(11)
+_ENFILE = const(23)
+_ECONNRESET = const(104)
+_ECONNREFUSED = const(111)
+_ETIMEDOUT = const(116)
+_EINPROGRESS = const(119)
+_ENOTCONN = const(128)
 _SEND_MAX = const(1460)  # one segment: the most one call hands over
 _RX_DATA = const(0x80)
 _RX_CONNECTED = const(0xA0)
@@ -41,7 +49,7 @@ def getaddrinfo(host, port, *_ignored):
 class socket(io.IOBase):
     def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0):
         if None not in _open:
-            raise OSError(errno.ENOBUFS if hasattr(errno, "ENOBUFS") else 105)
+            raise OSError(_ENFILE)
         self._id = _open.index(None)
         _open[self._id] = self
         self._kind = kind
@@ -58,7 +66,8 @@ class socket(io.IOBase):
         self._received += bytes(data)
 
     def _on_connected(self, data):
-        self._error = data[0]
+        # A refusal is a reset (lwIP, tcp_in.c: ERR_RST).
+        self._error = _ECONNRESET if data[0] == _ECONNREFUSED else data[0]
         self._state = 3 if self._error else 2
 
     def _on_closed(self, data):
@@ -79,9 +88,9 @@ class socket(io.IOBase):
         if ready():
             return
         if self._timeout_us == 0:
-            raise OSError(errno.EAGAIN)
+            raise OSError(_EAGAIN)
         if not seam.block(seam.now + self._timeout_us, ready):
-            raise OSError(errno.ETIMEDOUT)
+            raise OSError(_ETIMEDOUT)
 
     def connect(self, address):
         self._check()
@@ -91,7 +100,7 @@ class socket(io.IOBase):
             raise OSError(error)
         self._state = 1
         if self._timeout_us == 0:
-            raise OSError(errno.EINPROGRESS)
+            raise OSError(_EINPROGRESS)
         self._wait(self._settled)
         if self._state == 3:
             raise OSError(self._error)
@@ -104,12 +113,12 @@ class socket(io.IOBase):
 
     def _check(self):
         if self._state == 4:
-            raise OSError(errno.EBADF)
+            raise OSError(_EBADF)
 
     def recv(self, size):
         self._check()
         if self._kind == SOCK_STREAM and self._state == 0:
-            raise OSError(errno.ENOTCONN)
+            raise OSError(_ENOTCONN)
         self._wait(self._readable)
         data = self._received[:size]
         self._received = self._received[size:]
@@ -128,7 +137,7 @@ class socket(io.IOBase):
             try:
                 piece = self.recv(min(wanted - len(data), 4096))
             except OSError as error:
-                if error.errno != errno.EAGAIN:
+                if error.errno != _EAGAIN:
                     raise error
                 return data or None
             if not piece:
@@ -137,14 +146,23 @@ class socket(io.IOBase):
         return data
 
     def readinto(self, buf, size=-1):
-        try:
-            data = self.recv(len(buf) if size < 0 else size)
-        except OSError as error:
-            if error.errno != errno.EAGAIN:
-                raise error
-            return None
-        buf[: len(data)] = data
-        return len(data)
+        """Fill the buffer unless the peer closes; what is there when nothing may block."""
+        view = memoryview(buf)
+        if size >= 0:
+            view = view[:size]
+        done = 0
+        while done < len(view):
+            try:
+                piece = self.recv(len(view) - done)
+            except OSError as error:
+                if error.errno != _EAGAIN:
+                    raise error
+                return done or None
+            if not piece:
+                break
+            view[done : done + len(piece)] = piece
+            done += len(piece)
+        return done
 
     def readline(self):
         line = b""
@@ -158,9 +176,9 @@ class socket(io.IOBase):
     def send(self, data):
         self._check()
         if self._state < 2:
-            raise OSError(errno.EAGAIN if self._state else errno.ENOTCONN)
+            raise OSError(_EAGAIN if self._state else _ENOTCONN)
         if self._state == 3:
-            raise OSError(self._error or errno.ECONNRESET)
+            raise OSError(self._error or _ECONNRESET)
         piece = memoryview(data)[:_SEND_MAX]
         sent, _ = seam.request(seam.SEND, self._id, 0, piece)
         if sent < 0:
@@ -176,7 +194,7 @@ class socket(io.IOBase):
             try:
                 done += self.send(view[done:])
             except OSError as error:
-                if error.errno != errno.EAGAIN:
+                if error.errno != _EAGAIN:
                     raise error
                 return done or None
         return done

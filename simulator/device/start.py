@@ -5,6 +5,7 @@ way to the LittleFS image on the flash file. From there on the firmware is alone
 Where a console is attached, the REPL follows `/main.py`; else the node waits for ever.
 """
 
+import errno
 import random
 import sys
 
@@ -80,6 +81,11 @@ def start_up():
 def main():
     sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
+    # The chip's C library is newlib, with other numbers than the host's. What is compiled here
+    # and says `errno.NAME` gets the host's all the same: the compiler puts the number in.
+    sys.modules["errno"] = console.Module(
+        errno, ETIMEDOUT=116, EHOSTUNREACH=118, EINPROGRESS=119, ENOTCONN=128
+    )
     raw, board = start_up()
     console.install(bool(board))
     mount()

@@ -156,9 +156,10 @@ class Wire:
         try:
             data = self._sock.recv(65536)
         except OSError:
-            data = b""
-        if not data:
             self.cut(t_us)
+            return
+        if not data:
+            self.cut(t_us, 0)
             return
         for first, _ in self._back.feed(data):
             kind = first & 0xF0
@@ -170,12 +171,12 @@ class Wire:
         self._collect(t_us)
         return False
 
-    def cut(self, t_us: int) -> None:
-        """The far end is gone."""
+    def cut(self, t_us: int, code: int = errno.ECONNRESET) -> None:
+        """The far end is gone; code 0: it has closed in order."""
         if self._open:
             self._open = False
             self._sock.close()
-            self._pipe.end(t_us, errno.ECONNRESET)
+            self._pipe.end(t_us, code)
 
     def shut(self, _t_us: int, _code: int) -> None:
         """The node has closed, or its power is gone: without a word, so that its will is sent."""

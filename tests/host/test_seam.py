@@ -106,7 +106,7 @@ except OSError as e:
 """
     log, node = board(tmp_path, script)
     assert log.lines() == [
-        "bytearray(b'\\xff\\xff') 1", "bytearray(b'0\\x0f') 2", "bytearray(b'\\xff\\xff')", "-258"
+        "bytearray(b'\\xff\\xff') 1", "bytearray(b'0\\x0f') 2", "bytearray(b'\\xff\\xff')", "-260"
     ]  # fmt: skip
     assert node.flash.violations == ["flash: programmed over programmed bytes at 0x303008"]
     assert node.flash.erases == {0x303000 // 4096: 1}
@@ -180,7 +180,7 @@ except OSError as e:
     log, _ = board(tmp_path, script, seconds=20)
     code, refused, again = log.lines()
     assert code == "-202" and again == "11"
-    assert refused.startswith("('192.0.2.7', 1883) 110 200")
+    assert refused.startswith("('192.0.2.7', 1883) 116 200")
 
 
 def test_no_handler_runs_while_a_name_is_looked_up(tmp_path: Path) -> None:
