@@ -11,6 +11,10 @@ from serial.tools import list_ports
 from tools.faults import ToolError
 
 PROC = Path("/proc")
+BRIDGES = {  # vendors of what sits between USB and a board's chip, and the kernel's drivers
+    "10c4": ("CP210x", "cp210x"), "1a86": ("CH34x", "ch341"), "0403": ("FTDI", "ftdi_sio"),
+    "303a": ("Espressif", "cdc_acm"), "2886": ("Seeed", "cdc_acm"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ def found() -> list[Port]:
         for port in sorted(list_ports.comports(), key=lambda one: str(one.device))
         if port.vid is not None
     ]  # fmt: skip
+
+
+def is_for_boards(port: Port) -> bool:
+    """Whether a board may be behind it: others are not spoken to."""
+    return port.usb.partition(":")[0] in BRIDGES
 
 
 def the_only_one() -> str:

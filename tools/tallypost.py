@@ -16,13 +16,18 @@ from tools.faults import ToolError
 # A verb's module has `options(parser)` and `run(args) -> exit status`. Only the module of the verb
 # that was asked for is imported: `build` is on each start of the others.
 VERBS = {
+    "doctor": ("tools.doctor", "what is wrong with this machine, and the next command"),
+    "list": ("tools.list_verb", "the serial ports, and what is behind each of them"),
     "build": ("tools.build_verb", "compile the firmware and make a board's flash image"),
     "wiring": ("tools.wiring", "what hangs on which pin of a board, as a table and a picture"),
     "size": ("tools.size", "what the image holds, against the board's budget"),
     "micropython": ("tools.micropython_verb", "the MicroPython files that this machine keeps"),
     "provision": ("tools.provision_verb", "write identity and secrets to NVS"),
     "label": ("tools.label", "labels with QR codes for the nodes of an inventory"),
-    "flash": ("tools.flash", "write the image to a board; NVS and counts stay"),
+    "flash": (
+        "tools.flash",
+        "MicroPython and the application onto a board; identity and counts stay",
+    ),
     "check": ("tools.technician.check", "is this node ready? one table, one verdict, next steps"),
     "aim": ("tools.technician.aim", "what the detector sees, live, while you turn it"),
     "monitor": ("tools.technician.monitor", "the log of a node at hand"),

@@ -37,7 +37,7 @@ def said(error: str) -> str:
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     (
-        (("paint",), 2, "invalid choice: 'paint' (choose from 'build'"),
+        (("paint",), 2, "invalid choice: 'paint' (choose from 'doctor'"),
         ((), 2, "required: VERB"),
         (("build", "--board", "nope"), 2, "unknown board 'nope'. boards: esp32_generic"),
         (("build", "--micropython", "/gone.bin"), 1, "/gone.bin: No such file or directory"),
@@ -90,7 +90,7 @@ def test_a_port_that_does_not_exist_is_refused(port: str, tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("words", "text"),
     (
-        (("flash",), "required: --port"),
+        (("flash", "--baud", "fast"), "argument --baud: invalid int value: 'fast'"),
         (("listen", "--port", "high"), "argument --port: invalid int value: 'high'"),
         (("listen", "--seconds", "long"), "argument --seconds: invalid float value: 'long'"),
         (("build", "--no-such-thing"), "unrecognized arguments: --no-such-thing"),

@@ -100,15 +100,15 @@ class Line:
 
     # --- commands
 
-    def greet(self) -> None:
+    def greet(self, patience_s: float = PATIENCE_S) -> None:
         """Wait until a node answers; raises ToolError saying what does instead."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + patience_s
         names: set[Any] = set()
         while time.monotonic() < until:
             names.add(name := secrets.token_hex(4))
             # Ctrl-B leaves a raw prompt that somebody left behind; to a node it is noise.
             self._write(b"\x02" + _command(name, "ping", {}))
-            for body in self._bodies(min(_TRY_S, PATIENCE_S)):
+            for body in self._bodies(min(_TRY_S, patience_s)):
                 if body.get("id") in names and "ok" in body:
                     return
             if hearing.certain(self._heard):
@@ -179,11 +179,11 @@ def _object(line: str) -> Body:
     return body if isinstance(body, dict) else {}
 
 
-def connect(name: str, baud: int = BAUD) -> Line:
+def connect(name: str, baud: int = BAUD, patience_s: float = PATIENCE_S) -> Line:
     """Open a port and wait for the node; raises ToolError with what is there instead."""
     line = Line(open_port(name, baud), name)
     try:
-        line.greet()
+        line.greet(patience_s)
     except BaseException:
         line.close()
         raise
