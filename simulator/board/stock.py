@@ -31,7 +31,9 @@ def stand_in(board: Board) -> bytes:
     table = pack(board.partitions)[:TABLE_SIZE]
     whole[board.loader_offset : board.loader_offset + len(loader)] = loader
     whole[TABLE_OFFSET : TABLE_OFFSET + len(table)] = table
-    app = _image(board, b"stand-in for MicroPython: the simulator brings its own interpreter")
+    version = ".".join(map(str, board.micropython.version))
+    banner = f"MicroPython v{version} on 2026-04-06"
+    app = _image(board, f"{banner}: a stand-in, the simulator brings its own".encode())
     return bytes(whole[board.loader_offset :]) + app
 
 

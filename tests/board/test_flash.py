@@ -1,0 +1,126 @@
+"""`tallypost flash` on virtual boards: what it writes boots, is provisioned, and counts."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import serial
+from bench import run, until
+from conftest import Make
+
+from simulator.board.board import VirtualBoard
+
+from simulator.board.cable import Faults
+from simulator.board.life import Around
+from simulator.board.stock import stand_in
+from simulator.run.observe import Watcher
+from simulator.world.process import ROOT
+from tools import boards
+
+NAME = "esp32_generic"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "micropython.bin"
+
+
+def tallypost(verb: str, name: str, port: object, *words: str) -> str:
+    done = run("tallypost", verb, "--board", name, "--port", str(port), *words)
+    assert done.status == 0, done.out
+    return done.out
+
+
+def watcher(name: str) -> Watcher:
+    ring = boards.load(name).partition("ring")
+    return Watcher((ring.offset, ring.size), None)
+
+
+def listed(board: VirtualBoard) -> dict[str, str]:
+    done = run("tallypost", "list", str(board.path), "--json")
+    [row] = json.loads(done.out)
+    return dict(row)
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_a_board_out_of_the_box_becomes_a_node_that_counts(
+    name: str, file: Path, make: Make
+) -> None:
+    file.write_bytes(stand_in(boards.load(name)))
+    seen = watcher(name)
+    around = Around(observer=seen, per_hour=1200)
+    board = make(name, is_blank=True, speed=20.0, around=around)
+    assert "written and compared" in tallypost(
+        "flash", name, board.path, "--micropython", str(file)
+    )
+    until(lambda: listed(board)["board"] == name)
+    tallypost(
+        "provision", name, board.path, "--node", "n1", "--set", "detector=beam",
+        "--secrets-out", str(file.with_name("secrets.json")),
+    )  # fmt: skip
+    until(lambda: len(seen.passages) >= 3)
+    until(lambda: listed(board)["node"] == "n1")  # a busy node may take its time
+    assert "nothing to write" in tallypost("flash", name, board.path)
+    before = len(seen.passages)
+    until(lambda: len(seen.passages) > before)
+
+
+CUTS = 10
+
+
+@pytest.mark.parametrize("number", range(CUTS))
+def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, make: Make) -> None:
+    """After a random number of bytes on the wire; the repeat completes it, and the node starts."""
+    file.write_bytes(stand_in(boards.load(NAME)))
+    after = random.Random(f"cut {number}").randrange(2_000, 130_000)
+    board = make(is_blank=True, faults=Faults(unplug_after=after))
+    words = ("flash", "--board", NAME, "--port", str(board.path), "--micropython", str(file))
+    first = run("tallypost", *words)
+    assert first.status == 1 and "error: " in first.out and "Traceback" not in first.out
+    board.plug()
+    assert "written and compared" in tallypost("flash", NAME, board.path, *words[5:])
+    until(lambda: listed(board)["board"] == NAME)
+
+
+def test_a_flash_that_takes_no_writes_is_told(file: Path, make: Make) -> None:
+    file.write_bytes(stand_in(boards.load(NAME)))
+    board = make(is_blank=True, faults=Faults(read_only=True))
+    done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
+    assert done.status == 1 and "write-protected, or worn out" in done.out
+
+
+def test_a_port_that_somebody_has_is_told(file: Path, make: Make) -> None:
+    file.write_bytes(stand_in(boards.load(NAME)))
+    board = make()
+    with serial.Serial(str(board.path), exclusive=True):
+        done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
+        assert done.status == 1 and done.out == (
+            f"error: {board.path}: in use by another program. close it;"
+            " tallypost doctor finds it\n"
+        )
+        assert "in use by " in listed(board)["note"]
+
+
+def test_the_first_time_user_s_path_of_the_readme(file: Path, make: Make) -> None:
+    """Every command of the part about machine, board and firmware, in its order."""
+    file.write_bytes(stand_in(boards.load(NAME)))
+    board = make(is_blank=True)
+    text = (ROOT / "tools" / "README.md").read_text()
+    part = text[text.index("### Machine, board, firmware") :].split("\n### ", 1)[0]
+    commands = [line.split("#")[0] for line in part.splitlines() if line.startswith("    .venv")]
+    assert len(commands) >= 7
+    for command in commands:
+        words = command.replace("/dev/ttyUSB0", str(board.path)).replace("FILE", str(file)).split()
+        program, verb, *rest = words
+        assert program == ".venv/bin/tallypost"
+        done = run("tallypost", verb, *rest)
+        assert done.status == 0 or verb == "doctor", f"{command}: {done.out}"
+    until(lambda: listed(board)["note"] == "not provisioned: tallypost provision")
