@@ -18,7 +18,8 @@ from esptool.targets import CHIP_DEFS
 from simulator.board.chip import READ_ID, LoaderFlash, flash_id, mac_registers
 
 _END = b"\xc0"
-_WRITE_REG, _READ_REG = 0x09, 0x0A
+_WRITE_REG, _READ_REG, _READ_FLASH = 0x09, 0x0A, 0xD2
+_ACK = 4  # bytes of the host's answer to a piece that was read
 _HEAD = 8
 
 
@@ -36,6 +37,8 @@ class Wire:
         self._command = 0
         self._flash_id = flash_id(size)
         self._timeout_s = 0.05
+        self._reads = False  # flash is being read
+        self.stop = threading.Event()
         self.flash: LoaderFlash | None = None
 
     def hear(self, data: bytes) -> None:
@@ -52,9 +55,18 @@ class Wire:
                 try:
                     self._buffer += self._heard.get(timeout=self._timeout_s)
                 except queue.Empty:
-                    raise TimeoutError from None
+                    if not self._reads or self.stop.is_set():
+                        raise TimeoutError from None
             elif not self._answered(frame):
+                self._note(frame)
                 return frame
+
+    def _note(self, raw: bytes) -> None:
+        """The package takes the host's answers in a read for lost after one time-out: on a busy
+        machine they are only late."""
+        frame = (server.slip_decode_frames(raw) or [b""])[0]
+        if len(frame) > _ACK:
+            self._reads = frame[1] == _READ_FLASH
 
     def _frame(self) -> bytes | None:
         """Take a frame with both its ends from what was heard."""
@@ -105,6 +117,7 @@ class Wire:
 def serve(wire: Wire, flash: LoaderFlash, chip: str, stop: threading.Event) -> None:
     """Play the loader until `stop` is set; it outlasts every session, as the ROM does."""
     wire.flash = flash
+    wire.stop = stop
     while not stop.is_set():
         flash.is_stub = False
         server.handle_client(wire, stop, chip, flash=flash)
