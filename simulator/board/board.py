@@ -225,10 +225,11 @@ class Loading:
 
     def __init__(self, board: VirtualBoard) -> None:
         self._board = board
-        self._wire = Wire(
-            lambda data: board.say(data, wait=True), board.chip, board.mac, board.board.flash_size
-        )
         self._stop = threading.Event()
+        self._wire = Wire(
+            lambda data: board.say(data, wait=True), board.chip, board.mac,
+            board.board.flash_size, self._stop,
+        )  # fmt: skip
         self._unplugged = False
 
     def hear(self, data: bytes) -> None:

@@ -18,17 +18,24 @@ from esptool.targets import CHIP_DEFS
 from simulator.board.chip import READ_ID, LoaderFlash, flash_id, mac_registers
 
 _END = b"\xc0"
-_WRITE_REG, _READ_REG, _READ_FLASH = 0x09, 0x0A, 0xD2
-_ACK = 4  # bytes of the host's answer to a piece that was read
+_WRITE_REG, _READ_REG = 0x09, 0x0A
 _HEAD = 8
 
 
 class Wire:
-    """The transport as `handle_client` wants it. send: to the port."""
+    """The transport as `handle_client` wants it. send: to the port. stop: the session is over."""
 
-    def __init__(self, send: Callable[[bytes], None], chip: str, mac: bytes, size: int) -> None:
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        chip: str,
+        mac: bytes,
+        size: int,
+        stop: threading.Event,
+    ) -> None:
         rom = CHIP_DEFS[chip]
         self._send = send
+        self._stop = stop
         self._heard: queue.Queue[bytes] = queue.Queue()
         self._buffer = b""
         self._registers = mac_registers(chip, mac)
@@ -37,8 +44,6 @@ class Wire:
         self._command = 0
         self._flash_id = flash_id(size)
         self._timeout_s = 0.05
-        self._reads = False  # flash is being read
-        self.stop = threading.Event()
         self.flash: LoaderFlash | None = None
 
     def hear(self, data: bytes) -> None:
@@ -48,25 +53,20 @@ class Wire:
         self._timeout_s = timeout
 
     def recv(self, _size: int) -> bytes:
-        """The next whole frame that is not answered here; raises TimeoutError."""
+        """The next whole frame that is not answered here; nothing when the session is over.
+
+        However late it comes: the package would end a flash read of a slow client.
+        """
         while True:
             frame = self._frame()
             if frame is None:
                 try:
                     self._buffer += self._heard.get(timeout=self._timeout_s)
                 except queue.Empty:
-                    if not self._reads or self.stop.is_set():
-                        raise TimeoutError from None
+                    if self._stop.is_set():
+                        return b""
             elif not self._answered(frame):
-                self._note(frame)
                 return frame
-
-    def _note(self, raw: bytes) -> None:
-        """The package takes the host's answers in a read for lost after one time-out: on a busy
-        machine they are only late."""
-        frame = (server.slip_decode_frames(raw) or [b""])[0]
-        if len(frame) > _ACK:
-            self._reads = frame[1] == _READ_FLASH
 
     def _frame(self) -> bytes | None:
         """Take a frame with both its ends from what was heard."""
@@ -117,7 +117,7 @@ class Wire:
 def serve(wire: Wire, flash: LoaderFlash, chip: str, stop: threading.Event) -> None:
     """Play the loader until `stop` is set; it outlasts every session, as the ROM does."""
     wire.flash = flash
-    wire.stop = stop
     while not stop.is_set():
         flash.is_stub = False
-        server.handle_client(wire, stop, chip, flash=flash)
+        # Told to exit when the client leaves, which none does here, it does not when he rests.
+        server.handle_client(wire, stop, chip, flash=flash, exit_on_disconnect=True)
