@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for node in args.node or ():
         if node not in known:
             raise ToolError(f"{args.inventory}: no node '{node}'", "see its first column", USAGE)
-    rows = [known[node] for node in dict.fromkeys(args.node)] if args.node else rows
+    rows = [known[node] for node in dict.fromkeys(args.node or sorted(known))]
     if not rows:
         raise ToolError(f"{args.inventory}: no node in it", "provision one first")
     if len(args.contact) > _CONTACT_MAX:

@@ -18,6 +18,8 @@ from tools.provision import ERASE, KEEP, Plan, prepare, write
 
 
 def options(verb: argparse.ArgumentParser) -> None:
+    verb.formatter_class = argparse.RawDescriptionHelpFormatter
+    verb.epilog = "The CSV of --csv. " + (board_rows.__doc__ or "").partition("\n\n")[2].rstrip()
     add = verb.add_argument
     add(
         "flash", type=Path, nargs="?", metavar="FLASHFILE", help="instead of --port: a flash image"
@@ -40,7 +42,9 @@ def options(verb: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="read and check only")
     add("--out", type=Path, metavar="DIR", help="inventory, secrets and import files")
     many = verb.add_argument_group("many boards")
-    many.add_argument("--csv", type=Path, metavar="FILE", help="a row a board (tools/README.md)")
+    many.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a row a board; its columns are below"
+    )
     many.add_argument("--ports", metavar="P1,P2,...", help="the boards' ports, in order of rows")
     many.add_argument("--port-pattern", metavar="GLOB", help="instead: '/dev/ttyUSB*'")
     many.add_argument("--again", action="store_true", help="also rows of the inventory")
@@ -84,7 +88,7 @@ def _check_usage(args: argparse.Namespace) -> None:
         ):
             if getattr(args, name):
                 raise ToolError(f"--csv and --{name.replace('_', '-')}: a row names its own",
-                                "the columns are in tools/README.md", USAGE)  # fmt: skip
+                                "--help lists the columns", USAGE)  # fmt: skip
         if not args.out:
             raise ToolError("--csv without --out", "--out DIR takes inventory and secrets", USAGE)
         return

@@ -1,0 +1,66 @@
+"""The commands of tools/README.md that make nodes of flashed boards, as they stand there."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from bench import Listener
+
+from simulator.board.board import VirtualBoard
+from simulator.board.stock import flashed
+from tools import boards, tallypost
+from tools.boards import ROOT
+
+SECTION = "## From a flashed board to a node\n"
+
+
+def section() -> list[str]:
+    """Its indented lines."""
+    text = (ROOT / "tools" / "README.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
+    return [line[4:] for line in text.splitlines() if line.startswith("    ")]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[VirtualBoard]]:
+    """Three boards at /dev/ttyUSB0..2, which are in the test's own folder, where it also works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    board = boards.load("esp32_generic")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                VirtualBoard(
+                    board.name, flashed(board, tmp_path / f"{i}.bin"),
+                    terminal=tmp_path / f"ttyUSB{i}",
+                )
+            )
+            for i in range(3)
+        ]  # fmt: skip
+
+
+def test_every_command_works(bench: list[VirtualBoard], tmp_path: Path) -> None:
+    Path("wifi.txt").write_text("between-you-and-me\n")
+    lines = "\n".join(section()).replace("\\\n", "").splitlines()
+    commands = [line for line in lines if line.startswith("tallypost ")]
+    Path("boards.csv").write_text("\n".join(line for line in lines if line not in commands))
+    assert len(commands) == 3
+    for command in commands:
+        words = shlex.split(command.replace("/dev/", f"{tmp_path}/"))
+        assert tallypost.main(words[1:]) == 0, command
+    with open("bench/inventory.csv", newline="") as file:
+        assert [row["node"] for row in csv.DictReader(file)] == [
+            "street-1",
+            "street-2",
+            "street-3",
+        ]
+    assert Path("labels/street-3.svg").exists() and Path("labels/_sheet-1.svg").exists()
+    for number, board in enumerate(bench, 1):
+        with Listener(board.url) as person:
+            person.lines(False, True)
+            person.lines(False, False)
+            assert f"info street-{number} ".encode() in person.hear(b" boot ")
