@@ -23,7 +23,7 @@ import segno
 
 from tools import console
 from tools.faults import USAGE, ToolError
-from tools.records import read_inventory
+from tools.records import by_number, read_inventory
 
 _WIDTH, _HEIGHT = 70.0, 37.0  # mm, of a label
 _COLUMNS, _ROWS = 3, 8
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for node in args.node or ():
         if node not in known:
             raise ToolError(f"{args.inventory}: no node '{node}'", "see its first column", USAGE)
-    rows = [known[node] for node in dict.fromkeys(args.node or sorted(known))]
+    rows = [known[node] for node in dict.fromkeys(args.node or sorted(known, key=by_number))]
     if not rows:
         raise ToolError(f"{args.inventory}: no node in it", "provision one first")
     if len(args.contact) > _CONTACT_MAX:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import glob
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -23,7 +22,7 @@ from tools.board_rows import Row
 from tools.faults import USAGE, ToolError
 from tools.identity import KEY_BYTES, Identity
 from tools.provision import prepare, write
-from tools.records import Records, version
+from tools.records import Records, by_number, version
 
 DONE, SKIPPED, FAILED, WAITING, CHECKED = "done", "skipped", "failed", "waiting", "checked"
 _SHOWN_FAULTS = 20
@@ -100,7 +99,7 @@ def _check_known(rows: list[Row], records: Records) -> None:
 def _ports(args: argparse.Namespace) -> list[str]:
     """In the order given; of a pattern in the order of their numbers."""
     if args.port_pattern:
-        found = sorted(glob.glob(args.port_pattern), key=_by_number)
+        found = sorted(glob.glob(args.port_pattern), key=by_number)
         if not found:
             raise ToolError(f"no port matches '{args.port_pattern}'", "is the cable in?")
         return found
@@ -108,10 +107,6 @@ def _ports(args: argparse.Namespace) -> list[str]:
     if len(set(ports)) != len(ports):
         raise ToolError("--ports names a port twice", "one board, one port", USAGE)
     return ports
-
-
-def _by_number(path: str) -> list[Any]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
 
 
 def _assign(

@@ -34,6 +34,11 @@ def version() -> str:
     return found[1] if found else ""
 
 
+def by_number(name: str) -> list[Any]:
+    """A key to sort names by: street-9 stands before street-10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+
+
 @dataclass(frozen=True)
 class Secret:
     """What others must know of one node. app_key: 32 digits, "" without LoRaWAN."""

@@ -242,6 +242,21 @@ def test_a_file_that_reads_back_differently_is_told(
     assert boot(flash).node == ""
 
 
+def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
+    call: Call, board: MockBoard, image: bytes, tmp_path: Path, state: Path
+) -> None:
+    board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
+    keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    board.flash.cut_after = 10_000
+    assert call(board.url, "--lorawan", str(tmp_path / "keys.json"))[0] == 1
+    (path,) = state.iterdir()
+    note = json.loads(path.read_text())
+    assert path.name == "240ac4000001.json" and set(note) == {"node", "boot", "keys", "nonces"}
+    assert (note["node"], note["boot"], note["nonces"]) == ("n1", 5, NONCES.hex())
+    assert keys["app_key"] not in path.read_text() and SECRET not in path.read_text()
+
+
 def test_a_damaged_note_is_named(call: Call, board: MockBoard, state: Path) -> None:
     note = Note("24:0a:c4:00:00:01").path
     note.parent.mkdir(parents=True)
