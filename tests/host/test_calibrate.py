@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_node import FakeNode
 
 from tools import calibrate
 from tools.faults import ToolError
 from tools.tallypost import main
+from tools.technician import reach
 
 NONE = {way: dict.fromkeys(calibrate.CLASSES, 0) for way in calibrate.WAYS}
 Reply = Callable[[dict[str, Any]], dict[str, Any] | None]
@@ -22,13 +24,16 @@ class Broker:
     reply: Reply = staticmethod(lambda _command: None)
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def __init__(self, asker: calibrate.Asker, topics: list[str], _client: str) -> None:
+    def __init__(self, asker: reach.Remote, topics: list[str], _client: str) -> None:
         self._asker, self._topic = asker, topics[0]
         self.client = self
         self._answer: dict[str, Any] | None = None
 
     def connect(self, _host: str, _port: int) -> None:
         """There is always somebody."""
+
+    def disconnect(self) -> None:
+        """There is nobody to part from."""
 
     def publish(self, topic: str, payload: str, _qos: int) -> None:
         command = json.loads(payload)
@@ -46,8 +51,8 @@ class Broker:
 
 @pytest.fixture(autouse=True)
 def broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "Listener", Broker)
-    monkeypatch.setattr(calibrate, "_WAIT_S", 0.05)
+    monkeypatch.setattr(reach, "Listener", Broker)
+    monkeypatch.setattr(reach, "WAIT_S", 0.05)
     Broker.sent = []
 
 
@@ -72,6 +77,19 @@ def test_start_and_tally_are_sent_to_the_node(capsys: pytest.CaptureFixture[str]
     assert stop["tally"] == {"forward": {"car": 100}, "backward": {"bicycle": 7}}
     told = capsys.readouterr()
     assert "pass" in told.out and "-3.0" in told.out and "by chance" in told.out
+
+
+def test_a_node_at_hand_is_calibrated_over_its_serial_port(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = {"calibrate": lambda body: "counting" if body["do"] == "start" else result(False)}
+    with FakeNode(answers) as node:
+        assert main(["calibrate", "--port", node.port, "--start"]) == 0
+        assert main(["calibrate", "--port", node.port, "--tally", "forward.car=100"]) == 1
+        assert [body["do"] for body in node.commands if body["cmd"] == "calibrate"] == [
+            "start", "stop"
+        ]  # fmt: skip
+    assert "FAIL: all together -3.0 %" in capsys.readouterr().out
 
 
 def test_a_failed_calibration_is_exit_status_1_and_json_says_all(

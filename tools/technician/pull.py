@@ -90,12 +90,15 @@ class Pull:
 
     def _portion(self, first: int, last: int) -> int:
         """Take some records from `first` on; the number to go on with."""
-        for _ in range(_TRIES):
+        tries = 0
+        while tries < _TRIES:
             following, whole = self._take(first, last)
             if whole:
                 return following
+            tries = 1 if following > first else tries + 1
+            first = following
         raise ToolError(
-            f"{self._line.name}: record {following} arrives damaged, {_TRIES} times",
+            f"{self._line.name}: record {first} arrives damaged, {tries} times",
             "a shorter cable; what came before it is stored",
         )
 
@@ -112,7 +115,7 @@ class Pull:
             if body.get("end"):
                 if "error" in body:
                     raise ToolError(f"{self._line.name}: {body['error']}", "the same again")
-                return body["next"], following == body["next"]
+                return following, following == body["next"]
             if "topic" in body and (payload := undamaged(text)):
                 following = self._store(body, payload, following)
         return following, False
