@@ -57,6 +57,11 @@ accuracy: ## how well each detector counts, situation by situation: DETECTOR= SC
 	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.run.accuracy $(ACCURACY_OPTIONS)
 
+parsers: ## a million random and damaged frames for every radar's parser: N= SEED=
+	$(SETUP) $(BOARD)
+	@RADAR_FUZZ=$(or $(N),1000000) RADAR_SEED=$(or $(SEED),11) $(IN) -m pytest -q -n 0 \
+	  tests/unit/test_radar_fuzz.py
+
 powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too)
 	$(SETUP) $(BOARD)
 	@$(IN) -m tests.powerloss $(ARGS)
