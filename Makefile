@@ -17,7 +17,7 @@ BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER S
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim board test lint bench fuzz accuracy powerloss size build flash clean
+.PHONY: help setup sim board test lint bench fuzz accuracy parsers powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

@@ -17,7 +17,7 @@ from simulator.run import check
 from simulator.run.node import Seen, prepare, run_node
 from simulator.run.plan import HOUR_US, KINDS, NodePlan, Request, draw
 from simulator.run.sensors import SENSORS
-from simulator.run.trace_file import Trace, load
+from simulator.run.trace_file import Trace, as_pulses, load
 from simulator.world.protocol import Input
 from tools import boards
 from tools.faults import ToolError
@@ -25,13 +25,21 @@ from tools.faults import ToolError
 BOARD = "esp32_generic"
 START_US = 20_000_000  # the node is up and its sensor configured
 AFTER_US = 960_000_000  # the next health report comes with the driver's counters
-DIRECTED = {True: ("beam", "beam_single"), False: ("ld2451", "ld2450", "ops243")}  # by edges
+DIRECTED = {
+    True: ("beam", "beam_single", "doppler"),  # edges
+    False: ("ld2451", "ld2450", "ops243"),
+}
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="tallypost replay", description=__doc__)
     add = top.add_argument
-    add("trace", type=Path, metavar="TRACE", help="CSV: ms,hex bytes; or ms,beam (A or B),level")
+    add(
+        "trace",
+        type=Path,
+        metavar="TRACE",
+        help="CSV: ms,hex bytes; or ms,pin (A, B, or its GPIO),level",
+    )
     add("--detector", choices=sorted(SENSORS), help="what was recorded (default: the file says)")
     add(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="configuration of the node"
@@ -73,7 +81,10 @@ def replay(trace: Trace, name: str, changes: list[str]) -> Seen:
     kind = next(kind for kind, (of, link) in KINDS.items() if (of, link) == (name, "mqtt"))
     hours = (trace.length_us + START_US + AFTER_US) / HOUR_US
     plan = draw(Request(hours=hours, nodes=kind, scenario="empty_night"))[0]
-    inputs = [(t_us + START_US, port, data) for t_us, port, data in trace.inputs]
+    came = trace.inputs
+    if name == "doppler":
+        came = as_pulses(came, boards.load(BOARD).beams[0])
+    inputs = [(t_us + START_US, port, data) for t_us, port, data in came]
     plan = with_recording(plan, inputs, changes)
     with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
         seen = run_node(plan, prepare([plan])[plan.board], Path(folder), Progress(hours).show)

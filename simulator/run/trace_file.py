@@ -1,7 +1,8 @@
 """Recordings of detectors: CSV, milliseconds and what the sensor sent.
 
     1520.5,F4F3F2F1070001018A10011422F8F7F6F5     bytes of a radar, hexadecimal
-    1520.5,A,0                                    an edge of beam A or B, and the level after it
+    1520.5,A,0                                    an edge of beam A or B (or the number of its
+                                                  GPIO), and the level after it
 
 Times never fall. Lines that begin with # are remarks, of which `# detector: NAME` counts.
 """
@@ -12,12 +13,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.world.doppler import PORT as PULSES
 from simulator.world.protocol import PORT_PIN, Input
 from tools.faults import ToolError
 
 UART = 1
 _LONGEST_MS = 31 * 86_400_000
-_FORMS = {2: "ms,hex bytes, such as 1520,F4F3", 3: "ms,beam,level, such as 1520,A,0"}
+_FORMS = {2: "ms,hex bytes, such as 1520,F4F3", 3: "ms,pin,level, such as 1520,A,0"}
+_STEP_US = 10_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ def load(path: Path, pins: tuple[int, int]) -> Trace:
     except OSError as error:
         raise ToolError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ToolError(f"{path}: byte {error.start} is no text", f"wanted {_FORMS[2]}") from error
+        number = error.object[: error.start].count(b"\n") + 1
+        what = f"{path}:{number}: byte {error.start} of the file is no text"
+        raise ToolError(what, f"wanted {_FORMS[2]}") from error
     inputs: list[Input] = []
     detector, columns, last_us = "", 0, 0
     for number, line in enumerate(lines, 1):
@@ -76,8 +81,19 @@ def _input(fields: list[str], columns: int, last_us: int, pins: tuple[int, int])
         if not data:
             raise ValueError("no bytes")
         return t_us, UART, data
-    if fields[1] not in ("A", "B"):
-        raise ValueError(f"beam '{fields[1]}'")
+    known = {"A": pins[0], "B": pins[1], **{str(pin): pin for pin in pins}}
+    if fields[1] not in known:
+        raise ValueError(f"pin '{fields[1]}', not one of {', '.join(known)}")
     if fields[2] not in ("0", "1"):
         raise ValueError(f"level '{fields[2]}'")
-    return t_us, PORT_PIN, bytes((pins[fields[1] == "B"], int(fields[2])))
+    return t_us, PORT_PIN, bytes((known[fields[1]], int(fields[2])))
+
+
+def as_pulses(inputs: list[Input], pin: int) -> list[Input]:
+    """Edges of one pin as numbers of edges, by the hundredth of a second: for a pulse counter."""
+    counts: dict[int, int] = {}
+    for t_us, _, data in inputs:
+        if data[0] == pin:
+            step = t_us // _STEP_US + 1
+            counts[step] = min(255, counts.get(step, 0) + 1)
+    return [(step * _STEP_US, PULSES, bytes((pin, n))) for step, n in sorted(counts.items())]

@@ -27,6 +27,17 @@ def test_bytes_and_edges_are_read(tmp_path: Path) -> None:
         (10_000, 0x40, b"\x19\0"), (10_000, 0x40, b"\x1a\0"), (20_000, 0x40, b"\x19\1")
     ]  # fmt: skip
     assert trace.edges and trace.detector == ""
+    assert trace_file.load(written(tmp_path, "10,25,0\n10,26,0\n20,25,1\n"), PINS) == trace
+
+
+def test_edges_become_pulses_by_the_hundredth_of_a_second() -> None:
+    edges = [(t_us, 0x40, bytes((25, i % 2))) for i, t_us in enumerate((100, 900, 9999, 10_000))]
+    other = [(200, 0x40, b"\x1a\0")]
+    assert trace_file.as_pulses(sorted(edges + other), 25) == [
+        (10_000, 0x42, b"\x19\3"), (20_000, 0x42, b"\x19\1")
+    ]  # fmt: skip
+    dense = [(10 * i, 0x40, b"\x19\1") for i in range(900)]
+    assert trace_file.as_pulses(dense, 25) == [(10_000, 0x42, b"\x19\xff")], "a byte holds it"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +48,7 @@ def test_bytes_and_edges_are_read(tmp_path: Path) -> None:
         ("1,F4\n2,zz\n", r"trace.csv:2: .*hex"),
         ("1,F4\n2\n", r"trace.csv:2: 1 fields"),
         ("1,F4\n2,A,0\n", r"trace.csv:2: 3 fields"),
-        ("1,A,0\n2,C,0\n", r"trace.csv:2: beam 'C'"),
+        ("1,A,0\n2,C,0\n", r"trace.csv:2: pin 'C', not one of A, B, 25, 26"),
         ("1,A,0\n2,A,2\n", r"trace.csv:2: level '2'"),
         ("5,F4\n4,F4\n", r"trace.csv:2: 4 ms comes before"),
         ("x,F4\n", r"trace.csv:1: could not convert"),
@@ -55,7 +66,7 @@ def test_no_file_and_no_text_are_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="No such file"):
         trace_file.load(tmp_path / "none.csv", PINS)
     (tmp_path / "bytes.csv").write_bytes(b"1,F4\n\xf4\xf3")
-    with pytest.raises(ToolError, match="byte 5 is no text"):
+    with pytest.raises(ToolError, match=r"bytes.csv:2: byte 5 of the file is no text"):
         trace_file.load(tmp_path / "bytes.csv", PINS)
 
 

@@ -1,7 +1,7 @@
 """A loose contact: a beam edge burst of 1 kHz for a second, while the flash stalls interrupts.
 
-With a pulse counter on the pins every edge is counted; on a chip without one (ESP32-C3) the loss is
-noticed and the interval says so.
+With a pulse counter on the pins every edge is counted; on a chip without one (ESP32-C3) the loss
+is noticed and the interval says so.
 """
 
 from __future__ import annotations

@@ -81,6 +81,21 @@ def test_a_radars_recording_gives_everybody(detector: str, tmp_path: Path) -> No
     assert {"forward", "backward"} == {way for way, _, _ in found}
 
 
+def test_the_edges_of_a_doppler_module_are_speeds(tmp_path: Path) -> None:
+    """Three go by at 40 km/h: 44.71 Hz a km/h, for two seconds each."""
+    edge_us = 1e6 / (2 * 40 * 44.71)
+    lines = [
+        f"{(10_000_000 * (car + 1) + i * edge_us) / 1000:.3f},A,{i % 2}"
+        for car in range(3)
+        for i in range(int(2e6 / edge_us))
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = replayed(path, "--detector", "doppler")
+    assert [(way, cls) for way, cls, _ in found] == [("forward", "car")] * 3
+    assert all(kmh is not None and abs(kmh - 40) < 1 for _, _, kmh in found)
+
+
 def test_the_configuration_can_be_another(tmp_path: Path) -> None:
     path = recorded(planned("moderate", RADAR, hours=0.2), tmp_path / "t.csv")
     usual, turned = replayed(path), replayed(path, "--set", "radar_dir_approach=0")
