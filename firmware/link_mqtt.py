@@ -129,5 +129,5 @@ class MqttLink:
     def _config_message(self):
         return {
             "v": 1, "node": self._node, "hash": "%08x" % self._config.hash,
-            "config": self._config.public(),
+            "config": self._config.shown(),
         }  # fmt: skip

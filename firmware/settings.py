@@ -13,6 +13,10 @@ class Settings:
     def __getitem__(self, key):
         return self._values[key]
 
+    def shown(self):
+        """Everything, to be read and not changed: on a heap in use a copy may find no room."""
+        return self._values
+
     def public(self):
         """Everything as a dict: there is no secret in it."""
         return dict(self._values)
