@@ -178,9 +178,7 @@ def install(attached):
         micropython.kbd_intr(3)
     builtins.print = say
     text = _Text()
-    sys.modules["micropython"] = Module(
-        micropython, kbd_intr=kbd_intr, schedule=seam.schedule
-    )
+    sys.modules["micropython"] = Module(micropython, kbd_intr=kbd_intr, schedule=seam.schedule)
     sys.modules["sys"] = Module(
         sys,
         platform="esp32",
