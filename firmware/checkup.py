@@ -4,6 +4,8 @@ Numbers: `state` of the detector as in wire/record.py, `reason` of the Wi-Fi is 
 Nothing secret, and nothing about a single road user. Imported for a command and let go.
 """
 
+import gc
+
 from health import let_go
 from settings import read_blob
 from version import VERSION
@@ -25,14 +27,15 @@ def identity(app):
 
 def check(app):
     """Every part of the node, as it is now; edges and frames count from the start."""
-    rec = app.counter.rec
+    gc.collect()
+    free, rec = gc.mem_free(), app.counter.rec
     return {
         "node": app.node, "uptime": app.uptime_s(), "reset": app.hello()["reset"],
         "faults": app.faults,
         "detector": _detector(app), "wifi": _wifi(app), "mqtt": _mqtt(app),
         "lora": app.lora.stats() if app.lora else None,
         "clock": {"source": app.clock.source, "age": app.clock.age_s(), "utc": app.clock.utc()},
-        "ring": _ring(app), "heap": [app.health.look(), app.health.heap_free_min],
+        "ring": _ring(app), "heap": [free, min(free, app.health.heap_free_min)],
         "interval": {"start": rec.start, "len": rec.length, "cov": rec.coverage, "why": rec.why},
         "supply_mv": rec.supply_mv or None,
         "temp_c": None if rec.temp_c == _NO_TEMPERATURE else rec.temp_c,

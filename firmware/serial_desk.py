@@ -33,14 +33,19 @@ async def attend(app, console):
         byte = one[0]
         if fresh and (byte == _BRACE or byte == _CR and greeted_s != app.uptime_s()):
             greeted_s = app.uptime_s()
-            try:
-                from serial_line import serve  # large, and seldom needed
-
-                await serve(app, console, stream, one)
-            except MemoryError:
-                app.refused_commands += 1
-                console.write(_FULL)
-            finally:
-                let_go("serial_line", "commands")
+            await _answer(app, console, stream, one)
         else:
             fresh = byte == _CR or byte == _LF or byte == _CTRL_U
+
+
+async def _answer(app, console, stream, one):
+    """Answer a line. Its own function: what it has imported goes with its frame."""
+    try:
+        from serial_line import serve  # large, and seldom needed
+
+        await serve(app, console, stream, one)
+    except MemoryError:
+        app.refused_commands += 1
+        console.write(_FULL)
+    finally:
+        let_go("serial_line", "commands")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.run.lora_city import GPS_TO_UNIX, MODEM_UART
-from simulator.run.node import HEAPS
 from simulator.run.plan import Target
 from simulator.run.sensors import SENSORS, Sensor
 from simulator.world.devices import NVS_OFFSET, NVS_SIZE
@@ -29,6 +28,9 @@ from tools.boards import Board
 from tools.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
+# The 160 KB that a classic ESP32 leaves MicroPython, in words of 64 bits, and the shims beside it.
+# The runs of `make sim` have half of that, to see what is spare.
+_HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
 _DETECTOR = "ld2451"  # of a board that does not say
@@ -45,13 +47,16 @@ class Unwatched:
 @dataclass(frozen=True)
 class Around:
     """detector: None for what the node is configured for. per_hour: passages. seed: of all that
-    is random. broker: None for none: connections are refused. observer: of the node's doings."""
+    is random. broker: None for none: connections are refused. observer: of the node's doings.
+    wifi: the one network there is, and its password; None: any. faults: of the sensor."""
 
     detector: str | None = None
     per_hour: int = 240
     seed: int = 1
     broker: Target | None = None
     observer: Observer = field(default_factory=Unwatched)
+    wifi: tuple[str, str] | None = None
+    faults: dict[str, float] = field(default_factory=dict)
 
 
 def node(board: Board, flash: Path, around: Around) -> Node:
@@ -59,20 +64,20 @@ def node(board: Board, flash: Path, around: Around) -> Node:
     rng = random.Random(f"{around.seed}/board")
     stored = Stored(flash)
     sensor = SENSORS[around.detector or stored.detector() or usual(board)]
-    detector = sensor.model(_street(sensor, rng, around.per_hour), rng, {}, board)
+    detector = sensor.model(_street(sensor, rng, around.per_hour), rng, around.faults, board)
     start_utc = int(time.time())
     target = around.broker or _NOWHERE
     network = RelayNetwork(
         (target.host, target.port), Weather(), rng, start_utc, lambda *_: None, patient=False
     )
-    heap = HEAPS["lorawan" if board.radio or board.modem else "mqtt"]
     server = _network(start_utc, stored)
     if board.modem:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
         detector = Together(detector, modem)
-    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=heap, chip=board.chip)
+    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=_HEAP, chip=board.chip)
     made = Node(spec, network, detector, around.observer)
+    network.access = around.wifi
     network.call_at = made.call_at
     network.begin()
     if board.radio:

@@ -29,6 +29,7 @@ class WLAN:
     _status = STAT_IDLE
     _active = False  # of the interface: there is one, however many objects
     _addressed = False
+    _reason = 0  # of the last refusal; the driver tries again, so it shows after disconnect() only
 
     def __init__(self, interface=STA_IF):
         if interface != STA_IF:
@@ -54,12 +55,19 @@ class WLAN:
         seam.request(seam.WIFI, _DISCONNECT)
 
     def status(self, what=None):
-        return -61 if what == "rssi" else WLAN._status
+        if what == "rssi":
+            return -61
+        return WLAN._reason if WLAN._reason and WLAN._status == STAT_IDLE else WLAN._status
 
     @staticmethod
     def _changed(data):
-        WLAN._status = data[0] | data[1] << 8
-        WLAN._addressed |= WLAN._status == STAT_GOT_IP
+        code = data[0] | data[1] << 8
+        if code < STAT_IDLE:
+            WLAN._reason = code
+        else:
+            WLAN._status = code
+            WLAN._reason = 0
+            WLAN._addressed |= code == STAT_GOT_IP
 
     def isconnected(self):
         return self.status() == STAT_GOT_IP

@@ -130,6 +130,7 @@ class Radio:
         self._connections: dict[int, Any] = {}
         self._life = 0  # what belongs to an earlier life of the node must not reach this one
         self._wanted = False
+        self._refusal = 0  # what the access point will say, 0 = welcome
         self._attempt = 0  # to join the access point; a later one makes an earlier one void
         network.wifi_changed = self._wifi_changed
 
@@ -158,6 +159,8 @@ class Radio:
         self._wanted = request.a == 1
         self._attempt += 1
         if self._wanted:
+            ssid, _, key = request.data.decode(errors="replace").partition("\0")
+            self._refusal = self._network.refuses(ssid, key)
             self._join()
         return 0, None
 
@@ -166,7 +169,7 @@ class Radio:
 
         def joined() -> None:
             if attempt == self._attempt and self._network.wifi_up(node.spec.name, node.now_us):
-                node.deliver(PORT_WIFI, GOT_IP.to_bytes(2, "little"))
+                node.deliver(PORT_WIFI, (self._refusal or GOT_IP).to_bytes(2, "little"))
 
         node.call_at(node.now_us + WIFI_JOIN_US, joined)
 

@@ -21,6 +21,7 @@ from simulator.world import names
 from simulator.world.broker import Broker, Connection
 
 UNIX_TO_NTP = 2_208_988_800
+NO_AP_FOUND, WRONG_PASSWORD = 201, 15  # reasons of ESP-IDF: 15 is a 4-way handshake that timed out
 BROKER_IP = "192.0.2.10"
 RETRY_US = 60_000_000
 CHECK_US = 91_000_000  # one and a half of the usual keep-alives, and a bit
@@ -63,6 +64,7 @@ class Network:
     """
 
     check_us = CHECK_US  # how often the far end looks after its connections
+    access: tuple[str, str] | None = None  # the one Wi-Fi there is, and its password; None: any
 
     def __init__(self, weather: Weather, rng: random.Random, start_utc: int) -> None:
         self._weather = weather
@@ -92,6 +94,12 @@ class Network:
 
     def wifi_up(self, _node: str, t_us: int) -> bool:
         return not _within(self._weather.wifi_down, t_us)
+
+    def refuses(self, ssid: str, key: str) -> int:
+        """Why a station is not let in; 0 if it is."""
+        if self.access is None or self.access == (ssid, key):
+            return 0
+        return WRONG_PASSWORD if self.access[0] == ssid else NO_AP_FOUND
 
     def resolve(self, _node: str, host: str, t_us: int) -> tuple[str, int]:
         """The port's own lookup: (address, microseconds it took), no address if not found."""

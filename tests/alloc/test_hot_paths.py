@@ -91,7 +91,7 @@ def test_who_watches_a_radar_takes_its_report_without_allocation():
 def test_who_watches_passages_is_told_without_allocation():
     node = SerialNode()
     node.board.led = lambda _on: None
-    live, passage = Live(node, 1, None), (0, 2, 402, 0, -1)
+    live, passage = Live(node, 1, None), (0, 2, 402, 0, -1, 402)
     micropython.heap_lock()
     try:
         live.passed(passage)

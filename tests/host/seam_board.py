@@ -89,6 +89,9 @@ class Air:
     def wifi_up(self, _node: str, _t_us: int) -> bool:
         return True
 
+    def refuses(self, _ssid: str, _key: str) -> int:
+        return 0
+
     def resolve(self, _node: str, host: str, _t_us: int) -> tuple[str, int]:
         return ("", 14_000_000) if host == "nowhere" else ("192.0.2.7", 20_000)
 

@@ -8,8 +8,8 @@ from commands import Commands
 from fakes import FakePin, FakeUart, beam_settings, radar_settings
 from serial_node import Network, SerialNode
 
-_CAR = (0, 2, 402, 0, -1)
-_NOBODY = (1, 4, -1, 0, -1)
+_CAR = (0, 2, 402, 0, -1, 402)
+_NOBODY = (1, 4, -1, 0, -1, -1)
 _LD2451 = "F4F3F2F10C00020178170122128819000A63F8F7F6F5"
 
 

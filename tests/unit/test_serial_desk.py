@@ -112,6 +112,19 @@ def test_nothing_of_it_stays_in_memory():
     node.ask(id=1, cmd="config_set", config={"site": "x"})
     for name in _LATE:
         assert name not in sys.modules, name
+    free = []
+
+    class Watching(type(node.board)):
+        def mac(self):
+            node.port.text = b""
+            gc.collect()
+            free.append(gc.mem_free())
+            return super().mac()
+
+    node.board = Watching()
+    identity = '{"id":1,"cmd":"identity"}\n'
+    node.send((identity + '{"id":1,"cmd":"check"}\n\r{"id":2,"cmd":"config_stored"}\n') * 4)
+    assert len(free) == 4 and free[1] - free[3] < 256, free
     gc.collect()
     before = gc.mem_free()
     for _ in range(2):

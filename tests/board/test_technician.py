@@ -1,0 +1,190 @@
+"""A technician's verbs at a virtual board: from a provisioned flash to a verdict."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import Listener, until
+from conftest import Make
+
+
+from simulator.board.board import VirtualBoard
+from simulator.board.life import Around
+from simulator.board.stock import flashed
+from simulator.run.plan import Target
+from tests.sim.running import mosquitto
+from tools import boards
+from tools.provision import Identity, provision
+from tools.tallypost import main
+from tools.technician import check
+
+Capture = pytest.CaptureFixture[str]
+WIFI = ("street", "eight-or-more")
+SPEED = 10.0  # of the node's time
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[int]:
+    """The port of a mosquitto that takes everybody."""
+    with mosquitto(tmp_path, "allow_anonymous true") as port:
+        yield port
+
+
+class Bench:
+    """Makes provisioned boards; `check` and the like at the one that was made last."""
+
+    def __init__(self, folder: Path, make: Make, capsys: Capture) -> None:
+        self._path = folder / "esp32_generic.bin"
+        self._make = make
+        self._capsys = capsys
+        self.board: VirtualBoard | None = None
+
+    def node(self, configured: str, port: int | None, **around: Any) -> VirtualBoard:
+        """A running node that knows Wi-Fi and broker. port: of the broker that is there."""
+        flashed(boards.load("esp32_generic"), self._path)
+        config = {"detector": configured, "mqtt_host": "127.0.0.1", "interval_min": 1}
+        ssid, password = WIFI
+        provision(
+            self._path, Identity("gate-1", config, wifi_ssid=ssid, wifi_pass=password)
+        )  # fmt: skip
+        target = Target("127.0.0.1", port) if port else None
+        self.board = self._make(around=Around(broker=target, **around), speed=SPEED)
+        return self.board
+
+    def run(self, verb: str, *words: str) -> tuple[int, str, str]:
+        assert self.board
+        self._capsys.readouterr()
+        status = main([verb, *words, "--port", str(self.board.path)])
+        out, err = self._capsys.readouterr()
+        return status, out, err
+
+    def check(self, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
+        """Exit status, and the findings by part."""
+        status, out, _ = self.run("check", "--json", *words)
+        told = json.loads(out)
+        assert told["pass"] == (status == 0)
+        return status, {row["part"]: row for row in told["findings"]}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make: Make, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(check, "_STEP_S", 0.3)
+    return Bench(tmp_path, make, capsys)
+
+
+def failed(found: dict[str, dict[str, str]]) -> set[str]:
+    return {part for part, row in found.items() if row["state"] == "FAIL"}
+
+
+@pytest.mark.parametrize("detector", ("ld2451", "beam"))
+def test_a_good_node_passes_and_its_records_arrive(
+    detector: str, bench: Bench, broker: int
+) -> None:
+    bench.node(detector, broker, wifi=WIFI)
+    status, found = bench.check("--host", f"127.0.0.1:{broker}")
+    assert status == 0 and failed(found) == set(), found
+    assert "arrived at 127.0.0.1" in found["delivery"]["what"]
+    assert ("beam A" in found) == ("beam B" in found) == (detector == "beam")
+
+
+def test_a_wrong_wifi_password(bench: Bench, broker: int) -> None:
+    bench.node("ld2451", broker, wifi=("street", "another-one"))
+    status, found = bench.check()
+    assert status == 1 and failed(found) == {"Wi-Fi", "broker", "clock"}
+    assert found["Wi-Fi"]["what"] == "'street' refuses the password"
+    assert "tallypost provision" in found["Wi-Fi"]["next"]
+
+
+def test_another_wifi(bench: Bench, broker: int) -> None:
+    bench.node("ld2451", broker, wifi=("alley", "eight-or-more"))
+    _, found = bench.check()
+    assert found["Wi-Fi"]["what"] == "there is no network 'street' here"
+
+
+def test_no_broker(bench: Bench) -> None:
+    bench.node("ld2451", None)
+    status, found = bench.check("--host", "127.0.0.1:9")
+    assert status == 1 and failed(found) == {"broker", "delivery"}
+    assert found["broker"]["what"].startswith("127.0.0.1:1883: ")
+    assert "is it running and reachable" in found["broker"]["next"]
+
+
+def test_a_radar_that_is_not_connected(bench: Bench, broker: int) -> None:
+    bench.node("ld2451", broker, detector="beam")  # nothing is at the UART
+    status, found = bench.check()
+    assert status == 1 and failed(found) == {"detector"}
+    assert "it does not answer" in found["detector"]["what"]
+    assert "TX to RX" in found["detector"]["next"]
+
+
+def test_a_beam_that_is_not_aimed(bench: Bench, broker: int) -> None:
+    faults = {"blocked_from": 5, "blocked_to": 86_400}
+    board = bench.node("beam", broker, faults=faults)
+    with Listener(board.path) as node:
+
+        def is_blocked() -> bool:
+            node.type(b'\x15{"id":1,"cmd":"check"}\n')
+            return b'"beams": [[true' in node.hear(b'"id": 1')
+
+        until(is_blocked)
+    status, found = bench.check("--wait", "10")
+    assert status == 1 and "beam A" in failed(found) and "beam B" not in failed(found)
+    assert found["beam A"]["what"] == "never seen clear" and "aim" in found["beam A"]["next"]
+
+
+def test_the_other_verbs(bench: Bench, broker: int, tmp_path: Path) -> None:
+    bench.node("ld2451", broker)
+    status, out, _ = bench.run("config", "set", "site=bridge", "interval_min=5", "--reboot")
+    assert status == 0 and "bridge" in out
+    assert bench.run("config", "get", "--json")[0] == 0
+    status, out, err = bench.run("aim", "--seconds", "60")
+    assert status == 0 and "counted: " in out and "km/h" in out and err == ""
+    status, out, _ = bench.run("monitor", "--seconds", "0.3")
+    assert status == 0 and "{" not in out
+    assert bench.run("calibrate", "--start")[0] == 0
+    status, out, _ = bench.run("calibrate", "--tally", "forward.car=1", "--limit", "50")
+    assert status in (0, 1) and "calibration of " in out
+    db = tmp_path / "pulled.sqlite"
+    assert bench.run("pull", "--db", str(db), "--confirm")[0] == 0
+    with sqlite3.connect(db) as held:
+        numbers = [row[0] for row in held.execute("SELECT seq FROM records ORDER BY seq")]
+    assert numbers == list(range(1, len(numbers) + 1)) and numbers
+    assert "0 new events" in bench.run("pull", "--db", str(db))[1]
+
+
+def test_a_prompt_instead_of_the_firmware(bench: Bench, broker: int) -> None:
+    board = bench.node("ld2451", broker)
+    with Listener(board.path) as typist:
+        typist.hear(b"bytes free")
+        typist.type(b"\x03")
+        typist.hear(b">>> ")
+    status, _, err = bench.run("config", "get")
+    assert status == 1 and "a MicroPython prompt answers, the firmware is not running" in err
+
+
+def test_a_board_without_firmware(make: Make, capsys: Capture) -> None:
+    board = make(is_blank=True)
+    assert main(["check", "--port", str(board.path)]) == 1
+    err = capsys.readouterr().err
+    assert "there is no firmware in the board's flash" in err and "tallypost flash" in err
+
+
+def test_a_board_without_identity(make: Make, capsys: Capture) -> None:
+    board = make(speed=SPEED)
+    assert main(["check", "--port", str(board.path)]) == 1
+    assert "FAIL node: tallypost provision" in capsys.readouterr().out
+
+
+def test_over_rfc2217_the_board_is_not_reset(bench: Bench, broker: int) -> None:
+    board = bench.node("ld2451", broker)
+    with Listener(board.path) as typist:
+        typist.hear(b"bytes free")
+    resets = board.resets
+    assert main(["config", "get", "site", "--port", board.url]) == 0
+    assert main(["config", "get", "site", "--port", board.url]) == 0
+    assert board.resets == resets
