@@ -89,6 +89,9 @@ class Tracker:
             if track is None:
                 return
         else:
+            if track.hits == 1 and dm != track.first_dm:
+                is_against = (dm > track.first_dm) != (direction == 1)
+                vote(self._votes, 0, is_against, 10 * _SIGN_VOTES)
             track.pos_dm = (self._expected_dm * 5 + dm * 3) >> 3
             track.speed = (track.speed * 3 + speed_kmh * 10) >> 2
         track.angle = angle_deg
@@ -205,15 +208,14 @@ class Tracker:
 
     def _vote(self, track):
         way = track.pos_dm - track.first_dm
-        if track.hits < 5:
-            return
-        if abs(way) >= 30:
-            vote(self._votes, 0, (way > 0) != (track.direction == 1), 10 * _SIGN_VOTES)
-        if abs(way) >= _LONG_DM and track.speed >= _MOVING:
+        if track.hits >= 5 and abs(way) >= _LONG_DM and track.speed >= _MOVING:
             vote(self._votes, 2, not track.counted, 10 * _LINE_VOTES)
 
     def contradicts(self):
-        """True when four of five tracks (of at least 20) move against their direction byte."""
+        """True when four of five tracks (of at least 20) begin against their direction byte.
+
+        Their first two detections tell: who moves against it is soon lost, and found anew.
+        """
         return say(self._votes, 0, _SIGN_VOTES, 8)
 
     def misaligned(self):

@@ -39,7 +39,8 @@ class Lines:
         """Where the next bytes go: a writable buffer, never empty."""
         if self._pos:
             rest = self._end - self._pos
-            self.buf[:rest] = self._view[self._pos : self._end]
+            if rest:
+                self.buf[:rest] = self._view[self._pos : self._end]
             self._pos, self._end = 0, rest
         if self._end > _LONGEST:  # no line is that long: wait for the next one
             self.resync_bytes += self._end

@@ -7,8 +7,12 @@ import micropython
 from aiming import Live
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
+from passage.bursts import Bursts
+from passage.plane import PlaneTracker
 from passage.tracker import Tracker
+from radar import ld2450
 from radar.ld2451 import Reports
+from radar.lines import Lines
 from radar.view import Along
 from radio.chip import Chip
 from serial_node import SerialNode
@@ -26,10 +30,48 @@ def test_a_radar_frame_is_parsed_and_tracked_without_allocation():
         assert frames.next() == 1
         at = frames.at
         buf = frames.buf
-        tracker.detect(buf[at + 1], 0, buf[at + 3], buf[at] - 128, 1000)
-        tracker.detect(buf[at + 1] - 1, 0, buf[at + 3], buf[at] - 128, 1100)
-        tracker.expire(1100)
+        for i in range(12):  # comes from 16 m and crosses the line
+            metres, t_ms = buf[at + 1] - i, 1000 + 150 * i
+            tracker.detect(metres, 0, buf[at + 3], buf[at] - 128, t_ms, snr=buf[at + 4])
+        assert len(tracker.queue) == 1
+        tracker.expire(9000)
+        tracker.misaligned()
         assert frames.next() == 0
+    finally:
+        micropython.heap_unlock()
+
+
+def _given(parser, data):
+    space = parser.space()
+    space[: len(data)] = data
+    parser.added(len(data))
+
+
+def test_a_frame_beside_a_path_is_parsed_and_tracked_without_allocation():
+    frames, tracker = ld2450.Reports(), PlaneTracker()
+    _given(frames, unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC"))
+    micropython.heap_lock()
+    try:
+        assert frames.next() == 1 and frames.count == 3
+        for i in range(14):
+            tracker.detect(-900 + 140 * i, 2000, 1000 + 100 * i)
+        assert len(tracker.queue) == 1
+        tracker.expire(9000)
+        tracker.misaligned()
+    finally:
+        micropython.heap_unlock()
+
+
+def test_a_line_of_a_doppler_radar_is_parsed_and_followed_without_allocation():
+    lines, bursts = Lines(), Bursts()
+    _given(lines, b"606.71,-10.90\r\n" * 3)
+    micropython.heap_lock()
+    try:
+        for i in range(3):
+            assert lines.next() == 1
+            bursts.detect(lines.last // 10, lines.first // 100, 1000 + 156 * i)
+        bursts.expire(9000)
+        assert len(bursts.queue) == 1
     finally:
         micropython.heap_unlock()
 
@@ -67,7 +109,7 @@ def test_a_passage_is_counted_without_allocation():
     interval.start = 1_000_000
     micropython.heap_lock()
     try:
-        interval.add(1, 2, 503)
+        interval.add(1, 2, 503, 12)
         assert interval.pack_into(buf) > 29
     finally:
         micropython.heap_unlock()

@@ -79,6 +79,14 @@ def test_a_damaged_line_shows_in_the_counters_and_stalls_nothing(
     assert node_result(noisy)["violations"] == []
 
 
+def test_a_direction_byte_that_is_turned_round_is_told(tmp_path: Path) -> None:
+    for swapped in (0.0, 1.0):
+        plan = replace(accuracy._plan("ld2451", "moderate", 1, 1), faults={"swapped": swapped})
+        (folder := tmp_path / str(swapped)).mkdir()
+        seen = live(plan, folder)
+        assert seen.health["detector"]["direction_contradicts"] == swapped
+
+
 @pytest.mark.parametrize("detector", ("ld2451", "ld2450", "ops243"))
 def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_path: Path) -> None:
     plan = replace(accuracy._plan(detector, "moderate", 1, 1), faults={"restart": 1800.0})

@@ -12,6 +12,7 @@ from binascii import unhexlify
 
 from ld2410 import LD2410
 from radar import ld2450, ld2451
+from radar.lines import Lines
 
 _ROUNDS = 100
 _TIMES = 15  # the fastest counts: what else the machine does makes it only slower
@@ -48,8 +49,21 @@ def _ours(frames, size):
     return make
 
 
-def _cost(make, text):
-    stream = io.BytesIO(unhexlify(text) * _AT_ONCE)
+def _of_lines(lines):
+    def make(stream):
+        def three():
+            lines.added(stream.readinto(lines.space()))
+            while lines.next():
+                _magnitude = lines.first
+                _speed = lines.last
+
+        return three
+
+    return make
+
+
+def _cost(make, frame):
+    stream = io.BytesIO(frame * _AT_ONCE)
     three = make(stream)
     stream.seek(0)
     three()
@@ -73,8 +87,11 @@ def main():
         "ld2410": _published,
         "ld2451": _ours(ld2451.Reports(), 5),
         "ld2450": _ours(ld2450.Reports(), 24),
+        "ops243": _of_lines(Lines()),
     }
-    print(json.dumps({name: _cost(makers[name], _FRAMES[name]) for name in makers}))
+    frames = {name: unhexlify(text) for name, text in _FRAMES.items()}
+    frames["ops243"] = b"606.71,-10.90\r\n"
+    print(json.dumps({name: _cost(makers[name], frames[name]) for name in makers}))
 
 
 main()
