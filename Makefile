@@ -74,9 +74,9 @@ build: ## the flash image of BOARD= in .build/ (MICROPYTHON=file.bin puts it in)
 	$(SETUP)
 	@$(IN) -m tools.tallypost build --board $(BOARD) $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
 
-flash: ## write the image to the board at PORT= (MICROPYTHON=file.bin writes that too)
+flash: ## MicroPython and application onto the board at PORT=, or the only one (MICROPYTHON=file.bin)
 	$(SETUP)
-	@$(IN) -m tools.tallypost flash --board $(BOARD) --port "$(PORT)" $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
+	@$(IN) -m tools.tallypost flash --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
 
 clean: ## remove what was built; the environment stays
 	rm -rf .build .pytest_cache .mypy_cache .ruff_cache .hypothesis

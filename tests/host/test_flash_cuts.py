@@ -17,7 +17,7 @@ from test_flash_verb import built_vfs, files_of, release, whole
 from tools import image
 from tools.tallypost import main
 
-CUTS = 25  # each of a first flash and of an update
+ROUNDS, CUTS = 5, 5  # each of a first flash and of an update
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +48,14 @@ def mounted(board: FlashBoard) -> dict[str, bytes] | None:
         return None
 
 
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_a_first_flash_that_was_cut_is_completed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mp.bin"
     file.write_bytes(made_up(BOARD))
     wanted = whole(built_vfs(), file.read_bytes())
-    rng = random.Random(5)
+    rng = random.Random(seed)
     most = 1_100_000  # erased and programmed in a whole one
     for _ in range(CUTS):
         board = FlashBoard(NAME)
@@ -68,7 +69,9 @@ def test_a_first_flash_that_was_cut_is_completed(
         board.close()
 
 
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
+    seed: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     new_files: dict[str, bytes],
@@ -79,7 +82,7 @@ def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
     cells[NVS.offset : NVS.offset + len(IDENTITY)] = IDENTITY
     cells[RING.offset : RING.offset + len(LOG)] = LOG
     release(monkeypatch, tmp_path, new_files)
-    rng = random.Random(6)
+    rng = random.Random(seed)
     whole_one = FlashBoard(NAME, cells=bytes(cells))
     assert flash(whole_one) == 0
     most = whole_one.flash.changed

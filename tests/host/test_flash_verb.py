@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,16 @@ def test_ports_that_cannot_be_used(
     ):
         monkeypatch.setattr("tools.rom.serial.serial_for_url", denied(number))
         refused(say("--port", "/dev/ttyUSB0"), f"/dev/ttyUSB0: {text}")
+
+
+def test_nobody_answers_at_the_port(say: Say) -> None:
+    """A cable without a board, or a board that does not go into its boot loader."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = f"socket://127.0.0.1:{silent.getsockname()[1]}"
+        status, out, err = say("--port", port)
+    assert status == 1 and out == "" and err.count("\n") == 1
+    assert err.startswith(f"error: {port}: no chip answers (")
+    assert err.endswith("hold BOOT, press RESET, let BOOT go, then repeat; is it a data cable?\n")
 
 
 def test_without_a_port_there_must_be_exactly_one(
