@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tools import boards, settings
+from tools import boards, fitting, settings
 from tools.faults import ToolError
 from tools.identity import EUI_BYTES, KEY_BYTES, Identity, LoraKeys
 
@@ -164,7 +164,7 @@ def _row(where: str, line: int, cells: Cells, base: Row, wrong: list[str]) -> Ro
     """One row; None, and lines in `wrong`, when something of it cannot be used."""
     faults = _Faults(where)
     name = cells.get("board") or base.board
-    faults.check("board: ", boards.load, name)
+    board = faults.check("board: ", boards.load, name)
     config = dict(base.who.config)
     for column, key in _config_columns(cells):
         config[key] = faults.check(f"{column}: ", settings.from_text, key, cells[column])
@@ -179,6 +179,8 @@ def _row(where: str, line: int, cells: Cells, base: Row, wrong: list[str]) -> Ro
         faults.check("config: ", settings.check, config)
         faults.check("", who.complete)
         faults.check("", _check_join, made)
+        who = fitting.complete(who, made["join_eui"] is not None)
+        faults.check("", fitting.check, who, made["join_eui"] is not None, board)
     wrong += faults.found
     return None if faults.found else Row(line, who, name, cells.get("port", ""), **made)
 

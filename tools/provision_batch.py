@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tools import board_rows, boards, console, imports
+from tools import board_rows, boards, console, fitting, imports
 from tools.board_rows import Row
 from tools.faults import USAGE, ToolError
 from tools.identity import KEY_BYTES, Identity
@@ -73,6 +73,8 @@ def run(args: argparse.Namespace, base: Row) -> int:
         ids = args.chirpstack_application, args.chirpstack_profile
         files = imports.write_all(records, *ids)
     _tell(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
+    for doubt in sorted({doubt for job in jobs for doubt in fitting.doubts(job.row.who)}):
+        console.note(f"warning: {doubt}")
     return int(any(outcome.state == FAILED for outcome in outcomes))
 
 

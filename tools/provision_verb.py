@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tools import board_rows, boards, console, inputs, provision_batch
+from tools import board_rows, boards, console, fitting, inputs, provision_batch
 from tools.board_rows import Row
 from tools.faults import USAGE, ToolError
 from tools.identity import EUI_BYTES, Identity
@@ -67,6 +67,10 @@ def run(args: argparse.Namespace) -> int:
         mqtt_ca=inputs.read_certificate(args.mqtt_ca),
         lora=inputs.read_lora_keys(args.lorawan),
     )
+    has_keys = bool(identity.lora or args.join_eui)
+    identity = fitting.complete(identity, has_keys)
+    if args.port:
+        fitting.check(identity, has_keys, boards.load(args.board))
     if args.out:
         return provision_batch.run(args, _base(args, identity))
     return _run_one(args, identity)
@@ -161,6 +165,8 @@ def _provision(args: argparse.Namespace, memory: Memory, plan: Plan, where: dict
         console.result(f"{memory.name} {state} node '{whole.node}', MQTT user '{whole.mqtt_user}'")
         for line in told(plan):
             console.result(f"  {line}")
+    for doubt in fitting.doubts(whole):
+        console.note(f"warning: {doubt}")
     return 0
 
 

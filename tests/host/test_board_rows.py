@@ -15,7 +15,7 @@ from tools.board_rows import PLAIN, Row
 from tools.faults import ToolError
 from tools.identity import Identity
 
-BASE = Row(0, Identity("", wifi_ssid="city"), "esp32_generic")
+BASE = Row(0, Identity("", wifi_ssid="city"), "lilygo_t3_v1_6_1")
 SECRET = "5ec2e75ec2e7"
 
 
@@ -40,7 +40,7 @@ def test_a_row_becomes_an_identity(path: Path) -> None:
     assert wrong == [] and [row.line for row in rows] == [2, 4]
     first, second = rows
     assert first.who.config == {
-        "site": "Brücke; Nord", "detector": "ld2451", "radar_line_m": 12,
+        "site": "Brücke; Nord", "detector": "ld2451", "radar_line_m": 12, "link": "both",
     }  # fmt: skip
     keys = first.identity("24:0a:c4:00:00:01", b"k" * 16).lora
     assert keys and keys.dev_eui == bytes.fromhex("1122334455667788")
@@ -75,6 +75,15 @@ def test_a_dev_eui_is_made_of_the_mac() -> None:
         (f"node,site\na,{'x' * 41}\n", ":2: site: configuration: site = 'xx"),
         ("node,site\na\n", ":2: 1 columns, the header has 2"),
         ("node,site\na,b,c\n", ":2: 3 columns, the header has 2"),
+        (
+            "node,board\na,esp32c3_rak3172\n",
+            ":2: esp32c3_rak3172 cannot have the detector 'ld2451'",
+        ),
+        ("node,config.link\na,both\n", ":2: link = both: the node has no LoRaWAN keys"),
+        (
+            f"node,board,join_eui\na,esp32_generic,{'1' * 16}\n",
+            ":2: link = both: esp32_generic has no LoRaWAN. link = mqtt, or another board",
+        ),
         ("node\n", "boards.csv: no row below the header"),
         ("node,config.radar_line_m,config.radar_max_m\na,30,20\n", ":2: config: configuration: r"),
         ("node,mqtt_user\na,u\nb,u\n", ":3: mqtt_user: the same as in line 2"),

@@ -28,13 +28,18 @@ def bench() -> Iterator[list[MockBoard]]:
     """Twenty boards, of which one is of another chip and one is not there."""
     with own_answers():
         boards = [
-            MockBoard("esp32_generic", number, chip="esp32s3" if number == WRONG else "")
+            MockBoard(kind(number), number, chip="esp32s3" if number == WRONG else "")
             for number in range(COUNT)
         ]
         boards[UNPLUGGED].close()
         yield boards
         for board in boards:
             board.close()
+
+
+def kind(number: int) -> str:
+    """Every other board has LoRaWAN."""
+    return "lilygo_t3_v1_6_1" if number % 2 else "esp32_generic"
 
 
 def table(path: Path, *rows: dict[str, str]) -> Path:
@@ -50,7 +55,7 @@ def rows_of(count: int = COUNT) -> list[dict[str, str]]:
         {
             "node": f"street-{i:02}", "site": f"Löwenplatz {i}", "detector": "beam",
             "wifi_ssid": "city", "wifi_pass": WIFI, "config.interval_min": "5",
-            "join_eui": JOIN_EUI if i % 2 else "",
+            "join_eui": JOIN_EUI if i % 2 else "", "board": kind(i), "config.mqtt_host": "b",
         }
         for i in range(count)
     ]  # fmt: skip
@@ -90,9 +95,9 @@ def test_twenty_boards_with_one_command(
     check_boards(bench, good, out)
     check_no_secret(said.out + said.err, out)
 
-    bench[UNPLUGGED] = MockBoard("esp32_generic", UNPLUGGED)
+    bench[UNPLUGGED] = MockBoard(kind(UNPLUGGED), UNPLUGGED)
     bench[WRONG].close()
-    bench[WRONG] = MockBoard("esp32_generic", WRONG)
+    bench[WRONG] = MockBoard(kind(WRONG), WRONG)
     changed = [board.flash.changed for board in bench]
     before = secrets_of(out)
     again = ("--csv", path, "--ports", ports_of(bench), "--out", out, "--json")
@@ -113,7 +118,10 @@ def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
         found, name = nvs(bytes(bench[i].flash.data)), f"street-{i:02}"
         assert found.get_blob("tallypost", "id").decode() == name
         config = json.loads(found.get_blob("tallypost", "config"))
-        assert config == {"site": f"Löwenplatz {i}", "detector": "beam", "interval_min": 5}
+        assert config.pop("link", "mqtt") == ("both" if i % 2 else "mqtt")
+        assert config == {
+            "site": f"Löwenplatz {i}", "detector": "beam", "interval_min": 5, "mqtt_host": "b",
+        }  # fmt: skip
         secret = found.get_blob("tallypost", "mqtt_pass").decode()
         assert secret == secrets[name]["mqtt_pass"]
         row = inventory(out)[name]
@@ -167,14 +175,16 @@ def test_a_dry_run_writes_nothing_anywhere(
 
 def test_one_board_has_the_same_records(bench: list[MockBoard], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ("--port", bench[0].url, "--node", "n1", "--join-eui", JOIN_EUI, "--out", out)
+    lora = ("--join-eui", JOIN_EUI, "--board", kind(1))
+    words = ("--port", bench[1].url, "--node", "n1", "--out", out, *lora)
     assert call(*words) == 0
     made = secrets_of(out)["n1"]
-    assert inventory(out)["n1"]["dev_eui"] == "240ac4fffe000000" and len(made["app_key"]) == 32
+    assert inventory(out)["n1"]["dev_eui"] == "240ac4fffe000001" and len(made["app_key"]) == 32
     assert call(*words) == 0, "the same command again"
     assert secrets_of(out)["n1"] == made
-    assert call("--port", bench[0].url, "--node", "n2", "--out", out) == 1
-    assert call("--port", bench[0].url, "--node", "n2", "--out", out, "--log", "erase") == 0
+    other = ("--port", bench[1].url, "--node", "n2", "--out", out, "--board", kind(1))
+    assert call(*other) == 1
+    assert call(*other, "--log", "erase") == 0
     assert "n1" not in (out / "mosquitto.acl").read_text(), "the board is another node now"
 
 
@@ -188,6 +198,9 @@ def test_a_pattern_takes_ports_by_their_number(tmp_path: Path, capsys: Capture) 
     assert [Path(row["port"]).name for row in rows] == ["ttyUSB1", "ttyUSB9", "ttyUSB10"]
 
 
+LORA = ("--port", "p", "--node", "n", "--board", "lilygo_t3_v1_6_1", "--out", "@o")
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     (
@@ -198,7 +211,13 @@ def test_a_pattern_takes_ports_by_their_number(tmp_path: Path, capsys: Capture) 
         (("--csv", "@b.csv", "--out", "@o", "--node", "n"), "--csv and --node: a row names its"),
         (("--csv", "@gone", "--out", "@o", "--ports", "p"), "gone: No such file"),
         (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI), "--join-eui without --out"),
-        (("--port", "p", "--node", "n", "--join-eui", "7", "--out", "@o"), "wanted 16 hexadecim"),
+        ((*LORA, "--join-eui", "7"), "wanted 16 hexadecimal digits"),
+        (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI, "--out", "@o"), "has no LoRaWAN"),
+        ((*LORA, "--set", "link=both"), "link = both: the node has no LoRaWAN keys"),
+        (
+            ("--port", "p", "--node", "n", "--board", "esp32c3_rak3172", "--out", "@o"),
+            "esp32c3_rak3172 cannot have the detector 'ld2451'. detector: one of beam, ",
+        ),
         (("--port", "p", "--node", "n", "--out", "@o", "--secrets-out", "@s"), "--out has a file"),
     ),
 )

@@ -23,6 +23,7 @@ Capture = pytest.CaptureFixture[str]
 Call = Callable[..., tuple[int, str, str]]
 SECRET = "the-broker-knows-it"
 KEYS = LoraKeys(b"\x11" * 8, b"\x22" * 8, bytes(range(16)))
+LORA = "lilygo_t3_v1_6_1"  # with the partitions of esp32_generic
 NONCES = struct.pack("<BIB", 1, 77, 1) + b"abc"
 
 
@@ -118,7 +119,7 @@ def test_numbers_that_rise_go_on(
     board.flash.data[:] = used(tmp_path, image, who, 300, NONCES)
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
-    status, out, _ = call(board.url, "--lorawan", str(tmp_path / "keys.json"))
+    status, out, _ = call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))
     assert status == 0
     assert "carried over: boot 300" in out and "carried over: dev_nonce 77" in out
     found = nvs(board.flash.data)
@@ -134,7 +135,9 @@ def test_other_keys_start_the_radio_anew(
     board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": "77" * 16}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
-    status, out, _ = call(board.url, "--lorawan", str(tmp_path / "keys.json"), "--json")
+    status, out, _ = call(
+        board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"), "--json"
+    )
     assert status == 0 and json.loads(out)["carried"] == {"boot": 5}
     with pytest.raises(KeyError):
         nvs(board.flash.data).get_blob("lora", "nonces")
@@ -249,7 +252,7 @@ def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     board.flash.cut_after = 10_000
-    assert call(board.url, "--lorawan", str(tmp_path / "keys.json"))[0] == 1
+    assert call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))[0] == 1
     (path,) = state.iterdir()
     note = json.loads(path.read_text())
     assert path.name == "240ac4000001.json" and set(note) == {"node", "boot", "keys", "nonces"}

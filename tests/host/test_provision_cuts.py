@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from booted import Life, boot, nvs
 from mock_board import MockBoard, Nor, Unplugged
-from test_provision_board import KEYS, NONCES, image, state, used
+from test_provision_board import KEYS, LORA, NONCES, image, state, used
 
 from tools import nvs_reader, tallypost
 from tools.identity import Identity
@@ -19,7 +19,9 @@ from tools.provision import prepare, write
 __all__ = ("image", "state")
 PULLS = 50
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
-NEW = Identity("old-1", {"site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS)
+NEW = Identity(
+    "old-1", {"link": "mqtt", "site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,8 @@ def words(tmp_path: Path) -> list[str]:
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys").write_text(json.dumps(keys))
     return [
-        "provision", "--node", "old-1", "--site", "new", "--wifi-ssid", "net",
+        "provision", "--board", LORA, "--set", "link=mqtt", "--node", "old-1",
+        "--site", "new", "--wifi-ssid", "net",
         "--wifi-password-file", f"{tmp_path}/wifi", "--mqtt-user", "u",
         "--mqtt-password-file", f"{tmp_path}/mqtt", "--lorawan", f"{tmp_path}/keys",
     ]  # fmt: skip
