@@ -42,7 +42,7 @@ class LoraCollector:
         uplink, node, answers = None, "", []
         try:
             uplink = network_server.parse(topic, payload)
-            if uplink:
+            if uplink and uplink.port != lorawan.CLOCK:
                 node = uplink.node
                 with self.store.transaction():
                     half = self._take(node, uplink.port, uplink.data, received_utc)

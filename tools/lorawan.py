@@ -14,6 +14,7 @@ Body = dict[str, Any]
 
 COUNTS, AGAIN, EVENT, STATE, ANSWER = 1, 2, 3, 4, 5
 ACK, COMMAND, CONFIG = 10, 11, 12
+CLOCK = 202  # package TS003: between the node and the network's server
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
 DIRECTIONS = ("forward", "backward")
 _VERSION = 1

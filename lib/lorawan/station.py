@@ -36,7 +36,10 @@ _CHECK_FROM = const(32)  # frames without a downlink
 _CHECK_EACH = const(8)
 _REJOIN_AFTER = const(352)  # the ADR back-off has ended at 288 (TS001-1.0.4, table 9)
 _ASK_TIME_US = const(300 * _SECOND)  # until there is an answer
-_ASK_OTHERWISE = const(3)  # DeviceTimeReq without an answer; then AppTimeReq as well
+# DeviceTimeReq without an answer; then AppTimeReq as well: at once when the network was heard
+# meanwhile, else (it may be away) now and then.
+_ASK_OTHERWISE = const(3)
+_SELDOM = const(12)
 _TIME_HOLDS_US = 6 * 3600 * _SECOND  # 0.4 s of a 20 ppm crystal
 _OWN_FRAME_US = const(5 * _SECOND)  # for the application to come first
 _GPS_TO_UNIX = 315_964_800 - 18  # 1980-01-06, leap seconds since
@@ -78,6 +81,7 @@ class Station:
         self._own = False  # a frame of the station itself is on its way
         self._posts = Posts(self.mac)  # what is to be in it
         self._asked = 0  # for the time, without an answer
+        self._asked_at = 0  # FCntDown at the first of these
         self._answered = 0  # FCntDown up to which the network has had its answer
         self._ask_us = 0  # when to ask for the time again
         self._dead = None
@@ -281,8 +285,16 @@ class Station:
         if now >= self._ask_us:
             self.mac.want(DEVICE_TIME)
             self._ask_us = now + _ASK_TIME_US
-            self._asked += 1
-            if self._asked > _ASK_OTHERWISE:
+            self._ask_otherwise(now)
+
+    def _ask_otherwise(self, now):
+        """The network may leave the time to its application server."""
+        heard = self.mac.session.fcnt_down
+        if not self._asked:
+            self._asked_at = heard
+        self._asked += 1
+        if self._asked > _ASK_OTHERWISE:
+            if heard != self._asked_at or self._asked % _SELDOM == 0:
                 self._posts.ask_time(now)
 
     def _supervise(self, now):

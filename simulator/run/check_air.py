@@ -19,7 +19,8 @@ BIN_KMH, MEAN_KMH = 4, 0.5  # a bin of the histogram, a step of the mean
 
 def contents(seen: Seen) -> Iterator[str]:
     """What the backend holds of one or several intervals says what these say in flash."""
-    for last, body in seen.delivered.items():
+    short = {n: body for n, body in seen.delivered.items() if "total" not in body}
+    for last, body in short.items():
         first = int(body.get("first", last))
         records = [seen.watcher.closed.get(n) for n in range(first, last + 1)]
         whole = [record for record in records if record]

@@ -15,21 +15,20 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
+from simulator.run.both_city import BothCity
 from simulator.run.desk import AT_ONCE, Desk, Drain, Held
 from simulator.run.lora_city import LoraCity
 from simulator.run.plan import NodePlan, Target
-from simulator.world.backend import Backend
-from simulator.world.broker import Broker
+from simulator.run.town_city import TownCity, held_by
 from simulator.world.around import Detector
 from simulator.world.kernel import Node
-from simulator.world.network import Network, TownNetwork
+from simulator.world.network import Network
 from simulator.world.process import die_with_parent
 from simulator.world.relay import RelayNetwork
 from tools.faults import ToolError
 from tools.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-_NOTES = ("gone", "doubts", "quarantine")
 
 
 class City(Protocol):
@@ -52,45 +51,11 @@ class City(Protocol):
 
 def city(plan: NodePlan, folder: Path) -> City:
     """The other side of a node; raises ToolError when a real one cannot be reached."""
+    if plan.link == "both":
+        return BothCity(plan, folder)
     if plan.link == "lorawan":
         return LoraCity(plan, folder)
     return RealCity(plan, folder, plan.broker) if plan.broker else TownCity(plan, folder)
-
-
-def _held(store: Store, node: str) -> Held:
-    delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return Held(delivered, {name: store.number_of(name) for name in _NOTES})
-
-
-class TownCity:
-    """The world's own broker, deterministic, and the collector behind it."""
-
-    drain = AT_ONCE
-
-    def __init__(self, plan: NodePlan, folder: Path) -> None:
-        self.desk = Desk()
-        self._plan = plan
-        broker = Broker(plan.root)
-        broker.attach(self.desk.heard)
-        path = folder / f"{plan.name}.sqlite"
-        self._backend = Backend(path, broker, plan.start_utc, plan.backend_away, self.desk.on_news)
-        rng = random.Random(f"{plan.seed}/network")
-        self.network: Network = TownNetwork(broker, plan.weather, rng, plan.start_utc)
-
-    def beside(self, detector: Detector) -> Detector:
-        return detector
-
-    def start(self, node: Node) -> None:
-        self.network.call_at = self._backend.call_at = node.call_at
-        self.network.begin()
-
-    def calm(self) -> None:
-        """Its weather has an end of its own."""
-
-    def finish(self) -> Held:
-        held = _held(self._backend.collector.store, self._plan.name)
-        self._backend.collector.close()
-        return held
 
 
 class RealCity:
@@ -133,7 +98,7 @@ class RealCity:
         self._listener.wait()
         self._thread.join()
         store = Store(self._path)
-        held = _held(store, self._plan.name)
+        held = held_by(store, self._plan.name)
         store.close()
         return held
 

@@ -163,7 +163,7 @@ def confirmed(ring: bytes, link: str = "mqtt") -> int:
         if kind == CURSORS and number > newest:
             newest, value = (
                 number,
-                struct.unpack_from("<IIII", payload, 0)[1 + 2 * (link != "mqtt")],
+                struct.unpack_from("<IIII", payload, 0)[1 + 2 * (link == "lorawan")],
             )
     return int(value)
 

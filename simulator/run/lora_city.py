@@ -38,8 +38,8 @@ class LoraCity:
 
     drain = Drain(900_000_000, 14 * 86_400_000_000, False)
 
-    def __init__(self, plan: NodePlan, folder: Path) -> None:
-        self.desk = Desk()
+    def __init__(self, plan: NodePlan, folder: Path, desk: Desk | None = None) -> None:
+        self.desk = desk or Desk()
         self._plan = plan
         self._board = boards.load(plan.board)
         self._site: Site | None = None

@@ -27,7 +27,7 @@ from tools import boards, build
 from tools.provision import Identity, provision
 
 # Of 64-bit words, some 48 KB of them for the shims. Words of 32 bits take two thirds of that.
-HEAPS = {"mqtt": "192k", "lorawan": "288k"}
+HEAPS = {"mqtt": "192k", "lorawan": "288k", "both": "352k"}
 SHOW_S = 0.2
 LIVE_WINDOW_US = 200_000
 _PROVISIONED_AS: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
@@ -83,7 +83,7 @@ def run_node(
     flash = folder / f"{plan.name}.bin"
     shutil.copyfile(place.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
-    keys = lora_keys(plan) if plan.link == "lorawan" else None
+    keys = lora_keys(plan) if plan.link != "mqtt" else None
     identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_PROVISIONED_AS)
     provision(flash, identity)
     if plan.trace is None:

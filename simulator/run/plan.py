@@ -18,7 +18,9 @@ from tools.faults import ToolError
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"
-BOARDS = {"mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1"}  # by link
+BOARDS = {  # by link
+    "mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1", "both": "lilygo_t3_v1_6_1",
+}  # fmt: skip
 KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
     "ld2450": ("ld2450", "mqtt"),
@@ -28,8 +30,13 @@ KINDS = {  # of nodes: detector, link
     "beam-single": ("beam_single", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),
     "lora-beam": ("beam", "lorawan"),
+    "both-radar": ("ld2451", "both"),
+    "both-beam": ("beam", "both"),
 }
-_MANY = {"mqtt": ("radar", "beam"), "lorawan": ("lora-radar", "lora-beam")}
+_MANY = {
+    "mqtt": ("radar", "beam"), "lorawan": ("lora-radar", "lora-beam"),
+    "both": ("both-radar", "both-beam"),
+}  # fmt: skip
 _MOST_NODES = 1000
 LIVE_PORT = 1883
 HOUR_US = 3_600_000_000
@@ -157,7 +164,7 @@ class NodePlan:
             if spans:
                 hours = sum(end - start for start, end in spans) / HOUR_US
                 parts.append(f"{title} {len(spans)} x, {hours:.1f} h")
-        if self.link == "lorawan":
+        if self.link != "mqtt":
             parts.append(f"LoRaWAN, {self.air.loss:.0%} of frames lost")
         for title, steps in (("NTP", weather.ntp_offset_s), ("RTC", self.rtc_steps)):
             if steps:
@@ -180,8 +187,8 @@ def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
 def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
     detector, link = KINDS[name.rpartition("-")[0]]
     sensor = SENSORS[detector]
-    if link == "lorawan" and (request.broker or request.live):
-        raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT")
+    if link != "mqtt" and (request.broker or request.live):
+        raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT alone")
     rng = random.Random(f"{request.seed}/{name}")
     hours = request.hours
     scale = scenarios.scale(scenario, hours)

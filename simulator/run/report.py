@@ -55,7 +55,7 @@ def node_result(seen: Seen) -> NodeResult:
         "resets": sum(watcher.resets.values()),
         "power_cuts": watcher.cuts,
         "heap_free_min": seen.heap_free_min,
-        **(_radio(seen) if plan.link == "lorawan" else {}),
+        **(_radio(seen) if plan.link != "mqtt" else {}),
         "requests": seen.requests,
         "frames": seen.frames,
         "violations": check.violations(seen),

@@ -46,9 +46,9 @@ def _told_s(node: RadioNode) -> list[float]:
 
 
 def test_a_network_without_device_time_is_asked_for_it_by_the_package(tmp_path: Path) -> None:
-    node = RadioNode(tmp_path, Plan(frames=12, pause_s=290))
+    node = RadioNode(tmp_path, Plan(frames=16, pause_s=310))
     server = TimeServer(node)
-    assert node.until("done", 5000, 100)
+    assert node.until("done", 8000, 100)
     node.stop()
     assert node.chip.violations == [] and node.network.faults == []
     told = _told_s(node)

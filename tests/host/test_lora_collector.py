@@ -272,6 +272,11 @@ def test_what_is_no_uplink_is_kept_with_the_reason(
     assert office.rows("quarantine", "short", "waiting") == [1, 0, 0]
 
 
+def test_a_question_for_the_time_is_for_the_network_server(office: Office) -> None:
+    assert office.collector.on_message(TTN, ttn(202, b"\x01\x05\0\0\0\x10"), UTC) == []
+    assert office.rows("quarantine", "short", "waiting") == [0, 0, 0] and office.news == []
+
+
 def test_an_uplink_without_data_is_nothing(office: Office) -> None:
     message = json.dumps({"uplink_message": {"f_cnt": 3}}).encode()
     assert office.collector.on_message(TTN, message, UTC) == []

@@ -179,6 +179,22 @@ def test_the_time_is_asked_for_until_it_is_known():
     assert made.mac._wanted == b""  # not again so soon
 
 
+def test_a_network_that_is_heard_and_tells_no_time_is_asked_by_the_package():
+    made, _log = station()
+    asked = []
+    made._posts.ask_time = asked.append
+    for number in range(1, 25):
+        made._ask_us = 0
+        if number == 20:
+            made.mac.session.fcnt_down += 1  # of something else
+        made._want()
+        assert len(asked) == (number >= 12) + max(0, number - 19), number
+    tell(made, TIME, 1_400_000_000, 0, 0)
+    made._ask_us = 0
+    made._want()
+    assert len(asked) == 6
+
+
 def test_a_tick_of_the_past_has_its_time():
     clock = Micros()
     ticks = time.ticks_us()
