@@ -22,6 +22,8 @@ from simulator.world.flash import SECTOR, Flash
 _OUI = b"\x24\x0a\xc4"
 _MAKER = 0x4020  # bytes 1 and 0: type 40h of maker 20h
 READ_ID = 0x9F
+_CRYSTAL_HZ = 40_000_000
+_SLOW_CLOCK = 128  # calibration of the 8 MHz clock: none
 
 
 def mac_of(board: str, flash: Path) -> bytes:
@@ -29,12 +31,20 @@ def mac_of(board: str, flash: Path) -> bytes:
     return _OUI + hashlib.sha256(f"{board} {flash.resolve()}".encode()).digest()[:3]
 
 
-def mac_registers(chip: str, mac: bytes) -> dict[int, int]:
-    """The eFuse words that hold the MAC address."""
+def registers(chip: str, mac: bytes) -> dict[int, int]:
+    """Words by address: the MAC address of the eFuses, and the crystal of an ESP32, 40 MHz."""
     high, low = struct.unpack(">II", b"\0\0" + mac)
     rom = CHIP_DEFS[chip]
-    at = rom.EFUSE_RD_REG_BASE + 4 if chip == "esp32" else rom.MAC_EFUSE_REG
-    return {at: low, at + 4: high}
+    if chip != "esp32":
+        return {rom.MAC_EFUSE_REG: low, rom.MAC_EFUSE_REG + 4: high}
+    efuses = rom.EFUSE_RD_REG_BASE
+    return {
+        efuses + 4: low,
+        efuses + 8: high,
+        efuses + 16: _SLOW_CLOCK,
+        rom.RTCCALICFG1: _CRYSTAL_HZ * 40 // (15625 * _SLOW_CLOCK) << rom.TIMERS_RTC_CALI_VALUE_S,
+        rom.UART_CLKDIV_REG: _CRYSTAL_HZ // rom.ESP_ROM_BAUD,
+    }
 
 
 def flash_id(size: int) -> int:

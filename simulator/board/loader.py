@@ -15,7 +15,7 @@ from collections.abc import Callable
 from esp32_mock_bootloader import protocol, server
 from esptool.targets import CHIP_DEFS
 
-from simulator.board.chip import READ_ID, LoaderFlash, flash_id, mac_registers
+from simulator.board.chip import READ_ID, LoaderFlash, flash_id, registers
 
 _END = b"\xc0"
 _WRITE_REG, _READ_REG = 0x09, 0x0A
@@ -38,7 +38,7 @@ class Wire:
         self._stop = stop
         self._heard: queue.Queue[bytes] = queue.Queue()
         self._buffer = b""
-        self._registers = mac_registers(chip, mac)
+        self._registers = registers(chip, mac)
         self._command_at = rom.SPI_REG_BASE + rom.SPI_USR2_OFFS
         self._answer_at = rom.SPI_REG_BASE + rom.SPI_W0_OFFS
         self._command = 0

@@ -76,13 +76,12 @@ class SerialServer:
     def __init__(self, board: Board, number: int = 0) -> None:
         self._board = board
         self.number = number
-        self._listener: socket.socket | None = None
         self._client: socket.socket | None = None
         self._manager: rfc2217.PortManager | None = None
         self._out = bytearray()
         self._space = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._wake, self._woken = socket.socketpair()
+        self._wake: socket.socket | None = None
         self._closing = False
 
     @property
@@ -100,9 +99,9 @@ class SerialServer:
             raise
         listener.listen(1)
         self.number = listener.getsockname()[1]
-        self._listener = listener
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
+        self._wake, woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._serve, args=(listener, woken), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -128,23 +127,27 @@ class SerialServer:
         self._nudge()
 
     def _nudge(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake.send(b".", socket.MSG_DONTWAIT)
+        """Have the thread look around; it may be gone."""
+        with contextlib.suppress(OSError):
+            if self._wake:
+                self._wake.send(b".", socket.MSG_DONTWAIT)
 
-    def _serve(self, listener: socket.socket) -> None:
+    def _serve(self, listener: socket.socket, woken: socket.socket) -> None:
         while not self._closing:
-            reads = [listener, self._woken] + ([self._client] if self._client else [])
+            reads = [listener, woken] + ([self._client] if self._client else [])
             writes = [self._client] if self._client and self._out else []
             readable, writable, _ = select.select(reads, writes, [])
-            if self._woken in readable:
-                self._woken.recv(4096)
+            if woken in readable:
+                woken.recv(4096)
             if listener in readable:
                 self._accept(listener)
             if self._client in writable:
                 self._flush()
             if self._client and self._client in readable:
                 self._receive(self._client)
-        listener.close()
+        for ours in (listener, woken, self._wake):
+            if ours:
+                ours.close()
         self._hang_up()
 
     def _accept(self, listener: socket.socket) -> None:

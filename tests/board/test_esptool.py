@@ -35,6 +35,7 @@ def test_chip_size_and_address_are_the_boards(name: str, make: Make) -> None:
     assert f"Connected to {titles[board.chip]} on" in out
     assert f"Detected flash size: {board.board.flash_size >> 20}MB" in out
     assert f"{board.mac.hex(':')}" in out
+    assert "Crystal frequency:  40MHz" in out and "WARNING: Detected" not in out
 
 
 @pytest.mark.parametrize("name", BOARDS)

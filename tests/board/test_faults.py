@@ -69,7 +69,7 @@ def test_a_noisy_line_never_writes_what_is_then_called_right(source: Path, make:
     board = make(faults=Faults(noise=0.00005, seed=4))
     ran = esptool(board, "write-flash", hex(AT), source)
     written = board.flash.read_bytes()[AT : AT + SIZE]
-    assert (ran.status == 0) == (written == source.read_bytes())
+    assert ran.status != 0 or written == source.read_bytes()
 
 
 def test_noise_flips_bits_at_its_rate_and_alike_for_a_seed() -> None:
