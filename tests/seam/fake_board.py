@@ -1,0 +1,108 @@
+"""A board that is none: a TCP port that speaks the raw REPL and answers as it is told to.
+
+`answer(script)` gives what the board prints, piece by piece; what it raises is what goes wrong
+with the line: `Hangs`, `Drops`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+ABOUT = (
+    '@board {"version": [1, 26, 0], "machine": "made of paper", "counting": false,'
+    ' "partitions": ["nvs", "vfs", "ring"]}\n'
+)
+_RAW = b"raw REPL; CTRL-B to exit\r\n>"
+_RUN = re.compile(r"^run\('(\w+)', \((.*)\)\)$", re.MULTILINE)
+_NAME = re.compile(r"\('(\w+)', \w+\)")
+Answer = Callable[[str], Iterator[str]]
+
+
+class Hangs(Exception):
+    """From here on the board says nothing, and the line stays."""
+
+
+class Drops(Exception):
+    """The line is gone."""
+
+
+def area_of(script: str) -> tuple[str, list[str]]:
+    """What the script's results are filed under, and its checks."""
+    found = _RUN.search(script)
+    return (found[1], _NAME.findall(found[2])) if found else ("", [])
+
+
+def passing(script: str) -> Iterator[str]:
+    """A board at which every check passes."""
+    area, names = area_of(script)
+    if "@board" in script:
+        yield ABOUT
+    elif not area:
+        yield "@cause 2\n" if "@cause" in script else "@left\n"
+    else:
+        for name in names:
+            yield f"@begin {area}.{name}\n@pass {area}.{name}\n"
+        yield f"@end {area}\n"
+
+
+class FakeBoard:
+    """A context manager; `url` is what mpremote connects to."""
+
+    def __init__(self, answer: Answer = passing) -> None:
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._stop = threading.Event()
+        self.url = "socket://127.0.0.1:%d" % self._listener.getsockname()[1]
+
+    def __enter__(self) -> FakeBoard:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError, Drops):
+            try:
+                self._talk(sock)
+            except Hangs:
+                while sock.recv(4096):
+                    pass
+
+    def _talk(self, sock: socket.socket) -> None:
+        """The raw prompt, byte by byte; raw-paste is refused, so the script comes as it is."""
+        source = bytearray()
+        while byte := sock.recv(1):
+            if byte == b"\x01" and source[-2:] == b"\x05A":
+                sock.sendall(b"R\x00")
+            elif byte == b"\x01":
+                sock.sendall(_RAW)
+            elif byte == b"\x04" and not source.strip():
+                sock.sendall(b"OK\r\nMPY: soft reboot\r\n" + _RAW)
+            elif byte == b"\x04":
+                sock.sendall(b"OK")
+                for piece in self._answer(source.decode()):
+                    sock.sendall(piece.replace("\n", "\r\n").encode())
+                sock.sendall(b"\x04\x04>")
+            elif byte not in (b"\x02", b"\x03"):
+                source += byte
+                continue
+            source.clear()
