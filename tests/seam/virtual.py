@@ -18,7 +18,8 @@ from simulator.board.life import Unwatched
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
 from simulator.run.node import HEAPS
-from simulator.world.kernel import Node, NodeSpec
+from simulator.world.around import NodeSpec
+from simulator.world.kernel import Node
 from simulator.world.network import Pipe, Weather
 from simulator.world.protocol import PORT_PIN, Input
 from simulator.world.relay import RelayNetwork, Wire
