@@ -11,18 +11,30 @@ is logged or kept. The LED is on for a moment when somebody is counted.
 import asyncio
 import time
 
+from faults import CommandError
 from micropython import const
-
+from streams import begin
 from wire.record import CLASSES, DIRECTIONS
 
+_MOST_S = const(600)
 _STEP_MS = const(200)
 _IDLE_STEPS = const(5)  # something is said once a second, whatever happens
 _BLINK_STEPS = const(2)
 _PASSAGES = const(8)  # between two lines; more are counted, and not told
 
 
-async def aim(app, seconds, name, out):
-    """Stream for so long to `out`, a `serial_line.Pieces`; return {"passages": number}."""
+def aim(app, body, out):
+    """Begin to stream, or end it, see commands.py. body: `seconds`, 1 to 600, 0 ends it."""
+    seconds = body.get("seconds", 60)
+    if type(seconds) is not int or not 0 <= seconds <= _MOST_S:
+        raise CommandError("aim: seconds = %r, wanted 0..%d" % (seconds, _MOST_S))
+    name = body["id"]
+    begin(app, _aim(app, seconds, name, out) if seconds else None, name, out)
+    return {"seconds": seconds, "detector": app.config["detector"]}
+
+
+async def _aim(app, seconds, name, out):
+    """Stream for so long to `out`; return {"passages": number}."""
     live = Live(app, name, out)
     counter, detector = app.counter, app.detector
     counter.on_passage = live.passed

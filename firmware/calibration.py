@@ -10,7 +10,26 @@ from wire.record import CLASSES, DIRECTIONS
 _MOST = 100_000
 
 
-def finish(began, record, body):
+def calibrate(app, body):
+    """Begin to count, or hold the tally against what was counted since; see commands.py."""
+    record = app.counter.rec
+    if body.get("do") == "start":
+        app.tally = tuple(record.totals)
+        return "counting; now tally by hand, then stop"
+    if body.get("do") != "stop":
+        raise CommandError("calibrate needs do: start or stop")
+    if app.tally is None:
+        raise CommandError("calibrate: not started, or the node restarted; start it again")
+    result = _finish(app.tally, record, body)
+    app.tally = None
+    app.uplink.event(
+        "calibration", error_pct=result["total_error_pct"], limit_pct=result["limit_pct"],
+        ok=result["pass"],
+    )  # fmt: skip
+    return result
+
+
+def _finish(began, record, body):
     """The result as a dict; raises CommandError for a bad tally or limit.
 
     began: the cumulative totals at the start. body: `tally`, {direction: {class: number}}, what is

@@ -6,14 +6,14 @@ Nothing secret, and nothing about a single road user. Imported for a command and
 
 import gc
 
-from health import let_go
 from settings import read_blob
 from version import VERSION
 
 _NO_TEMPERATURE = -128
+_SSID_BYTES = 32  # the most there are
 
 
-def identity(app):
+def identity(app, _body):
     """Which node this is, provisioned or not."""
     found = {
         "node": app.node, "board": app.board.NAME, "version": VERSION, "boot": app.boot,
@@ -25,7 +25,7 @@ def identity(app):
     return found
 
 
-def check(app):
+def check(app, _body):
     """Every part of the node, as it is now; edges and frames count from the start."""
     gc.collect()
     free, rec = gc.mem_free(), app.counter.rec
@@ -40,16 +40,6 @@ def check(app):
         "supply_mv": rec.supply_mv or None,
         "temp_c": None if rec.temp_c == _NO_TEMPERATURE else rec.temp_c,
     }  # fmt: skip
-
-
-def config_stored(app):
-    """The configuration of the next start; None if none that is stored is usable."""
-    from config import stored  # large
-
-    try:
-        return stored(app.nvs)
-    finally:
-        let_go("config")
 
 
 def _detector(app):
@@ -70,7 +60,7 @@ def _wifi(app):
         return None
     wifi, wlan = app.wifi, app.board.wlan()
     found = {
-        "ssid": (read_blob(app.nvs, "wifi_ssid") or b"").decode(), "up": wifi.is_up(),
+        "ssid": (read_blob(app.nvs, "wifi_ssid", _SSID_BYTES) or b"").decode(), "up": wifi.is_up(),
         "reason": wifi.reason,
     }  # fmt: skip
     if found["up"]:

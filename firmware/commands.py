@@ -1,6 +1,7 @@
 """Commands from the backend or a technician: every one has an id, every one is answered.
 
-Imported for a command and let go; what lasts from one to the next is in the application.
+Imported for a command and let go, and so is the module in which the command's function is: a node
+that is asked nothing has none of it in memory. What lasts is in the application.
 """
 
 import json
@@ -10,115 +11,59 @@ from health import let_go
 
 _MAX_BYTES = 2048
 _MAX_ID = 100
+# Where a command's function is: NAME(app, body) -> result.
+_PLACES = {
+    "ping": "chores", "status": "chores", "resend": "chores", "config_get": "chores",
+    "log": "chores", "reboot": "chores", "config_set": "config", "config_stored": "config",
+    "calibrate": "calibration", "check": "checkup", "identity": "checkup",
+}  # fmt: skip
+# For the console alone: NAME(app, body, out) -> result; `out` takes the lines that follow.
+_ON_CONSOLE = {"aim": "aiming", "records": "pulling", "confirm": "pulling"}
+_ALWAYS = ("identity", "log", "ping")  # what a board without an identity answers
 
 
-class Commands:
-    """app: what the commands work on (uplink, config, nvs, tally, status(), reset_soon())."""
+def handle(app, payload, out=None):
+    """Carry a command out and return the reply as a dict.
 
-    def __init__(self, app):
-        self._app = app
-        self.known = {  # function(body) -> result by name; a way in may have more
-            "ping": self._ping,
-            "status": self._status,
-            "resend": self._resend,
-            "config_get": self._config_get,
-            "config_set": self._config_set,
-            "log": self._log,
-            "reboot": self._reboot,
-            "calibrate": self._calibrate,
-            "check": self._look,
-            "identity": self._look,
-            "config_stored": self._look,
-        }
+    out: `serial_line.Pieces` of the console, None over MQTT.
+    """
+    name = None
+    try:
+        body = _parse(payload)
+        name = body["id"]
+        return {"v": 1, "id": name, "ok": True, "result": _result(app, body, out)}
+    except (CommandError, ConfigError, ValueError) as error:
+        app.refused_commands += 1
+        return refusal(name, error)
 
-    def handle(self, payload):
-        """Carry a command out and return the reply as a dict."""
-        name = None
-        try:
-            body = self._parse(payload)
-            name = body["id"]
-            cmd = body.get("cmd")
-            handler = self.known.get(cmd) if isinstance(cmd, str) else None
-            if handler is None:
-                raise CommandError("unknown command; known: %s" % ", ".join(sorted(self.known)))
-            return {"v": 1, "id": name, "ok": True, "result": handler(body)}
-        except (CommandError, ConfigError, ValueError) as error:
-            self._app.refused_commands += 1
-            return refusal(name, error)
 
-    def _parse(self, payload):
-        if len(payload) > _MAX_BYTES:
-            raise CommandError("command of %d bytes, at most %d" % (len(payload), _MAX_BYTES))
-        try:
-            body = json.loads(payload)
-        except ValueError:
-            raise CommandError("command is not JSON")
-        if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
-            raise CommandError("command needs an object with id and cmd")
-        if len(str(body["id"])) > _MAX_ID:  # it comes back in the reply, which has to fit
-            raise CommandError("command id of more than %d characters" % _MAX_ID)
-        return body
+def _result(app, body, out):
+    cmd = body.get("cmd")
+    if not isinstance(cmd, str):
+        cmd = ""
+    place, after = _PLACES.get(cmd), ()
+    if not place and out:
+        place, after = _ON_CONSOLE.get(cmd), (out,)
+    if not place:
+        known = sorted(list(_PLACES) + list(_ON_CONSOLE if out else ()))
+        raise CommandError("unknown command; known: %s" % ", ".join(known))
+    if not app.node and cmd not in _ALWAYS:
+        raise CommandError("not provisioned: run `tallypost provision`")
+    try:
+        return getattr(__import__(place), cmd)(app, body, *after)
+    finally:
+        let_go(place, "streams")
 
-    def _ping(self, _body):
-        return "pong"
 
-    def _status(self, _body):
-        return self._app.status()
-
-    def _log(self, _body):
-        return self._app.log.tail()
-
-    def _resend(self, body):
-        first, last = body.get("from"), body.get("to")
-        if not isinstance(first, int) or not isinstance(last, int):
-            raise CommandError("resend needs numbers from, to")
-        return self._app.uplink.resend(first, last)
-
-    def _look(self, body):
-        import checkup  # large, and seldom needed
-
-        try:
-            return getattr(checkup, body["cmd"])(self._app)
-        finally:
-            let_go("checkup")
-
-    def _config_get(self, _body):
-        return self._app.config.public()
-
-    def _config_set(self, body):
-        change = body.get("config")
-        if not isinstance(change, dict):
-            raise CommandError("config_set needs an object config")
-        from config import alter  # large, and seldom needed
-
-        try:
-            values = alter(self._app.nvs, self._app.config, change)
-        finally:
-            let_go("config")
-        return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
-
-    def _calibrate(self, body):
-        record = self._app.counter.rec
-        if body.get("do") == "start":
-            self._app.tally = tuple(record.totals)
-            return "counting; now tally by hand, then stop"
-        if body.get("do") != "stop":
-            raise CommandError("calibrate needs do: start or stop")
-        if self._app.tally is None:
-            raise CommandError("calibrate: not started, or the node restarted; start it again")
-        from calibration import finish  # large, and seldom needed
-
-        try:
-            result = finish(self._app.tally, record, body)
-        finally:
-            let_go("calibration")
-        self._app.tally = None
-        self._app.uplink.event(
-            "calibration", error_pct=result["total_error_pct"], limit_pct=result["limit_pct"],
-            ok=result["pass"],
-        )  # fmt: skip
-        return result
-
-    def _reboot(self, _body):
-        self._app.reset_soon()
-        return "rebooting"
+def _parse(payload):
+    if len(payload) > _MAX_BYTES:
+        raise CommandError("command of %d bytes, at most %d" % (len(payload), _MAX_BYTES))
+    try:
+        body = json.loads(payload)
+    except ValueError:
+        raise CommandError("command is not JSON")
+    if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
+        raise CommandError("command needs an object with id and cmd")
+    if len(str(body["id"])) > _MAX_ID:  # it comes back in the reply, which has to fit
+        raise CommandError("command id of more than %d characters" % _MAX_ID)
+    return body

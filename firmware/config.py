@@ -10,7 +10,7 @@ Nothing keeps this module: whoever uses it lets it go, and the node has its memo
 import json
 from binascii import crc32
 
-from faults import ConfigError
+from faults import CommandError, ConfigError
 from settings import MAX_BYTES, Settings, read_blob
 
 # key, type, least / choices, most, default, unit
@@ -143,6 +143,19 @@ def load(nvs, log):
         return config
     log.warn("no usable configuration: defaults")
     return accept({})
+
+
+def config_set(app, body):
+    """Store a change for the next start; see commands.py."""
+    change = body.get("config")
+    if not isinstance(change, dict):
+        raise CommandError("config_set needs an object config")
+    values = alter(app.nvs, app.config, change)
+    return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
+
+
+def config_stored(app, _body):
+    return stored(app.nvs)
 
 
 def stored(nvs):

@@ -13,7 +13,7 @@ _MAX_REPLIES = const(8)
 
 
 class Desk:
-    """app: uplink, link, log, health, spawn(), and what `commands.Commands` works on."""
+    """app: uplink, link, log, health, spawn(), and what the commands work on."""
 
     def __init__(self, app):
         self._app = app
@@ -36,9 +36,9 @@ class Desk:
 
     def _carry_out(self, payload):
         try:
-            from commands import Commands  # large, and seldom needed
+            from commands import handle  # large, and seldom needed
 
-            return Commands(self._app).handle(payload)
+            return handle(self._app, payload)
         except MemoryError:
             self._app.refused_commands += 1
             return refusal(None, "no memory")

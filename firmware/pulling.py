@@ -11,11 +11,37 @@ import asyncio
 import json
 from binascii import crc32
 
+from faults import CommandError
 from outbox import Outbox
 from ring import ANCHOR, EVENT, INTERVAL
+from streams import begin
 from wire.jsonform import CLOSE, envelope, open_counts, write_interval
 
+_MOST_RECORDS = 32  # for one command: whoever asks can say when it has them
 _PAUSE_MS = 20  # between lines: counting comes first
+
+
+def records(app, body, out):
+    """Begin to write records, see commands.py; what is returned says which."""
+    first, last = body.get("from"), body.get("to")
+    if type(first) is not int or type(last) is not int or not 1 <= first <= last:
+        raise CommandError("records: from = %r, to = %r is no range" % (first, last))
+    ring = app.ring
+    last = min(last, ring.next_seq - 1, first + _MOST_RECORDS - 1)
+    begin(app, _pull(app, first, last, body["id"], out), body["id"], out)
+    return {
+        "log": "%08x" % ring.log_id, "from": first, "to": last, "oldest": ring.first_seq,
+        "newest": ring.next_seq - 1,
+    }  # fmt: skip
+
+
+def confirm(app, body, _out):
+    """Take the backend's acknowledgement from who carries it by hand."""
+    log, seq, mine = body.get("log"), body.get("seq"), "%08x" % app.ring.log_id
+    if log != mine or type(seq) is not int:
+        raise CommandError("confirm: log = %r, seq = %r; my log is %s" % (log, seq, mine))
+    app.uplink.confirm(seq)
+    return {"confirmed": app.uplink.done()}
 
 
 class Summed:
@@ -30,8 +56,8 @@ class Summed:
         return self._out.write(data)
 
 
-async def pull(app, first, last, name, out):
-    """Write the records first..last to `out`, a `serial_line.Pieces`; return {"next": number}."""
+async def _pull(app, first, last, name, out):
+    """Write the records first..last to `out`; return {"next": number}."""
     records = Records(app, name, out)
     while first <= last:
         first = records.write(first, last)

@@ -17,7 +17,7 @@ _LF = const(10)
 _CR = const(13)
 _CTRL_U = const(21)
 _BRACE = const(123)
-_FULL = b'{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
+FULL = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
 
 
 async def attend(app, console):
@@ -46,6 +46,6 @@ async def _answer(app, console, stream, one):
         await serve(app, console, stream, one)
     except MemoryError:
         app.refused_commands += 1
-        console.write(_FULL)
+        console.write(FULL)
     finally:
         let_go("serial_line", "commands")

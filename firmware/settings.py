@@ -22,9 +22,9 @@ class Settings:
         return dict(self._values)
 
 
-def read_blob(nvs, key):
-    """A blob of NVS as bytes, or None."""
-    buf = bytearray(MAX_BYTES)
+def read_blob(nvs, key, most=MAX_BYTES):
+    """A blob of NVS of `most` bytes as bytes, or None."""
+    buf = bytearray(most)
     try:
         return bytes(buf[: nvs.get_blob(key, buf)])
     except OSError:

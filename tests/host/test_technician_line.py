@@ -172,6 +172,23 @@ def test_a_command_that_was_garbled_on_its_way_is_sent_again() -> None:
         assert node.names() == ["identity", "identity"]
 
 
+def test_a_node_without_memory_for_it_is_told() -> None:
+    full = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
+
+    class Full(FakeNode):
+        def _reply(self, body: dict[str, object]) -> bytes:
+            reply = super()._reply(body)
+            return full if body["cmd"] == "check" else reply
+
+    with Full({"aim": Stream("begun", {"n": 1}, full)}) as node, line.connect(node.port) as found:
+        with pytest.raises(line.Refused, match="no memory"):
+            found.ask("check")
+        assert node.names() == ["check"] * 3
+        _, lines = found.stream("aim")
+        with pytest.raises(line.Refused, match="no memory"):
+            list(lines)
+
+
 def test_unplugged_in_the_middle(capsys: Capture) -> None:
     for commands in (0, 1, 2):
         with FakeNode({"config_get": {"site": ""}}, pulled_after=commands) as node:

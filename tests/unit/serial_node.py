@@ -124,7 +124,7 @@ class SerialNode(App):
     def lines(self):
         text = self.port.text
         assert not text or text.endswith(b"\r\n")
-        return [line.decode() for line in text.split(b"\r\n")[:-1]]
+        return [line.decode() for line in text.split(b"\r\n")[:-1] if line]
 
     def stream(self, until, during=None, **body):
         """Every line that follows a command, up to the one for which until(line) is true."""

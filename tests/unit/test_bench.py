@@ -4,7 +4,7 @@
 import json
 from binascii import crc32, unhexlify
 
-from commands import Commands
+from commands import handle
 from fakes import FakePin, FakeUart, beam_settings, radar_settings
 from serial_node import Network, SerialNode
 
@@ -75,9 +75,9 @@ def test_check_of_a_node_with_lorawan_alone():
 def test_check_over_mqtt_is_the_same():
     node = SerialNode()
     over_serial = node.ask(id=1, cmd="check")["result"]
-    over_mqtt = Commands(node).handle(b'{"id":1,"cmd":"check"}')
+    over_mqtt = handle(node, b'{"id":1,"cmd":"check"}')
     assert set(over_mqtt["result"]) == set(over_serial)
-    assert "known: calibrate, check" in Commands(node).handle(b'{"id":1,"cmd":"aim"}')["error"]
+    assert "known: calibrate, check" in handle(node, b'{"id":1,"cmd":"aim"}')["error"]
 
 
 def test_a_tally_begun_on_the_console_may_end_over_mqtt():
@@ -85,7 +85,7 @@ def test_a_tally_begun_on_the_console_may_end_over_mqtt():
     assert "tally by hand" in node.ask(id=1, cmd="calibrate", do="start")["result"]
     node.counter.add(_CAR)
     stop = {"id": 2, "cmd": "calibrate", "do": "stop", "tally": {"forward": {"car": 1}}}
-    assert Commands(node).handle(json.dumps(stop))["result"]["pass"]
+    assert handle(node, json.dumps(stop))["result"]["pass"]
 
 
 def test_beams_tell_their_levels_and_edges():
@@ -219,7 +219,7 @@ def test_aim_is_ended_by_another_command_and_its_seconds_are_limited():
             node.port.inject(b'{"id":2,"cmd":"aim","seconds":0}\n')
 
     found = node.stream(lambda line: line["id"] == 2, stop, id=1, cmd="aim", seconds=60)
-    assert found[-1]["result"] == "ended" and not any(_end(line) for line in found)
+    assert found[-1]["result"]["seconds"] == 0 and not any(_end(line) for line in found)
 
 
 def test_the_views_of_the_other_radars():
@@ -325,3 +325,25 @@ def test_what_was_carried_to_the_backend_by_hand_is_confirmed():
     ):
         assert why in node.ask(id=1, cmd="confirm", log=wrong, seq=seq)["error"]
     assert node.ring.cursor(0) == (2, 2)
+
+
+def test_a_stream_that_finds_no_memory_ends_alone():
+    import aiming
+
+    async def full(*_args):
+        raise MemoryError
+
+    node = SerialNode()
+    aiming._aim = full  # until it is let go
+    found = node.stream(lambda line: not line["ok"], id=1, cmd="aim", seconds=5)
+    assert found[0]["ok"] and found[-1]["error"] == "no memory" and node.died == []
+    assert node.streaming is None and node.ask(id=2, cmd="ping")["ok"]
+
+
+def test_a_heap_that_is_nearly_full_refuses_to_stream():
+    import streams
+
+    node = SerialNode()
+    streams._SPARE = 1 << 30  # until it is let go
+    assert "no memory to spare" in node.ask(id=1, cmd="aim", seconds=5)["error"]
+    assert node.streaming is None

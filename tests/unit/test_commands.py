@@ -3,7 +3,7 @@
 import json
 import random
 
-from commands import Commands
+from commands import handle
 from config import accept
 from fakes import FakeLog, FakeNvs
 from wire.record import Interval
@@ -46,7 +46,7 @@ class FakeApp:
 def _give(payload, app=None):
     app = app or FakeApp()
     before = app.refused_commands
-    reply = Commands(app).handle(payload)
+    reply = handle(app, payload)
     json.dumps(reply)  # whatever it is, it can be sent
     assert reply["v"] == 1
     assert app.refused_commands - before == (0 if reply["ok"] else 1)
@@ -227,8 +227,8 @@ def test_spoilt_commands_are_answered_whatever_became_of_them():
         _give(bytes(payload))
 
 
-def _send(commands, **body):
-    reply = commands.handle(json.dumps(body).encode())
+def _send(app, **body):
+    reply = handle(app, json.dumps(body).encode())
     return reply["result"] if reply["ok"] else reply["error"]
 
 
@@ -240,39 +240,36 @@ def _counting(app, passages):
 
 def test_calibration_holds_a_tally_against_the_count():
     app = FakeApp()
-    commands = Commands(app)
     _counting(app, ((0, 2, 7),))  # before it
-    _send(commands, id=1, cmd="calibrate", do="start")
+    _send(app, id=1, cmd="calibrate", do="start")
     _counting(app, ((0, 2, 97), (0, 1, 10), (1, 2, 50)))
     app.rec.reset(0, 0)  # an interval ends meanwhile
     _counting(app, ((1, 2, 2),))
     tally = {"forward": {"car": 100, "bicycle": 8}, "backward": {"car": 50}}
-    got = _send(commands, id=2, cmd="calibrate", do="stop", tally=tally, limit_pct=1)
+    got = _send(app, id=2, cmd="calibrate", do="stop", tally=tally, limit_pct=1)
     assert got["counted"]["forward"]["car"] == 97 and got["counted"]["backward"]["car"] == 52
     assert got["error_pct"] == {
         "forward.car": -3.0, "forward.bicycle": 25.0, "backward.car": 4.0
     }  # fmt: skip
     assert got["total_error_pct"] == 0.6 and got["pass"] is True
     assert app.events == [("calibration", {"error_pct": 0.6, "limit_pct": 1, "ok": True})]
-    assert "start it again" in _send(commands, id=3, cmd="calibrate", do="stop", tally=tally)
+    assert "start it again" in _send(app, id=3, cmd="calibrate", do="stop", tally=tally)
 
 
 def test_calibration_fails_beyond_its_limit():
     app = FakeApp()
-    commands = Commands(app)
-    _send(commands, id=1, cmd="calibrate", do="start")
+    _send(app, id=1, cmd="calibrate", do="start")
     _counting(app, ((0, 0, 90),))
     tally = {"forward": {"pedestrian": 100}}
-    got = _send(commands, id=2, cmd="calibrate", do="stop", tally=tally)
+    got = _send(app, id=2, cmd="calibrate", do="stop", tally=tally)
     assert got["total_error_pct"] == -10.0 and got["limit_pct"] == 5 and got["pass"] is False
 
 
 def test_a_bad_calibration_is_refused_and_goes_on():
     app = FakeApp()
-    commands = Commands(app)
-    assert "restarted" in _send(commands, id=0, cmd="calibrate", do="stop", tally={})
-    assert "start or stop" in _send(commands, id=0, cmd="calibrate")
-    _send(commands, id=1, cmd="calibrate", do="start")
+    assert "restarted" in _send(app, id=0, cmd="calibrate", do="stop", tally={})
+    assert "start or stop" in _send(app, id=0, cmd="calibrate")
+    _send(app, id=1, cmd="calibrate", do="start")
     _counting(app, ((0, 2, 10),))
     good = {"forward": {"car": 10}}
     for what, body in (
@@ -288,5 +285,5 @@ def test_a_bad_calibration_is_refused_and_goes_on():
         ("limit_pct = 51", {"tally": good, "limit_pct": 51}),
         ("limit_pct = True", {"tally": good, "limit_pct": True}),
     ):
-        assert what in _send(commands, id=2, cmd="calibrate", do="stop", **body), what
-    assert _send(commands, id=3, cmd="calibrate", do="stop", tally=good)["pass"] is True
+        assert what in _send(app, id=2, cmd="calibrate", do="stop", **body), what
+    assert _send(app, id=3, cmd="calibrate", do="stop", tally=good)["pass"] is True

@@ -9,7 +9,16 @@ import sys
 from serial_desk import attend
 from serial_node import SerialNode
 
-_LATE = ("serial_line", "commands", "checkup", "aiming", "pulling", "config", "radar.view")
+_LATE = (
+    "serial_line",
+    "commands",
+    "chores",
+    "checkup",
+    "aiming",
+    "pulling",
+    "config",
+    "radar.view",
+)
 
 
 def test_a_command_is_answered_by_one_line_in_the_form_of_mqtt():

@@ -136,8 +136,9 @@ class Line:
                 if not body["ok"]:
                     raise Refused(f"{self.name}: {body.get('error')}")
                 return name, body.get("result")
-            garbled = body.get("ok") is False and body.get("id") is None
-            if garbled and tries < _TRIES:  # it was not carried out
+            if _is_lost(body):  # it was not carried out
+                if tries == _TRIES:
+                    raise Refused(f"{self.name}: {body.get('error')}")
                 tries += 1
                 self._write(command)
         raise hearing.explain(self.name, self._heard)
@@ -152,6 +153,8 @@ class Line:
                     yield body, line
                     if body.get("end"):
                         return
+                elif _is_lost(body):
+                    raise Refused(f"{self.name}: {body.get('error')}")
                 elif line.startswith("{"):
                     yield {"broken": True}, line
             if silent:
@@ -165,6 +168,11 @@ def _command(name: str, cmd: str, fields: Body) -> bytes:
     """Ctrl-U first: it drops what noise has left in the node's line."""
     body = {"id": name, "cmd": cmd, **fields}
     return b"\x15" + json.dumps(body, separators=(",", ":")).encode() + b"\n"
+
+
+def _is_lost(body: Body) -> bool:
+    """A refusal of what had no id: garbled on its way, or the node has no memory for it."""
+    return body.get("ok") is False and body.get("id") is None
 
 
 def _object(line: str) -> Body:
