@@ -16,13 +16,17 @@ import json
 
 from commands import handle
 from faults import refusal
+from micropython import const
 from version import VERSION
 
-_BRACE, _LF, _CR, _CTRL_U = 123, 10, 13, 21
-_FIRST_BYTES = 128  # of the buffer for a line, which doubles
-_MOST_BYTES = 2048  # as over MQTT, see commands.py
+_LF = const(10)
+_CR = const(13)
+_CTRL_U = const(21)
+_BRACE = const(123)
+_FIRST_BYTES = const(128)  # of the buffer for a line, which doubles
+_MOST_BYTES = const(2048)  # as over MQTT, see commands.py
 _LINE_S = 10  # from its first byte to its end
-_PIECE = 48  # bytes written at once: 4 ms at 115200 baud, in which no pin handler runs
+_PIECE = const(48)  # bytes written at once: 4 ms at 115200 baud, in which no pin handler runs
 
 
 class Pieces(io.IOBase):

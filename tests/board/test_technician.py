@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,3 +189,27 @@ def test_over_rfc2217_the_board_is_not_reset(bench: Bench, broker: int) -> None:
     assert main(["config", "get", "site", "--port", board.url]) == 0
     assert main(["config", "get", "site", "--port", board.url]) == 0
     assert board.resets == resets
+
+
+SECTION = "### It counts\n"
+
+
+def test_the_commands_of_the_readme(
+    bench: Bench, broker: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they stand there, at a node with another name, a broker elsewhere, and for a moment."""
+    monkeypatch.chdir(tmp_path)
+    board = bench.node("ld2451", broker)
+    text = (boards.ROOT / "tools" / "README.md").read_text().partition(SECTION)[2]
+    commands = [line.strip() for line in text.partition("\n##")[0].splitlines() if "    ." in line]
+    assert len(commands) == 8
+    for command in commands:
+        words = shlex.split(command, comments=True)[1:]
+        here = {
+            "/dev/ttyUSB0": str(board.path), "broker.example.org": f"127.0.0.1:{broker}",
+            "street-1": "gate-1",
+        }  # fmt: skip
+        words = [here.get(word, word) for word in words]
+        words += ["--seconds", "2"] if words[0] in ("aim", "monitor") else []
+        missed = words[0] == "calibrate" and "--tally" in words  # nobody has counted so many
+        assert main(words) == (1 if missed else 0), command

@@ -31,6 +31,20 @@ def run(capsys: Capture, verb: str, node: FakeNode, *words: str) -> tuple[int, s
     return status, tidy(out), tidy(err)
 
 
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("verb", ("check", "aim", "monitor", "pull", "config", "calibrate"))
+def test_the_help_is_as_it_was(
+    verb: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tallypost VERB --help` with COLUMNS=100 makes it anew."""
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert capsys.readouterr().out == (GOLDEN / f"{verb}.txt").read_text()
+
+
 # --- config
 
 
