@@ -9,6 +9,7 @@ import pytest
 from fake_node import IDENTITY, FakeNode, tidy
 from node_facts import CONFIG, beam_facts, facts
 
+from tools import ports
 from tools.tallypost import main
 from tools.technician import check, judge
 from tools.technician.judge import FAIL, PASS, WARN
@@ -259,10 +260,19 @@ def test_json_has_the_findings_and_the_facts(capsys: Capture) -> None:
     assert clock == {"part": "clock", "state": "warn", "what": "from ntp, 2 h ago", "next": ""}
 
 
-def test_which_node_has_to_be_said(capsys: Capture) -> None:
-    for words in ([], ["--port", "x", "--node", "n"]):
-        assert main(["check", *words]) == 2
-        assert "--port for one at hand" in capsys.readouterr().err
+def test_which_node_has_to_be_said(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["check", "--port", "x", "--node", "n"]) == 2
+    assert "--port for one at hand" in capsys.readouterr().err
+    monkeypatch.setattr(ports, "found", lambda: [])
+    for verb in (["check"], ["aim"], ["monitor"], ["pull"], ["config", "get"]):
+        assert main(verb) == 1
+        assert "no board is connected. plug one in" in capsys.readouterr().err
+
+
+def test_the_only_port_need_not_be_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeNode(answers(facts())) as node:
+        monkeypatch.setattr(ports, "found", lambda: [ports.Port(node.port, "10c4:ea60", "", "")])
+        assert main(["check"]) == 0
 
 
 @pytest.mark.parametrize("host", ("h:", "h:x", ":1883"))

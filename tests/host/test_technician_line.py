@@ -118,7 +118,7 @@ def test_a_port_that_another_program_has(tty: tuple[int, str], capsys: Capture) 
         fcntl.flock(other, fcntl.LOCK_EX)
         assert said(tty[1], capsys) == (
             f"error: {tty[1]}: busy, another program has it open."
-            f" end that one (a monitor? mpremote?): fuser {tty[1]} names it"
+            " close it (a monitor? mpremote?); tallypost doctor finds it"
         )
 
 

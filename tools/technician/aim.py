@@ -32,7 +32,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look on until the time is over, or Ctrl-C; raises ToolError."""
-    with connect(args.port, args.baud) as line:
+    with connect(reach.port(args), args.baud) as line:
         started, lines = line.stream("aim", seconds=args.seconds)
         scene = Scene(started["detector"], time.monotonic)
         try:

@@ -27,7 +27,7 @@ Body = dict[str, Any]
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    reach.serial_options(verb, required=False)
+    reach.serial_options(verb)
     add("--node", help="the node's id, to reach it over the broker alone")
     reach.broker_options(verb, None)
     add("--wait", type=float, default=60, metavar="S", help="for what takes its time (60)")

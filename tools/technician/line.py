@@ -224,7 +224,7 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolError:
     if number == errno.EBUSY or "exclusively lock" in text or "busy" in text:
         return ToolError(
             f"{name}: busy, another program has it open",
-            f"end that one (a monitor? mpremote?): fuser {name} names it",
+            "close it (a monitor? mpremote?); tallypost doctor finds it",
         )
     if "refused" in text or "timed out" in text or "Name or service" in text:
         return ToolError(f"{name}: nobody listens there", "is the board's server running?")

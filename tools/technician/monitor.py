@@ -27,6 +27,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show lines until Ctrl-C; raises ToolError when the port cannot be opened the first time."""
+    args.port = reach.port(args)
     end = time.monotonic() + (args.seconds or float("inf"))
     line: Line | None = Line(open_port(args.port, args.baud), args.port)
     console.note(f"{args.port}: Ctrl-C ends")

@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
     """Pull what the file does not hold; 1 if records are missing then; raises ToolError."""
     if not args.db.parent.is_dir():
         raise ToolError(f"{args.db.parent}: no such folder", "name another file with --db")
-    with connect(args.port, args.baud) as line:
+    with connect(reach.port(args), args.baud) as line:
         identity = line.ask("identity")
         if not identity["node"]:
-            raise ToolError(f"{args.port}: not provisioned, it has counted nothing")
+            raise ToolError(f"{line.name}: not provisioned, it has counted nothing")
         pull = Pull(line, args.db, identity)
         try:
             pull.run(everything=args.all)

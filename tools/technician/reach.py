@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from tools import ports
 from tools.collector import Answer
 from tools.faults import USAGE, ToolError
 from tools.listen import Listener, trust
@@ -18,7 +19,7 @@ from tools.technician.line import BAUD, Refused, connect
 
 WAIT_S = 15.0
 _STEP_S = 0.2
-PORT_HELP = "serial port: a device, rfc2217://HOST:PORT, socket://HOST:PORT"
+PORT_HELP = "serial port (the only one): a device, rfc2217://HOST:PORT, socket://HOST:PORT"
 
 
 class Node(Protocol):
@@ -35,8 +36,8 @@ class Node(Protocol):
     ) -> None: ...
 
 
-def serial_options(verb: argparse.ArgumentParser, required: bool = True) -> None:
-    verb.add_argument("--port", required=required, help=PORT_HELP)
+def serial_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--port", help=PORT_HELP)
     verb.add_argument("--baud", type=int, default=BAUD, help=f"of the serial port ({BAUD})")
 
 
@@ -53,18 +54,23 @@ def broker_options(verb: argparse.ArgumentParser, host: str | None) -> None:
 
 def options(verb: argparse.ArgumentParser) -> None:
     """Of a verb that takes either way."""
-    serial_options(verb, required=False)
+    serial_options(verb)
     verb.add_argument("--node", help="the node's id, to reach it over the broker")
     broker_options(verb, "localhost")
 
 
 def reach(args: argparse.Namespace) -> Node:
     """The node that the options name; raises ToolError."""
-    if bool(args.port) == bool(args.node):
+    if args.port and args.node:
         raise ToolError(
             "which node?", "--port for one at hand, or --node and --host for one far away", USAGE
         )
-    return connect(args.port, args.baud) if args.port else Remote(args, args.node)
+    return Remote(args, args.node) if args.node else connect(port(args), args.baud)
+
+
+def port(args: argparse.Namespace) -> str:
+    """The serial port: the one that is named, or the only one there is; raises ToolError."""
+    return args.port or ports.the_only_one()
 
 
 class Remote:
