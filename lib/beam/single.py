@@ -2,7 +2,7 @@
 
 It sees neither direction nor speed nor class: everybody counts as forward and unknown. Occlusions
 closer than `beam_merge_ms` are one (legs, spokes): who walks slowly may count twice, two who
-follow closely once. Known limits are in lib/passage/ACCURACY.md.
+follow closely once. Known limits are in lib/passage/TRUST.md.
 """
 
 import asyncio

@@ -18,6 +18,7 @@ from typing import Any
 from simulator.run import accuracy_table, scenario as scenarios
 from simulator.run.accuracy_cell import Cell, cell, fallen
 from simulator.run.accuracy_page import page
+from simulator.run.accuracy_words import trust
 from simulator.run.node import prepare
 from simulator.run.options import output, within
 from simulator.run.plan import KINDS, NodePlan, Request, draw
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     add("--hours", type=within(1, 240), default=2, help="of a run (2)")
     add("--json", type=output, metavar="FILE", help="write the figures")
     add("--markdown", type=output, metavar="FILE", help="put the table in, as in ACCURACY.md")
+    add("--words", type=output, metavar="FILE", help="put it in words in, as in TRUST.md")
     add("--page", type=output, default=PAGE, metavar="FILE", help=f"the picture ({PAGE})")
     return top
 
@@ -64,6 +66,9 @@ def main(argv: list[str] | None = None) -> int:
         old = args.markdown.read_text() if args.markdown.exists() else ""
         table = accuracy_table.markdown(cells, args.seeds, args.hours)
         args.markdown.write_text(accuracy_table.written(old, table))
+    if args.words:
+        old = args.words.read_text() if args.words.exists() else ""
+        args.words.write_text(accuracy_table.written(old, trust(cells)))
     args.page.write_text(page(cells, args.seeds, args.hours))
     accuracy_table.show(cells)
     print(f"picture: {args.page}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.console import Console
 from rich.table import Table
 
 from simulator.run.accuracy_cell import Cell, Share
-from simulator.run.accuracy_words import matrix, words
 
 COLUMNS = (
     "detector", "situation", "recall", "precision", "total", "direction", "class", "confused",
@@ -18,6 +19,7 @@ passed; total: counted against passed, misses and phantoms cancel in it; directi
 right one; class: share with the right one, of those given one; confused: pedestrians and bicycles
 taken for each other; mean, v85: error in km/h. In brackets the 95 % interval.
 """
+WIDTH = 118
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
 
@@ -57,15 +59,13 @@ def _error(error: tuple[float, tuple[float, float]] | None) -> str:
 
 
 def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
-    """The table, its legend, its situations, the same in words, and who is taken for whom."""
+    """The table, its legend and its situations."""
     lines = [f"{seeds} runs of {hours} h each.", "", LEGEND]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row(one)) + " |" for one in cells]
-    titles = {one.scenario: one.title for one in cells}
-    lines += ["", *(f"- `{name}`: {title}" for name, title in sorted(titles.items()))]
-    lines += ["", "## In words", "", *words(cells)]
-    lines += ["", "## Who is taken for whom", "", *matrix(cells)]
-    return "\n".join(lines)
+    titles = sorted({one.scenario: one.title for one in cells}.items())
+    told = ". ".join(f"`{name}`: {title}" for name, title in titles)
+    return "\n".join([*lines, "", *wrap(told + ".", WIDTH, break_long_words=False)])
 
 
 def written(text: str, table: str) -> str:

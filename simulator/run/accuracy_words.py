@@ -59,21 +59,30 @@ def _hundred(share: float) -> str:
 
 
 def matrix(cells: list[Cell]) -> list[str]:
-    """Per detector in free traffic: rows are who passed, columns what they were counted as."""
-    lines = []
+    """Who was counted as what, in free traffic and where classes are worst, as a table."""
+    head = ["detector", "situation", "passed", *(f"as {name}" for name in CLASSES)]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name in dict.fromkeys(one.detector for one in cells):
+        own = [one for one in cells if one.detector == name and one.classes]
         calm = free(cells, name)
-        if calm and calm.classes:
-            lines += [f"`{name}`, `{calm.scenario}`:", "", *table(calm), ""]
+        shown = [calm] if calm and calm.classes else []
+        worst = min(own, key=lambda one: one.classed.value, default=None)
+        if worst and worst is not calm and worst.classed.n:
+            shown.append(worst)
+        lines += [row for one in shown for row in _rows(one)]
     return lines
 
 
-def table(one: Cell) -> list[str]:
-    """The confusion of one cell, as lines of Markdown."""
-    lines = ["| passed as | " + " | ".join(f"as {name}" for name in CLASSES) + " |"]
-    lines += ["|---" * (len(CLASSES) + 1) + "|"]
-    for true in TRUE:
-        row = one.classes.get(true)
-        if row:
-            lines.append(f"| {true} | " + " | ".join(str(row.get(n, 0)) for n in CLASSES) + " |")
-    return lines
+def _rows(one: Cell) -> list[str]:
+    return [
+        f"| {one.detector} | {one.scenario} | {true} | "
+        + " | ".join(str(one.classes[true].get(name, 0)) for name in CLASSES)
+        + " |"
+        for true in TRUE
+        if true in one.classes
+    ]
+
+
+def trust(cells: list[Cell]) -> str:
+    """The text for TRUST.md."""
+    return "\n".join([*words(cells), "", *matrix(cells)])

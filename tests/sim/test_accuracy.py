@@ -14,9 +14,11 @@ from simulator.run import accuracy, check
 from simulator.run.accuracy_cell import PROMISED, Cell, Share, fallen
 from simulator.run.accuracy_words import matrix, words
 from simulator.run.report import node_result
+from simulator.run.sensors import SENSORS
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "lib" / "passage" / "ACCURACY.md"
+TRUST = ROOT / "lib" / "passage" / "TRUST.md"
 
 
 @pytest.mark.parametrize("one", sorted(PROMISED), ids="-".join)
@@ -58,7 +60,7 @@ def test_in_words_it_says_what_is_counted_what_it_is_not_for_and_who_is_hidden()
     assert "a mean speed is within 0.8 km/h" in text
     assert "Not for: `pairs` (77 % counted, 100 % right)" in text
     assert "Of 100 couples side by side 100 count as one (99 to 100)" in text
-    assert "| bicycle | 6 | 90 | 0 | 0 | 4 |" in matrix([calm, pairs])
+    assert "| beam | moderate | bicycle | 6 | 90 | 0 | 0 | 4 |" in matrix([calm, pairs])
 
 
 DAMAGE = ("resync_bytes", "bad_footer", "bad_len", "bad_lines", "odd_readings", "lamp_readings")
@@ -122,7 +124,7 @@ def test_who_cannot_see_the_line_says_so_and_does_not_call_it_observed(
 
 
 def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:
-    files = {name: tmp_path / name for name in ("json", "markdown", "page")}
+    files = {name: tmp_path / name for name in ("json", "markdown", "words", "page")}
     options = [f"--{name}={path}" for name, path in files.items()]
     wanted = ["--detector=beam", "--scenario=pairs", "--seeds=2", "--hours=1"]
     assert accuracy.main([*options, *wanted]) == 0
@@ -132,6 +134,7 @@ def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:
     assert cell["recall"]["range"][0] < cell["recall"]["value"] < 0.9 < cell["precision"]["value"]
     assert "| beam | pairs | 0." in files["markdown"].read_text()
     assert cell["count_error_pct"] < -10 and cell["classed"]["value"] > 0.9
+    assert "| beam | pairs | bicycle | 0 | " in files["words"].read_text()
     page = files["page"].read_text()
     assert page.count("<circle") == 6 and "simulated" in page and "<script" not in page
     assert "<th>as bicycle</th>" in page and "v85, km/h" in page
@@ -148,4 +151,8 @@ def test_the_table_beside_the_detectors_has_every_cell() -> None:
     text = TABLE.read_text()
     for detector, scenario in accuracy.matrix(None, None):
         assert f"| {detector} | {scenario} |" in text, "make accuracy MARKDOWN= writes it"
-    assert text.startswith("# How well") and "Simulated" in text and "real sensor" in text
+    assert text.startswith("# How well") and "Simulated" in text
+    trust = TRUST.read_text()
+    for detector in SENSORS:
+        assert f"- **{detector}**: " in trust, "make accuracy WORDS= writes it"
+    assert "only a real sensor" in trust
