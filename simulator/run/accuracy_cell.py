@@ -80,11 +80,12 @@ class Cell:
         """Of the total, in percent: misses and phantoms cancel in it. None where nobody passed."""
         return 100 * (self.counted / self.passed - 1) if self.passed else None
 
-    @property
-    def couples_missed(self) -> Share:
-        """Of two side by side one was missed: of all such couples, as far as misses are theirs."""
+    def couples_missed(self, alone: float) -> Share:
+        """Of two side by side one was missed: of all such couples; `alone`: the recall of those
+        who have nobody beside them."""
         couples = round(self.passed * self.pairs / (1 + self.pairs))
-        return Share(min(couples, self.passed - self.recall.hits), couples)
+        missed = max(0, round(self.passed * alone) - self.recall.hits)
+        return Share(min(couples, missed), couples)
 
     @property
     def classed(self) -> Share:

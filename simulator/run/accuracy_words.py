@@ -44,7 +44,7 @@ def _limits(cells: list[Cell], calm: Cell) -> str:
         )
         text += f" Not for: {', '.join(named)}."
     for one in own:
-        couples = one.couples_missed
+        couples = one.couples_missed(calm.recall.value)
         if couples.n:
             low, high = couples.range
             text += (
