@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flash_board import FlashBoard
 from genuine import made_up
 from littlefs import LittleFSError
-from mock_board import own_answers
-from test_flash_verb import BOARD, IDENTITY, LOG, NAME, NVS, RING, VFS
-from test_flash_verb import built_vfs, files_of, release, whole
+from flashing import BOARD, IDENTITY, LOG, NAME, NVS, RING, VFS
+from flashing import built_vfs, files_of, release, whole
 
 from tools import image
 from tools.tallypost import main
 
+pytestmark = pytest.mark.usefixtures("answers")
 ROUNDS, CUTS = 5, 5  # each of a first flash and of an update
-
-
-@pytest.fixture(autouse=True)
-def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with own_answers():
-        yield
 
 
 @pytest.fixture(scope="module")
