@@ -12,6 +12,7 @@ from types import TracebackType
 
 import serial
 from esptool import cmds
+from esptool.loader import ESPLoader
 from esptool.logger import log as esptool_log
 from esptool.util import FatalError
 
@@ -30,6 +31,7 @@ _NO_ANSWER = "hold BOOT, press RESET, let BOOT go, then repeat; is it a data cab
 _GONE = "plug it in and repeat the same command"
 _WORN = "write-protected, or worn out: repeat once, then take another board"
 SECTOR = 4096
+_STUB_ATTEMPTS = 2
 _TROUBLE = (FatalError, serial.SerialException, OSError, EOFError)
 
 
@@ -45,14 +47,7 @@ class BoardMemory:
         self.name = port
         self._port = _open(port)
         try:
-            self._esp = cmds.detect_chip(self._port)
-            self.chip = self._esp.CHIP_NAME.lower().replace("-", "")
-            if board and self.chip != board.chip:
-                raise ToolError(
-                    f"{port}: the chip is an {self.chip}, {board.name} has an {board.chip}",
-                    "name the right --board",
-                )
-            self._esp = cmds.run_stub(self._esp)
+            self._esp = self._with_stub(board)
             # It would go on with whatever answers at the port then, and that may be another board.
             self._esp.WRITE_FLASH_ATTEMPTS = 1
             cmds.attach_flash(self._esp)
@@ -74,6 +69,24 @@ class BoardMemory:
             raise ToolError(
                 f"{port}: no chip answers ({_first_line(error)})", _NO_ANSWER
             ) from None
+
+    def _with_stub(self, board: Board | None) -> ESPLoader:
+        """The chip with esptool's stub running; sets `chip`. A stub that a busy host or a bad
+        contact kept from starting is tried once more: nothing has been written yet."""
+        for attempt in range(_STUB_ATTEMPTS):
+            esp = cmds.detect_chip(self._port)
+            self.chip = esp.CHIP_NAME.lower().replace("-", "")
+            if board and self.chip != board.chip:
+                raise ToolError(
+                    f"{self.name}: the chip is an {self.chip}, {board.name} has an {board.chip}",
+                    "name the right --board",
+                )
+            try:
+                return cmds.run_stub(esp)
+            except FatalError:
+                if attempt == _STUB_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def __enter__(self) -> BoardMemory:
         return self

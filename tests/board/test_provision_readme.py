@@ -54,11 +54,8 @@ def test_every_command_works(bench: list[VirtualBoard], tmp_path: Path) -> None:
         words = shlex.split(command.replace("/dev/", f"{tmp_path}/"))
         assert tallypost.main(words[1:]) == 0, command
     with open("bench/inventory.csv", newline="") as file:
-        assert [row["node"] for row in csv.DictReader(file)] == [
-            "street-1",
-            "street-2",
-            "street-3",
-        ]
+        nodes = {row["node"] for row in csv.DictReader(file)}  # in the order in which they end
+    assert nodes == {"street-1", "street-2", "street-3"}
     assert Path("labels/street-3.svg").exists() and Path("labels/_sheet-1.svg").exists()
     for number, board in enumerate(bench, 1):
         with Listener(board.url) as person:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from booted import boot, nvs
+from esptool import cmds
+from esptool.loader import ESPLoader
+from esptool.util import FatalError
 from mock_board import MockBoard, own_answers
 
 from tools import boards, build, nvs_reader, tallypost
@@ -258,6 +261,25 @@ def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
     assert path.name == "240ac4000001.json" and set(note) == {"node", "boot", "keys", "nonces"}
     assert (note["node"], note["boot"], note["nonces"]) == ("n1", 5, NONCES.hex())
     assert keys["app_key"] not in path.read_text() and SECRET not in path.read_text()
+
+
+def test_a_stub_that_did_not_start_is_tried_once_more(
+    call: Call, board: MockBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, failed = cmds.run_stub, []
+
+    def run_stub(esp: ESPLoader) -> ESPLoader:
+        if len(failed) < left:
+            failed.append(esp)
+            raise FatalError("Failed to start stub flasher. There was no response.")
+        return plain(esp)
+
+    monkeypatch.setattr(cmds, "run_stub", run_stub)
+    left = 1
+    assert call(board.url)[0] == 0 and len(failed) == 1
+    left = 3
+    status, _, err = call(board.url)
+    assert status == 1 and "no chip answers (Failed to start stub flasher" in err
 
 
 def test_a_damaged_note_is_named(call: Call, board: MockBoard, state: Path) -> None:
