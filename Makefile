@@ -69,7 +69,7 @@ parsers: ## a million random and damaged frames for every radar's parser: N= SEE
 	@RADAR_FUZZ=$(or $(N),1000000) RADAR_SEED=$(or $(SEED),11) $(IN) -m pytest -q -n 0 \
 	  tests/unit/test_radar_fuzz.py
 
-powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too)
+powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too; --rest: damage)
 	$(SETUP) $(BOARD)
 	@$(IN) -m tests.powerloss $(ARGS)
 

@@ -34,7 +34,7 @@ def recover(ring, rng):
     else:
         small.log_id = log.log_id
         ring._roll_small()
-    _clamp(ring)
+    _pass_over(ring)
 
 
 # --- the ring
@@ -122,11 +122,13 @@ def _take_entry(ring, kind, payload):
         ring._check_len = n
 
 
-def _clamp(ring):
-    """Cursors never run ahead of the log (they are written after the records)."""
-    last = ring.next_seq - 1
-    values = struct.unpack(_STATE_FORM, ring._state)
-    struct.pack_into(_STATE_FORM, ring._state, 0, *[min(v, last) for v in values])
+def _pass_over(ring):
+    """Cursors never run ahead of the log (they are written after the records): where they do, the
+    newest records are damaged, and their numbers, which a backend may know, must not come again."""
+    known = max(struct.unpack(_STATE_FORM, ring._state))
+    if known >= ring.next_seq:
+        ring._log.corrupt += 1
+        ring._log.next_number = known + 1
 
 
 # --- a region of it

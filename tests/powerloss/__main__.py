@@ -1,6 +1,7 @@
 """`python -m tests.powerloss`: the sweep, or one cut again. Exit code 1 if anything was found.
 
-Without options the sweep of the tests; `--all` makes every second cut as well.
+Without options the sweep of the tests; `--all` makes every second cut as well, `--rest` turns over
+every bit of a log that nobody touches.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ import argparse
 import sys
 
 from tests.powerloss.harness import (
-    CUT_MODES, SABOTAGES, STUCK, WORKLOADS, Plan, run, sweep_plans,
+    CUT_MODES, REST, SABOTAGES, SHARDS, STUCK, WORKLOADS, Plan, rest_plans, run, sweep_plans,
 )  # fmt: skip
 from tests.powerloss.test_powerloss import ONE_IN
+
+PARTS = 60  # of an exhaustive sweep: each takes a minute or so, and says when it is done
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.powerloss", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every second cut, not a sample")
+    parser.add_argument("--rest", action="store_true", help="damage at rest; --cut: only that one")
     parser.add_argument("--workload", type=int, choices=range(len(WORKLOADS)))
     parser.add_argument("--cut", type=int, default=0, help="operation to cut; 0 = all")
     parser.add_argument("--mode", choices=(*CUT_MODES, STUCK), help="how; default: every mode")
@@ -27,6 +31,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _plans(args: argparse.Namespace) -> list[Plan]:
+    if args.rest and not args.cut:
+        return rest_plans((1,) * len(WORKLOADS))
+    if args.rest:
+        return [Plan(args.workload or 0, cut=args.cut, sabotage=args.sabotage, program=REST)]
     if args.workload is None and not args.cut:
         return sweep_plans((1,) * len(WORKLOADS) if args.all else ONE_IN)
     only_first = args.cut and not args.second and args.mode != STUCK
@@ -44,7 +52,9 @@ def _plans(args: argparse.Namespace) -> list[Plan]:
 
 
 def main() -> int:
-    total = run(_plans(_arguments()))
+    args = _arguments()
+    long = not args.cut and (args.all or args.rest or args.workload is not None)
+    total = run(_plans(args), PARTS if long else SHARDS, tell=long)
     for failure in total.failures:
         print(failure, file=sys.stderr)
     print(total.summary())

@@ -15,13 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "tests" / "powerloss" / "device"
 HEAP = "1m"
-LIMIT_S = 900
 SHARDS = 2
 
 # sectors, bytes a sector, seed of the steps, longest payload
 WORKLOADS = ((8, 256, 1, 48), (12, 256, 2, 60), (16, 512, 3, 120))
 CUT_MODES = ("none", "half", "part", "tail", "random", "flip", "done")
 STUCK = "stuck"
+REST = "rest"
 SABOTAGES = (
     "no-checksum", "reuses-torn-space", "late", "state-of-newest-only", "erases-too-early",
 )  # fmt: skip
@@ -34,6 +34,7 @@ class Plan:
     one_in: of the possible second cuts one in so many is made. cut, second: only that operation
     (0 = all; second -1 = none). stop: at the first failure. emit: what becomes of the log
     and the suite in the interpreter, `native` code (a fifth faster) or `bytecode`, as on the chip.
+    program: `sweep`, or `rest` for damage at rest.
     """
 
     workload: int
@@ -46,6 +47,7 @@ class Plan:
     sabotage: str = ""
     emit: str = "native"
     shard: tuple[int, int] = (0, 1)
+    program: str = "sweep"
 
     def options(self) -> str:
         options: dict[str, object] = dict(vars(self))
@@ -77,15 +79,17 @@ class Total:
         )
 
 
-def run(plans: Sequence[Plan]) -> Total:
-    """Run every plan in `SHARDS` parts, as many at a time."""
-    parts = [replace(p, shard=(i, SHARDS)) for p in plans if not p.cut for i in range(SHARDS)]
+def run(plans: Sequence[Plan], shards: int = SHARDS, *, tell: bool = False) -> Total:
+    """Run every plan in so many parts, `SHARDS` at a time. tell: how far it is, on stderr."""
+    parts = [replace(p, shard=(i, shards)) for p in plans if not p.cut for i in range(shards)]
     parts += [p for p in plans if p.cut]
     total = Total()
     began = time.monotonic()
     with ThreadPoolExecutor(SHARDS) as pool:
-        for plan, output in zip(parts, pool.map(_run_one, parts)):
+        for done, (plan, output) in enumerate(zip(parts, pool.map(_run_one, parts)), 1):
             _add(total, plan, output)
+            if tell:
+                print(f"{done}/{len(parts)}: {total.cuts} cuts", file=sys.stderr, flush=True)
     total.seconds = time.monotonic() - began
     return total
 
@@ -95,9 +99,8 @@ def _run_one(plan: Plan) -> str:
     env = {**os.environ, "MICROPYPATH": f"{DEVICE}:{ROOT / 'lib'}:.frozen"}
     result = subprocess.run(
         [str(micropython), "-X", f"heapsize={HEAP}", "-X", f"emit={plan.emit}",
-         str(DEVICE / "sweep.py")],
-        input=plan.options(), env=env, cwd=ROOT,
-        capture_output=True, text=True, timeout=LIMIT_S, check=False,
+         str(DEVICE / f"{plan.program}.py")],
+        input=plan.options(), env=env, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode:
         text = (result.stdout + result.stderr)[-2000:]
@@ -123,12 +126,20 @@ def _add(total: Total, plan: Plan, output: str) -> None:
 def reproduction(plan: Plan, path: Sequence[tuple[int, str]]) -> str:
     """The command that makes these cuts and no others."""
     words = ["python -m tests.powerloss", f"--workload {plan.workload}"]
+    if plan.program == REST:
+        words += [f"--rest --cut {path[0][0]}"] if path else ["--rest"]
+        path = ()
     names = (("--cut", "--mode"), ("--second", "--second-mode"))
     for (operation, mode), (number, how) in zip(path, names):
         words += [f"{number} {operation}", f"{how} {mode}"]
     if plan.sabotage:
         words.append(f"--sabotage {plan.sabotage}")
     return " ".join(words)
+
+
+def rest_plans(one_in: tuple[int, ...]) -> list[Plan]:
+    """Damage at rest: of each workload that `one_in` has a number for one bit in so many."""
+    return [Plan(i, one_in=share, program=REST) for i, share in enumerate(one_in)]
 
 
 def sweep_plans(one_in: tuple[int, ...]) -> list[Plan]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.powerloss.harness import (
-    CUT_MODES, SABOTAGES, STUCK, Plan, reproduction, run, sweep_plans,
+    CUT_MODES, REST, SABOTAGES, STUCK, Plan, reproduction, rest_plans, run, sweep_plans,
 )  # fmt: skip
 
 ONE_IN = (5, 24)  # of the second cuts, for the first workloads
@@ -20,6 +20,24 @@ def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[
     assert total.clean, "\n".join([*total.failures, total.summary()])
     assert total.operations > 600
     assert total.cuts > total.operations * len(CUT_MODES)
+
+
+def test_damage_at_rest_costs_its_sector_and_no_number_comes_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    total = run(rest_plans((3, 12)))
+    with capsys.disabled():
+        print(f"\nat rest: {total.summary()}")
+    assert total.clean, "\n".join([*total.failures, total.summary()])
+    assert total.cuts > 7000
+
+
+def test_damage_that_is_not_noticed_is_found() -> None:
+    total = run([Plan(0, one_in=7, sabotage="no-checksum", program=REST, emit="bytecode")])
+    assert total.wrong and "--rest --cut" in total.failures[0]
+    number = int(total.failures[0].split("--cut ")[1].split()[0])
+    again = run([Plan(0, cut=number, sabotage="no-checksum", program=REST)])
+    assert again.cuts == 1 and again.failures == [total.failures[0]]
 
 
 def test_bytecode_does_what_machine_code_does() -> None:
@@ -45,6 +63,7 @@ def test_a_broken_log_is_found(sabotage: str) -> None:
     total = run([plan])
     assert total.lost + total.wrong + total.resurrected
     assert f"--sabotage {sabotage}" in total.failures[0]
+    assert "Error:" not in total.failures[0], "it is broken, not unable to run"
 
 
 @pytest.mark.parametrize(("workload", "cut", "mode", "second", "second_mode"), ONCE_FOUND)

@@ -157,6 +157,24 @@ def test_damage_anywhere_costs_at_most_its_sector():
         assert again.append(INTERVAL, b"next") >= 230 - 14
 
 
+def test_a_number_that_was_sent_never_comes_again_though_its_record_is_damaged():
+    flash = Nor()
+    ring = _open(flash)
+    _fill(ring, 1, 40)
+    ring.set_cursor(0, 40, 38)
+    place = (4 + ring._log.active % 12) * 512
+    at = bytes(flash.cells[place : place + 512]).rfind(_payload(40))
+    flash.cells[place + at] ^= 1
+    again = _open(flash)
+    assert again.next_seq == 41 and again.cursor(0) == (40, 38) and again.stats()["corrupt"] == 1
+    try:
+        _read(again, 40)
+        raise ValueError("read")
+    except KeyError:
+        assert again.append(EVENT, b"next") == 41
+    assert _read(_open(flash), 41)[1] == b"next" and _read(again, 39)[1] == _payload(39)
+
+
 def test_a_cut_at_any_operation_of_the_format_is_harmless():
     for cut in range(1, 12):
         flash = Nor()
