@@ -118,11 +118,16 @@ class Mac(Engine):
             self._wanted += bytes((number,))
 
     def set_adr(self, on, rate=None):
-        """ADR on or off; with it off, the power is the default and the data rate may be chosen."""
+        """ADR on or off; with it off, the power is the default and the data rate may be chosen.
+
+        Raises ValueError for one that does not exist.
+        """
+        if rate is not None and not self._region.is_rate(rate):
+            raise ValueError("data rate %d, 0..%d" % (rate, len(self._region.table.RATES) - 1))
         self.session.adr = on
         if not on:
             self.session.power = 0
-            if rate is not None and self._region.is_rate(rate):
+            if rate is not None:
                 self.session.rate = rate
 
     def keep_limits(self, on):

@@ -217,6 +217,13 @@ def test_any_downlink_ends_the_back_off():
     assert not node.send().control() & ADR_ACK_REQ
 
 
+def test_a_data_rate_that_does_not_exist_is_refused_and_nothing_changes():
+    node = Node()
+    for rate in (7, 15, -1):
+        assert refused(node.mac.set_adr, False, rate) == "data rate %d, 0..6" % rate
+    assert node.mac.session.adr and node.mac.session.rate == 0
+
+
 def test_without_adr_there_is_no_back_off_and_the_rate_is_the_devices():
     node = Node()
     node.mac.set_adr(False, 3)
