@@ -167,14 +167,15 @@ class Module:
         return getattr(self._module, name)
 
 
-def install(attached):
+def install(kind):
     """Take the place of the interpreter's own; everything imported from now on sees these.
 
-    With a console `attached`, the world sends a signal where a program never waits.
+    kind: of the board, if a console is attached: the world then sends a signal where a program
+    never waits, and `sys.implementation` names the board as on the chip.
     """
     global _attached
-    _attached = attached
-    if attached:
+    _attached = bool(kind)
+    if kind:
         micropython.kbd_intr(3)
     builtins.print = say
     text = _Text()
@@ -187,3 +188,6 @@ def install(attached):
         stderr=text,
         print_exception=print_exception,
     )
+    if kind:
+        told = Module(sys.implementation, _machine=kind)
+        sys.modules["sys"].implementation = told

@@ -33,14 +33,14 @@ _names = {}  # of `__main__`
 _lines = []  # typed before, the newest first
 
 
-def run(board, raw, names):
-    """Serve the console until the node is reset. board: its name, for the banner."""
+def run(kind, raw, names):
+    """Serve the console until the node is reset. kind: what the banner says of the board."""
     global _names
     _names = names
     builtins.__repl_print__ = _show
     while True:
         try:
-            raw = _raw() if raw else _friendly(board)
+            raw = _raw() if raw else _friendly(kind)
         except SystemExit as end:
             if seam.ended:
                 raise end
@@ -139,9 +139,9 @@ def _paste(command):
 # --- friendly
 
 
-def _friendly(board):
+def _friendly(kind):
     """Returns True: Ctrl-A leads to the raw prompt."""
-    _banner(board)
+    _banner(kind)
     while True:
         text, key = _line(">>> ", "")
         if key == _CTRL_A:
@@ -149,7 +149,7 @@ def _friendly(board):
             return True
         if key == _CTRL_B:
             _put(b"\r\n")
-            _banner(board)
+            _banner(kind)
         elif key == _CTRL_C:
             _put(b"\r\n")
         elif key == _CTRL_D:
@@ -161,11 +161,11 @@ def _friendly(board):
             _statement(text)
 
 
-def _banner(board):
+def _banner(kind):
     on = sys.version.rsplit(" ", 1)[1]
     major, minor, micro, more = sys.implementation.version
     version = "%d.%d.%d%s" % (major, minor, micro, "-" + more if more else "")
-    _put(("MicroPython v%s on %s; virtual %s with ESP32\r\n" % (version, on, board)).encode())
+    _put(("MicroPython v%s on %s; %s\r\n" % (version, on, kind)).encode())
     _put(b'Type "help()" for more information.\r\n')
 
 

@@ -62,10 +62,11 @@ def run(name):
 
 
 def start_up():
-    """Take over what the world knows of the life before; return the REPL's mode and name."""
+    """Take over what the world knows of the life before; return the REPL's mode, and what it says
+    of the board."""
     text, seed = seam.hello()
     random.seed(seed)  # on the chip the port seeds it from the radio's noise
-    text, chip, board = text.split("\n")
+    text, chip, kind = text.split("\n")
     if chip == "esp32c3":
         esp32.has_pulse_counter = False
         machine.UART.ports = (1,)
@@ -75,7 +76,7 @@ def start_up():
     if left_ms:
         seam.feed(int(left_ms) * 1000)
     time.load_rtc()
-    return raw == "raw", board
+    return raw == "raw", kind
 
 
 def main():
@@ -86,16 +87,16 @@ def main():
     sys.modules["errno"] = console.Module(
         errno, ETIMEDOUT=116, EHOSTUNREACH=118, EINPROGRESS=119, ENOTCONN=128
     )
-    raw, board = start_up()
-    console.install(bool(board))
+    raw, kind = start_up()
+    console.install(kind)
     mount()
     try:
         if run("/boot.py") and not raw:
             run("/main.py")
     except KeyboardInterrupt:
         pass  # it was for a program that has just ended
-    if board:
-        esp32.late("repl").run(board, raw, _names)
+    if kind:
+        esp32.late("repl").run(kind, raw, _names)
     time.sleep(1 << 28)
 
 

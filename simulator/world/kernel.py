@@ -190,7 +190,9 @@ class Node:
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
-            text = f"{self._cause}\n{self.spec.chip}\n{self.line.name if self.line else ''}"
+            chip = self.spec.chip
+            kind = f"virtual {self.line.name} with {chip.upper()}" if self.line else ""
+            text = f"{self._cause}\n{chip}\n{kind}"
             answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
