@@ -82,6 +82,23 @@ def test_the_virtual_board_conforms_and_is_left_as_it_was(
     assert keys_left(after) == []
 
 
+def test_what_a_chip_does_not_have_is_skipped_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "AREAS", ("pins", "system"))
+    monkeypatch.setattr(body, "KINDS", ())
+    board = boards.load("esp32c3_rak3172")
+    results = tmp_path / "results.json"
+    with VirtualBoard(board.name, flashed(board, tmp_path / "flash.bin"), terminal=True) as made:
+        assert main(["--port", str(made.path), "--json", str(results)]) == 0
+    found = json.loads(results.read_text())
+    assert "ESP32C3" in found["board"]["machine"]
+    counter = found["checks"]["pins.pulse_counter_counts_both_edges"]
+    assert counter == counter | {"state": "skip"} and counter["text"].startswith(
+        "no pulse counter"
+    )
+
+
 def test_a_node_that_counts_keeps_its_identity_its_ring_and_its_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,3 +10,12 @@ def ctrl_c_is_an_exception():
     Leans: mpremote and technicians; firmware/app.py must not swallow it
     """
     expect(globals().get("caught"), "KeyboardInterrupt")
+
+
+def bytes_typed_are_heard_as_they_are():
+    """A StreamReader on sys.stdin.buffer gets each byte as it was typed, control characters too.
+
+    Source: shared/runtime/sys_stdio_mphal.c, stdio_buffer_obj; ports/esp32/uart.c
+    Leans: firmware/serial_desk.py, boards/common/esp32_board.py (console)
+    """
+    expect(bytes(globals().get("heard")[:2]), b"\r\x02")

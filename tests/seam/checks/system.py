@@ -12,11 +12,13 @@ from prelude import expect, raises, truth
 def it_is_an_esp32():
     """sys.platform is "esp32", whatever chip of the family it is.
 
-    Source: ports/esp32/mpconfigport.h, MICROPY_PY_SYS_PLATFORM
+    Source: ports/esp32/mpconfigport.h, MICROPY_PY_SYS_PLATFORM; docs/library/sys.rst,
+    implementation._machine ("... with ESP32")
     Leans: tools and technicians; firmware/ does not look
     """
     expect(sys.platform, "esp32")
     expect(sys.implementation.name, "micropython")
+    truth("ESP32" in sys.implementation._machine, sys.implementation._machine)
 
 
 def identity_of_six_bytes():
