@@ -4,11 +4,6 @@ NVS, namespace `tallypost`: `lora_dev_eui`, `lora_join_eui` (8 bytes each), `lor
 What the MAC has to keep is in the namespace `lora`.
 """
 
-from lorawan import eu868
-from lorawan.device import NvsStore
-from lorawan.frames import Identity
-from lorawan.region import Region
-from lorawan.station import Station
 from settings import read_blob
 
 _KEYS = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
@@ -19,6 +14,12 @@ def bare(driver, nvs, store, *, rng, log, recent):
 
     Raises ValueError naming what is not provisioned, or is wrong.
     """
+    from lorawan import eu868  # not in the image of a board with a modem
+    from lorawan.device import NvsStore
+    from lorawan.frames import Identity
+    from lorawan.region import Region
+    from lorawan.station import Station
+
     return Station(
         driver, Identity(*keys(nvs)), Region(eu868), NvsStore(store),
         rng=rng, log=log, recent=recent,

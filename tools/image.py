@@ -48,8 +48,11 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
     for source in sorted((root / "firmware").glob("*.py")):
         plain = source.name in _PLAIN
         _put(items, source.name if plain else f"a/{source.stem}.mpy", source)
+    left_out = _left_out(board)
     for source in sorted((root / "lib").rglob("*.py")):
         name = source.relative_to(root / "lib").with_suffix(".mpy").as_posix()
+        if name.partition("/")[0] in left_out:
+            continue
         _put(items, f"a/{name}", source)
     _put(items, "a/board.mpy", board.path / "board.py")
     for source in sorted((root / "boards" / "common").glob("*.py")):
@@ -62,6 +65,11 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
         if name not in items:
             raise ToolError(f"{root / 'firmware' / name} is missing", "the board would not start")
     return [items[target] for target in sorted(items)]
+
+
+def _left_out(board: Board) -> set[str]:
+    """Packages of lib/ for what the board has not: they are a third of everything."""
+    return (set() if board.radio else {"lorawan", "radio"}) | (set() if board.modem else {"modem"})
 
 
 def _put(items: dict[str, Item], target: str, source: Path) -> None:
