@@ -124,7 +124,7 @@ def _take_entry(ring, kind, payload):
 
 def _pass_over(ring):
     """Cursors never run ahead of the log (they are written after the records): where they do, the
-    newest records are damaged, and their numbers, which a backend may know, must not come again."""
+    newest records are damaged; their numbers, which a backend may know, must not come again."""
     known = max(struct.unpack(_STATE_FORM, ring._state))
     if known >= ring.next_seq:
         ring._log.corrupt += 1
