@@ -51,13 +51,11 @@ class WLAN:
         seam.request(seam.WIFI, _CONNECT, 0, (ssid + "\0" + (key or "")).encode())
 
     def disconnect(self):
-        WLAN._status = STAT_IDLE
+        WLAN._status = WLAN._reason or STAT_IDLE
         seam.request(seam.WIFI, _DISCONNECT)
 
     def status(self, what=None):
-        if what == "rssi":
-            return -61
-        return WLAN._reason if WLAN._reason and WLAN._status == STAT_IDLE else WLAN._status
+        return -61 if what == "rssi" else WLAN._status
 
     @staticmethod
     def _changed(data):

@@ -13,6 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tools.tallypost import main
+
 Body = dict[str, Any]
 Answer = Callable[[Body], Any]
 LOG = b"12 info wifi: up\r\n"
@@ -125,3 +129,12 @@ def tidy(text: str) -> str:
     """Output without what differs from run to run: port numbers, spaces at the ends of lines."""
     text = re.sub(r"socket://127\.0\.0\.1:\d+", "PORT", text)
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def run(
+    capsys: pytest.CaptureFixture[str], verb: str, node: FakeNode, *words: str
+) -> tuple[int, str, str]:
+    """Exit status, output and errors of a verb at a node."""
+    status = main([verb, *words, "--port", node.port])
+    out, err = capsys.readouterr()
+    return status, tidy(out), tidy(err)

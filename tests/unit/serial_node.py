@@ -12,6 +12,9 @@ from serial_desk import attend
 from uplink_node import Node as UplinkNode
 
 
+CAR = (0, 2, 402, 0, -1, 402)
+
+
 class Console(FakeUart):
     """Both ways: what the technician sends, and the text that the node writes."""
 
