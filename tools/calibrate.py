@@ -36,11 +36,14 @@ def run(args: argparse.Namespace) -> int:
     if args.start:
         console.result(f"{node.name}: {result}")
         return 0
+    wrong = failing(result)
     if args.json:
-        console.result_json({**result, "half_width_pct": half_width(tallied(result))})
+        console.result_json(
+            {**result, "half_width_pct": half_width(tallied(result)), "failing": wrong}
+        )
     else:
-        show(node.name, result)
-    return 0 if result["pass"] else 1
+        show(node.name, result, wrong)
+    return 0 if result["pass"] and not wrong else 1
 
 
 def parse(text: str) -> dict[str, dict[str, int]]:
@@ -74,7 +77,23 @@ def wanted(limit_pct: float) -> int:
     return math.ceil(0.05 * (100 * _Z95 / limit_pct) ** 2)
 
 
-def show(node: str, result: dict[str, Any]) -> None:
+def failing(result: dict[str, Any]) -> list[str]:
+    """Classes of a direction whose error is beyond the limit by more than chance: in the total,
+    one that is missed and one that is counted instead would cancel."""
+    return [
+        name
+        for name, error in result["error_pct"].items()
+        if abs(error) > result["limit_pct"] + half_width(_of(result, name))
+    ]
+
+
+def _of(result: dict[str, Any], name: str) -> int:
+    way, _, cls = name.partition(".")
+    n: int = result["tally"][way][cls]
+    return n
+
+
+def show(node: str, result: dict[str, Any], wrong: list[str]) -> None:
     rows = []
     for way in WAYS:
         for cls in CLASSES:
@@ -82,14 +101,18 @@ def show(node: str, result: dict[str, Any]) -> None:
             if passed or counted:
                 error = result["error_pct"].get(f"{way}.{cls}")
                 shown = "-" if error is None else f"{error:+.1f}"
-                rows.append((way, cls, str(passed), str(counted), shown))
-    columns = ("direction", "class", ">tally", ">counted", ">error %")
+                chance = f"+-{half_width(passed)}" if passed else "-"
+                verdict = "FAIL" if f"{way}.{cls}" in wrong else ""
+                rows.append((way, cls, str(passed), str(counted), shown, chance, verdict))
+    columns = ("direction", "class", ">tally", ">counted", ">error %", ">by chance", "")
     console.table(f"calibration of {node}", columns, rows)
     n, limit = tallied(result), result["limit_pct"]
-    verdict = "pass" if result["pass"] else "FAIL"
+    verdict = "pass" if result["pass"] and not wrong else "FAIL"
     console.result(
         f"{verdict}: all together {result['total_error_pct']:+.1f} %, limit {limit:g} %;"
         f" {n} tallied, by chance +-{half_width(n)} %"
     )
+    if wrong:
+        console.note(f"beyond the limit by more than chance: {', '.join(sorted(wrong))}")
     if n < wanted(limit):
         console.note(f"for a limit of {limit:g} % tally at least {wanted(limit)}")

@@ -102,6 +102,33 @@ def test_a_failed_calibration_is_exit_status_1_and_json_says_all(
     assert told["pass"] is False and told["half_width_pct"] == 4.4
 
 
+def test_a_class_that_is_taken_for_another_fails_though_the_total_fits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """100 cars and 20 bicycles; the node says 80 and 40: nothing is missed, and all is wrong."""
+    tally = {**NONE, "forward": {**NONE["forward"], "car": 100, "bicycle": 20}}
+    counted = {**NONE, "forward": {**NONE["forward"], "car": 80, "bicycle": 40}}
+    body = {
+        "counted": counted, "tally": tally, "total_error_pct": 0.0, "limit_pct": 5, "pass": True,
+        "error_pct": {"forward.car": -20.0, "forward.bicycle": 100.0},
+    }  # fmt: skip
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": body})
+    words = ["calibrate", "--node", "n", "--tally", "forward.car=100,forward.bicycle=20"]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert "FAIL: all together +0.0 %" in told.out
+    assert "more than chance: forward.bicycle, forward.car" in told.err
+    assert main([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["failing"] == ["forward.car", "forward.bicycle"]
+
+
+def test_a_few_of_a_class_may_differ_by_chance() -> None:
+    body = result(True)
+    body["tally"]["forward"]["heavy"] = 6
+    body["error_pct"]["forward.heavy"] = -16.7
+    assert calibrate.failing(body) == []
+
+
 def test_what_the_node_refuses_or_does_not_hear_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
