@@ -92,9 +92,10 @@ def _facts(board: Board, port: str, memory: BoardMemory, plan: Plan) -> dict[str
         "flash_mb": memory.size >> 20, "first": plan.first,
         "kept": [label for label in ("nvs", "ring") if label not in _erased(plan)],
         "erases": [{"what": w, "offset": o, "bytes": n} for w, o, n in plan.erases],
-        "writes": [{"what": w.name, "offset": w.offset, "bytes": len(w.data)}
+        "writes": [{"what": w.name, "offset": w.offset, "bytes": w.programmed}
                    for w in plan.writes],
-        "bytes": plan.written,
+        "bytes": plan.programmed,
+        "sectors": plan.sectors,
     }  # fmt: skip
 
 
@@ -111,7 +112,11 @@ def _show(args: argparse.Namespace, plan: Plan, facts: dict[str, Any]) -> None:
         ]
         console.table("would be", ("what", "at", ">bytes", ""), rows)
     done = "would be written" if args.dry_run else "written and compared"
-    what = f"{facts['bytes']:,} bytes {done}" if plan.writes else "nothing to write: all is there"
+    what = (
+        f"{facts['bytes']:,} bytes in {facts['sectors']} sectors {done}"
+        if plan.writes
+        else "nothing to write: all is there"
+    )
     kept = " and ".join({"nvs": "identity", "ring": "counts"}[label] for label in facts["kept"])
     console.result(
         f"{facts['port']}: {facts['chip']} {facts['mac']}, {facts['board']}: {what}"

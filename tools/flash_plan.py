@@ -34,6 +34,16 @@ class Region:
     offset: int
     data: bytes
 
+    @property
+    def sectors(self) -> int:
+        return len(self.data) // SECTOR
+
+    @property
+    def programmed(self) -> int:
+        """Bytes up to the last one of each sector that is not left erased."""
+        starts = range(0, len(self.data), SECTOR)
+        return sum(len(self.data[at : at + SECTOR].rstrip(b"\xff")) for at in starts)
+
 
 @dataclass
 class Plan:
@@ -48,9 +58,12 @@ class Plan:
     writes: list[Region] = field(default_factory=list)
 
     @property
-    def written(self) -> int:
-        """Bytes of the sectors that are written."""
-        return sum(len(write.data) for write in self.writes)
+    def programmed(self) -> int:
+        return sum(write.programmed for write in self.writes)
+
+    @property
+    def sectors(self) -> int:
+        return sum(write.sectors for write in self.writes)
 
 
 def wanted(board: Board, vfs: bytes, firmware: Firmware | None) -> list[Region]:
@@ -208,9 +221,9 @@ def carry_out(memory: BoardMemory, plan: Plan, tell: Callable[[int, str], None])
         memory.erase(offset, length)
     done = 0
     for write in plan.writes:
-        tell(100 * done // plan.written, f"writing {write.name}")
+        tell(100 * done // plan.sectors, f"writing {write.name}")
         memory.write(write.offset, write.data)
-        done += len(write.data)
+        done += write.sectors
     tell(100, "comparing")
     for region in plan.regions:
         if not memory.holds(region.offset, region.data):
