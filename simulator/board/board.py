@@ -188,7 +188,7 @@ class VirtualBoard:
         except Exception as error:  # to be seen by whoever uses the board
             self.error = error
             traceback.print_exc()
-            self._port.close()
+            self.unplug()
 
     def _started(self) -> Session | None:
         """Wait until the chip may run; what it then does. None: the board is put away."""

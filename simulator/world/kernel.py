@@ -105,7 +105,7 @@ class Node:
             except Reset as reset:
                 self._go_down(f"reset:{reset}", str(reset))
             except (NodeEnded, NodeHung) as error:
-                if self.requests == self._born:
+                if self.requests == self._born and not self.halted:
                     raise  # it never got as far as the firmware: the shims are broken
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
 

@@ -18,14 +18,15 @@ Make = Callable[..., VirtualBoard]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    """Switches a board on: `make("esp32_generic", blank=True, speed=None)`."""
+    """Switches a board on: `make("esp32_generic", is_blank=True, speed=None)`."""
     with ExitStack() as stack:
 
         def made(name: str = "esp32_generic", is_blank: bool = False, **how: Any) -> VirtualBoard:
             path = tmp_path / f"{name}.bin"
             if not path.exists():
                 (blank if is_blank else flashed)(boards.load(name), path)
-            how.setdefault("terminal", True)
+            # A name of its own: the numbers of pseudo-terminals are given anew.
+            how.setdefault("terminal", tmp_path / f"tty-{name}")
             return stack.enter_context(VirtualBoard(name, path, **how))
 
         yield made

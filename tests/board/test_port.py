@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bench import Listener, mpremote, run, until
 from conftest import Make
 
 from simulator.board.board import VirtualBoard
-from simulator.board.stock import blank
+from simulator.board.stock import blank, flashed
 from tools import boards
 from tools.faults import ToolError
 
@@ -28,6 +29,7 @@ def test_a_second_client_is_turned_away(make: Make) -> None:
 def test_without_the_cable_there_is_no_port(make: Make) -> None:
     board = make()
     url, path = board.url, board.path
+    assert path.exists()
     board.unplug()
     with pytest.raises(serial.SerialException):
         serial.serial_for_url(url)
@@ -35,7 +37,8 @@ def test_without_the_cable_there_is_no_port(make: Make) -> None:
     board.plug()
     assert board.url == url
     assert mpremote(board, "exec", "print(1)").out.endswith("1\n")
-    assert path.exists() or board.path.exists()
+    board.unplug()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("way", ["url", "path"])
@@ -75,6 +78,14 @@ def test_a_file_of_another_size_or_a_busy_port_is_refused(tmp_path: Path) -> Non
         taken.listen(1)
         flash = blank(boards.load("esp32_generic"), tmp_path / "flash.bin")
         VirtualBoard("esp32_generic", flash, number=taken.getsockname()[1]).__enter__()
+
+
+def test_a_board_may_be_put_away_at_any_moment_of_its_start(tmp_path: Path) -> None:
+    flash = flashed(boards.load("esp32_generic"), tmp_path / "flash.bin")
+    for wait_s in (0, 0.01, 0.1, 0.2, 0.3, 0.4, 0.6):
+        with VirtualBoard("esp32_generic", flash, terminal=True) as board:
+            time.sleep(wait_s)
+        assert board.error is None
 
 
 def test_the_board_starts_again_after_every_plug(make: Make) -> None:
