@@ -82,19 +82,17 @@ class Pin:
         if gpio not in Pin._levels:
             Pin._levels[gpio] = 1 if pull == Pin.PULL_UP else 0
         if value is not None:
-            self._drive(1 if value else 0)
+            Pin._levels[gpio] = -1  # whatever it was: from now on it is driven
+            self.value(value)
 
     def value(self, level=None):
         if level is None:
             return Pin._levels[self.gpio]
         level = 1 if level else 0
         if level != Pin._levels[self.gpio] or self._mode == Pin.IN:
-            self._drive(level)
-
-    def _drive(self, level):
-        Pin._levels[self.gpio] = level
-        seam.send(seam.PIN_WRITE, self.gpio, level)
-        seam.request(seam.WAIT)  # what answers is heard before the next line is read
+            Pin._levels[self.gpio] = level
+            seam.send(seam.PIN_WRITE, self.gpio, level)
+            seam.request(seam.WAIT)  # what answers is heard before the next line is read
 
     __call__ = value
 

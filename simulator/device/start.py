@@ -84,9 +84,7 @@ def main():
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
     # The chip's C library is newlib, with other numbers than the host's. What is compiled here
     # and says `errno.NAME` gets the host's all the same: the compiler puts the number in.
-    sys.modules["errno"] = console.Module(
-        errno, ETIMEDOUT=116, EHOSTUNREACH=118, EINPROGRESS=119, ENOTCONN=128
-    )
+    sys.modules["errno"] = console.Module(errno, ETIMEDOUT=116, EINPROGRESS=119)
     raw, kind = start_up()
     console.install(kind)
     mount()
