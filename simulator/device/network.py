@@ -29,7 +29,6 @@ class WLAN:
     _status = STAT_IDLE
     _active = False  # of the interface: there is one, however many objects
     _addressed = False
-    _reason = 0  # of the last refusal; the driver tries again, so it shows after disconnect() only
 
     def __init__(self, interface=STA_IF):
         if interface != STA_IF:
@@ -51,21 +50,16 @@ class WLAN:
         seam.request(seam.WIFI, _CONNECT, 0, (ssid + "\0" + (key or "")).encode())
 
     def disconnect(self):
-        WLAN._status = WLAN._reason or STAT_IDLE
-        seam.request(seam.WIFI, _DISCONNECT)
+        # Why it was refused shows only now: until here the driver was trying again.
+        WLAN._status = seam.request(seam.WIFI, _DISCONNECT)[0] or STAT_IDLE
 
     def status(self, what=None):
         return -61 if what == "rssi" else WLAN._status
 
     @staticmethod
     def _changed(data):
-        code = data[0] | data[1] << 8
-        if code < STAT_IDLE:
-            WLAN._reason = code
-        else:
-            WLAN._status = code
-            WLAN._reason = 0
-            WLAN._addressed |= code == STAT_GOT_IP
+        WLAN._status = data[0] | data[1] << 8
+        WLAN._addressed |= WLAN._status == STAT_GOT_IP
 
     def isconnected(self):
         return self.status() == STAT_GOT_IP

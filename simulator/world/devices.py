@@ -130,7 +130,8 @@ class Radio:
         self._connections: dict[int, Any] = {}
         self._life = 0  # what belongs to an earlier life of the node must not reach this one
         self._wanted = False
-        self._refusal = 0  # what the access point will say, 0 = welcome
+        self._refusal = 0  # what the access point says to a join, 0 = welcome
+        self._refused = 0  # what it has said
         self._attempt = 0  # to join the access point; a later one makes an earlier one void
         network.wifi_changed = self._wifi_changed
 
@@ -138,6 +139,7 @@ class Radio:
         """The node went down: its connections are left to the other side's time-outs."""
         self._life += 1
         self._wanted = False
+        self._refused = 0
         self._attempt += 1
         for _, token in self._connections.values():
             token.clear()
@@ -155,21 +157,27 @@ class Radio:
         return handler(request)
 
     def _wifi(self, request: Request) -> Answer:
-        """1 = join and stay joined, 2 = leave; the node hears at PORT_WIFI how it went."""
+        """1 = join and stay joined, 2 = leave; the node hears at PORT_WIFI when it is in, and in
+        answer to 2 why it was not let in, a reason of ESP-IDF, or 0."""
         self._wanted = request.a == 1
         self._attempt += 1
+        refused, self._refused = self._refused, 0
         if self._wanted:
             ssid, _, key = request.data.decode(errors="replace").partition("\0")
             self._refusal = self._network.refuses(ssid, key)
             self._join()
-        return 0, None
+            return 0, None
+        return refused, None
 
     def _join(self) -> None:
         node, attempt = self._node, self._attempt
 
         def joined() -> None:
-            if attempt == self._attempt and self._network.wifi_up(node.spec.name, node.now_us):
-                node.deliver(PORT_WIFI, (self._refusal or GOT_IP).to_bytes(2, "little"))
+            if attempt != self._attempt or not self._network.wifi_up(node.spec.name, node.now_us):
+                return
+            self._refused = self._refusal
+            if not self._refusal:
+                node.deliver(PORT_WIFI, GOT_IP.to_bytes(2, "little"))
 
         node.call_at(node.now_us + WIFI_JOIN_US, joined)
 
