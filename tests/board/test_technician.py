@@ -20,7 +20,7 @@ from simulator.board.stock import flashed
 from simulator.run.plan import Target
 from tests.sim.running import mosquitto
 from tools import boards
-from tools.provision import Identity, provision
+from tools.provision import Identity, LoraKeys, provision
 from tools.tallypost import main
 from tools.technician import check
 
@@ -156,6 +156,18 @@ def test_the_other_verbs(bench: Bench, broker: int, tmp_path: Path) -> None:
         numbers = [row[0] for row in held.execute("SELECT seq FROM records ORDER BY seq")]
     assert numbers == list(range(1, len(numbers) + 1)) and numbers
     assert "0 new events" in bench.run("pull", "--db", str(db))[1]
+
+
+def test_a_node_with_lorawan_alone(make: Make, tmp_path: Path, capsys: Capture) -> None:
+    name = "lilygo_t3_v1_6_1"
+    flash = flashed(boards.load(name), tmp_path / f"{name}.bin")
+    keys = LoraKeys(bytes(range(8)), bytes(range(8, 16)), bytes(range(16)))
+    provision(flash, Identity("lora-1", {"detector": "beam", "link": "lorawan"}, lora=keys))
+    port = str(make(name, speed=SPEED).path)
+    assert main(["check", "--port", port]) == 0
+    out = capsys.readouterr().out
+    assert "LoRaWAN   pass  joined" in out and "Wi-Fi" not in out and "broker" not in out
+    assert main(["pull", "--port", port, "--db", str(tmp_path / "x.sqlite")]) == 0
 
 
 def test_a_prompt_instead_of_the_firmware(bench: Bench, broker: int) -> None:
