@@ -24,7 +24,7 @@ def resend(app, body):
 
 
 def config_get(app, _body):
-    return app.config.public()
+    return app.config.shown()
 
 
 def reboot(app, _body):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from fake_node import IDENTITY, FakeNode, tidy
+from fake_node import IDENTITY, FakeNode, Refuse, tidy
 from node_facts import CONFIG, beam_facts, facts
 
 from tools import ports
@@ -199,6 +199,12 @@ def test_a_sick_node_is_told_part_by_part_without_waiting_for_wonders(capsys: Ca
     with FakeNode(answers(sick, stored={**CONFIG, "site": "x"})) as node:
         assert checked(capsys, node) == (1, SICK, "")
         assert node.names().count("check") == 3, "two more looks, then it is sure"
+
+
+def test_settings_that_the_node_has_no_memory_to_compare_are_a_doubt(capsys: Capture) -> None:
+    with FakeNode(answers(facts(), config_stored=Refuse("no memory"))) as node:
+        status, out, _ = checked(capsys, node)
+    assert status == 0 and "settings  warn  not compared: PORT: no memory" in out
 
 
 def test_it_waits_for_what_is_on_its_way(capsys: Capture) -> None:
