@@ -34,9 +34,10 @@ VERBS = {
     "pull": ("tools.technician.pull", "the counts out of a node without network"),
     "config": ("tools.technician.config", "what a node is set to, and to be set to"),
     "calibrate": ("tools.calibrate", "hold a manual tally against a node's count"),
-    "record": ("tools.record", "write down what a radar sends, for replay"),
+    "record": ("tools.record", "write down what a sensor sends, for replay"),
     "replay": ("tools.replay", "send a recording through the firmware, list passages"),
     "listen": ("tools.listen", "store what nodes send, and confirm it"),
+    "report": ("tools.report", "counts and speeds by hour or day: mean, v50, v85, v98"),
 }
 
 
