@@ -93,7 +93,7 @@ def _names(cells: list[Cell], width: int) -> list[str]:
         if i % 2:
             out.append(f'<rect class="band" x="0" y="{y - 15}" width="{width}" height="{ROW}"/>')
         told = f"{escape(one.detector)}, {escape(one.scenario)}"
-        told += "" if one.passed else f": {one.counted} phantoms"
+        told += "" if one.passed else f", phantoms: {one.counted}"
         out.append(f'<text x="0" y="{y}">{told}<title>{escape(one.title)}</title></text>')
     return out
 

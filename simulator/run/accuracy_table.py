@@ -44,7 +44,7 @@ def row(one: Cell) -> list[str]:
 def _precision(one: Cell) -> str:
     if one.passed:
         return _share(one.precision)
-    return f"{one.counted} phantoms" if one.counted else "no phantom"
+    return f"phantoms: {one.counted}"
 
 
 def _share(share: Share) -> str:
