@@ -41,18 +41,26 @@ def recover(ring, rng):
 
 
 def _format(ring, rng):
-    """Start a log in a blank partition, or behind the only sector when its header is lost."""
+    """Start a log in a blank partition, or behind the only sector when its header is lost.
+
+    A readable header among the checkpoints says that the partition is ours, and which log it is.
+    """
     log, small = ring._log, ring._small
-    for n in range(small.count):
+    ours = locate(small)
+    for n in range(0 if ours else small.count):
         if not _blank(small, n):
             raise RingError("ring: sector %d holds foreign data; erase the partition" % n)
     for n in range(log.count):
         if _blank(log, n) or (n == 0 and _holds_only_a_header(log, n)):
             continue
-        if not _salvage(log, n):
+        if _salvage(log, n):
+            break
+        if not ours:
             raise RingError("ring: sector %d holds foreign data; erase the partition" % n)
+        log.fill(n)
+        log.corrupt += 1
         break
-    log.log_id = (rng(16) << 15 | rng(15)) or 1
+    log.log_id = small.log_id or (rng(16) << 15 | rng(15)) or 1
     ring.first_seq = log.next_number
     ring._oldest = log.active + 1
     log.open_sector(0)
@@ -123,12 +131,13 @@ def _take_entry(ring, kind, payload):
 
 
 def _pass_over(ring):
-    """Cursors never run ahead of the log (they are written after the records): where they do, the
-    newest records are damaged; their numbers, which a backend may know, must not come again."""
+    """Numbers that a backend may know must not come again: a cursor ahead of the log, which is
+    written before it, tells that the newest records are damaged."""
     known = max(struct.unpack(_STATE_FORM, ring._state))
     if known >= ring.next_seq:
         ring._log.corrupt += 1
         ring._log.next_number = known + 1
+        ring._check_len = 0  # the interval that it belongs to may have been closed
 
 
 # --- a region of it

@@ -103,7 +103,7 @@ def _run(
     watcher = Watcher(place.ring, trace)
     beyond = city(plan, flash.parent)
     desk = beyond.desk
-    node = Node(_spec(plan, flash), beyond.network, beyond.beside(detector), watcher)
+    node = Node(_spec(plan, place, flash), beyond.network, beyond.beside(detector), watcher)
     beyond.start(node)
     progress = _progress(plan, street, watcher, desk, show)
     if plan.live:
@@ -132,10 +132,10 @@ def _run(
     )
 
 
-def _spec(plan: NodePlan, flash: Path) -> NodeSpec:
+def _spec(plan: NodePlan, place: Place, flash: Path) -> NodeSpec:
     return NodeSpec(
         plan.name, flash, plan.start_utc, plan.seed, heap=HEAPS[plan.link],
-        chip=boards.load(plan.board).chip,
+        chip=boards.load(plan.board).chip, rot=(*place.ring, plan.rot),
         power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
     )  # fmt: skip

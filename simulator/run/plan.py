@@ -131,6 +131,7 @@ class NodePlan:
     backend_away: list[Span]
     drift_ppb: int
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)  # (when, seconds)
+    rot: int = 0  # bits of the log that turn over at each power cut
     link: str = "mqtt"
     board: str = BOARDS["mqtt"]
     air: RadioWeather = field(default_factory=RadioWeather)
@@ -170,7 +171,8 @@ class NodePlan:
             if steps:
                 parts.append(f"{title} steps by {', '.join(f'{s:+d} s' for _, s in steps)}")
         if self.power_cuts:
-            parts.append(f"{len(self.power_cuts)} power cuts")
+            rot = f", {self.rot} bits of the log turn over at each" if self.rot else ""
+            parts.append(f"{len(self.power_cuts)} power cuts{rot}")
         parts += [f"{name} {share:g}" for name, share in sorted(self.faults.items())]
         return ", ".join(parts)
 
@@ -204,6 +206,7 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         faults=scenario.faults.get(sensor.faults, {}),
         weather=scenarios.weather(scenario, hours, rng),
         power_cuts=scenarios.power_cuts(scenario, hours, rng),
+        rot=scenario.power.get("rot", 0),
         backend_away=scenarios.spans(scenario.backend_away, scale),
         rtc_steps=scenarios.steps(scenario.power.get("rtc_steps", []), scale),
         drift_ppb=rng.randrange(-20_000, 20_000),

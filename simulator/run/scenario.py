@@ -241,7 +241,7 @@ _RULES: dict[str, Rule] = {
             "ntp_steps": _steps,
         }
     ),
-    "power": _table({"cuts": _whole(10_000), "rtc_steps": _steps}),
+    "power": _table({"cuts": _whole(10_000), "rot": _whole(100), "rtc_steps": _steps}),
     "backend_away": _hours,
     "places": _places,
     "config": _config,

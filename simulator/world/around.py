@@ -19,6 +19,7 @@ class NodeSpec:
     power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
     the real-time clock shows so much more. drift_ppb: the crystal's error.
     window_us: the longest grant; short when the node must keep step with real time.
+    rot: (offset, length, bits) of flash: that many of its bits turn over at each power cut.
     chip: what differs between them is there or not, as on the chip.
     """
 
@@ -32,6 +33,7 @@ class NodeSpec:
     power_off: list[tuple[int, int]] = field(default_factory=list)
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)
     cut_off_us: int = 3_000_000
+    rot: tuple[int, int, int] = (0, 0, 0)
     drift_ppb: int = 12_000
     window_us: int = WINDOW_US
 

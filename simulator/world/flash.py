@@ -75,6 +75,14 @@ class Flash:
         self._range(offset, len(before))
         os.pwrite(self._fd, before, offset)
 
+    def age(self, offset: int, length: int, bits: int) -> None:
+        """So many bits of what is programmed in a range turn over, while nothing happens to it."""
+        data = bytearray(self._range(offset, length))
+        written = [i for i, byte in enumerate(data) if byte != 0xFF]
+        for at in self._rng.sample(written, min(bits, len(written))):
+            byte = data[at] ^ 1 << self._rng.randrange(8)
+            os.pwrite(self._fd, bytes([byte]), offset + at)
+
     def _range(self, offset: int, length: int) -> bytes:
         if not 0 <= offset <= self.size - length:
             raise ValueError(f"flash: 0x{offset:x}+{length} is outside the chip")

@@ -99,6 +99,7 @@ class Node:
             except PowerCut as cut:
                 self._go_down("cut", "power_on")
                 self.storage.power_lost()
+                self.flash.age(*self.spec.rot)
                 self._detector.power(self.now_us, False)
                 self.peripheral.power(False)
                 self._pass_time(self.now_us + cut.off_us)

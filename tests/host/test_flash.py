@@ -134,3 +134,16 @@ def test_the_seed_decides_how_it_tears(path: Path) -> None:
         return path.read_bytes()
 
     assert state(5) == state(5) != state(6)
+
+
+def test_ageing_turns_over_bits_of_what_is_written_and_of_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "flash.bin"
+    path.write_bytes(b"\xff" * 4096 + b"\x5a" * 100 + b"\xff" * 3996)
+    flash = Flash(path, random.Random(4))
+    before = flash.read(0, 8192)
+    flash.age(0, 4096, 9)
+    assert flash.read(0, 8192) == before, "there is nothing"
+    flash.age(4096, 4096, 9)
+    changed = [a ^ b for a, b in zip(before, flash.read(0, 8192), strict=True) if a != b]
+    assert len(changed) == 9 and all(bits.bit_count() == 1 for bits in changed)
+    flash.close()

@@ -21,6 +21,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.powerloss", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every second cut, not a sample")
     parser.add_argument("--rest", action="store_true", help="damage at rest; --cut: only that one")
+    parser.add_argument(
+        "--young", action="store_true", help="--rest: a log with its first records"
+    )
     parser.add_argument("--workload", type=int, choices=range(len(WORKLOADS)))
     parser.add_argument("--cut", type=int, default=0, help="operation to cut; 0 = all")
     parser.add_argument("--mode", choices=(*CUT_MODES, STUCK), help="how; default: every mode")
@@ -34,7 +37,12 @@ def _plans(args: argparse.Namespace) -> list[Plan]:
     if args.rest and not args.cut:
         return rest_plans((1,) * len(WORKLOADS))
     if args.rest:
-        return [Plan(args.workload or 0, cut=args.cut, sabotage=args.sabotage, program=REST)]
+        return [
+            Plan(
+                args.workload or 0, cut=args.cut, sabotage=args.sabotage, program=REST,
+                young=args.young,
+            )
+        ]  # fmt: skip
     if args.workload is None and not args.cut:
         return sweep_plans((1,) * len(WORKLOADS) if args.all else ONE_IN)
     only_first = args.cut and not args.second and args.mode != STUCK

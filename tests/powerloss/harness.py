@@ -34,7 +34,7 @@ class Plan:
     one_in: of the possible second cuts one in so many is made. cut, second: only that operation
     (0 = all; second -1 = none). stop: at the first failure. emit: what becomes of the log
     and the suite in the interpreter, `native` code (a fifth faster) or `bytecode`, as on the chip.
-    program: `sweep`, or `rest` for damage at rest.
+    program: `sweep`, or `rest` for damage at rest; young: of a log with its first records.
     """
 
     workload: int
@@ -48,6 +48,7 @@ class Plan:
     emit: str = "native"
     shard: tuple[int, int] = (0, 1)
     program: str = "sweep"
+    young: bool = False
 
     def options(self) -> str:
         options: dict[str, object] = dict(vars(self))
@@ -127,7 +128,8 @@ def reproduction(plan: Plan, path: Sequence[tuple[int, str]]) -> str:
     """The command that makes these cuts and no others."""
     words = ["python -m tests.powerloss", f"--workload {plan.workload}"]
     if plan.program == REST:
-        words += [f"--rest --cut {path[0][0]}"] if path else ["--rest"]
+        words += ["--rest --young" if plan.young else "--rest"]
+        words += [f"--cut {number}" for number, _ in path]
         path = ()
     names = (("--cut", "--mode"), ("--second", "--second-mode"))
     for (operation, mode), (number, how) in zip(path, names):
@@ -139,7 +141,8 @@ def reproduction(plan: Plan, path: Sequence[tuple[int, str]]) -> str:
 
 def rest_plans(one_in: tuple[int, ...]) -> list[Plan]:
     """Damage at rest: of each workload that `one_in` has a number for one bit in so many."""
-    return [Plan(i, one_in=share, program=REST) for i, share in enumerate(one_in)]
+    plans = [Plan(i, one_in=share, program=REST) for i, share in enumerate(one_in)]
+    return plans + [replace(plan, young=True) for plan in plans]
 
 
 def sweep_plans(one_in: tuple[int, ...]) -> list[Plan]:

@@ -25,7 +25,7 @@ def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[
 def test_damage_at_rest_costs_its_sector_and_no_number_comes_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    total = run(rest_plans((3, 12)))
+    total = run(rest_plans((6, 24)))
     with capsys.disabled():
         print(f"\nat rest: {total.summary()}")
     assert total.clean, "\n".join([*total.failures, total.summary()])

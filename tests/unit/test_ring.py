@@ -175,6 +175,18 @@ def test_a_number_that_was_sent_never_comes_again_though_its_record_is_damaged()
     assert _read(_open(flash), 41)[1] == b"next" and _read(again, 39)[1] == _payload(39)
 
 
+def test_an_interval_that_was_sent_is_not_opened_again_when_its_record_is_damaged():
+    flash = Nor()
+    ring = _open(flash)
+    ring.append(INTERVAL, b"the one before")
+    ring.checkpoint(b"half of the next")
+    seq = ring.append(INTERVAL, b"the next, closed")
+    ring.set_cursor(0, seq, seq)
+    flash.cells[bytes(flash.cells).rfind(b"the next, closed")] ^= 1
+    again = _open(flash)
+    assert again.last_checkpoint(bytearray(64)) == 0 and again.next_seq == seq + 1
+
+
 def test_a_cut_at_any_operation_of_the_format_is_harmless():
     for cut in range(1, 12):
         flash = Nor()

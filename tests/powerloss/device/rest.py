@@ -1,9 +1,9 @@
 """Damage at rest: a bit of the flash turns over, or a whole sector is lost, while nothing happens.
 
-A ring is filled until it has wrapped; then every bit of it is turned over, one at a time, and
-every sector becomes ones, zeros or noise. The log is opened each time: what lies in other sectors
-must be there, nothing may be wrong, no number that the log has given may come again. What the
-damage did hit may be gone. Options as those of `sweep.py`.
+A ring is filled until it has wrapped, or with its first records; then every bit of it is turned
+over, one at a time, and every sector becomes ones, zeros or noise. The log is opened each time:
+what lies in other sectors must be there, nothing may be wrong, no number that the log has given
+may come again. What the damage did hit may be gone. Options as those of `sweep.py`.
 """
 
 import json
@@ -16,7 +16,7 @@ from model import APPEND, CHECKPOINT, CURSOR, LOST, PREPARE, RESURRECTED, WRONG
 from ring import RingError
 from script import Script
 
-_STEPS = 400
+_STEPS = (400, 12)  # a log that has wrapped; one that has a single sector of records
 _SHOWN = 3
 
 
@@ -26,6 +26,7 @@ class Rest:
         self._part, self._parts = options["shard"]
         self._one_in = options["one_in"]
         self._only = options["cut"]
+        self._steps = _STEPS[options["young"]]
         self._new_ring = sabotage.maker(options["sabotage"])
         self.records = {}  # number: (kind, payload, sector)
         self.cuts = self.shown = 0
@@ -52,7 +53,7 @@ class Rest:
 
     def _fill(self, flash, ring):
         script, model = Script(self.seed, 0, self.most), self
-        for _ in range(_STEPS):
+        for _ in range(self._steps):
             step = script.next(model)
             if step[0] == APPEND:
                 self.last = ring.append(step[1], step[2])

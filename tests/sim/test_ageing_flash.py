@@ -1,0 +1,20 @@
+"""Bits of the written log turn over while the power is away: what was counted arrives, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from living import BEAM, RADAR, live, planned
+
+from simulator.run import check
+
+
+@pytest.mark.parametrize("node", (RADAR, BEAM))
+def test_a_bit_that_turns_over_at_each_power_cut_costs_no_interval(
+    node: int, tmp_path: Path
+) -> None:
+    seen = live(planned("ageing_flash", node, hours=4), tmp_path)
+    assert check.violations(seen) == []
+    assert check.lost(seen) == check.duplicated(seen) == []
+    assert seen.watcher.cuts == seen.plan.rot * 8
