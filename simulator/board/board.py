@@ -83,6 +83,7 @@ class VirtualBoard:
         self._state = threading.Condition()
         self._plugged = self._closed = False
         self._session: Session | None = None
+        self._early = b""
         self._thread = threading.Thread(target=self._live, name=f"chip of {board}", daemon=True)
 
     @property
@@ -121,6 +122,7 @@ class VirtualBoard:
             if self._terminal:
                 self._terminal.open()
             self._reset = AutoReset()
+            self._early = b""
             self._plugged = True
             self._state.notify_all()
 
@@ -138,7 +140,10 @@ class VirtualBoard:
 
     def hear(self, data: bytes) -> None:
         data = self._cable.to_board(data)
-        session = self._session
+        with self._state:
+            session = self._session
+            if session is None:  # between two of them
+                self._early += data
         if session and data:
             session.hear(data)
 
@@ -199,6 +204,8 @@ class VirtualBoard:
                 self._state.wait(self._reset.settle() or None)
             self.resets += 1
             self._session = self._session_of(not self._reset.strap)
+            self._session.hear(self._early)
+            self._early = b""
             return self._session
 
     def _session_of(self, loads: bool) -> Session:

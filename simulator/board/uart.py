@@ -28,7 +28,8 @@ class Uart:
         self._speed = speed
         self._at_prompt = False
         self._typed = bytearray()
-        self._watched = b""
+        self._watched = b""  # the character that interrupts a program
+        self._signalled = False
         self._changed = threading.Condition()
         self._ended = False
         self._zero = (time.monotonic(), 0)  # wall (s) and node (us), at the same moment
@@ -56,6 +57,7 @@ class Uart:
                     break
                 self._changed.wait(left_s)
             piece = bytes(self._typed[:PIECE])
+            self._signalled = False
             del self._typed[:PIECE]
             return piece
 
@@ -63,12 +65,12 @@ class Uart:
         self._watched = b"" if char == 0xFF else bytes([char])
 
     def interrupts(self) -> bool:
-        if not self._watched:
-            return False
+        """Once for what waits. It stays: a search for a module takes a signal for "not there"."""
         with self._changed:
-            before, found, rest = self._typed.partition(self._watched)
-            self._typed = before + rest
-            return bool(found)
+            if self._signalled or not self._watched or self._watched not in self._typed:
+                return False
+            self._signalled = True
+            return True
 
     def ahead_us(self, now_us: int) -> int:
         factor = self._factor()

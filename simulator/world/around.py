@@ -63,7 +63,7 @@ class Line(Protocol):
         """From now on this character interrupts; 0xFF for none."""
 
     def interrupts(self) -> bool:
-        """Asked when the node computes for long: does that character wait? This takes it."""
+        """Asked when the node computes for long: does that character wait?"""
 
     def out(self, data: bytes) -> None:
         """What the node sends."""
