@@ -54,7 +54,9 @@ def _speed(out, rec, direction):
     mean = raw = "null"
     if n:
         mean = "%.1f" % (rec.speed_sum[direction] / (10 * n))
-        raw = "%.1f" % ((rec.speed_sum[direction] - rec.spacing[ADDED + direction]) / (10 * n))
+        raw = "%.1f" % (
+            (rec.speed_sum[direction] - 10 * rec.spacing[ADDED + direction]) / (10 * n)
+        )
     text = '"%s":{"mean":%s,"raw":%s,"n":%d,"hist":['
     out.write(text % (DIRECTIONS[direction], mean, raw, n))
     comma = ""

@@ -17,7 +17,7 @@ Packed form (little endian; `varint` = base 128, least significant group first):
                       their headways (front to front, 0.1 s); of their gaps (rear to front,
                       0.1 s); time on the counting line (0.01 s). In version 3 the mask has 10
                       bits, and there is: by how much the angle to the road made the sum of the
-                      speeds larger than it was measured (0.1 km/h)
+                      speeds larger than it was measured (km/h)
 
 The same bytes are the ring's record, the checkpoint in flash and the copy in RTC memory. The
 sequence number is not among them: it is the ring's.
@@ -34,7 +34,9 @@ DIRECTIONS = ("forward", "backward")
 RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
-ADDED = const(8)  # in `spacing`: by direction, what the angle made the sum of the speeds larger
+ADDED = const(
+    8
+)  # in `spacing`: by direction, what the angle made the sum of the speeds larger, km/h
 MAX_BYTES = const(368)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 32
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
@@ -72,6 +74,7 @@ class Interval:
         self.speed_sum = array("I", (0, 0))
         self.speed_n = array("H", (0, 0))
         self.spacing = array("I", [0] * 10)
+        self._part = bytearray(2)  # by direction, what was added besides whole km/h, 0.1 km/h
         self.boot = 0
         self.reset_cause = 0
         self.config_hash = 0
@@ -92,6 +95,7 @@ class Interval:
         for i in range(2):
             self.speed_sum[i] = 0
             self.speed_n[i] = 0
+            self._part[i] = 5  # rounded
         for i in range(10):
             self.spacing[i] = 0
         self.start = start
@@ -114,7 +118,9 @@ class Interval:
             self.speed_sum[direction] += speed_dkmh
             bin_ = min(speed_dkmh // (10 * BIN_KMH), BINS - 1)
             self.hist[direction * BINS + bin_] += 1
-            self._space(ADDED + direction, added_dkmh)
+            added_dkmh += self._part[direction]
+            self._space(ADDED + direction, added_dkmh // 10)
+            self._part[direction] = added_dkmh % 10
 
     def follow(self, direction, headway_ms, gap_ms, occupied_ms):
         """How a passage came after the one before it; what is not known is -1."""

@@ -76,7 +76,8 @@ class Records:
         for _ in range(40 + random.randrange(60)):
             kind = (0, 1, 2, 2, 2, 3)[random.randrange(6)]
             way = random.randrange(2)
-            rec.add(way, kind, 40 + random.randrange(18) * 40)
+            speed = 40 + random.randrange(18) * 40
+            rec.add(way, kind, speed, speed // 64)  # a radar allows for the angle to the road
             rec.follow(way, random.randrange(1000, 49_000), -1, -1)  # as a radar sees it
         n = rec.pack_into(self.buf)
         self.bytes += n
