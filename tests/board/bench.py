@@ -15,6 +15,7 @@ from simulator.board.board import VirtualBoard
 from simulator.world.process import ROOT
 
 BIN = Path(sys.executable).parent
+Make = Callable[..., VirtualBoard]  # the fixture `make` of conftest.py
 HANG_S = 120  # only ends a program that would never end
 
 

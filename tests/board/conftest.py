@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import Make
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
 from tools import boards
-
-Make = Callable[..., VirtualBoard]
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from bench import Ran, esptool, run, settled
-from conftest import Make
+from bench import Make, Ran, esptool, run, settled
 
 from simulator.board.stock import stand_in
 from tools import boards

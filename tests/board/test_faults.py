@@ -6,8 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from bench import Listener, esptool, mpremote, settled
-from conftest import Make
+from bench import Listener, Make, esptool, mpremote, settled
 
 from simulator.board.cable import Cable, Faults
 from simulator.board.stock import flashed

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from bench import run, until
-from conftest import Make
+from bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
 

@@ -10,8 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bench import BIN, HANG_S, Listener, mpremote
-from conftest import Make
+from bench import BIN, HANG_S, Listener, Make, mpremote
 
 from simulator.board.life import Around, Stored
 from simulator.board.stock import flashed

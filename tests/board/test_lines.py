@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from bench import Listener, until
-from conftest import Make
+from bench import Listener, Make, until
 
 from simulator.board.lines import HOLD_S, AutoReset
 

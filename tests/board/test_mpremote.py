@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench import Listener, mpremote, run, until
-from conftest import Make
+from bench import Listener, Make, mpremote, run, until
 
 from simulator.board.life import Around
 from simulator.run.observe import Watcher

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from bench import Listener, mpremote, run, until
-from conftest import Make
+from bench import Listener, Make, mpremote, run, until
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed

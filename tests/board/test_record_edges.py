@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Make
+from bench import Make
 
 from simulator.board.life import Around
 from simulator.run.trace_file import load

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Listener, until
-from conftest import Make
+from bench import Listener, Make, until
 
 
 from simulator.board.board import VirtualBoard
