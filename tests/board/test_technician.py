@@ -129,7 +129,7 @@ def test_a_beam_that_is_not_aimed(bench: Bench, broker: int) -> None:
 
         def is_blocked() -> bool:
             node.type(b'\x15{"id":1,"cmd":"check"}\n')
-            return b'"beams": [[true' in node.hear(b'"id": 1')
+            return b'"beams": [[true' in node.hear(b'"beams": ') + node.hear(b"]")
 
         until(is_blocked)
     status, found = bench.check("--wait", "10")

@@ -96,6 +96,13 @@ def test_what_is_wrong_is_named_with_the_next_step(
     assert judge.passes(judge.judge(IDENTITY, facts(**changes))) == (state != FAIL)
 
 
+def test_an_interval_that_began_before_the_node_is_no_fault() -> None:
+    found = facts(uptime=80, interval__len=700, interval__cov=70, interval__why=1)
+    assert of("counting", found) == (PASS, "70 of the last 80 s observed", "")
+    found = facts(uptime=30, interval__len=700, interval__cov=5, interval__why=1)
+    assert "counting" not in {finding.part for finding in judge.judge(IDENTITY, found)}
+
+
 def test_a_node_with_lorawan() -> None:
     lora: Body = {"station": {"joined": True, "dr": 5, "rssi": -97, "snr": 7.5}, "frames": 12}
     alone = facts(lora=lora, wifi=None, mqtt=None)

@@ -21,10 +21,17 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node is found, however busy this machine is."""
+    monkeypatch.setattr(line, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(line, "_ASK_S", 60.0)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
+    """For who will never answer."""
     monkeypatch.setattr(line, "PATIENCE_S", 0.6)
     monkeypatch.setattr(line, "_TRY_S", 0.2)
-    monkeypatch.setattr(line, "_ASK_S", 3.0)
 
 
 def said(port: str, capsys: Capture) -> str:
@@ -62,7 +69,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("banner", OTHERS, ids=lambda banner: repr(banner[:20]))
-def test_who_is_no_node_is_told_by_name(banner: bytes, capsys: Capture) -> None:
+def test_who_is_no_node_is_told_by_name(banner: bytes, capsys: Capture, impatient: None) -> None:
     with FakeNode(banner=banner, deaf=True) as node:
         assert said(node.port, capsys) == f"error: {OTHERS[banner]}"
 

@@ -55,7 +55,7 @@ def judge(identity: Body, facts: Body) -> list[Finding]:
         _node(identity, facts), *_faults(facts), _detector(facts["detector"], identity["board"]),
         *_line(facts["detector"]), *_wifi(facts.get("wifi")), *_broker(facts.get("mqtt")),
         *_lora(facts.get("lora")), _clock(facts["clock"]), _ring(facts["ring"]),
-        _heap(*facts["heap"]), *_supply(facts), *_coverage(facts["interval"]),
+        _heap(*facts["heap"]), *_supply(facts), *_coverage(facts["interval"], facts["uptime"]),
     ]  # fmt: skip
 
 
@@ -301,8 +301,9 @@ def _supply(facts: Body) -> list[Finding]:
     return [Finding("supply", PASS, ", ".join(known))] if known else []
 
 
-def _coverage(interval: Body) -> list[Finding]:
-    length, covered = interval["len"], interval["cov"]
+def _coverage(interval: Body, uptime: int) -> list[Finding]:
+    """Of the open interval, what the node was there for: it may have begun before its start."""
+    length, covered = min(interval["len"], uptime), interval["cov"]
     if length < _LOOKED_S:
         return []
     what = f"{covered} of the last {length} s observed"
