@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from simulator.board.chip import mac_of
 from simulator.run.lora_city import GPS_TO_UNIX, MODEM_UART
 from simulator.run.plan import Target
 from simulator.run.sensors import SENSORS, Sensor
@@ -75,7 +76,10 @@ def node(board: Board, flash: Path, around: Around) -> Node:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
         detector = Together(detector, modem)
-    spec = NodeSpec(board.name, flash, start_utc, around.seed, heap=_HEAP, chip=board.chip)
+    spec = NodeSpec(
+        board.name, flash, start_utc, around.seed, heap=_HEAP, chip=board.chip,
+        mac=mac_of(board.name, flash),
+    )  # fmt: skip
     made = Node(spec, network, detector, around.observer)
     network.access = around.wifi
     network.call_at = made.call_at

@@ -22,6 +22,7 @@ _PIECE = const(1024)  # of what goes out of a UART
 _PIN_PORT = const(0x40)
 _PULSE_PORT = const(0x42)  # many edges at once: for pulse counters alone
 _cause = PWRON_RESET
+mac = b""  # the world tells it at the start
 
 
 def set_reset_cause(cause):
@@ -49,7 +50,7 @@ def end_softly(raw=False):
 
 
 def unique_id():
-    return b"\x24\x6f\x28\x00\x00\x01"
+    return mac
 
 
 def freq(_hz=None):

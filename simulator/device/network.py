@@ -1,5 +1,6 @@
 """`network.WLAN` of the ESP32 port, station side: its driver reconnects by itself, for ever."""
 
+import machine
 import seam
 from micropython import const
 
@@ -67,7 +68,7 @@ class WLAN:
     def config(self, *names, **settings):
         if names:
             if names[0] == "mac":
-                return b"\x24\x6f\x28\x00\x00\x01"
+                return machine.mac
             return self._settings[names[0]]
         self._settings.update(settings)
 

@@ -324,7 +324,8 @@ def reset(cause):
 def hello():
     """Introduce the process; sets the clock. Returns a text and a random seed.
 
-    The text, by lines: the reset cause, the chip, what board it is if a console is attached.
+    The text, by lines: the reset cause, the chip, what board it is if a console is attached, and
+    the MAC address.
     """
     global now, _ticks_from
     seed, body = request(HELLO)

@@ -66,7 +66,8 @@ def start_up():
     of the board."""
     text, seed = seam.hello()
     random.seed(seed)  # on the chip the port seeds it from the radio's noise
-    text, chip, kind = text.split("\n")
+    text, chip, kind, mac = text.split("\n")
+    machine.mac = bytes.fromhex(mac)
     if chip == "esp32c3":
         esp32.has_pulse_counter = False
         machine.UART.ports = (1,)

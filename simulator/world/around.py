@@ -20,7 +20,7 @@ class NodeSpec:
     the real-time clock shows so much more. drift_ppb: the crystal's error.
     window_us: the longest grant; short when the node must keep step with real time.
     rot: (offset, length, bits) of flash: that many of its bits turn over at each power cut.
-    chip: what differs between them is there or not, as on the chip.
+    chip: what differs between them is there or not, as on the chip. mac: of its station.
     """
 
     name: str
@@ -29,6 +29,7 @@ class NodeSpec:
     seed: int
     heap: str = "192k"
     chip: str = "esp32"
+    mac: bytes = bytes.fromhex("246f28000001")
     power_cuts: list[int] = field(default_factory=list)
     power_off: list[tuple[int, int]] = field(default_factory=list)
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)

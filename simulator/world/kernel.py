@@ -193,7 +193,7 @@ class Node:
         if op is Op.HELLO:
             chip = self.spec.chip
             kind = f"virtual {self.line.name} with {chip.upper()}" if self.line else ""
-            text = f"{self._cause}\n{chip}\n{kind}"
+            text = f"{self._cause}\n{chip}\n{kind}\n{self.spec.mac.hex()}"
             answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
