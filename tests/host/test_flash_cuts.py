@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tools import image
 from tools.tallypost import main
 
 pytestmark = pytest.mark.usefixtures("answers")
-ROUNDS, CUTS = 5, 5  # each of a first flash and of an update
+ROUNDS = 5 if "TALLYPOST_LONG" in os.environ else 2  # each of a first flash and of an update
+CUTS = 5
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tools.identity import Identity
 from tools.provision import prepare, write
 
 __all__ = ("image", "state")
-PULLS = 50
+PULLS = 50 if "TALLYPOST_LONG" in os.environ else 16
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
 NEW = Identity(
     "old-1", {"link": "mqtt", "site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS
@@ -104,7 +105,7 @@ def pulls(total: int, written: int) -> Iterator[int]:
         yield rng.randrange(total - written, total)
 
 
-def test_fifty_pulled_cables(
+def test_pulled_cables(
     before: bytes, words: list[str], tmp_path: Path, state: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -132,7 +133,7 @@ def test_fifty_pulled_cables(
         assert identity_in(board.flash.data) == "new"
         assert nvs(board.flash.data).get_i32("tallypost", "boot") == (life.boot or 40)
         assert nvs(board.flash.data).get_blob("lora", "nonces") == NONCES
-    assert seen[""] >= 40 and sum(seen.values()) == PULLS
+    assert seen[""] >= PULLS * 3 // 4 and sum(seen.values()) == PULLS
     assert list(state.iterdir()) == []
 
 
