@@ -58,7 +58,7 @@ def test_a_network_that_stalls_costs_no_passage(node: int, tmp_path: Path) -> No
     plan = _dense(node)
     stirred, quiet = _lived(plan, tmp_path), _lived(calm(plan), tmp_path)
     assert stirred.truth == quiet.truth == A_SECOND * HOURS * 3600
-    # What a radar sends in a stall is timed by estimate: it may tell one more or less from another.
+    # What a radar sends in a stall is timed by estimate: it may tell one more from another.
     assert stirred.matched >= quiet.matched > 1000
     assert stirred.confusion == quiet.confusion or node == RADAR
 
