@@ -192,7 +192,10 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
     result = run("simulator.run", "--scenario", "nope", "--hours", "0.1")
     assert result.returncode == 2 and result.stdout == ""
     line = said(result.stderr)
-    assert "unknown scenario 'nope'; there are: ageing_flash, backend_away" in line and "wifi_flap" in line
+    assert (
+        "unknown scenario 'nope'; there are: ageing_flash, backend_away" in line
+        and "wifi_flap" in line
+    )
 
 
 def test_bad_hours_as_a_user_calls_it() -> None:
