@@ -290,6 +290,8 @@ class Running:
 
     def run(self) -> None:
         self._board.say(rom.FLASH)
+        if self._ended:  # reset while it spoke; nobody may touch the flash any more
+            return
         self._node = node = self._board.make_node(self._uart)
         while not (node.halted or self._ended):
             node.run(node.now_us + life.HOUR_US)

@@ -14,7 +14,7 @@ from simulator.board.board import VirtualBoard
 
 from simulator.board.cable import Faults
 from simulator.board.life import Around
-from simulator.board.stock import stand_in
+from simulator.board.stock import blank, stand_in
 from simulator.run.observe import Watcher
 from simulator.world.process import ROOT
 from tools import boards
@@ -76,15 +76,16 @@ CUTS = 10
 _whole: list[int] = []  # bytes on the wire of a flash that nobody cuts, once it is known
 
 
-def whole(file: Path, make: Make) -> int:
+def whole(file: Path) -> int:
     if not _whole:
         faults = Faults(unplug_after=1 << 30)
-        board = make(is_blank=True, faults=faults)
-        tallypost("flash", NAME, board.path, "--micropython", str(file))
-        board.unplug()
+        flash = file.with_name("whole.bin")
+        blank(boards.load(NAME), flash)
+        link = file.with_name("tty-whole")
+        with VirtualBoard(NAME, flash, faults=faults, terminal=link) as board:
+            tallypost("flash", NAME, board.path, "--micropython", str(file))
         assert faults.unplug_after
         _whole.append((1 << 30) - faults.unplug_after)
-        board.flash.unlink()
     return _whole[0]
 
 
@@ -92,7 +93,7 @@ def whole(file: Path, make: Make) -> int:
 def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, make: Make) -> None:
     """After a random number of bytes on the wire; the repeat completes it, and the node starts."""
     file.write_bytes(stand_in(boards.load(NAME)))
-    after = random.Random(f"cut {number}").randrange(2_000, whole(file, make) * 9 // 10)
+    after = random.Random(f"cut {number}").randrange(2_000, whole(file) * 9 // 10)
     board = make(is_blank=True, faults=Faults(unplug_after=after))
     words = ("flash", "--board", NAME, "--port", str(board.path), "--micropython", str(file))
     first = run("tallypost", *words)
