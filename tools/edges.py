@@ -61,7 +61,7 @@ finally:
     machine.reset()
 """
 BAUD = 115_200
-_PATIENCE_S = 10.0
+_PATIENCE_S = 4.0  # a board is up in two, three such tries outlast a start
 _TRIES = 3
 _PIECE = 200  # the chip's port holds 260 bytes
 
