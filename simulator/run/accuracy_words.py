@@ -6,6 +6,7 @@ from simulator.run.accuracy_cell import Cell, free
 from simulator.run.decode import CLASSES
 
 POOR = 0.95  # recall or precision below: not for this
+GUESSED = 0.8  # right classes below: not to be told apart there
 TRUE = CLASSES[:4]
 
 
@@ -43,6 +44,13 @@ def _limits(cells: list[Cell], calm: Cell) -> str:
             for one in sorted(poor, key=lambda one: one.recall.value * one.precision.value)
         )
         text += f" Not for: {', '.join(named)}."
+    guessed = [one for one in own if one.classed.n and one.classed.value < GUESSED]
+    if guessed:
+        named = (
+            f"`{one.scenario}` ({_hundred(one.classed.value)} right)"
+            for one in sorted(guessed, key=lambda one: one.classed.value)
+        )
+        text += f" No classes in: {', '.join(named)}."
     for one in own:
         couples = one.couples_missed(calm.recall.value)
         if couples.n:

@@ -61,6 +61,15 @@ def test_in_words_it_says_what_is_counted_what_it_is_not_for_and_who_is_hidden()
     assert "Not for: `pairs` (77 % counted, 100 % right)" in text
     assert "Of 100 couples side by side 99 count as one (97 to 100)" in text
     assert "| beam | moderate | bicycle | 6 | 90 | 0 | 0 | 4 |" in matrix([calm, pairs])
+    assert "No classes" not in text
+
+
+def test_in_words_it_says_where_classes_are_a_guess() -> None:
+    calm = _cell("moderate", Share(998, 1000), Share(998, 1000))
+    queue = _cell("queue", Share(998, 1000), Share(998, 1000))
+    queue.classes["car"] = {"bicycle": 99, "car": 1}
+    (text,) = words([calm, queue])
+    assert "No classes in: `queue` (46 % right)." in text
 
 
 DAMAGE = ("resync_bytes", "bad_footer", "bad_len", "bad_lines", "odd_readings", "lamp_readings")
