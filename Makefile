@@ -50,7 +50,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
 	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam
-	@$(IN) -m tools.dialect
+	@$(IN) -m tools.building.dialect
 
 bench: ## speed and memory against the budgets
 	$(SETUP) $(BOARD)

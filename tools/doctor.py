@@ -16,8 +16,10 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tools import boards, console, micropython, ports
+from tools import console, ports
+from tools.building import micropython
 from tools.faults import ToolError
+from tools.hardware import boards
 from tools.ports import BRIDGES, Port
 
 GOOD, NOTE, BAD = "good", "note", "bad"

@@ -154,7 +154,7 @@ def run(board: str | None) -> None:
             STAMP.write_text(wanted_stamp())
         if not (BUILD / "third_party" / "umqtt" / "simple.py").exists():
             say("[3/4] umqtt.simple for the node")
-            in_environment("setup", "tools.third_party")
+            in_environment("setup", "tools.building.third_party")
         if board:
             if fresh:
                 say(f"[4/4] image of {board}")

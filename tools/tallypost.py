@@ -13,31 +13,31 @@ from typing import Any
 
 from tools.faults import ToolError
 
-# A verb's module has `options(parser)` and `run(args) -> exit status`. Only the module of the verb
-# that was asked for is imported: `build` is on each start of the others.
+# A verb's module, below tools/, has `options(parser)` and `run(args) -> exit status`. Only that of
+# the verb that was asked for is imported: `build` is on each start of the others.
 VERBS = {
-    "doctor": ("tools.doctor", "what is wrong with this machine, and the next command"),
-    "list": ("tools.list_verb", "the serial ports, and what is behind each of them"),
-    "build": ("tools.build_verb", "compile the firmware and make a board's flash image"),
-    "wiring": ("tools.wiring", "what hangs on which pin of a board, as a table and a picture"),
-    "size": ("tools.size", "what the image holds, against the board's budget"),
-    "micropython": ("tools.micropython_verb", "the MicroPython files that this machine keeps"),
-    "provision": ("tools.provision_verb", "write identity and secrets to NVS"),
-    "label": ("tools.label", "labels with QR codes for the nodes of an inventory"),
+    "doctor": ("doctor", "what is wrong with this machine, and the next command"),
+    "list": ("technician.list_verb", "the serial ports, and what is behind each of them"),
+    "build": ("building.build_verb", "compile the firmware and make a board's flash image"),
+    "wiring": ("hardware.wiring", "what hangs on which pin of a board, as a table and a picture"),
+    "size": ("building.size", "what the image holds, against the board's budget"),
+    "micropython": ("building.micropython_verb", "the MicroPython files that this machine keeps"),
+    "provision": ("provisioning.provision_verb", "write identity and secrets to NVS"),
+    "label": ("provisioning.label", "labels with QR codes for the nodes of an inventory"),
     "flash": (
-        "tools.flash",
+        "flashing.flash",
         "MicroPython and the application onto a board; identity and counts stay",
     ),
-    "check": ("tools.technician.check", "is this node ready? one table, one verdict, next steps"),
-    "aim": ("tools.technician.aim", "what the detector sees, live, while you turn it"),
-    "monitor": ("tools.technician.monitor", "the log of a node at hand"),
-    "pull": ("tools.technician.pull", "the counts out of a node without network"),
-    "config": ("tools.technician.config", "what a node is set to, and to be set to"),
-    "calibrate": ("tools.calibrate", "hold a manual tally against a node's count"),
-    "record": ("tools.record", "write down what a sensor sends, for replay"),
-    "replay": ("tools.replay", "send a recording through the firmware, list passages"),
-    "listen": ("tools.listen", "store what nodes send, and confirm it"),
-    "report": ("tools.report", "counts and speeds by hour or day: mean, v50, v85, v98"),
+    "check": ("technician.check", "is this node ready? one table, one verdict, next steps"),
+    "aim": ("technician.aim", "what the detector sees, live, while you turn it"),
+    "monitor": ("technician.monitor", "the log of a node at hand"),
+    "pull": ("technician.pull", "the counts out of a node without network"),
+    "config": ("technician.config", "what a node is set to, and to be set to"),
+    "calibrate": ("technician.calibrate", "hold a manual tally against a node's count"),
+    "record": ("technician.record", "write down what a sensor sends, for replay"),
+    "replay": ("technician.replay", "send a recording through the firmware, list passages"),
+    "listen": ("backend.listen", "store what nodes send, and confirm it"),
+    "report": ("backend.report", "counts and speeds by hour or day: mean, v50, v85, v98"),
 }
 
 
@@ -48,11 +48,15 @@ def parser(verb: str = "") -> argparse.ArgumentParser:
     )
     top.add_argument("--debug", action="store_true", help="show a traceback with an error")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, (module, text) in VERBS.items():
+    for name, (_, text) in VERBS.items():
         sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == verb:
-            importlib.import_module(module).options(sub)
+            _module(name).options(sub)
     return top
+
+
+def _module(verb: str) -> Any:
+    return importlib.import_module(f"tools.{VERBS[verb][0]}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,8 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         args = parser(verb).parse_args(words)
     try:
-        module: Any = importlib.import_module(VERBS[args.verb][0])
-        status: int = module.run(args)
+        status: int = _module(args.verb).run(args)
         return status
     except ToolError as error:
         if args.debug:

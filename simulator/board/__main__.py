@@ -22,9 +22,9 @@ from simulator.run.options import target, within
 from simulator.run.plan import LIVE_PORT, Target
 from simulator.run.sensors import SENSORS
 from simulator.world.process import ROOT
-from tools import boards
-from tools.chips import CHIPS
 from tools.faults import ToolError
+from tools.hardware import boards
+from tools.hardware.chips import CHIPS
 
 _LOOK_S = 0.2
 

@@ -12,8 +12,8 @@ from simulator.board.chip import mac_of
 from simulator.run.lora_city import GPS_TO_UNIX, MODEM_UART
 from simulator.run.plan import Target
 from simulator.run.sensors import SENSORS, Sensor
-from simulator.world.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.around import NodeSpec, Observer
+from simulator.world.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modem_mac import Mac
@@ -25,8 +25,8 @@ from simulator.world.nvs import NvsPartition
 from simulator.world.relay import RelayNetwork
 from simulator.world.street import Street
 from simulator.world.together import Together
-from tools.boards import Board
-from tools.identity import NAMESPACE
+from tools.hardware.boards import Board
+from tools.provisioning.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
 # The 160 KB that a classic ESP32 leaves MicroPython, in words of 64 bits, and the shims beside it.

@@ -11,11 +11,11 @@ import hashlib
 import struct
 from pathlib import Path
 
-from tools.boards import Board
-from tools.chips import CHIPS
-from tools.build import build
+from tools.building.build import build
 from tools.faults import ToolError
-from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+from tools.hardware.boards import Board
+from tools.hardware.chips import CHIPS
+from tools.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 
 _APP_OFFSET = 0x10000
 _CHECKSUM_SEED = 0xEF

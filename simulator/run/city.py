@@ -25,8 +25,8 @@ from simulator.world.kernel import Node
 from simulator.world.network import Network
 from simulator.world.process import die_with_parent
 from simulator.world.relay import RelayNetwork
+from tools.backend.store import Store
 from tools.faults import ToolError
-from tools.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 

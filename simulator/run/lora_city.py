@@ -19,8 +19,8 @@ from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import Site
 from simulator.world.network import Network, Weather
 from simulator.world.together import Together
-from tools import boards
-from tools.provision import LoraKeys
+from tools.hardware import boards
+from tools.provisioning.provision import LoraKeys
 
 GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
 _NOTES = ("gone", "quarantine", "waiting")

@@ -23,8 +23,9 @@ from simulator.world.kernel import Node
 from simulator.world.process import compile_shims
 from simulator.world.recording import Recording
 from simulator.world.street import Street
-from tools import boards, build
-from tools.provision import Identity, provision
+from tools.building import build
+from tools.hardware import boards
+from tools.provisioning.provision import Identity, provision
 
 # Of 64-bit words, some 48 KB of them for the shims. Words of 32 bits take two thirds of that.
 HEAPS = {"mqtt": "192k", "lorawan": "288k", "both": "352k"}

@@ -13,8 +13,8 @@ from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.network import Span, Weather
 from simulator.world.protocol import Input
 from simulator.world.traffic import Traffic
-from tools import boards
 from tools.faults import ToolError
+from tools.hardware import boards
 
 START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
 ROOT_TOPIC = "tallypost/v1"

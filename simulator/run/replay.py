@@ -19,8 +19,8 @@ from simulator.run.plan import HOUR_US, KINDS, NodePlan, Request, draw
 from simulator.run.sensors import SENSORS
 from simulator.run.trace_file import Trace, as_pulses, load
 from simulator.world.protocol import Input
-from tools import boards
 from tools.faults import ToolError
+from tools.hardware import boards
 
 BOARD = "esp32_generic"
 START_US = 20_000_000  # the node is up and its sensor configured

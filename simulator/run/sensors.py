@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator.world.around import Detector
 from simulator.world.beams import Beams
 from simulator.world.doppler import Doppler
-from simulator.world.around import Detector
 from simulator.world.ld2450 import Ld2450
 from simulator.world.ld2451 import Ld2451
 from simulator.world.ops243 import Ops243
 from simulator.world.street import BEAM_MIX, RADAR_MIX, Street
-from tools.boards import Board
+from tools.hardware.boards import Board
 
 Faults = dict[str, float]
 Model = Callable[[Street, random.Random, Faults, Board], Detector]

@@ -12,7 +12,7 @@ from simulator.world.backend import Backend
 from simulator.world.broker import Broker
 from simulator.world.kernel import Node
 from simulator.world.network import Network, TownNetwork
-from tools.store import Store
+from tools.backend.store import Store
 
 _NOTES = ("gone", "doubts", "quarantine")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulator.world.broker import Broker
-from tools.collector import Collector, News
+from tools.backend.collector import Collector, News
 
 COMMIT_US = 120_000  # from the message to the answer: the database's commit
 

@@ -12,7 +12,7 @@ from bench import Make
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
-from tools import boards
+from tools.hardware import boards
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from bench import Make, Ran, esptool, run, settled
 
 from simulator.board.stock import stand_in
-from tools import boards
+from tools.hardware import boards
 
 BOARDS = boards.names()
 AT = 0x100000  # in the application's partition, behind the stand-in

@@ -10,7 +10,7 @@ from bench import Listener, Make, esptool, mpremote, settled
 
 from simulator.board.cable import Cable, Faults
 from simulator.board.stock import flashed
-from tools import boards
+from tools.hardware import boards
 
 AT = 0x100000  # in the application's partition, behind the stand-in
 SIZE = 60_000

@@ -11,13 +11,12 @@ import serial
 from bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
-
 from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, stand_in
 from simulator.run.observe import Watcher
 from simulator.world.process import ROOT
-from tools import boards
+from tools.hardware import boards
 
 NAME = "esp32_generic"
 

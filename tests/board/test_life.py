@@ -16,8 +16,8 @@ from simulator.board.life import Around, Stored
 from simulator.board.stock import flashed
 from simulator.run.live import live_broker
 from simulator.world.process import ROOT
-from tools import boards
-from tools.provision import Identity, provision
+from tools.hardware import boards
+from tools.provisioning.provision import Identity, provision
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ from bench import Listener, Make, mpremote, run, until
 
 from simulator.board.life import Around
 from simulator.run.observe import Watcher
-from tools import boards
-from tools.provision import Identity, provision
+from tools.hardware import boards
+from tools.provisioning.provision import Identity, provision
 
 
 def test_files_go_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:

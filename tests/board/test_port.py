@@ -12,8 +12,8 @@ from bench import Listener, Make, mpremote, run, until
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
-from tools import boards
 from tools.faults import ToolError
+from tools.hardware import boards
 
 
 def test_a_second_client_is_turned_away(make: Make) -> None:

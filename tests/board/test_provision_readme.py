@@ -13,8 +13,9 @@ from bench import Listener
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import flashed
-from tools import boards, tallypost
-from tools.boards import ROOT
+from tools import tallypost
+from tools.hardware import boards
+from tools.hardware.boards import ROOT
 
 SECTION = "### Identity and secrets\n"
 COMMAND = ".venv/bin/tallypost "

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from bench import Listener, Make, until
 
-
 from simulator.board.board import VirtualBoard
 from simulator.board.life import Around
 from simulator.board.stock import flashed
 from simulator.run.plan import Target
 from tests.sim.running import mosquitto
-from tools import boards
-from tools.provision import Identity, LoraKeys, provision
+from tools.hardware import boards
+from tools.provisioning.provision import Identity, LoraKeys, provision
 from tools.tallypost import main
 from tools.technician import check
 

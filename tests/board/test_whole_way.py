@@ -12,7 +12,7 @@ from simulator.board.life import Around
 from simulator.board.stock import stand_in
 from simulator.run.plan import Target
 from tests.sim.running import mosquitto
-from tools import boards
+from tools.hardware import boards
 
 WIFI = ("street", "eight-or-more")
 

@@ -12,7 +12,7 @@ from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.nvs import NvsPartition
 from simulator.world.process import compile_shims
-from tools import boards
+from tools.hardware import boards
 
 _STARTED = re.compile(r"info (\S+) \S+ boot (\d+) on ")
 RING = boards.load("esp32_generic").partition("ring")

@@ -7,8 +7,9 @@ and when it was is kept for whoever wants to know.
 from __future__ import annotations
 
 from mock_board import SECTOR, MockBoard, Nor, Unplugged
-from tools import boards
-from tools.partitions import TABLE_OFFSET, pack
+
+from tools.hardware import boards
+from tools.hardware.partitions import TABLE_OFFSET, pack
 
 
 class StubFlash(Nor):

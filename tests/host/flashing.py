@@ -11,7 +11,9 @@ import pytest
 from littlefs import LittleFS
 from mock_board import SECTOR
 
-from tools import boards, build, flash, image
+from tools.building import build, image
+from tools.flashing import flash
+from tools.hardware import boards
 
 NAME = "esp32_generic"
 BOARD = boards.load(NAME)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tools import boards, third_party
-from tools.boards import Board
-from tools.chips import CHIPS
+from tools.building import third_party
 from tools.faults import ToolError
-from tools.partitions import pack
+from tools.hardware import boards
+from tools.hardware.boards import Board
+from tools.hardware.chips import CHIPS
+from tools.hardware.partitions import pack
 
 BANNER = b"MicroPython v%s on 2026-04-06\0"
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 import pytest
 from esp32_mock_bootloader import registers, server
 
-from tools import boards, image
+from tools.building import image
+from tools.hardware import boards
 
 SECTOR = 4096
 _local = threading.local()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools import board_rows
-from tools.board_rows import PLAIN, Row
 from tools.faults import ToolError
-from tools.identity import Identity
+from tools.provisioning import board_rows
+from tools.provisioning.board_rows import PLAIN, Row
+from tools.provisioning.identity import Identity
 
 BASE = Row(0, Identity("", wifi_ssid="city"), "lilygo_t3_v1_6_1")
 SECRET = "5ec2e75ec2e7"

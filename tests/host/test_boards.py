@@ -13,9 +13,10 @@ import pytest
 
 from simulator.run.sensors import SENSORS
 from simulator.world.lorawan.site import CHIPS as EMULATED
-from tools import board_table, boards, build, wiring, wiring_svg
-from tools.chips import CHIPS
+from tools.building import build
 from tools.faults import ToolError
+from tools.hardware import board_table, boards, wiring, wiring_svg
+from tools.hardware.chips import CHIPS
 from tools.tallypost import main
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from littlefs import LittleFS
 
-from tools import boards, image
-from tools.build import app_bytes, build
+from tools.building import image
+from tools.building.build import app_bytes, build
 from tools.faults import USAGE, ToolError
+from tools.hardware import boards
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = "esp32_generic"

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from fake_node import FakeNode
 
-from tools import calibrate
 from tools.faults import ToolError
 from tools.tallypost import main
-from tools.technician import reach
+from tools.technician import calibrate, reach
 
 NONE = {way: dict.fromkeys(calibrate.CLASSES, 0) for way in calibrate.WAYS}
 Reply = Callable[[dict[str, Any]], dict[str, Any] | None]

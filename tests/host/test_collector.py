@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from reports import LOG, TOPIC, counts, event, gone, interval, real_counts
 
-from tools.collector import Collector
+from tools.backend.collector import Collector
 from tools.faults import ToolError
 
 UTC = 1_780_272_900.0

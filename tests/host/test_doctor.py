@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from genuine import made_up
 
-from tools import boards, doctor, micropython, ports
+from tools import doctor, ports
+from tools.building import micropython
 from tools.doctor import BAD, GOOD, NOTE, Finding, Machine, examine
+from tools.hardware import boards
 from tools.ports import Port
 from tools.tallypost import main
 

@@ -13,7 +13,7 @@ from littlefs import LittleFSError
 from flashing import BOARD, IDENTITY, LOG, NAME, NVS, RING, VFS
 from flashing import built_vfs, files_of, release, whole
 
-from tools import image
+from tools.building import image
 from tools.tallypost import main
 
 pytestmark = pytest.mark.usefixtures("answers")

@@ -22,8 +22,10 @@ from flashing import (
 )
 from mock_board import SECTOR
 
-from tools import boards, flash_plan, ports
-from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+from tools import ports
+from tools.flashing import flash_plan
+from tools.hardware import boards
+from tools.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 
 pytestmark = pytest.mark.usefixtures("answers")
 
@@ -183,7 +185,7 @@ def test_ports_that_cannot_be_used(
         (16, "in use by another program. close it; tallypost doctor finds it"),
         (11, "in use by another program. close it; tallypost doctor finds it"),
     ):
-        monkeypatch.setattr("tools.rom.serial.serial_for_url", denied(number))
+        monkeypatch.setattr("tools.flashing.rom.serial.serial_for_url", denied(number))
         refused(say("--port", "/dev/ttyUSB0"), f"/dev/ttyUSB0: {text}")
 
 

@@ -24,8 +24,10 @@ from flashing import (
 from genuine import genuine, made_up
 from mock_board import SECTOR
 
-from tools import boards, flash_plan, micropython
-from tools.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+from tools.building import micropython
+from tools.flashing import flash_plan
+from tools.hardware import boards
+from tools.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 
 LIMIT = 200_000
 pytestmark = pytest.mark.usefixtures("answers")

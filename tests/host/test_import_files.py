@@ -16,10 +16,10 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from tools import imports
-from tools.boards import ROOT
-from tools.identity import Identity
-from tools.records import Records
+from tools.hardware.boards import ROOT
+from tools.provisioning import imports
+from tools.provisioning.identity import Identity
+from tools.provisioning.records import Records
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 SECRETS = {"n-1": "first:secret$", "n_2": "zweites Geheimnis"}

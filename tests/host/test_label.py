@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools import tallypost
-from tools.records import COLUMNS
+from tools.provisioning.records import COLUMNS
 
 Capture = pytest.CaptureFixture[str]
 SITES = ("Löwenplatz 7", 'Bridge <3> & "Quay"', "x" * 40, "a\x01b", "")

@@ -10,11 +10,11 @@ import pytest
 from flash_board import FlashBoard
 from mock_board import own_answers
 
-from tools import list_verb, ports
+from tools import ports
 from tools.faults import ToolError
 from tools.ports import Port
 from tools.tallypost import main
-from tools.technician import line
+from tools.technician import line, list_verb
 
 NODE = {
     "node": "bridge-7", "board": "lilygo_t3_v1_6_1", "version": "1.2.3", "boot": 4,

@@ -13,8 +13,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from reports import TOPIC, counts, interval
 
-from tools.collector import Collector
-from tools.listen import Listener, topics
+from tools.backend.collector import Collector
+from tools.backend.listen import Listener, topics
 
 
 class Wire:

@@ -17,9 +17,9 @@ from reports import counts, interval
 
 from tests.conformance import payload
 from tests.sim.running import mosquitto
-from tools.collector import Collector
-from tools.lora_collector import PAUSE_S, LoraCollector
-from tools.store import _TABLES
+from tools.backend.collector import Collector
+from tools.backend.lora_collector import PAUSE_S, LoraCollector
+from tools.backend.store import _TABLES
 
 UTC = 1_790_784_000.0
 LOG = 0x5EAD1234

@@ -16,9 +16,11 @@ from threading import Thread
 import pytest
 from genuine import BANNER, esp_image, generic, genuine, made_up
 
-from tools import boards, build, esp_image as images, image, micropython
+from tools.building import build, image, micropython
+from tools.building import esp_image as images
 from tools.faults import ToolError
-from tools.partitions import unpack
+from tools.hardware import boards
+from tools.hardware.partitions import unpack
 from tools.tallypost import main
 
 BOARD = generic()

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_nvs import Chip, PowerCut
 
-from tools import nvs_image, nvs_reader
-from tools.nvs_reader import PAGE, Contents
+from tools.provisioning import nvs_image, nvs_reader
+from tools.provisioning.nvs_reader import PAGE, Contents
 
 CONTENTS: Contents = {
     "lora": {"nonces": bytes(30), "session": random.Random(2).randbytes(400)},

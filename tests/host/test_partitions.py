@@ -1,4 +1,4 @@
-"""tools/partitions.py: which tables are refused, and the binary form both ways."""
+"""tools/hardware/partitions.py: which tables are refused, and the binary form both ways."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.faults import ToolError
-from tools.partitions import TABLE_SIZE, Partition, pack, read_csv, unpack
+from tools.hardware.partitions import TABLE_SIZE, Partition, pack, read_csv, unpack
 
 FLASH = 0x400000
 GOOD = """# Name, Type, SubType, Offset, Size

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from simulator.world.nvs import NvsPartition
-from tools import boards, image, tallypost
+from tools import tallypost
+from tools.building import image
 from tools.faults import ToolError
-from tools.partitions import pack
-from tools.provision import Identity, LoraKeys, provision
+from tools.hardware import boards
+from tools.hardware.partitions import pack
+from tools.provisioning.provision import Identity, LoraKeys, provision
 
 NVS, NVS_SIZE = 0x9000, 0x6000
 BOARD = boards.load("esp32_generic")

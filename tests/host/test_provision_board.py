@@ -14,13 +14,16 @@ from esptool.loader import ESPLoader
 from esptool.util import FatalError
 from mock_board import MockBoard, own_answers
 
-from tools import boards, build, nvs_reader, tallypost
-from tools.carry import Note
+from tools import tallypost
+from tools.building import build
 from tools.faults import ToolError
-from tools.identity import Identity, LoraKeys
-from tools.memory import FileMemory
-from tools.partitions import pack
-from tools.provision import provision
+from tools.hardware import boards
+from tools.hardware.partitions import pack
+from tools.provisioning import nvs_reader
+from tools.provisioning.carry import Note
+from tools.provisioning.identity import Identity, LoraKeys
+from tools.provisioning.memory import FileMemory
+from tools.provisioning.provision import provision
 
 Capture = pytest.CaptureFixture[str]
 Call = Callable[..., tuple[int, str, str]]

@@ -13,9 +13,10 @@ from booted import Life, boot, nvs
 from mock_board import MockBoard, Nor, Unplugged
 from test_provision_board import KEYS, LORA, NONCES, image, state, used
 
-from tools import nvs_reader, tallypost
-from tools.identity import Identity
-from tools.provision import prepare, write
+from tools import tallypost
+from tools.provisioning import nvs_reader
+from tools.provisioning.identity import Identity
+from tools.provisioning.provision import prepare, write
 
 __all__ = ("image", "state")
 PULLS = 50 if "TALLYPOST_LONG" in os.environ else 16

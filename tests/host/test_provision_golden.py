@@ -14,7 +14,8 @@ import pytest
 import serial
 from mock_board import MockBoard, own_answers
 
-from tools import rom, tallypost
+from tools import tallypost
+from tools.flashing import rom
 
 GOLDEN = Path(__file__).parent / "golden"
 Capture = pytest.CaptureFixture[str]

@@ -25,7 +25,7 @@ few = settings(
 
 @cache
 def schema(name: str) -> Draft202012Validator:
-    path = ROOT / "tools" / "schemas" / f"{name}.json"
+    path = ROOT / "tools" / "backend" / "schemas" / f"{name}.json"
     validator = Draft202012Validator(json.loads(path.read_text()))
     validator.check_schema(validator.schema)
     return validator

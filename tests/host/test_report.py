@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools import report
-from tools.store import Store
+from tools.backend import report
+from tools.backend.store import Store
 from tools.tallypost import main
 
 

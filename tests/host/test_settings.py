@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tools import settings
-from tools.boards import ROOT
 from tools.faults import ToolError
+from tools.hardware.boards import ROOT
+from tools.provisioning import settings
 
 KEYS = [row[0] for row in settings.table()]
 VALUES = st.one_of(

@@ -1,4 +1,4 @@
-"""tools/third_party.py takes an archive with the pinned hash, or nothing. No network is used."""
+"""tools/building/third_party.py takes an archive with the pinned hash, or nothing, offline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from tools import third_party
+from tools.building import third_party
 from tools.faults import ToolError
 
 NAME = "micropython-umqtt.simple-1.3.4"

@@ -15,7 +15,7 @@ import pytest
 from tests.sim.running import mosquitto
 from tools import tallypost
 from tools.faults import ToolError
-from tools.inputs import read_certificate, read_config
+from tools.provisioning.inputs import read_certificate, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # On the node: the client and the TLS of the firmware against a broker; prints how it went.

@@ -17,8 +17,8 @@ from simulator.world.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.nvs import NvsPartition
 from tests.seam import body, virtual
 from tests.seam.__main__ import main
-from tools import boards
-from tools.provision import Identity, provision
+from tools.hardware import boards
+from tools.provisioning.provision import Identity, provision
 
 RING = boards.load(virtual.BOARD).partition("ring")
 VFS = boards.load(virtual.BOARD).partition("vfs")

@@ -24,7 +24,7 @@ from simulator.world.network import Pipe, Weather
 from simulator.world.protocol import PORT_PIN, Input
 from simulator.world.relay import RelayNetwork, Wire
 from tests.seam.wiring import Network, Wiring
-from tools import boards
+from tools.hardware import boards
 
 BOARD = "esp32_generic"
 SCRATCH = "ring"

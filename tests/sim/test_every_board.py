@@ -11,7 +11,7 @@ from running import simulate
 
 from simulator.run import check
 from simulator.run.plan import Request, draw
-from tools import boards
+from tools.hardware import boards
 
 LINKS = [
     (name, link)

@@ -20,7 +20,7 @@ from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
 from simulator.world.around import Detector
 from simulator.world.street import Street
-from tools import boards
+from tools.hardware import boards
 from tools.tallypost import main
 
 BOARD = boards.load("esp32_generic")

@@ -20,7 +20,7 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 PRINTERS = {  # the last three run before, or without, the packages that the terminal needs
     "firmware/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
     "simulator/run/fuzz.py", "simulator/run/accuracy.py", "simulator/run/replay.py",
-    "tools/setup.py", "tools/third_party.py", "tools/dialect.py",
+    "tools/setup.py", "tools/building/third_party.py", "tools/building/dialect.py",
 }  # fmt: skip
 Rule = Callable[[str], list[str]]
 

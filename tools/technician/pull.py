@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import console
-from tools.collector import Collector
+from tools.backend.collector import Collector
 from tools.faults import ToolError
 from tools.technician import reach
 from tools.technician.line import Line, connect

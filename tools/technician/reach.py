@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from tools import ports
-from tools.collector import Answer
+from tools.backend.collector import Answer
+from tools.backend.listen import Listener, trust
 from tools.faults import USAGE, ToolError
-from tools.listen import Listener, trust
 from tools.technician.line import BAUD, Refused, connect
 
 WAIT_S = 15.0

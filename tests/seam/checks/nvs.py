@@ -101,7 +101,7 @@ def keys_have_at_most_15_characters():
     """15 characters are stored, 16 are ESP_ERR_NVS_KEY_TOO_LONG (-0x1109).
 
     Source: IDF, nvs_flash documentation, "Keys and Values"; nvs.h, ESP_ERR_NVS_BASE + 9
-    Leans: tools/provision.py and firmware/: names of keys
+    Leans: tools/provisioning/provision.py and firmware/: names of keys
     """
     with _Keys("k" * 15) as nvs:
         nvs.set_i32("k" * 15, 5)

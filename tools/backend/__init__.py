@@ -1,0 +1,1 @@
+"""What a city's backend does with what nodes send; see README.md."""

@@ -1,0 +1,1 @@
+"""A board's image; see README.md."""

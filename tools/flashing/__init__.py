@@ -1,0 +1,1 @@
+"""Image and MicroPython onto a board; see README.md."""

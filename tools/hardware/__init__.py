@@ -1,0 +1,1 @@
+"""What the tools know of boards and chips; see README.md."""

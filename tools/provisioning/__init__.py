@@ -1,0 +1,1 @@
+"""Identity and secrets into boards; see README.md."""
