@@ -10,6 +10,7 @@ import time
 import machine
 import network
 from esp32 import NVS, Partition
+from rtc import RtcMemory, shared
 
 _FILTER = 1023  # of 12.5 ns: the longest there is; spikes of a long cable
 _EPOCH_2000 = 946_684_800
@@ -17,12 +18,16 @@ _EPOCH_2000 = 946_684_800
 
 class Esp32Board:
     """led: GPIO. uart: (TX, RX) of the radar's line, None without one. beams: (A, B), inputs with
-    a pull-up."""
+    a pull-up. shares_rtc: a LoRaWAN session has a part of the RTC memory, `session`."""
 
-    def __init__(self, led, uart, beams):
+    def __init__(self, led, uart, beams, shares_rtc=False):
         self._led = machine.Pin(led, machine.Pin.OUT, value=0)
         self._uart = uart
         self._beams = beams
+        if shares_rtc:
+            self._memory, self.session = shared(machine.RTC())
+        else:
+            self._memory = RtcMemory(machine.RTC())
 
     def uart(self, baud):
         """The radar's line; the buffer holds 30 s of three targets: name servers may take long.
@@ -57,6 +62,9 @@ class Esp32Board:
 
     def nvs(self, namespace):
         return NVS(namespace)
+
+    def rtc_memory(self):
+        return self._memory
 
     def watchdog(self, timeout_ms):
         return machine.WDT(timeout=timeout_ms)

@@ -3,9 +3,7 @@
 Wiring and its source are in board.toml.
 """
 
-import machine
 from esp32_board import Esp32Board
-from rtc import RtcMemory
 
 _LED = 2
 _UART = (17, 16)
@@ -17,6 +15,3 @@ class Board(Esp32Board):
 
     def __init__(self):
         super().__init__(_LED, _UART, _BEAMS)
-
-    def rtc_memory(self):
-        return RtcMemory(machine.RTC())

@@ -7,7 +7,6 @@ import time
 
 import machine
 from esp32_board import Esp32Board
-from rtc import RtcMemory
 
 _LED = 10
 _BEAMS = (3, 7)
@@ -21,9 +20,6 @@ class Board(Esp32Board):
 
     def __init__(self):
         super().__init__(_LED, None, _BEAMS)
-
-    def rtc_memory(self):
-        return RtcMemory(machine.RTC())
 
     def lorawan(self, nvs, log):
         """The station on the modem; raises ValueError."""

@@ -20,7 +20,7 @@ DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
 THIRD_PARTY = {"mqtt": {"umqtt"}}
 # The port's own NTP client knows the epoch of the chip; TLS comes with the port.
 PORT_MODULES = {"clock": {"ntptime"}, "tls_link": {"ssl"}}
-FOR_BOARDS = {"esp32_board", "radio", "rtc", "lora_station"}
+FOR_BOARDS = {"esp32_board", "bare_radio", "radio", "rtc", "lora_station"}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tools.backend.collector", "tools.backend.lora_collector", "tools.backend.store",

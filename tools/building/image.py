@@ -56,7 +56,8 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
         _put(items, f"a/{name}", source)
     _put(items, "a/board.mpy", board.path / "board.py")
     for source in sorted((root / "boards" / "common").glob("*.py")):
-        _put(items, f"a/{source.stem}.mpy", source)
+        if source.stem not in left_out:
+            _put(items, f"a/{source.stem}.mpy", source)
     for target, name in _THIRD_PARTY.items():
         if not (third_party / name).exists():
             raise ToolError(f"{third_party / name} is missing", "make setup fetches it")
@@ -68,8 +69,10 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
 
 
 def _left_out(board: Board) -> set[str]:
-    """Packages of lib/ for what the board has not: they are a third of everything."""
-    return (set() if board.radio else {"lorawan", "radio"}) | (set() if board.modem else {"modem"})
+    """Packages of lib/ for what the board has not, which are a third of everything, and modules of
+    boards/common."""
+    radio = set() if board.radio else {"lorawan", "radio", "bare_radio"}
+    return radio | (set() if board.modem else {"modem"})
 
 
 def _put(items: dict[str, Item], target: str, source: Path) -> None:
