@@ -15,7 +15,6 @@ import random
 import threading
 import traceback
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from simulator.board import life, rom
@@ -103,12 +102,7 @@ class VirtualBoard:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
         self._closed = True
         self.unplug()
         self._thread.join()

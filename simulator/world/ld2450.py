@@ -21,6 +21,7 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.damage import spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, with_turning
 from simulator.world.protocol import Input
@@ -105,7 +106,7 @@ class Ld2450(Ld24xx):
             return HEAD + EMPTY * 3 + FOOT
         targets = self._targets(t_us, near)
         frame = b"".join((HEAD, *targets, FOOT))
-        return self._spoil(frame) if self._faults else frame
+        return spoiled(frame, self._rng, self._faults)
 
     def _targets(self, t_us: int, near: list[Way]) -> list[bytes]:
         rng, faults = self._rng, self._faults

@@ -26,6 +26,7 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.damage import spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.protocol import Input
@@ -165,7 +166,7 @@ class Ld2451(Ld24xx):
         alarm = max([target[2] for target in targets])
         size = 2 + 5 * len(targets)
         frame = b"".join((HEAD, bytes((size, 0, len(targets), alarm)), *targets, FOOT))
-        return self._spoil(frame) if faults else frame
+        return spoiled(frame, self._rng, self._faults)
 
     def _target(self, t_us: int, lobe: Lobe) -> bytes:
         """Five bytes, or none when the settings or the echo leave this one out."""

@@ -1,12 +1,11 @@
-"""What the HLK-LD24xx radars have in common: commands, restarts, a damaged line.
+"""What the HLK-LD24xx radars have in common: commands and restarts.
 
 Written from the makers' papers (LD2451 serial protocol V1.03, LD2450 V1.03) and live recordings,
 without a look at the firmware's parser.
 
-Faults, as shares of the reports: `torn` (cut off), `glued` (a rest of rubbish in front), `flipped`
-(one bit). As shares of the commands: `deaf` (no answer), `refused` (status 1), `late` (the answer
-comes after 0.7 s). `misprint`: the firmware's answer has the length that the paper prints.
-`restart`: second at which its supply fails for a moment, in the middle of a report.
+Faults: those of damage.py; as shares of the commands `deaf` (no answer), `refused` (status 1),
+`late` (the answer comes after 0.7 s). `misprint`: the firmware's answer has the length that the
+paper prints. `restart`: second at which its supply fails for a moment, in the middle of a report.
 """
 
 from __future__ import annotations
@@ -49,19 +48,6 @@ class Ld24xx:
         self._silent_until_us = t_us + RESTART_US
         text_us = self._silent_until_us - 50_000
         return [(t_us, PORT, frame[: len(frame) // 2]), (text_us, PORT, BOOT_TEXT)]
-
-    def _spoil(self, frame: bytes) -> bytes:
-        """A damaged line: cut, prefixed with rubbish, or with a wrong bit."""
-        rng, faults = self._rng, self._faults
-        if rng.random() < faults.get("torn", 0):
-            return frame[: rng.randrange(1, len(frame))]
-        if rng.random() < faults.get("glued", 0):
-            return rng.randbytes(rng.randrange(1, 12)) + frame
-        if rng.random() < faults.get("flipped", 0):
-            hurt = bytearray(frame)
-            hurt[rng.randrange(len(hurt))] ^= 1 << rng.randrange(8)
-            return bytes(hurt)
-        return frame
 
     # --- commands
 

@@ -22,6 +22,7 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import NamedTuple
 
+from simulator.world.damage import spoiled
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
@@ -131,7 +132,7 @@ class Ops243:
             found.append((rng.uniform(800, 1000), rng.uniform(3, 6)))
         if not found:
             return b"0\r\n" if self._blank else b""
-        return self._spoil(self._shown(*max(found)))
+        return spoiled(self._shown(*max(found)), self._rng, self._faults)
 
     def _target(self, t_us: int, beam: Beam) -> tuple[float, float] | None:
         """(magnitude, km/h, positive = comes nearer), or nothing."""
@@ -155,20 +156,6 @@ class Ops243:
             return json.dumps({**row, "speed": f"{speed:.2f}"}).encode() + b"\r\n"
         text = f"{magnitude:.2f},{speed:.2f}" if self._magnitude else f"{speed:.2f}"
         return text.encode() + b"\r\n"
-
-    def _spoil(self, line: bytes) -> bytes:
-        rng, faults = self._rng, self._faults
-        if not faults:
-            return line
-        if rng.random() < faults.get("torn", 0):
-            return line[: rng.randrange(1, len(line))]
-        if rng.random() < faults.get("glued", 0):
-            return rng.randbytes(rng.randrange(1, 12)) + line
-        if rng.random() < faults.get("flipped", 0):
-            hurt = bytearray(line)
-            hurt[rng.randrange(len(hurt))] ^= 1 << rng.randrange(8)
-            return bytes(hurt)
-        return line
 
     # --- commands
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.ring_cost import HEAP, LIMIT_S, ROOT, Row
+from tests.bench.measured import Row, figures_of
 
-PROGRAM = ROOT / "tests" / "bench" / "device" / "frames.py"
 LEAST_FASTER = 3
 
 
@@ -23,17 +18,7 @@ def measure() -> dict[str, Any]:
     assert spec and spec.submodule_search_locations
     with tempfile.TemporaryDirectory() as folder:  # the package alone, not all of site-packages
         (Path(folder) / "ld2410").symlink_to(spec.submodule_search_locations[0])
-        micropython = Path(sys.executable).parent / "micropython"
-        path = f"{ROOT / 'lib'}:{folder}:.frozen"
-        result = subprocess.run(
-            [str(micropython), "-X", f"heapsize={HEAP}", str(PROGRAM)],
-            env={**os.environ, "MICROPYPATH": path},
-            cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-        )  # fmt: skip
-    if result.returncode:
-        raise RuntimeError(f"{PROGRAM.name}: {result.stdout}{result.stderr}")
-    figures: dict[str, Any] = json.loads(result.stdout)
-    return figures
+        return figures_of("frames.py", folder)
 
 
 def rows(figures: dict[str, Any]) -> list[Row]:

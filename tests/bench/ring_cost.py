@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "tests" / "bench" / "device" / "cost.py"
-HEAP = "8m"
-LIMIT_S = 300
+from tests.bench.measured import Row, figures_of
+
 RECORDS_A_DAY = 96
 LEAST_ERASES, LEAST_BYTES, LEAST_DAYS = 25, 15, 90
 MOST_READS = 80  # when the full log is opened
 MOST_READ = 0.05  # of the partition, then
 
 
-@dataclass(frozen=True)
-class Row:
-    """One figure, and what it must be at least or at most."""
-
-    name: str
-    value: float
-    budget: float
-    at_most: bool = False
-
-    @property
-    def kept(self) -> bool:
-        return self.value <= self.budget if self.at_most else self.value >= self.budget
-
-    def text(self) -> str:
-        sign = "<=" if self.at_most else ">="
-        verdict = "ok" if self.kept else "MISSED"
-        return f"{self.name:<52} {self.value:>9.3g} {sign} {self.budget:<6g} {verdict}"
-
-
 def measure() -> dict[str, Any]:
     """The figures of one run inside MicroPython."""
-    micropython = Path(sys.executable).parent / "micropython"
-    env = {**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"}
-    result = subprocess.run(
-        [str(micropython), "-X", f"heapsize={HEAP}", str(PROGRAM)],
-        env=env, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-    )  # fmt: skip
-    if result.returncode:
-        raise RuntimeError(f"{PROGRAM.name}: {result.stdout}{result.stderr}")
-    figures: dict[str, Any] = json.loads(result.stdout)
-    return figures
+    return figures_of("cost.py")
 
 
 def rows(figures: dict[str, Any]) -> list[Row]:

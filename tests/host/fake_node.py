@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.tcp_port import TcpPort
 from tools.tallypost import main
 
 Body = dict[str, Any]
@@ -46,38 +46,21 @@ class FakeNode:
         self._banner, self._deaf, self._around = banner, deaf, around
         self._left = pulled_after
         self.commands: list[Body] = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._link: socket.socket | None = None
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._at = TcpPort(self._talk)
+        self.port = self._at.url
 
     def __enter__(self) -> FakeNode:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)  # ends the accept
-        self._server.close()
-        self._thread.join()
+        self._at.close()
 
     def names(self) -> list[str]:
         """Commands that came, without the greeting."""
         return [body["cmd"] for body in self.commands if body["cmd"] != "ping"]
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                link, _ = self._server.accept()
-            except OSError:
-                return
-            with link:
-                link.settimeout(60)
-                try:
-                    self._talk(link)
-                except OSError:
-                    continue
-
     def _talk(self, link: socket.socket) -> None:
+        link.settimeout(60)
         rest, banner = b"", self._banner
         while data := link.recv(4096):
             link.sendall(banner)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import pytest
 from esp32_mock_bootloader import registers, server
 
+from tests.tcp_port import TcpPort
 from tools.building import image
 from tools.hardware import boards
 
@@ -107,30 +108,22 @@ class MockBoard:
         self.flash = Nor(cells or image.flash(board, b"", None))
         self.plugged = True
         self._stop = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._port = TcpPort(self._talk)
+        self.url = self._port.url
 
-    def _serve(self) -> None:
+    def _talk(self, link: socket.socket) -> None:
+        if not self.plugged:
+            return
         _local.mac_registers = registers._mac_registers(self.chip, self.mac)
         # JEDEC: the last byte is the binary logarithm of the size.
         _local.flash_id = (len(self.flash.data).bit_length() - 1) << 16 | 0x4020
-        while not self._stop.is_set():
-            try:
-                link, _ = self._server.accept()
-            except OSError:
-                return
-            if not self.plugged:
-                link.close()
-                continue
-            try:
-                server.handle_client(
-                    Link(link, self._stop), self._stop, self.chip,
-                    exit_on_disconnect=True, flash=self.flash,
-                )  # fmt: skip
-            except Unplugged:
-                self.plugged = False
+        try:
+            server.handle_client(
+                Link(link, self._stop), self._stop, self.chip,
+                exit_on_disconnect=True, flash=self.flash,
+            )  # fmt: skip
+        except Unplugged:
+            self.plugged = False
 
     def plug_in(self) -> None:
         self.flash.cut_after = None
@@ -142,13 +135,7 @@ class MockBoard:
 
     def close(self) -> None:
         self._stop.set()
-        # Closing alone does not wake a thread that waits in accept().
-        try:
-            self._server.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._server.close()
-        self._thread.join()
+        self._port.close()
 
 
 @contextmanager

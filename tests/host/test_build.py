@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from littlefs import LittleFS
+from flashing import files_of
 
 from tools.building import image
 from tools.building.build import app_bytes, build
@@ -44,16 +44,7 @@ def flash(root: Path) -> bytes:
 def mounted(flash: bytes) -> dict[str, bytes]:
     """Every file of the image's file system, found by the offsets in board's CSV."""
     at, size = 0x200000, 0x100000
-    fs = LittleFS(block_size=4096, block_count=size // 4096, mount=False)
-    fs.context.buffer[:] = flash[at : at + size]
-    fs.mount()
-    files = {}
-    for folder, _, names in fs.walk("/"):
-        for name in names:
-            path = f"{folder.rstrip('/')}/{name}"
-            with fs.open(path, "rb") as file:
-                files[path] = file.read()
-    return files
+    return {f"/{name}": data for name, data in files_of(flash[at : at + size]).items()}
 
 
 def csv_rows() -> list[list[str]]:

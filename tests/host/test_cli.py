@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from simulator.run import __main__ as sim
+from tests.tcp_port import TcpPort
 from tools import tallypost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,19 +109,9 @@ def test_debug_shows_the_traceback() -> None:
 @pytest.fixture
 def stranger() -> Iterator[int]:
     """A port at which somebody answers who is no broker."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def answer() -> None:
-        try:
-            link, _ = server.accept()
-        except OSError:
-            return
-        with link:
-            link.sendall(b"SSH-2.0-nobody\r\n")
-
-    threading.Thread(target=answer, daemon=True).start()
-    yield server.getsockname()[1]
-    server.close()
+    port = TcpPort(lambda link: link.sendall(b"SSH-2.0-nobody\r\n"))
+    yield port.number
+    port.close()
 
 
 def test_listening_to_something_else_ends_with_a_reason(

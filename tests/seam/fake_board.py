@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
+
+from tests.tcp_port import TcpPort
 
 ABOUT = (
     '@board {"version": [1, 26, 0], "machine": "made of paper", "counting": false,'
@@ -55,32 +55,17 @@ class FakeBoard:
 
     def __init__(self, answer: Answer = passing) -> None:
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._stop = threading.Event()
-        self.url = "socket://127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._port = TcpPort(self._serve)
+        self.url = self._port.url
 
     def __enter__(self) -> FakeBoard:
-        threading.Thread(target=self._listen, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+    def __exit__(self, *_: object) -> None:
+        self._port.close()
 
     def _serve(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError, Drops):
+        with contextlib.suppress(Drops):
             try:
                 self._talk(sock)
             except Hangs:

@@ -10,7 +10,6 @@ import socket
 import struct
 import threading
 import time
-from types import TracebackType
 
 LATE_S = 1.0
 BLOCK = b"B" * 1000
@@ -37,12 +36,7 @@ class Peer:
             threading.Thread(target=serve, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for sock in (self._tcp, self._udp, self._reserved):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

@@ -4,6 +4,16 @@ import io
 import struct
 
 
+def length(size):
+    """The remaining length of a packet, the long way: MQTT 3.1.1, 2.2.3."""
+    out = b""
+    while True:
+        size, digit = divmod(size, 128)
+        out += bytes((digit | (0x80 if size else 0),))
+        if not size:
+            return out
+
+
 class FakeBroker:
     """Stands for the module `socket`: every socket it hands out is connected to this broker.
 

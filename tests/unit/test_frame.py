@@ -4,6 +4,7 @@ import json
 import struct
 from binascii import crc32
 
+from fakebroker import length
 from mqtt.backoff import Backoff
 from mqtt.frame import Frame, FrameFull
 
@@ -23,16 +24,6 @@ def _full(write, data):
     raise AssertionError("written")
 
 
-def _length(size):
-    """MQTT 3.1.1, 2.2.3, the long way."""
-    out = b""
-    while True:
-        size, digit = divmod(size, 128)
-        out += bytes((digit | (0x80 if size else 0),))
-        if not size:
-            return out
-
-
 def test_a_small_packet_is_byte_exact():
     assert bytes(_frame(64, b"a/b", 0, b"hi").packet(0, 0)) == b"\x30\x07\x00\x03a/bhi"
     packet = _frame(64, b"a/b", 1, b"hi").packet(2, 0x1234)
@@ -46,7 +37,7 @@ def test_the_remaining_length_has_one_two_or_three_bytes():
         for size in (len(head), 0x7F, 0x80, 0x3FFF, 0x4000, 0x4321):
             payload = bytes((i * 31 & 0xFF) for i in range(size - len(head)))
             packet = bytes(_frame(0x4400, b"t", qos, payload).packet(qos << 1, 7))
-            want = bytes((0x30 | qos << 1,)) + _length(size) + head + payload
+            want = bytes((0x30 | qos << 1,)) + length(size) + head + payload
             assert packet == want, (qos, size)
 
 

@@ -6,6 +6,7 @@ import struct
 from binascii import unhexlify
 
 from fakes import FakeUart
+from feeding import fed
 from passage.plane import PlaneTracker
 from radar.frames import ANSWER, REPORT
 from radar.ld24xx import BLOCKED, MISCONFIGURED, OK, QUIET, SILENT
@@ -42,19 +43,9 @@ def _frame(*targets):
 
 
 def _give(frames, data):
-    seen, data = [], memoryview(data)
-    while len(data):
-        space = frames.space()
-        n = min(len(space), len(data))
-        space[:n] = data[:n]
-        frames.added(n)
-        data = data[n:]
-        while True:
-            kind = frames.next()
-            if not kind:
-                break
-            seen.append((kind, frames.count if kind == REPORT else frames.command))
-    return seen
+    return [
+        (kind, frames.count if kind == REPORT else frames.command) for kind in fed(frames, data)
+    ]
 
 
 class Seen:

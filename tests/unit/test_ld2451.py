@@ -7,6 +7,7 @@ from binascii import unhexlify
 
 import radar.ld24xx as module
 from fakes import FakeUart, radar_settings
+from feeding import fed
 from radar.ld2451 import LD2451, Reports
 from radar.frames import ANSWER, REPORT
 
@@ -31,20 +32,10 @@ ANSWERS = (
 
 
 def _give(frames, data):
-    seen = []
-    data = memoryview(data)
-    while len(data):
-        space = frames.space()
-        n = min(len(space), len(data))
-        space[:n] = data[:n]
-        frames.added(n)
-        data = data[n:]
-        while True:
-            kind = frames.next()
-            if not kind:
-                break
-            seen.append((kind, _targets(frames) if kind == REPORT else frames.command))
-    return seen
+    return [
+        (kind, _targets(frames) if kind == REPORT else frames.command)
+        for kind in fed(frames, data)
+    ]
 
 
 def _targets(frames):

@@ -5,6 +5,7 @@ import random
 import struct
 import time
 
+from fakebroker import length
 from mqtt_session import with_listener
 
 
@@ -27,16 +28,7 @@ def _hears(data, ends=False, **options):
 def _publish(topic, payload, qos=0, pid=1):
     body = struct.pack("!H", len(topic)) + topic
     body += (struct.pack("!H", pid) if qos else b"") + payload
-    return bytes((0x30 | qos << 1,)) + _length(len(body)) + body
-
-
-def _length(size):
-    out = b""
-    while True:
-        size, digit = divmod(size, 128)
-        out += bytes((digit | (0x80 if size else 0),))
-        if not size:
-            return out
+    return bytes((0x30 | qos << 1,)) + length(len(body)) + body
 
 
 def test_messages_are_handed_over_and_acknowledged_when_asked():

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from fakes import FakeUart
+from feeding import fed
 from passage.bursts import Bursts
 from radar.lines import REPORT, Lines
 from radar.ops243 import BLOCKED, MISCONFIGURED, OK, OPS243, QUIET, SILENT
@@ -29,19 +30,10 @@ SETTINGS = {
 
 
 def _give(lines, data):
-    seen, data = [], memoryview(data)
-    while len(data):
-        space = lines.space()
-        n = min(len(space), len(data))
-        space[:n] = data[:n]
-        lines.added(n)
-        data = data[n:]
-        while True:
-            kind = lines.next()
-            if not kind:
-                break
-            first = lines.first if lines.values == 2 else None
-            seen.append((lines.values, first, lines.last) if kind == REPORT else lines.text())
+    seen = []
+    for kind in fed(lines, data):
+        first = lines.first if lines.values == 2 else None
+        seen.append((lines.values, first, lines.last) if kind == REPORT else lines.text())
     return seen
 
 

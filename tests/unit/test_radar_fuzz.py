@@ -7,6 +7,7 @@ import os
 import random
 from binascii import unhexlify
 
+from feeding import fed
 from radar import ld2450, ld2451
 from radar.lines import Lines
 
@@ -35,17 +36,7 @@ def _damaged(frame):
 
 
 def _feed(parser, data):
-    found = 0
-    view = memoryview(data)
-    while len(view):
-        space = parser.space()
-        n = min(len(space), len(view))
-        space[:n] = view[:n]
-        parser.added(n)
-        view = view[n:]
-        while parser.next():
-            found += 1
-    return found
+    return sum(1 for _ in fed(parser, data))
 
 
 def _storm(parser, frames, flush):

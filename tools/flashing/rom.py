@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from types import TracebackType
 
 import serial
 from esptool import cmds
@@ -91,12 +90,7 @@ class BoardMemory:
     def __enter__(self) -> BoardMemory:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let the board start anew; one that has gone cannot, and need not."""
         try:
             cmds.reset_chip(self._esp, "hard-reset")

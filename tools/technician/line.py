@@ -12,7 +12,6 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
 import serial
@@ -50,9 +49,7 @@ class Line:
     def __enter__(self) -> Line:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

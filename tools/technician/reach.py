@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 from tools import ports
@@ -31,9 +30,7 @@ class Node(Protocol):
 
     def __enter__(self) -> Node: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def serial_options(verb: argparse.ArgumentParser) -> None:
@@ -94,9 +91,7 @@ class Remote:
     def __enter__(self) -> Remote:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.client.disconnect()
 
     def on_message(self, topic: str, payload: bytes, _utc: float) -> list[Answer]:
