@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_left
-from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.motion import before_line, in_sight, with_turning
+from simulator.world.passing import Passing
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -62,9 +61,7 @@ class Doppler:
         self._faults = faults or {}
         self._pin = pin
         users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._ways = sorted((_way(user) for user in users), key=itemgetter(0))
-        self._starts = [way.start_us for way in self._ways]
-        self._longest_us = max((way.end_us - way.start_us for way in self._ways), default=0)
+        self._ways = Passing(_way(user) for user in users)
         self._phase = 0.0
         self._on = True
 
@@ -86,11 +83,11 @@ class Doppler:
         """When the next road user comes; nobody is there before, and there is no trouble."""
         if self._faults:
             return t_us
-        first = bisect_left(self._starts, t_us - self._longest_us)
-        last = bisect_left(self._starts, t_us + 1)
-        if any(way.end_us > t_us for way in self._ways[first:last]):
+        near, following = self._ways.at(t_us)
+        if near:
             return t_us
-        return self._starts[last] if last < len(self._starts) else 1 << 60
+        starts = self._ways.starts
+        return starts[following] if following < len(starts) else 1 << 60
 
     def _edges(self, t_us: int) -> int:
         self._phase += 2 * self._hertz(t_us) * STEP_US / 1e6
@@ -99,12 +96,8 @@ class Doppler:
         return min(edges + self._trouble(t_us), 255)
 
     def _hertz(self, t_us: int) -> float:
-        first = bisect_left(self._starts, t_us - self._longest_us)
-        last = bisect_left(self._starts, t_us + 1)
-        heard = sorted(
-            (self._heard(t_us, way) for way in self._ways[first:last] if way.end_us > t_us),
-            reverse=True,
-        )
+        near, _ = self._ways.at(t_us)
+        heard = sorted((self._heard(t_us, way) for way in near), reverse=True)
         heard = [one for one in heard if one[0] > 1]
         if not heard:
             faults = self._faults

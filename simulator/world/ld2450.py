@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_left
-from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.damage import spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, with_turning
+from simulator.world.passing import Passing
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -71,10 +70,8 @@ class Ld2450(Ld24xx):
     ) -> None:
         super().__init__(rng, faults)
         users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._ways = sorted((_way(user) for user in users), key=itemgetter(0))
+        self._ways = Passing(_way(user) for user in users)
         self._aside_m = self._faults.get("aside", 0.0)
-        self._starts = [way.start_us for way in self._ways]
-        self._longest_us = max((way.end_us - way.start_us for way in self._ways), default=0)
         self._multi = not self._faults.get("single")
         self._slots: list[Way | None] = [None] * 3
         self._left: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, what
@@ -99,9 +96,7 @@ class Ld2450(Ld24xx):
         return out
 
     def _frame(self, t_us: int) -> bytes:
-        first = bisect_left(self._starts, t_us - self._longest_us)
-        last = bisect_left(self._starts, t_us + 1)
-        near = [way for way in self._ways[first:last] if way.end_us > t_us]
+        near, _ = self._ways.at(t_us)
         if not near and not self._faults and self._slots == [None] * 3:
             return HEAD + EMPTY * 3 + FOOT
         targets = self._targets(t_us, near)

@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_left
 from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.damage import spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
+from simulator.world.passing import Passing
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -73,9 +73,7 @@ class Ld2451(Ld24xx):
     ) -> None:
         super().__init__(rng, faults)
         users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._seen = sorted((_lobe(user) for user in users), key=itemgetter(0))
-        self._starts = [lobe.start_us for lobe in self._seen]
-        self._longest_us = max((lobe.end_us - lobe.start_us for lobe in self._seen), default=0)
+        self._lobes = Passing(_lobe(user) for user in users)
         self._turned = self._faults.get("turned", 0.0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
@@ -88,9 +86,9 @@ class Ld2451(Ld24xx):
         if not self._on or self._enabled:
             return out
         always = not ALWAYS.isdisjoint(self._faults)
-        starts, seen = self._starts, self._seen
+        starts, seen = self._lobes.starts, self._lobes.ways
         tick = self._tick(max(t0_us, self._silent_until_us)) + 1
-        active, following = self._active(self._time_us(tick))
+        active, following = self._lobes.at(self._time_us(tick))
         while len(out) < limit:
             t_us = self._time_us(tick)
             if t_us > t1_us:
@@ -132,12 +130,6 @@ class Ld2451(Ld24xx):
         if self._faults.get("paired"):
             return t_us // PAIR_US * 2 + (t_us % PAIR_US >= APART_US)
         return t_us // FRAME_US
-
-    def _active(self, t_us: int) -> tuple[list[Lobe], int]:
-        """Who is in the lobe, and which road user enters it next."""
-        first = bisect_left(self._starts, t_us - self._longest_us)
-        following = bisect_left(self._starts, t_us + 1)
-        return self._seen[first:following], following
 
     def _frame(self, t_us: int, active: list[Lobe]) -> bytes:
         rng, faults = self._rng, self._faults

@@ -18,12 +18,11 @@ from __future__ import annotations
 import json
 import math
 import random
-from bisect import bisect_left
-from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.world.damage import spoiled
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
+from simulator.world.passing import Passing
 from simulator.world.protocol import Input
 from simulator.world.street import RoadUser, Street
 
@@ -64,9 +63,7 @@ class Ops243:
         self._rng = rng
         self._faults = faults or {}
         users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._seen = sorted((_beam(user) for user in users), key=itemgetter(0))
-        self._starts = [beam.start_us for beam in self._seen]
-        self._longest_us = max((beam.end_us - beam.start_us for beam in self._seen), default=0)
+        self._beams = Passing(_beam(user) for user in users)
         restart = self._faults.get("restart")
         self._fails_us = int(restart * 1e6) if restart else -1
         self._on = True
@@ -117,13 +114,8 @@ class Ops243:
         rng, faults = self._rng, self._faults
         if not self._active:
             return b""
-        first = bisect_left(self._starts, t_us - self._longest_us)
-        last = bisect_left(self._starts, t_us + 1)
-        found = [
-            target
-            for beam in self._seen[first:last]
-            if beam.end_us > t_us and (target := self._target(t_us, beam))
-        ]
+        near, _ = self._beams.at(t_us)
+        found = [target for beam in near if (target := self._target(t_us, beam))]
         if faults and rng.random() < faults.get("ghost", 0):
             found.append((rng.uniform(20, 60), rng.uniform(-60, 60)))
         if faults and rng.random() < faults.get("clutter", 0):
