@@ -19,12 +19,17 @@ from serial_node import SerialNode
 from wire.record import MAX_BYTES, Interval
 
 
-def test_a_radar_frame_is_parsed_and_tracked_without_allocation():
-    frames, tracker = Reports(), Tracker(8)
+def _one_report():
+    frames = Reports()
     data = unhexlify("F4F3F2F1070001018A10011422F8F7F6F5")
     space = frames.space()
     space[: len(data)] = data
     frames.added(len(data))
+    return frames
+
+
+def test_a_radar_frame_is_parsed_and_tracked_without_allocation():
+    frames, tracker = _one_report(), Tracker(8)
     micropython.heap_lock()
     try:
         assert frames.next() == 1
@@ -116,11 +121,7 @@ def test_a_passage_is_counted_without_allocation():
 
 
 def test_who_watches_a_radar_takes_its_report_without_allocation():
-    frames, view = Reports(), Along(1)
-    data = unhexlify("F4F3F2F1070001018A10011422F8F7F6F5")
-    space = frames.space()
-    space[: len(data)] = data
-    frames.added(len(data))
+    frames, view = _one_report(), Along(1)
     assert frames.next() == 1
     micropython.heap_lock()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,8 @@ def refused(answer: tuple[int, str, str], text: str, status: int = 1) -> None:
 
 
 def test_the_wrong_chip(file: Path, say: Say) -> None:
-    other = FlashBoard(NAME, chip="esp32s3")
-    try:
+    with closing(FlashBoard(NAME, chip="esp32s3")) as other:
         answer = say("--port", other.url, "--micropython", str(file))
-    finally:
-        other.close()
     refused(
         answer, f"{other.url}: the chip is an esp32s3, esp32_generic has an esp32."
         " name the right --board",
@@ -50,11 +48,8 @@ def test_the_wrong_chip(file: Path, say: Say) -> None:
 
 
 def test_a_flash_that_is_too_small(file: Path, say: Say) -> None:
-    small = FlashBoard(NAME, cells=b"\xff" * (2 << 20))
-    try:
+    with closing(FlashBoard(NAME, cells=b"\xff" * (2 << 20))) as small:
         answer = say("--port", small.url, "--micropython", str(file))
-    finally:
-        small.close()
     refused(
         answer, f"{small.url}: a flash of 2 MB, esp32_generic has 4 MB. name the right --board"
     )  # fmt: skip
@@ -83,8 +78,7 @@ def stock(data: bytes) -> bytes:
 def test_another_program_s_board_is_told_and_taken_over_only_when_asked(
     file: Path, say: Say
 ) -> None:
-    board = FlashBoard(NAME, cells=stock(file.read_bytes()))
-    try:
+    with closing(FlashBoard(NAME, cells=stock(file.read_bytes()))) as board:
         refused(
             say("--port", board.url, "--erase-counts"),
             f"{board.url}: another program's board (partitions: nvs, phy_init, factory, vfs)."
@@ -96,8 +90,6 @@ def test_another_program_s_board_is_told_and_taken_over_only_when_asked(
         assert board.at(RING.offset, RING.size) == b"\xff" * RING.size
         assert board.at(NVS.offset, NVS.size) == b"\xff" * NVS.size
         assert facts(say, "--port", board.url)["bytes"] == 0
-    finally:
-        board.close()
 
 
 def test_a_damaged_table_is_another_program_s(blank: FlashBoard, file: Path, say: Say) -> None:
