@@ -2,11 +2,20 @@
 
 Faults, as shares of the reports: `torn` (cut off), `glued` (a rest of rubbish in front), `flipped`
 (one bit).
+
+A noisy detector draws what happens to a report from the report's own moment: what the node asked
+or was told before changes none of it, so that two lives of a node can be compared.
 """
 
 from __future__ import annotations
 
 import random
+
+
+def renew(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
+    """Make `rng` that of the report at `t_us`; without faults it goes on as it is, and is faster."""
+    if faults:
+        rng.seed(seed + t_us)
 
 
 def spoiled(report: bytes, rng: random.Random, faults: dict[str, float]) -> bytes:

@@ -19,7 +19,7 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.damage import spoiled
+from simulator.world.damage import renew, spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, with_turning
 from simulator.world.passing import Passing
@@ -96,6 +96,7 @@ class Ld2450(Ld24xx):
         return out
 
     def _frame(self, t_us: int) -> bytes:
+        renew(self._rng, self._seed, t_us, self._faults)
         near, _ = self._ways.at(t_us)
         if not near and not self._faults and self._slots == [None] * 3:
             return HEAD + EMPTY * 3 + FOOT

@@ -25,7 +25,7 @@ import random
 from operator import itemgetter
 from typing import NamedTuple
 
-from simulator.world.damage import spoiled
+from simulator.world.damage import renew, spoiled
 from simulator.world.ld24xx import PORT, Ld24xx, answer
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.passing import Passing
@@ -133,6 +133,7 @@ class Ld2451(Ld24xx):
 
     def _frame(self, t_us: int, active: list[Lobe]) -> bytes:
         rng, faults = self._rng, self._faults
+        renew(rng, self._seed, t_us, faults)
         if len(active) > 1:
             active = _in_sight(t_us, active)
         targets = [target for target in [self._target(t_us, lobe) for lobe in active] if target]

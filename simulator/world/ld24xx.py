@@ -31,6 +31,7 @@ class Ld24xx:
 
     def __init__(self, rng: random.Random, faults: dict[str, float] | None) -> None:
         self._rng = rng
+        self._seed = rng.getrandbits(64)
         self._faults = faults or {}
         self._enabled = False
         self._silent_until_us = 0

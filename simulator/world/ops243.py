@@ -20,7 +20,7 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.damage import spoiled
+from simulator.world.damage import renew, spoiled
 from simulator.world.motion import before_line, in_sight, is_back, with_turning
 from simulator.world.passing import Passing
 from simulator.world.protocol import Input
@@ -61,6 +61,7 @@ class Ops243:
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
         self._rng = rng
+        self._seed = rng.getrandbits(64)
         self._faults = faults or {}
         users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
         self._beams = Passing(_beam(user) for user in users)
@@ -114,6 +115,7 @@ class Ops243:
         rng, faults = self._rng, self._faults
         if not self._active:
             return b""
+        renew(rng, self._seed, t_us, faults)
         near, _ = self._beams.at(t_us)
         found = [target for beam in near if (target := self._target(t_us, beam))]
         if faults and rng.random() < faults.get("ghost", 0):
