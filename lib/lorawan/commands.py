@@ -1,7 +1,7 @@
 """MAC commands of the network and the device's answers (TS001-1.0.4, 5). Class A.
 
     02 LinkCheckAns margin u8, gateways u8    08 RXTimingSetupReq delay u8
-    03 LinkADRReq   rate << 4 | power, mask   09 TxParamSetupReq (not in every region)
+    03 LinkADRReq   rate << 4 | power, mask   09 TxParamSetupReq dwell times, power u8
                     u16, cntl << 4 | NbTrans  0a DlChannelReq index u8, frequency 3
     04 DutyCycleReq max u8                    0d DeviceTimeAns GPS seconds u32, 1/256 s u8
     05 RXParamSetupReq settings, frequency 3
@@ -26,7 +26,7 @@ _RX_PARAM = const(5)
 _DEV_STATUS = const(6)
 _NEW_CHANNEL = const(7)
 _RX_TIMING = const(8)
-_DL_CHANNEL = const(10)
+_TX_PARAM = const(9)
 
 # By number: bytes behind the number of a command to the device.
 _REQUEST = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
@@ -71,7 +71,8 @@ class Commands:
             else:
                 self._link_adr(block)
                 block = []
-                self._one(number, data[at + 1 : end])
+                if number not in session.region.table.DROPPED:
+                    self._one(number, data[at + 1 : end])
             at = end
         self._link_adr(block)
         return at >= len(data)
@@ -91,9 +92,11 @@ class Commands:
         elif number == _RX_TIMING:
             self._session.rx1_delay_s = max(1, body[0] & 15)
             self._answer((number,))
-        elif number == _DL_CHANNEL:
+        elif number == _TX_PARAM:
+            self._tx_param(body)
+            self._answer((number,))
+        else:
             self._answer((number, self._dl_channel(body)))
-        # TxParamSetupReq: dropped without an answer where the region has none (5.8)
 
     def _answer(self, answer):
         answers = self._session.answers
@@ -127,17 +130,11 @@ class Commands:
     def _masked(self, block):
         """The channel mask after a block of requests, -1 if one of them cannot be done."""
         channels = self._session.channels
-        defined = channels.defined_mask()
         mask = channels.mask
         for body in block:
-            control = body[3] >> 4 & 7
-            if control == 0:
-                mask = struct.unpack_from("<H", body, 1)[0]
-            elif control == 6:
-                mask = defined
-            else:
-                return -1
-            if mask & ~defined:
+            bits = struct.unpack_from("<H", body, 1)[0]
+            mask = channels.masked(mask, body[3] >> 4 & 7, bits)
+            if mask < 0:
                 return -1
         return mask or -1
 
@@ -160,11 +157,17 @@ class Commands:
         session = self._session
         offset, rate, freq = body[0] >> 4 & 7, body[0] & 15, _freq_hz(body, 1)
         status = 1 if session.region.band(freq) >= 0 else 0
-        status |= 2 if session.region.is_rate(rate) else 0
+        status |= 2 if session.region.hears(rate) else 0
         status |= 4 if session.region.is_offset(offset) else 0
         if status == 7:
             session.rx1_offset, session.rx2_rate, session.rx2_hz = offset, rate, freq
         return status
+
+    def _tx_param(self, body):
+        """Dwell times and power of a region that has them (5.8)."""
+        session = self._session
+        session.region = region = session.region.table.limit(session.region, body[0])
+        session.rate = max(session.rate, region.table.DEFAULT_RATE)
 
     def _new_channel(self, body):
         """A channel that is not one of the region's own; 0 Hz removes it (5.6)."""

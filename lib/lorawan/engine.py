@@ -12,7 +12,7 @@ from lorawan.frames import MAX_FRAME, Downlink
 from lorawan.joining import REQUEST_BYTES, Joining
 from lorawan.keeper import RESERVE, Keeper
 from lorawan.radio import Radio
-from lorawan.uplink import back_off, compose, room, settle_rate
+from lorawan.uplink import back_off, compose, payload_rate, room, settle_rate
 
 JOINED, JOIN_FAILED, SENT, TOO_LONG, DOWNLINK = "joined", "join_failed", "sent", "long", "down"
 LINK_CHECK_ANS, TIME, OVER = "link_check", "time", "over"
@@ -126,10 +126,11 @@ class Engine:
         index = self._choose(now_us, rate, REQUEST_BYTES, join.channels)
         if index < 0:
             return None
-        freq = join.channels.freq[index]
+        freq, down_hz = join.channels.freq[index], join.channels.down[index]
         join.write(self._buf, now_us)
         self._joining = True
-        return self._transmit(now_us, REQUEST_BYTES, (freq, rate, 0), join.windows(freq, rate))
+        channel = (freq, rate, self._region.eirp_dbm(0))
+        return self._transmit(now_us, REQUEST_BYTES, channel, join.windows(down_hz, rate))
 
     def _data(self, now_us):
         if self._frame is None and not self._compose():
@@ -141,11 +142,12 @@ class Engine:
         frame.left -= 1
         frame.made += 1
         channels, delay_s = session.channels, session.rx1_delay_s
-        rx1_rate = self._region.rx1_rate(frame.rate, session.rx1_offset)
+        region = session.region
+        rx1_rate = region.rx1_rate(frame.rate, session.rx1_offset)
         rx1 = (delay_s, channels.down[index], rx1_rate)
         rx2 = (delay_s + 1, session.rx2_hz, session.rx2_rate)
         self._joining = False
-        channel = (channels.freq[index], frame.rate, session.power)
+        channel = (channels.freq[index], frame.rate, region.eirp_dbm(session.power))
         return self._transmit(now_us, frame.size, channel, (rx1, rx2))
 
     def _compose(self):
@@ -217,6 +219,7 @@ class Engine:
         session = sessions.Session(self._region, join.addr, join.nwk_key, join.app_key)
         session.accept(join)
         session.rate = self._rate
+        session.rate = payload_rate(session)
         try:
             self._join.done(join)
             self._keeper.save(session, RESERVE)

@@ -4,22 +4,27 @@ Left out: FSK (DR7) and LR-FHSS (DR8 to DR11), which the drivers do not speak. A
 for them is refused in the answer to its command.
 """
 
+from lorawan.channels import Channels  # it is part of the table
 from micropython import const
 
 NAME = "EU868"
-DEFAULT_RATE = const(0)  # the lowest data rate, which an ABP device begins with
+DEFAULT_RATE = const(0)  # the lowest data rate of an uplink, which an ABP device begins with
 MAX_EIRP_DBM = const(16)
 TOP_POWER = const(7)  # highest TXPower index; index i is MAX_EIRP_DBM - 2 i
-HAS_TX_PARAM = False  # TxParamSetupReq is not for this region
+MOST_DBM = const(30)  # at the antenna connector, beside that
+TX_PARAM = const(0)  # what TxParamSetupReq has set, 0 = nothing
+DROPPED = b"\x09"  # commands that are not for this region: TxParamSetupReq
+SNAPSHOT = const(1)  # first byte of a packed session: another one in every region
 
 # Per data rate: spreading factor, bandwidth in Hz.
 RATES = (
     (12, 125_000), (11, 125_000), (10, 125_000), (9, 125_000), (8, 125_000), (7, 125_000),
     (7, 250_000),
 )  # fmt: skip
-# M: longest MACPayload in bytes, per data rate; without and with a repeater in mind.
+DOWN_RATE = const(0)  # the lowest of a receive window
+# M: longest MACPayload in bytes, per data rate.
 MAX_MAC = bytes((59, 59, 59, 123, 250, 250, 250))
-MAX_MAC_REPEATER = bytes((59, 59, 59, 123, 230, 230, 230))
+MAX_DOWN = MAX_MAC  # of a downlink
 
 # Default channels in Hz, usable with DR0 to DR5; also the join channels.
 CHANNELS = (868_100_000, 868_300_000, 868_500_000)

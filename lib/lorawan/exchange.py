@@ -46,13 +46,13 @@ class Exchange:
     def start(self, now_us, data, channel, windows):
         """Begin: return the request for the radio.
 
-        channel: frequency, data rate, TXPower. windows: of RX1 and RX2, (delay in s, frequency,
+        channel: frequency, data rate, radiated power in dBm. windows: of RX1 and RX2, (delay in s, frequency,
         data rate) each.
         """
-        freq, rate, power = channel
+        freq, rate, eirp_dbm = channel
         region, request = self._region, self._request
         request.on(TX, freq, region.modulation(rate))
-        request.power_dbm = self._radio.dbm(region.eirp_dbm(power))
+        request.power_dbm = min(self._radio.dbm(eirp_dbm), region.table.MOST_DBM)
         request.data = data
         self._windows = windows
         self._state = _SENDING
@@ -92,7 +92,7 @@ class Exchange:
             return
         try:
             # 4.1: what is longer than its data rate allows is dropped
-            if len(data) - 5 > self._region.max_mac(self._windows[self._window][2]):
+            if len(data) - 5 > self._region.table.MAX_DOWN[self._windows[self._window][2]]:
                 raise ValueError("length")
             self._take(data, rssi, snr)
         except ValueError:

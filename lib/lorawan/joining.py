@@ -2,7 +2,6 @@
 
 from micropython import const
 
-from lorawan.channels import Channels
 from lorawan.frames import JoinAccept, join_request
 from lorawan.limits import JoinBackoff
 from lorawan.nonces import Nonces
@@ -25,7 +24,7 @@ class Joining:
 
     def start(self, identity):
         self.identity = identity
-        self.channels = Channels(self._region)
+        self.channels = self._region.table.Channels(self._region)
         self.requests = 0
 
     def stop(self):
@@ -54,10 +53,10 @@ class Joining:
         self._backoff.add(self._toa_us(), now_us)
         self.requests += 1
 
-    def windows(self, freq_hz, rate):
+    def windows(self, down_hz, rate):
         """RX1 and RX2 after a request, as `Exchange.start()` takes them."""
         table = self._region.table
-        rx1 = (_DELAY_S, freq_hz, self._region.rx1_rate(rate, 0))
+        rx1 = (_DELAY_S, down_hz, self._region.rx1_rate(rate, 0))
         return rx1, (_DELAY_S + 1, table.RX2_HZ, table.RX2_RATE)
 
     def pause_us(self, toa_us, rng):

@@ -122,8 +122,10 @@ class Mac(Engine):
 
         Raises ValueError for one that does not exist.
         """
-        if rate is not None and not self._region.is_rate(rate):
-            raise ValueError("data rate %d, 0..%d" % (rate, len(self._region.table.RATES) - 1))
+        region = self.session.region
+        if rate is not None and not region.is_rate(rate):
+            lowest, above = region.table.DEFAULT_RATE, len(region.table.RX1_RATES)
+            raise ValueError("data rate %d, %d..%d" % (rate, lowest, above - 1))
         self.session.adr = on
         if not on:
             self.session.power = 0

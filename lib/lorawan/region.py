@@ -1,7 +1,8 @@
 """What a region allows: data rates, payloads, power, receive windows, sub-bands (RP002-1.0.4).
 
-The numbers are data: a table is a module such as `lorawan.eu868`, and this is the only code that
-reads it. Frequencies in Hz, times in integer microseconds, data rates (DR) by their index.
+The numbers are data: a table is a module such as `lorawan.eu868`, or an object like that. Only
+this, the channels and the MAC commands read it. Frequencies in Hz, times in integer microseconds,
+data rates (DR) by their index.
 """
 
 from micropython import const
@@ -32,23 +33,32 @@ def airtime_us(sf, bw_hz, size, crc=True):
 
 
 class Region:
-    """table: a module such as `lorawan.eu868`. repeater: keep payloads short enough for one."""
+    """table: such as `lorawan.eu868`.
 
-    def __init__(self, table, repeater=False):
+    sure_bytes: payload that the application counts on. Where the network's data rate carries less
+    (US915 DR0: 11 bytes), a session begins at the lowest one that does, and later a payload of up
+    to so many bytes that does not fit goes out at that one, with ADR unset in its frame.
+    """
+
+    def __init__(self, table, sure_bytes=0):
         self.table = table
-        self._max_mac = table.MAX_MAC_REPEATER if repeater else table.MAX_MAC
+        self.sure_bytes = sure_bytes
 
     def is_rate(self, rate):
-        """Whether the device can use this data rate."""
-        return 0 <= rate < len(self.table.RATES)
+        """Whether the device can send with this data rate."""
+        return self.table.DEFAULT_RATE <= rate < len(self.table.RX1_RATES)
+
+    def hears(self, rate):
+        """Whether a receive window can have this data rate."""
+        return self.table.DOWN_RATE <= rate < len(self.table.RATES)
 
     def modulation(self, rate):
         """(spreading factor, bandwidth in Hz)."""
         return self.table.RATES[rate]
 
     def max_mac(self, rate):
-        """M, the longest MACPayload in bytes: FHDR, FPort and FRMPayload."""
-        return self._max_mac[rate]
+        """M, the longest MACPayload of an uplink in bytes: FHDR, FPort and FRMPayload."""
+        return self.table.MAX_MAC[rate]
 
     def uplink_us(self, rate, size):
         """Airtime of an uplink of `size` bytes (PHYPayload)."""
@@ -92,5 +102,5 @@ class Region:
 
     def most_error_us(self):
         """The largest error for which every window can be long enough."""
-        shortest = min([symbol_us(sf, bw_hz) for sf, bw_hz in self.table.RATES])
+        shortest = min([symbol_us(*how) for how in self.table.RATES if how])
         return (_MAX_SYMBOLS - _MIN_SYMBOLS) * shortest // 2

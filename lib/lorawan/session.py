@@ -2,12 +2,12 @@
 
 Packed form, little endian, for RTC memory and flash (`pack()`):
 
-    version u8 = 1 | DevAddr u32 | NwkSKey 16 | AppSKey 16 | FCntUp u32 (the next one) |
+    region u8 (`SNAPSHOT`) | DevAddr u32 | NwkSKey 16 | AppSKey 16 | FCntUp u32 (the next one) |
     FCntDown u32 (the lowest still acceptable) | RX2 frequency / 100 Hz u32 | RX1DROffset u8 |
     RX2 data rate u8 | RX1 delay s u8 | data rate u8 | TXPower u8 | NbTrans u8 | MaxDutyCycle u8 |
-    flags u8 (1 = ADR, 2 = ACK due) | uplinks without a downlink u16 | answers: length u8, bytes |
+    flags u8 (1 = ADR, 2 = ACK due, above them `TX_PARAM`) | uplinks without a downlink u16 | answers: length u8, bytes |
     airtime of the last hour: sub-bands u8, u16 each (2 ms); in flash none | channels
-    (`lorawan.channels`) |
+    (`lorawan.channels`, `lorawan.fixed`) |
     crc32 u32 of all before it
 
 The keys are in it: it belongs where secrets may lie.
@@ -18,10 +18,8 @@ from binascii import crc32
 
 from micropython import const
 
-from lorawan.channels import Channels
 from lorawan.crypto import Key
 
-_VERSION = const(1)
 _HEAD = "<BI16s16sIIIBBBBBBBBH"
 _HEAD_BYTES = const(59)
 _FLAG_ADR = const(1)
@@ -56,7 +54,7 @@ class Session:
         self.ack = False  # a confirmed downlink is to be acknowledged
         self.silent_count = 0  # new uplinks since the last downlink (ADRACKCnt)
         self.answers = bytearray()  # MAC answers for the next uplink
-        self.channels = Channels(region)
+        self.channels = table.Channels(region)
 
     def is_of(self, addr, nwk_key, app_key):
         return self.addr == addr and self.keys == (bytes(nwk_key), bytes(app_key))
@@ -74,7 +72,7 @@ class Session:
         offset, rate = join.dl_settings >> 4 & 7, join.dl_settings & 15
         if self.region.is_offset(offset):
             self.rx1_offset = offset
-        if self.region.is_rate(rate):
+        if self.region.hears(rate):
             self.rx2_rate = rate
         self.rx1_delay_s = max(1, join.rx_delay & 15)
         if join.cf_list:
@@ -95,9 +93,11 @@ class Session:
     def pack(self, fcnt_up, airtime):
         """The packed form with another FCntUp; airtime: u16 per sub-band, or nothing."""
         flags = (_FLAG_ADR if self.adr else 0) | (_FLAG_ACK if self.ack else 0)
+        table = self.region.table
+        flags |= table.TX_PARAM << 2
         out = bytearray(
             struct.pack(
-                _HEAD, _VERSION, self.addr, self.keys[0], self.keys[1], fcnt_up,
+                _HEAD, table.SNAPSHOT, self.addr, self.keys[0], self.keys[1], fcnt_up,
                 self.fcnt_down, self.rx2_hz // 100, self.rx1_offset, self.rx2_rate,
                 self.rx1_delay_s, self.rate, self.power, self.nb_trans, self.max_duty, flags,
                 self.silent_count,
@@ -116,7 +116,7 @@ class Session:
 def unpack(region, data):
     """(session, airtime per sub-band) of a packed session; raises ValueError."""
     end = len(data) - 4
-    if end < _HEAD_BYTES + 2 or data[0] != _VERSION:
+    if end < _HEAD_BYTES + 2 or data[0] != region.table.SNAPSHOT:
         raise ValueError("session: length %d" % len(data))
     if struct.unpack_from("<I", data, end)[0] != crc32(data[:end]):
         raise ValueError("session: checksum")
@@ -128,6 +128,8 @@ def unpack(region, data):
     session.rate, session.power, session.nb_trans, session.max_duty = head[10:14]
     session.adr = bool(head[14] & _FLAG_ADR)
     session.ack = bool(head[14] & _FLAG_ACK)
+    if head[14] >> 2:
+        session.region = region.table.limited(region, head[14] >> 2)
     session.silent_count = head[15]
     at = _HEAD_BYTES + 1 + data[_HEAD_BYTES]
     session.answers = bytearray(data[_HEAD_BYTES + 1 : at])
@@ -143,7 +145,7 @@ def _check(session):
     """A packed session of other software, or of another region's table, must not crash."""
     region = session.region
     good = (
-        region.is_rate(session.rate) and region.is_rate(session.rx2_rate)
+        region.is_rate(session.rate) and region.hears(session.rx2_rate)
         and region.is_offset(session.rx1_offset) and 1 <= session.rx1_delay_s <= 15
         and session.power <= region.table.TOP_POWER and 1 <= session.nb_trans <= 15
         and session.max_duty <= 15 and region.band(session.rx2_hz) >= 0

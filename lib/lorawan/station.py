@@ -24,6 +24,7 @@ from lorawan.mac import (
 from lorawan.onair import OnAir, wait
 from lorawan.posts import Posts
 from lorawan.radio import TX, Radio
+from lorawan.uplink import payload_rate
 from micropython import const
 
 _SECOND = const(1_000_000)
@@ -94,8 +95,13 @@ class Station:
         return self.mac.max_payload() if self._is_up() else 0
 
     def data_rate(self):
-        """DR of the next frame, or None."""
-        return self.mac.session.rate if self.mac.session else None
+        """DR of the next frame with a payload of the application, or None."""
+        return payload_rate(self.mac.session) if self.mac.session else None
+
+    def modulation(self):
+        """(spreading factor, bandwidth in Hz) of the next frame with a payload, or None."""
+        rate = self.data_rate()
+        return None if rate is None else self.mac.session.region.modulation(rate)
 
     def _is_up(self):
         return self.mac.session is not None and not self.mac.joining()

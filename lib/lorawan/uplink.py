@@ -53,19 +53,28 @@ def back_off(session):
 
 def settle_rate(session):
     """Make sure that some enabled channel knows the data rate."""
-    channels = session.channels
+    channels, table = session.channels, session.region.table
     rate = session.rate
-    while rate > 0 and not channels.supports(rate, channels.mask):
+    while rate > table.DEFAULT_RATE and not channels.supports(rate, channels.mask):
         rate -= 1
     if not channels.supports(rate, channels.mask):
         channels.enable_defaults()
-        rate = min(session.rate, session.region.table.CHANNEL_RATES >> 4)
+        rate = min(session.rate, table.CHANNEL_RATES >> 4)
     session.rate = rate
 
 
+def payload_rate(session):
+    """The data rate of a payload that does not fit at the session's, if there is another one."""
+    region = session.region
+    for rate in range(session.rate, len(region.table.RX1_RATES)):
+        if region.max_mac(rate) - _FHDR_PORT >= region.sure_bytes:
+            return rate
+    return session.rate
+
+
 def room(session):
-    """N, the longest FRMPayload without options at the present data rate."""
-    return session.region.max_mac(session.rate) - _FHDR_PORT
+    """N, the longest FRMPayload without options at that data rate."""
+    return session.region.max_mac(payload_rate(session)) - _FHDR_PORT
 
 
 def compose(buf, session, uplink, requests):
@@ -75,7 +84,10 @@ def compose(buf, session, uplink, requests):
     requests, then the payload (5, table 15): what does not fit beside the answers follows in a
     frame of its own. Answers that have to be repeated give way then, or it would never leave.
     """
-    most, answers, payload = room(session), session.answers, uplink.payload
+    rate, answers, payload = session.rate, session.answers, uplink.payload
+    most = session.region.max_mac(rate) - _FHDR_PORT
+    if len(payload) > most:
+        rate, most = payload_rate(session), room(session)
     if len(payload) > most:
         return None
     port, whole = uplink.port, True
@@ -83,7 +95,8 @@ def compose(buf, session, uplink, requests):
     if uplink.put_off or len(answers) <= beside:
         options = answers[: answers_that_fit(answers, beside)]
     elif len(answers) <= MAX_OPTIONS:
-        options, port, payload, whole = answers, None, b"", False
+        options, port = answers[: answers_that_fit(answers, most)], None
+        payload, whole = b"", False
     else:
         options, port, whole = b"", 0, port is None
         payload = answers[: answers_that_fit(answers, most)]
@@ -91,18 +104,18 @@ def compose(buf, session, uplink, requests):
         space = min(MAX_OPTIONS, most - len(payload)) - len(options)
         options, requests = options + requests[:space], requests[space:]
     confirmed = whole and uplink.confirmed
-    head = (CONFIRMED_UP if confirmed else UNCONFIRMED_UP, _control(session))
+    head = (CONFIRMED_UP if confirmed else UNCONFIRMED_UP, _control(session, rate))
     session.answers = sticky(answers)
     session.ack = False
     uplink.put_off = not whole
     fcnt = session.sent()
     size = data_up(buf, session, fcnt, head=head, options=options, port=port, payload=payload)
-    return Frame(size, session.rate, whole, session.nb_trans), requests
+    return Frame(size, rate, whole, session.nb_trans), requests
 
 
-def _control(session):
+def _control(session, rate):
     flags = ACK if session.ack else 0
-    if session.adr:
+    if session.adr and rate == session.rate:  # else it is the device's own choice (4.3.1.1)
         flags |= ADR
         if session.silent_count >= _ADR_ACK_LIMIT:
             flags |= ADR_ACK_REQ

@@ -68,7 +68,7 @@ def compiled(*packages: str) -> dict[str, bytes]:
         target = BUILT / name.replace("/", ".")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
             part = target.with_suffix(f".{os.getpid()}")
-            subprocess.run([compiler, "-o", part, source], check=True)
+            subprocess.run([compiler, "-s", name, "-o", part, source], check=True)
             part.replace(target)
     return {name: (BUILT / name.replace("/", ".")).read_bytes() for name in sources}
 
