@@ -8,24 +8,30 @@ from micropython import const
 
 _AROUND = const(13)  # bytes of LoRaWAN around a payload
 _DAY_S = const(86_400)
-_QUICKEST = const(6)  # data rate; 6 is SF7 on 250 kHz, above it nothing is LoRa
-_PERIODS = (3600, 3600, 1800, 900)  # by data rate; from the last on: the same
+_LONG_US = const(16_000)  # symbols from this length on are sent with one more check
 
 
-def airtime_ms(rate, size):
-    """Of an uplink with `size` bytes of payload, EU868 (SX126x data sheet, 6.1.4), rounded up."""
-    rate = min(rate, _QUICKEST)
-    sf = max(12 - rate, 7)
-    symbol_us = (1 << sf) * (4 if rate == _QUICKEST else 8)
-    slow = 2 if sf >= 11 else 0
+def airtime_ms(how, size):
+    """Of an uplink with `size` bytes of payload (SX126x data sheet, 6.1.4), rounded up.
+
+    how: (spreading factor, bandwidth in Hz).
+    """
+    sf = how[0]
+    symbol_us = _symbol_us(how)
+    slow = 2 if symbol_us >= _LONG_US else 0
     bits = 8 * (size + _AROUND) + 44 - 4 * sf
     symbols = 8 + max(-(-bits // (4 * (sf - slow))), 0) * 5
     return ((4 * symbols + 49) * symbol_us // 4 + 999) // 1000
 
 
-def period_s(rate):
-    """Seconds that one report covers at a data rate."""
-    return _PERIODS[min(rate, len(_PERIODS) - 1)]
+def period_s(how):
+    """Seconds that one report covers: an hour in EU868 at DR0 and DR1, half of one at DR2."""
+    symbol_us = _symbol_us(how)
+    return 3600 if symbol_us >= _LONG_US else 1800 if symbol_us >= _LONG_US // 2 else 900
+
+
+def _symbol_us(how):
+    return (1 << how[0]) * 1_000_000 // how[1]
 
 
 class Budget:

@@ -52,6 +52,7 @@ SCHEMA = (
     ("class_car_min_mm", int, 1000, 8000, 3000, "mm"),
     ("class_heavy_min_mm", int, 2000, 20000, 7000, "mm"),
     ("class_car_echo", int, 0, 1_000_000, 0, "SNR x m2"),
+    ("lora_region", str, ("EU868", "US915", "AS923", "AS923-2", "AS923-3", "AS923-4"), None, "EU868", ""),
     ("lora_airtime_s", int, 5, 864, 30, "s a day"),
     ("lora_after_min", int, 1, 1440, 30, "min"),
     ("lora_certification", int, 0, 1, 0, ""),

@@ -91,11 +91,11 @@ class LoraLink(Bundles):
         """Send one frame; return for how many seconds there is nothing to do."""
         if not self._is_needed() and not self.orders.answers:
             return _LOOK_S
-        room, rate = self._station.room(), self._station.data_rate()
-        if not room or rate is None:
+        room, how = self._station.room(), self._station.modulation()
+        if not room or how is None:
             return _LOOK_S
-        self._period_s = period_s(rate)
-        return await self._send_next(min(room, len(self._frame_buf)), rate)
+        self._period_s = period_s(how)
+        return await self._send_next(min(room, len(self._frame_buf)), how)
 
     def _is_needed(self):
         """True without another link, or when that has been down for long enough."""
@@ -115,27 +115,27 @@ class LoraLink(Bundles):
             self._node.log.info("lorawan: stands in from record %d on", self._sent + 1)
         return self._is_on
 
-    async def _send_next(self, room, rate):
+    async def _send_next(self, room, how):
         """Answers, the node's state, what is new, what is asked for again."""
         left_ms = self._budget.left_ms(self._station.state().get("airtime_s") or 0)
         if self.orders.answers:
-            return await self._send_answer(left_ms, rate)
+            return await self._send_answer(left_ms, how)
         if self._state_at is None or self._uptime_s() - self._state_at >= _STATE_S:
-            return await self._send_state(left_ms, rate)
-        missing_ms = airtime_ms(rate, _LEAST) - left_ms
+            return await self._send_state(left_ms, how)
+        missing_ms = airtime_ms(how, _LEAST) - left_ms
         if missing_ms > 0:
             return self._until_affordable(missing_ms)
         groups = self._groups(room // _LEAST) if self._knows_time() else None
         if groups:
-            return await self._send_new(groups, room, rate, left_ms)
+            return await self._send_new(groups, room, how, left_ms)
         if self._again:
-            return await self._send_again(room, rate, left_ms)
+            return await self._send_again(room, how, left_ms)
         self._watch_silence()
         return _LOOK_S
 
-    async def _send(self, port, n, rate, left_ms):
+    async def _send(self, port, n, how, left_ms):
         """Send what the frame's buffer holds; 0 when it is on the air, else seconds to wait."""
-        cost_ms = airtime_ms(rate, n)
+        cost_ms = airtime_ms(how, n)
         if cost_ms > left_ms:
             return self._until_affordable(cost_ms - left_ms)
         try:
@@ -158,20 +158,20 @@ class LoraLink(Bundles):
         """Seconds to wait: composing a frame reads the log, which costs the time of counting."""
         return min(max(self._budget.wait_s(missing_ms), _LOOK_S), _LONGEST_S)
 
-    async def _send_answer(self, left_ms, rate):
+    async def _send_answer(self, left_ms, how):
         name, code, text = self.orders.answers[0]
         n = _write(PORT_ANSWER, self._frame_buf, name, code, text)
-        wait_s = await self._send(PORT_ANSWER, n, rate, left_ms)
+        wait_s = await self._send(PORT_ANSWER, n, how, left_ms)
         if not wait_s:
             self.orders.answered()
         return wait_s
 
-    async def _send_state(self, left_ms, rate):
+    async def _send_state(self, left_ms, how):
         ring = self._ring
         refused = min(self.orders.refused, 255)
         values = (ring.next_seq - 1, ring.first_seq) + self._node.state() + (refused,)
         n = _write(PORT_STATE, self._frame_buf, ring.log_id, values)
-        wait_s = await self._send(PORT_STATE, n, rate, left_ms)
+        wait_s = await self._send(PORT_STATE, n, how, left_ms)
         if not wait_s:
             self._state_at = self._uptime_s()
         return wait_s
@@ -196,10 +196,10 @@ class LoraLink(Bundles):
         """Records without a time wait an hour for one: it mostly comes with the first uplink."""
         return self._clock.utc() or self._uptime_s() >= _TIMELESS_S
 
-    async def _send_new(self, groups, room, rate, left_ms):
+    async def _send_new(self, groups, room, how, left_ms):
         if not groups[0][1]:
-            return await self._send_other(groups[0][0], rate, left_ms)
-        rich = self._budget.is_rich(left_ms, airtime_ms(rate, min(room, _WITH_REPEAT)))
+            return await self._send_other(groups[0][0], how, left_ms)
+        rich = self._budget.is_rich(left_ms, airtime_ms(how, min(room, _WITH_REPEAT)))
         if len(groups) > 1:
             limit = room
         else:
@@ -210,13 +210,13 @@ class LoraLink(Bundles):
             taken, n = self._fill(groups[:1], room, False)
         if not taken:
             return _LOOK_S  # the MAC's own answers take the room: they get shorter again
-        wait_s = await self._send(PORT_COUNTS, n, rate, left_ms)
+        wait_s = await self._send(PORT_COUNTS, n, how, left_ms)
         if not wait_s:
             self._sent_to(groups[taken - 1][0])
             self._turn = (self._turn + 1) % len(CLASSES)
         return wait_s
 
-    async def _send_other(self, seq, rate, left_ms):
+    async def _send_other(self, seq, how, left_ms):
         """An event, an anchor, or the news that records exist no longer, newest number `seq`."""
         kind, n = self._look(seq)
         if kind in (EVENT, ANCHOR):
@@ -224,35 +224,35 @@ class LoraLink(Bundles):
         else:
             seq = self._gone_to(seq, self._ring.next_seq - 1)
             body = {"event": "gone", "from": self._sent + 1, "to": seq, "seq": 0}
-        wait_s = await self._send_event(body, rate, left_ms)
+        wait_s = await self._send_event(body, how, left_ms)
         if not wait_s:
             self._sent_to(seq)
         return wait_s
 
-    async def _send_event(self, body, rate, left_ms):
+    async def _send_event(self, body, how, left_ms):
         n = _write(
             PORT_EVENT, self._frame_buf, self._ring.log_id, body["seq"], body.get("utc") or 0, body
         )
-        return await self._send(PORT_EVENT, n, rate, left_ms)
+        return await self._send(PORT_EVENT, n, how, left_ms)
 
     # --- what is asked for again
 
-    async def _send_again(self, room, rate, left_ms):
+    async def _send_again(self, room, how, left_ms):
         """The newest part of the first range, while the budget is ample."""
-        if not self._budget.is_rich(left_ms, airtime_ms(rate, room)):
+        if not self._budget.is_rich(left_ms, airtime_ms(how, room)):
             return _LOOK_S
         first, last = self._again[0]
         kind, n = self._look(last)
         if kind == INTERVAL:
             following, n = self._fill_back(first, last, room)
-            wait_s = await self._send(PORT_AGAIN, n, rate, left_ms)
+            wait_s = await self._send(PORT_AGAIN, n, how, left_ms)
         elif kind:
             following = last - 1
-            wait_s = await self._send_event(self._event_body(kind, last, n), rate, left_ms)
+            wait_s = await self._send_event(self._event_body(kind, last, n), how, left_ms)
         else:
             following = self._gone_from(first, last) - 1
             body = {"event": "gone", "from": following + 1, "to": last, "seq": 0}
-            wait_s = await self._send_event(body, rate, left_ms)
+            wait_s = await self._send_event(body, how, left_ms)
         if not wait_s:
             if following < first:
                 self._again.pop(0)

@@ -16,7 +16,7 @@ _NTP_HOLDS_S = const(7200)  # it is the better source; then two of its answers a
 
 
 class LoraNode:
-    """app: what the link stands on. The station is that of `board.lorawan(nvs, log)`."""
+    """app: what the link stands on. The station is that of `board.lorawan(nvs, log, region)`."""
 
     def __init__(self, app):
         self._app = app
@@ -32,7 +32,9 @@ class LoraNode:
         reason = "this board has none"
         if make:
             try:
-                self._station = make(self._app.nvs, self.log)
+                self._station = make(
+                    self._app.nvs, self.log, self._app.config["lora_region"]
+                )
                 return True
             except (OSError, ValueError) as error:
                 reason = error

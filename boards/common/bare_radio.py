@@ -22,6 +22,8 @@ def wires(bus, lines):
     return spi, (cs, reset, pin(first), pin(second))
 
 
-def station(board, driver, nvs, log):
+def station(board, driver, nvs, log, region):
     """The station over `driver`; raises ValueError, OSError."""
-    return bare(driver, nvs, NVS("lora"), rng=board.random, log=log, recent=board.session)
+    return bare(
+        driver, nvs, NVS("lora"), rng=board.random, log=log, recent=board.session, region=region
+    )  # fmt: skip

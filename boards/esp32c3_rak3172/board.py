@@ -21,7 +21,7 @@ class Board(Esp32Board):
     def __init__(self):
         super().__init__(_LED, None, _BEAMS)
 
-    def lorawan(self, nvs, log):
+    def lorawan(self, nvs, log, region):
         """The station on the modem; raises ValueError."""
         from lora_station import modem  # RAM: only a node with LoRaWAN pays for it
 
@@ -35,4 +35,6 @@ class Board(Esp32Board):
             time.sleep_ms(_RESET_MS)
             line.value(1)
 
-        return modem(uart, "rui3", nvs, rng=self.random, log=log, reset=reset)
+        return modem(
+            uart, "rui3", nvs, rng=self.random, log=log, reset=reset, region=region
+        )  # fmt: skip

@@ -20,7 +20,7 @@ class Board(Esp32Board):
     def __init__(self):
         super().__init__(_LED, _UART, _BEAMS, shares_rtc=True)
 
-    def lorawan(self, nvs, log):
+    def lorawan(self, nvs, log, region):
         """The station over the SX1262; raises ValueError, OSError."""
         from bare_radio import station, wires  # RAM: only a node with LoRaWAN pays for it
         from radio.sx126x import SX126x
@@ -32,4 +32,4 @@ class Board(Esp32Board):
             "switch": lambda way: switch.value(way == 1),  # 0 off, 1 receive, 2 transmit
         }  # fmt: skip
         driver = SX126x(spi, lines, options)
-        return station(self, driver, nvs, log)
+        return station(self, driver, nvs, log, region)

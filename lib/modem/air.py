@@ -17,10 +17,15 @@ def room(data_rate):
     return _ROOM[data_rate]
 
 
+def modulation(data_rate):
+    """(spreading factor, bandwidth in Hz)."""
+    return (7, 250_000) if data_rate > 5 else (12 - data_rate, 125_000)
+
+
 def airtime_us(data_rate, size):
     """Time on air of a payload of `size` bytes in a frame without options."""
-    sf = 7 if data_rate == 6 else 12 - data_rate
-    symbol_us = (1 << sf) * (4 if data_rate == 6 else 8)
+    sf, bw_hz = modulation(data_rate)
+    symbol_us = (1 << sf) * 1_000_000 // bw_hz
     bits = 8 * (size + _OVERHEAD) + 16 - 4 * sf + 28
     per = 4 * (sf - (2 if sf > 10 else 0))
     return (49 + 4 * (8 + 5 * ((bits + per - 1) // per))) * symbol_us // 4

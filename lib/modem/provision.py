@@ -32,7 +32,8 @@ class Provision:
         self.who = tuple([_hex(settings, key, size) for key, size in _LENGTHS])
         region = settings["lora_region"]
         if region not in talk.REGIONS:
-            raise ValueError("lora_region is none of " + ", ".join(sorted(talk.REGIONS)))
+            choices = ", ".join(sorted(talk.REGIONS))
+            raise ValueError("lora_region = %s: this modem has %s" % (region, choices))
         self.region = talk.REGIONS[region]
         self.data_rate = settings["lora_data_rate"]
         if self.data_rate not in (0, 1, 2, 3, 4, 5):

@@ -15,7 +15,7 @@ import time
 from micropython import const
 
 from modem import codes
-from modem.air import Day, airtime_us, room
+from modem.air import Day, airtime_us, modulation, room
 from modem.provision import digits
 from modem.session import IDLE_MS, Session
 
@@ -68,6 +68,10 @@ class Station(Session):
 
     def data_rate(self):
         return self._facts["dr"] if self._joined else None
+
+    def modulation(self):
+        """(spreading factor, bandwidth in Hz) of the next uplink; None when not joined."""
+        return modulation(self._facts["dr"] or 0) if self._joined else None
 
     async def send(self, port, payload, confirmed=False):
         """True: on the air, acknowledged if confirmed. ValueError, OSError as in the README."""

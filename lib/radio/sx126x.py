@@ -98,6 +98,7 @@ class SX126x(Chip):
         cs, reset, self._busy, dio1 = pins
         super().__init__(spi, cs, reset, (dio1,))
         self._options = chosen = settings(_OPTIONS, options)
+        self.mhz = chosen["mhz"]  # it may be changed until `start()`
         if chosen["chip"] not in _PA:
             raise ValueError("chip %r: sx1261 or sx1262" % chosen["chip"])
         if chosen["tcxo_mv"] and chosen["tcxo_mv"] not in _TCXO_MV:
@@ -157,7 +158,7 @@ class SX126x(Chip):
         self._do(_CALIBRATE, 0x7F)
         self._do(_REGULATOR, 1 if options["dcdc"] else 0)
         self._do(_RF_SWITCH, 1 if options["dio2_switch"] else 0)
-        self._do(_CALIBRATE_IMAGE, *_image(options["mhz"]))
+        self._do(_CALIBRATE_IMAGE, *_image(self.mhz))
         errors = self._ask(_GET_ERRORS, self._two)
         if (errors[0] << 8 | errors[1]) & _START_ERRORS:
             raise OSError("radio: start error %02x%02x (oscillator?)" % tuple(errors))

@@ -79,6 +79,7 @@ class SX127x(Chip):
         cs, reset, dio0, dio1 = pins
         super().__init__(spi, cs, reset, (dio0, dio1))
         self._options = settings(_OPTIONS, options)
+        self.mhz = self._options["mhz"]  # of the image calibration, until `start()`
         self._switch = self._options["switch"] or _no_switch
         self._one = bytearray(1)
 
@@ -122,7 +123,7 @@ class SX127x(Chip):
         """Image and RSSI, in FSK standby, for the band; the amplifier is off."""
         self._set(_OP_MODE, _STANDBY)
         self._set(_PA_CONFIG, 0)
-        self._set(_FREQUENCY, *_steps(self._options["mhz"] * 1_000_000))
+        self._set(_FREQUENCY, *_steps(self.mhz * 1_000_000))
         self._set(_IMAGE_CAL, self._get(_IMAGE_CAL) | _CAL_START)
         begin = time.ticks_us()
         while self._get(_IMAGE_CAL) & _CAL_RUNNING:

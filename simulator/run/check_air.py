@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.run.decode import DIRECTIONS, Record, as_tally
 from simulator.run.node import Seen
-from simulator.world.lorawan import plan as eu868
+from simulator.world.lorawan import regions
 
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
@@ -64,15 +64,16 @@ def airtime(seen: Seen) -> Iterator[str]:
     frames = seen.held.on_air
     budget_s = float(str(seen.plan.config.get("lora_airtime_s", 30)))
     starts = 1 + seen.watcher.resets.get("cut", 0)
+    region = regions.named(str(seen.plan.config.get("lora_region", "EU868")))
     most_s = budget_s * (1 + START_SHARE * starts) + JOIN_S[0] + JOIN_S[1]
     for i, frame in enumerate(frames):
         day_us = sum(f.length_us for f in _within(frames, i, DAY_US))
         if day_us > most_s * 1e6:
             yield f"{day_us / 1e6:.1f} s on the air in the day from {frame.begin_us / 1e6:.0f} s"
             return
-        band = eu868.sub_band(round(frame.freq_hz, -2))
-        share = eu868.SUB_BANDS[band][2]
-        same = [f for f in _within(frames, i, HOUR_US) if _is_in(f.freq_hz, band)]
+        freq_hz = round(frame.freq_hz, -2)
+        band, share = region.band(freq_hz), region.share(freq_hz)
+        same = [f for f in _within(frames, i, HOUR_US) if region.band(round(f.freq_hz, -2)) == band]
         if sum(f.length_us for f in same) > share * HOUR_US:
             yield f"sub-band {band}: more than {share:.1%} of the hour from {frame.begin_us} us"
             return
@@ -83,10 +84,6 @@ def _within(frames: list[Any], i: int, span_us: int) -> Iterator[Any]:
         if frame.begin_us >= frames[i].begin_us + span_us:
             return
         yield frame
-
-
-def _is_in(freq_hz: int, band: int) -> bool:
-    return eu868.sub_band(round(freq_hz, -2)) == band
 
 
 def radio(seen: Seen) -> Iterator[str]:

@@ -11,6 +11,7 @@ from simulator.run.desk import Body, Desk, Drain, Held, OnAir
 from simulator.run.plan import NodePlan
 from simulator.world.around import Detector
 from simulator.world.kernel import Node
+from simulator.world.lorawan import regions
 from simulator.world.lorawan.backend import LoraBackend
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modem_mac import Mac
@@ -45,11 +46,13 @@ class LoraCity:
         self._site: Site | None = None
         self._mac: Mac | None = None  # in the board's modem
         self._path = folder / f"{plan.name}.sqlite"
-        self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX)
+        region = regions.named(str(plan.config.get("lora_region", "EU868")))
+        self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
         self._server.adr = True
         keys = lora_keys(plan)
         dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in (keys.dev_eui, keys.join_eui))
-        self._device = self._server.joins.add(Device(dev_eui, join_eui, keys.app_key))
+        device = Device(dev_eui, join_eui, keys.app_key, region.accept())
+        self._device = self._server.joins.add(device)
         self._backend = LoraBackend(
             self._path, self._server, plan.name, plan.start_utc,
             away=plan.backend_away, on_news=self.desk.on_news,

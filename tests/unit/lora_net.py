@@ -46,7 +46,7 @@ class Station:
 
     def __init__(self, net):
         self._net = net
-        self.rate, self.space = 5, 242
+        self.how, self.space = (7, 125_000), 242
         self.outcomes = []
         self.lost = lambda n: False
         self.airtime_s = None
@@ -56,8 +56,8 @@ class Station:
     def room(self):
         return self.space
 
-    def data_rate(self):
-        return self.rate
+    def modulation(self):
+        return self.how
 
     def state(self):
         return {"joined": bool(self.space), "airtime_s": self.airtime_s}
@@ -76,7 +76,7 @@ class Station:
 
     def airtime(self):
         """Seconds on the air since the start."""
-        return sum(airtime_ms(self.rate, len(payload)) for _t, _p, payload in self.sent) / 1000
+        return sum(airtime_ms(self.how, len(payload)) for _t, _p, payload in self.sent) / 1000
 
 
 class Net:

@@ -4,24 +4,27 @@ from airtime import Budget, airtime_ms, period_s
 from fakes import FakeClock
 
 DAY = 86_400
+SF7, SF8, SF9, SF10, SF11, SF12 = [(sf, 125_000) for sf in range(7, 13)]
 
 
 def test_airtimes_are_those_of_the_data_sheet_rounded_up():
-    for rate, size, us in (
-        (0, 51, 2_793_472), (0, 20, 1_810_432), (1, 10, 823_296), (2, 20, 452_608),
-        (3, 10, 205_824), (4, 20, 133_632), (5, 20, 71_936), (5, 0, 46_336), (6, 10, 30_848),
+    for how, size, us in (
+        (SF12, 51, 2_793_472), (SF12, 20, 1_810_432), (SF11, 10, 823_296), (SF10, 20, 452_608),
+        (SF9, 10, 205_824), (SF8, 20, 133_632), (SF7, 20, 71_936), (SF7, 0, 46_336),
+        ((7, 250_000), 10, 30_848), ((8, 500_000), 20, 33_408),
     ):  # fmt: skip
-        assert airtime_ms(rate, size) == -(-us // 1000), (rate, size)
-    assert airtime_ms(7, 10) == airtime_ms(6, 10)  # FSK is shorter than that
+        assert airtime_ms(how, size) == -(-us // 1000), (how, size)
 
 
 def test_slow_data_rates_report_longer_periods():
-    assert [period_s(rate) for rate in range(7)] == [3600, 3600, 1800, 900, 900, 900, 900]
+    periods = [period_s(how) for how in (SF12, SF11, SF10, SF9, SF8, SF7)]
+    assert periods == [3600, 3600, 1800, 900, 900, 900]
+    assert period_s((8, 500_000)) == period_s((7, 250_000)) == 900
 
 
-def test_each_period_in_short_form_fits_the_fair_use_up_from_dr1():
-    for rate in range(1, 6):
-        assert airtime_ms(rate, 24) * DAY // period_s(rate) < 30_000, rate
+def test_each_period_in_short_form_fits_the_fair_use_up_from_sf11():
+    for how in (SF11, SF10, SF9, SF8, SF7):
+        assert airtime_ms(how, 24) * DAY // period_s(how) < 30_000, how
 
 
 def test_a_budget_is_a_days_share_spread_over_the_day():

@@ -60,9 +60,10 @@ class App:
         self.link = self.uplink = self.lora = None
         self.station = station
         if station or error:
-            self.lorawan = lambda nvs, log: self._made(station, error)
+            self.lorawan = lambda nvs, log, region: self._made(region, station, error)
 
-    def _made(self, station, error):
+    def _made(self, region, station, error):
+        assert region == self.config["lora_region"]
         if error:
             raise error
         return station

@@ -43,28 +43,28 @@ def test_a_meagre_budget_sends_each_interval_alone_in_24_bytes():
 
 
 def test_slow_data_rates_merge_and_keep_the_budget():
-    for rate, span, space in ((3, 1, 115), (2, 2, 51), (1, 4, 51), (0, 4, 51)):
+    for sf, span, space in ((9, 1, 115), (10, 2, 51), (11, 4, 51), (12, 4, 51)):
         net = Net()
-        net.station.rate, net.station.space = rate, space
+        net.station.how, net.station.space = (sf, 125_000), space
         net.run(4 * DAY, counting=True)
         spans = {last - first + 1 for first, last in net.numbers()}
-        assert max(spans) == span, rate
+        assert max(spans) == span, sf
         assert max(len(p) for _t, port, p in net.station.sent if port == COUNTS) <= space
         behind = max(net.truth) - max(net.held)
-        assert behind <= 3 * span and sorted(net.held) == list(range(1, max(net.held) + 1)), rate
-        assert net.station.airtime() <= 4 * 30 + 7.5, rate
+        assert behind <= 3 * span and sorted(net.held) == list(range(1, max(net.held) + 1)), sf
+        assert net.station.airtime() <= 4 * 30 + 7.5, sf
 
 
 def test_an_hour_ends_early_where_the_time_is_not_continuous():
     net = Net(5)  # it is midnight: the first interval is the last quarter before 23:00
-    net.station.rate, net.station.space = 1, 51
+    net.station.how, net.station.space = (11, 125_000), 51
     net.run(3600)
     assert sorted(set(net.numbers())) == [(1, 1), (2, 5)]
 
 
 def test_an_incomplete_hour_waits_for_its_end_or_for_a_newer_record():
     net = Net(4)
-    net.station.rate, net.station.space = 0, 51
+    net.station.how, net.station.space = (12, 125_000), 51
     net.close_interval()
     net.run(1800)
     assert net.numbers() == [(1, 4)]
@@ -163,10 +163,10 @@ def test_without_a_network_nothing_is_sent_and_nothing_forgotten():
     net = Net(3)
     net.station.space = 0
     assert net.run(DAY) == []
-    net.station.rate = None
+    net.station.how = None
     net.station.space = 242
     assert net.run(3600) == []
-    net.station.rate = 5
+    net.station.how = (7, 125_000)
     net.run(3600)
     assert sorted(net.held) == [1, 2, 3]
 

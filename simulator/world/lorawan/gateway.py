@@ -1,4 +1,4 @@
-"""A gateway: hears uplinks on the channels of EU868, sends what the network tells it to.
+"""A gateway: hears uplinks on the channels of its region, sends what the network tells it to.
 
 It deafens itself while it sends, is away when told so, and its clock is wrong by `clock_ppm`: a
 downlink that is due a second after the uplink begins a little sooner or later than that.
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from simulator.world.lorawan import ether, plan
+from simulator.world.lorawan import ether
 from simulator.world.lorawan.ether import Ether, Heard, Signal
+from simulator.world.lorawan.regions import EU868, Region
 from simulator.world.lorawan.server import Downlink, Reception
 
-RX2_DBM, RX1_DBM = 27.0, 14.0
-MODULATIONS = [(sf, 125_000) for sf in range(7, 13)] + [(7, 250_000)]
 Scheduler = Callable[[int, Callable[[], None]], None]
 
 
@@ -36,8 +35,10 @@ class Gateway:
         name: str = "gateway",
         clock_ppm: float = 0.0,
         away: Sequence[tuple[int, int]] = (),
+        region: Region = EU868,
     ) -> None:
         self.name = name
+        self._region = region
         self._ether = ether_
         self._network = network
         self._call_at = call_at
@@ -51,8 +52,8 @@ class Gateway:
 
     def begins(self, signal: Signal) -> None:
         how = ether.modulation(signal.how.sf, signal.how.bw_hz, False)
-        known = (how.sf, how.bw_hz) in MODULATIONS and signal.how == how
-        if known and _is_channel(signal.freq_hz) and self._ether.audible(signal):
+        known = self._region.hears(_nominal(signal.freq_hz), how.sf, how.bw_hz)
+        if known and signal.how == how and self._ether.audible(signal):
             self._call_at(signal.end_us(), lambda: self._end(signal))
 
     def _end(self, signal: Signal) -> None:
@@ -75,7 +76,7 @@ class Gateway:
         return any(start <= signal.end_us() and signal.begin_us < end for start, end in self.away)
 
     def send(self, down: Downlink, begin_us: int) -> None:
-        dbm = RX2_DBM if plan.sub_band(down.freq_hz) == 4 else RX1_DBM
+        dbm = self._region.dbm(down.freq_hz)
         how = ether.modulation(down.sf, down.bw_hz, True)
         signal = Signal(self.name, begin_us, down.freq_hz, how, down.raw, False, dbm)
         if any(sent.overlaps(signal) for sent in self._sending):
@@ -90,11 +91,3 @@ def _nominal(freq_hz: int) -> int:
     """A synthesizer is some hertz off; channels are multiples of 100 Hz."""
     return round(freq_hz / 100) * 100
 
-
-def _is_channel(freq_hz: int) -> bool:
-    """Inside the bands, where a gateway's eight paths are set to."""
-    try:
-        plan.sub_band(_nominal(freq_hz))
-    except ValueError:
-        return False
-    return True

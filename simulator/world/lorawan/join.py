@@ -87,3 +87,8 @@ def cf_list(*freqs_hz: int) -> bytes:
     """CFList type 0: five frequencies, the rest unused."""
     padded = [*freqs_hz, 0, 0, 0, 0, 0][:5]
     return b"".join((freq // 100).to_bytes(3, "little") for freq in padded) + b"\0"
+
+
+def cf_mask(mask: int) -> bytes:
+    """CFList type 1: which of 72 channels are enabled, in five fields of 16 bits."""
+    return mask.to_bytes(10, "little") + bytes(5) + b"\1"

@@ -1,4 +1,4 @@
-"""A network server for Class A devices (TS001-1.0.4), EU868, in virtual time.
+"""A network server for Class A devices (TS001-1.0.4) of a region, in virtual time.
 
 It believes nothing: an uplink is taken apart, its code and counter are checked, answers are held
 against what was asked. What a device is set to changes here only with its positive answer.
@@ -14,6 +14,7 @@ from simulator.world.lorawan import commands, plan
 from simulator.world.lorawan.codec import DataDown, DataUp, FrameError, JoinRequest, Keys, parse
 from simulator.world.lorawan.commands import Request
 from simulator.world.lorawan.join import Device, Grant, JoinServer
+from simulator.world.lorawan.regions import EU868, Region
 
 GPS_AT_ZERO = 1_400_000_000  # GPS seconds when virtual time begins
 ADR_HISTORY = 20
@@ -58,6 +59,15 @@ class Settings:
     rate: int = 0
     power: int = 0
     nb_trans: int = 1
+    tx_param: int = 0
+
+
+def untold(region: Region, delay_s: int = 1) -> Settings:
+    """What a device is set to that has not been told anything."""
+    return Settings(
+        delay_s, rx2_hz=region.rx2_hz, rx2_rate=region.rx2_rate, channels=region.channels(),
+        tx_param=region.tx_param,
+    )  # fmt: skip
 
 
 @dataclass
@@ -110,8 +120,9 @@ class NetworkServer:
     their bytes on air (of a Join-Accept the address alone).
     """
 
-    def __init__(self, gps_at_zero: int = GPS_AT_ZERO) -> None:
+    def __init__(self, gps_at_zero: int = GPS_AT_ZERO, region: Region = EU868) -> None:
         self.gps_at_zero = gps_at_zero
+        self.region = region
         self.joins = JoinServer()
         self.on_data: OnData = lambda _device, _port, _data, _end_us: None
         self.sessions: dict[int, Session] = {}
@@ -127,7 +138,7 @@ class NetworkServer:
     def uplink(self, got: Reception) -> Downlink | None:
         """Take an uplink; the answer to it, if there is one."""
         try:
-            plan.sub_band(got.freq_hz)
+            self.region.band(got.freq_hz)
             frame = parse(got.raw)
             if isinstance(frame, JoinRequest):
                 return self._join(frame, got)
@@ -137,31 +148,33 @@ class NetworkServer:
             return None
 
     def personalise(self, addr: int, keys: Keys) -> Session:
-        self.latest = self.sessions[addr] = Session(None, addr, keys)
+        session = Session(None, addr, keys, untold(self.region))
+        self.latest = self.sessions[addr] = session
         return self.latest
 
     # --- joining
 
     def _join(self, request: JoinRequest, got: Reception) -> Downlink | None:
-        if got.freq_hz not in plan.JOIN_HZ:
-            raise FrameError(f"Join-Request at {got.freq_hz} Hz")
+        region = self.region
+        rate = region.rate_of(got.sf, got.bw_hz)
+        if not region.may_join(got.freq_hz, rate):
+            raise FrameError(f"Join-Request at {got.freq_hz} Hz, DR{rate}")
         grant = self.joins.handle(request)
         if grant is None or self.silent:
             return None
-        self.latest = self.sessions[grant.addr] = _session(grant)
-        self.latest.settings.rate = plan.rate_of(got.sf, got.bw_hz)
+        self.latest = self.sessions[grant.addr] = _session(grant, region)
+        self.latest.settings.rate = rate
         self.said[grant.frame] = DataDown(grant.addr, 0)
-        first = Settings(delay_s=5)
-        return self._schedule(got, first, grant.frame)
+        return self._schedule(got, untold(region, 5), grant.frame)
 
     def _schedule(self, got: Reception, settings: Settings, raw: bytes) -> Downlink:
         if self.window == 1:
-            rate = plan.rx1_rate(plan.rate_of(got.sf, got.bw_hz), settings.rx1_offset)
-            freq = settings.down_hz.get(got.freq_hz, got.freq_hz)
+            uplink_rate = self.region.rate_of(got.sf, got.bw_hz)
+            freq, rate = self.region.rx1(settings, got.freq_hz, uplink_rate)
             delay = settings.delay_s
         else:
             rate, freq, delay = settings.rx2_rate, settings.rx2_hz, settings.delay_s + 1
-        sf, bw = plan.modulation(rate)
+        sf, bw = self.region.modulations[rate]
         return Downlink(got.end_us + delay * 1_000_000, freq, sf, bw, raw, self.window)
 
     # --- data
@@ -177,17 +190,24 @@ class NetworkServer:
         again = fcnt == session.fcnt_up
         if again and session.frames[-1][1].raw != frame.raw:
             raise FrameError(f"counter {fcnt} for two frames")
-        rate = plan.rate_of(got.sf, got.bw_hz)
-        if len(frame.options) + len(frame.payload) > plan.MAX_PAYLOAD[rate]:
-            raise FrameError(f"too long for DR{rate}")
+        rate = self.region.rate_of(got.sf, got.bw_hz)
         session.frames.append((fcnt, frame))
         session.fcnt_up = fcnt
         session.settings.rate = rate
         if not again:
             self._new(session, frame, fcnt, got)
-        if got.freq_hz not in session.settings.channels.values():
-            raise FrameError(f"{got.freq_hz} Hz is no channel")
+        self._inspect(session.settings, frame, rate, got)
         return self._answer(session, frame, got)
+
+    def _inspect(self, settings: Settings, frame: DataUp, rate: int, got: Reception) -> None:
+        """Raise FrameError for what the device's settings do not permit."""
+        if len(frame.options) + len(frame.payload) > self.region.room(settings, rate):
+            raise FrameError(f"too long for DR{rate}")
+        air_us = plan.airtime_us(got.sf, got.bw_hz, len(got.raw), True)
+        if air_us > self.region.longest_us(settings):
+            raise FrameError(f"{air_us / 1000:.0f} ms on the air")
+        if got.freq_hz not in settings.channels.values():
+            raise FrameError(f"{got.freq_hz} Hz is no channel")
 
     def _new(self, session: Session, frame: DataUp, fcnt: int, got: Reception) -> None:
         text = frame.text(session.keys, fcnt) if frame.port is not None else b""
@@ -219,20 +239,20 @@ class NetworkServer:
             if asked:
                 session.asked.remove(asked)
                 if not body or body[0] == commands.GRANTED.get(number, body[0]):
-                    _granted(session.settings, asked)
+                    _granted(session.settings, asked, self.region)
 
     def _adapt(self, session: Session) -> None:
         """The usual algorithm: the best of twenty signals, a margin, steps of 3 dB."""
         settings = session.settings
-        needed = plan.NEEDED_SNR[plan.modulation(settings.rate)[0]]
+        region = self.region
+        needed = plan.NEEDED_SNR[region.modulations[settings.rate][0]]
         steps = int((max(session.snrs) - needed - ADR_MARGIN_DB) // ADR_STEP_DB)
         rate, power = settings.rate, settings.power
-        while steps > 0 and rate < 5:
+        while steps > 0 and rate < region.most_rate:
             rate, steps = rate + 1, steps - 1
-        power = min(power + max(steps, 0), 7)
+        power = min(power + max(steps, 0), region.most_power)
         if (rate, power) != (settings.rate, settings.power):
-            mask = sum(1 << index for index in settings.channels)
-            session.requests.append(commands.link_adr(rate, power, mask))
+            session.requests.append(region.adr(settings, rate, power))
             session.snrs.clear()
 
     def _answer(self, session: Session, frame: DataUp, got: Reception) -> Downlink | None:
@@ -263,21 +283,24 @@ class NetworkServer:
         return self._schedule(got, session.settings, raw)
 
 
-def _session(grant: Grant) -> Session:
+def _session(grant: Grant, region: Region) -> Session:
     given = grant.device.settings
-    settings = Settings(max(given.delay, 1), given.rx1_offset, rx2_rate=given.rx2_rate)
-    for i in range(5 if given.cf_list else 0):
-        freq = int.from_bytes(given.cf_list[3 * i : 3 * i + 3], "little") * 100
-        if freq and not given.cf_list[15]:
-            settings.channels[3 + i] = freq
-    return Session(grant.device, grant.addr, grant.keys, settings)
+    settings = untold(region, max(given.delay, 1))
+    settings.rx1_offset, settings.rx2_rate = given.rx1_offset, given.rx2_rate
+    settings.channels = region.listed(given.cf_list)
+    made = Session(grant.device, grant.addr, grant.keys, settings)
+    made.requests += region.after_join(given)
+    return made
 
 
-def _granted(settings: Settings, request: Request) -> None:
+def _granted(settings: Settings, request: Request, region: Region) -> None:
     """The device has agreed."""
     fields = request.fields
     if request.number == commands.LINK_ADR:
         settings.power, settings.nb_trans = fields[1], max(fields[4], 1)
+        settings.channels = region.masked(settings, fields[2], fields[3])
+    elif request.number == commands.TX_PARAM:
+        settings.tx_param = fields[0]
     elif request.number == commands.RX_PARAM:
         settings.rx1_offset, settings.rx2_rate, settings.rx2_hz = fields
     elif request.number == commands.NEW_CHANNEL and fields[1]:

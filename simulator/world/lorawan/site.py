@@ -38,8 +38,9 @@ class Site:
         self.ether.loss = air.loss
         self.network = network or NetworkServer()
         self.gateway = Gateway(
-            self.ether, self.network, node.call_at, clock_ppm=air.clock_ppm, away=air.gateway_away
-        )
+            self.ether, self.network, node.call_at, clock_ppm=air.clock_ppm,
+            away=air.gateway_away, region=self.network.region,
+        )  # fmt: skip
         self.wiring = Wiring(node, pins)
         name = node.spec.name
         self.chip: Sx1262 | Sx1276

@@ -15,6 +15,7 @@ TX_DONE, RX_DONE, PREAMBLE, HEADER_VALID, CRC_ERROR, TIMEOUT = (
     1 << 0, 1 << 1, 1 << 2, 1 << 4, 1 << 6, 1 << 9
 )  # fmt: skip
 XOSC_START_ERROR = 1 << 5
+IMAGES = {b"\xd7\xdb": (863e6, 870e6), b"\xe1\xe9": (902e6, 928e6)}  # table 9-2
 BANDWIDTH = {4: 125_000, 5: 250_000, 6: 500_000}
 # Table 12-1, and the register that the maker's driver writes beside SetLoRaSymbNumTimeout.
 REGISTERS = {
@@ -95,7 +96,8 @@ class Sx1262Air(Transceiver):
             return False  # the antenna is not connected
         if self.s.errors & XOSC_START_ERROR:
             return False
-        if self.s.image not in (b"\xd7\xdb", b"") and self.s.freq_hz > 863e6:
+        low, high = IMAGES.get(self.s.image, (0.0, 0.0))
+        if self.s.image and not low <= self.s.freq_hz <= high:
             self.violation("the image is calibrated for another band")
         if bool(self.s.registers[0x0736] & 4) == bool(self.s.packet[5]):
             self.violation("errata 15.4: register 0736")

@@ -1,0 +1,278 @@
+"""Regions as a network knows them (RP002-1.0.4, 2.4, 2.5, 2.10): channels, data rates, windows.
+
+A device's settings are read from `Terms`: whatever has such fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from simulator.world.lorawan import commands, plan
+from simulator.world.lorawan.commands import Request
+from simulator.world.lorawan.join import Settings as Accept
+from simulator.world.lorawan.join import cf_mask
+
+Channels = Mapping[int, int]  # number: uplink frequency
+DWELL_US = 400_000
+
+
+class Terms(Protocol):
+    """What a device is set to."""
+
+    channels: dict[int, int]
+    down_hz: dict[int, int]
+    rx1_offset: int
+    tx_param: int
+
+
+class Region:
+    """EU868, and what the others have in common with it.
+
+    modulations: per data rate; up: data rates of uplinks; payload: N of these. most_rate,
+    most_power: of ADR. unlimited_us: longest frame.
+    """
+
+    name = "EU868"
+    modulations = {rate: plan.modulation(rate) for rate in range(7)}
+    up: Iterable[int] = range(7)
+    payload: Mapping[int, int] = plan.MAX_PAYLOAD
+    rx2_hz, rx2_rate = plan.RX2_HZ, plan.RX2_RATE
+    most_rate, most_power = 5, 7
+    tx_param = 0  # of a device that has not been told
+    join_rates: Iterable[int] = range(6)
+
+    def channels(self) -> dict[int, int]:
+        """Those of a device that has not been told."""
+        return dict(enumerate(plan.JOIN_HZ))
+
+    def rate_of(self, sf: int, bw_hz: int) -> int:
+        """Data rate of an uplink; raises ValueError."""
+        for rate in self.up:
+            if self.modulations[rate] == (sf, bw_hz):
+                return rate
+        raise ValueError(f"SF{sf} on {bw_hz} Hz is no uplink of {self.name}")
+
+    def rx1(self, terms: Terms, uplink_hz: int, rate: int) -> tuple[int, int]:
+        """(frequency, data rate) of the first window."""
+        return terms.down_hz.get(uplink_hz, uplink_hz), self.rx1_rate(terms, rate)
+
+    def rx1_rate(self, terms: Terms, rate: int) -> int:
+        return plan.rx1_rate(rate, terms.rx1_offset)
+
+    def share(self, freq_hz: int) -> float:
+        """Share of an hour in the sub-band; raises ValueError where nothing may be sent."""
+        return plan.SUB_BANDS[self.band(freq_hz)][2]
+
+    def band(self, freq_hz: int) -> int:
+        return plan.sub_band(freq_hz)
+
+    def longest_us(self, _terms: Terms) -> int:
+        """Longest uplink."""
+        return plan.HOUR_US
+
+    def room(self, _terms: Terms, rate: int) -> int:
+        """N, the longest payload of an uplink."""
+        return self.payload[rate]
+
+    def may_join(self, freq_hz: int, rate: int) -> bool:
+        return freq_hz in self.channels().values() and rate in self.join_rates
+
+    def hears(self, freq_hz: int, sf: int, bw_hz: int) -> bool:
+        """Whether a gateway has a path for such an uplink."""
+        try:
+            self.band(freq_hz)
+            self.rate_of(sf, bw_hz)
+        except ValueError:
+            return False
+        return True
+
+    def dbm(self, down_hz: int) -> float:
+        """What a gateway radiates."""
+        return 27.0 if plan.sub_band(down_hz) == 4 else 14.0
+
+    # --- what a network tells
+
+    def accept(self) -> Accept:
+        """What a Join-Accept says unless something else is wanted."""
+        return Accept(rx2_rate=self.rx2_rate)
+
+    def after_join(self, _accept: Accept) -> list[Request]:
+        """What a new device is told first."""
+        return []
+
+    def listed(self, cf_list: bytes) -> dict[int, int]:
+        """Channels after a Join-Accept with this CFList."""
+        found = self.channels()
+        first = len(found)
+        for i in range(5 if cf_list and not cf_list[15] else 0):
+            freq = int.from_bytes(cf_list[3 * i : 3 * i + 3], "little") * 100
+            if freq:
+                found[first + i] = freq
+        return found
+
+    def masked(self, terms: Terms, _mask: int, _control: int) -> dict[int, int]:
+        """Channels after a LinkADRReq. Here a mask leaves the definitions alone."""
+        return terms.channels
+
+    def adr(self, terms: Terms, rate: int, power: int) -> Request:
+        mask = sum(1 << index for index in terms.channels)
+        return commands.link_adr(rate, power, mask)
+
+
+class As923(Region):
+    """AS923-1. limited: the network wants 400 ms (uplinks and downlinks) and 16 dBm, or no limit
+    of time and 14 dBm."""
+
+    name = "AS923"
+    payload = {0: 51, 1: 51, 2: 115, 3: 115, 4: 242, 5: 242, 6: 242}
+    short = {2: 11, 3: 53, 4: 125, 5: 242, 6: 242}
+    rx2_hz, rx2_rate = 923_200_000, 2
+    tx_param = 0x15
+    join_rates = range(2, 6)
+
+    def __init__(self, limited: bool = False) -> None:
+        self.wanted = 0x35 if limited else 0x04
+
+    def channels(self) -> dict[int, int]:
+        return {0: 923_200_000, 1: 923_400_000}
+
+    def rx1_rate(self, terms: Terms, rate: int) -> int:
+        shift = (0, 1, 2, 3, 4, 5, -1, -2)[terms.rx1_offset]
+        return max(rate - shift, 2 if terms.tx_param & 0x20 else 0)
+
+    def band(self, freq_hz: int) -> int:
+        if not 915_000_000 <= freq_hz <= 928_000_000:
+            raise ValueError(f"{freq_hz / 1e6} MHz is outside of AS923")
+        return 0
+
+    def share(self, freq_hz: int) -> float:
+        self.band(freq_hz)
+        return 0.01
+
+    def longest_us(self, terms: Terms) -> int:
+        return DWELL_US if terms.tx_param & 0x10 else plan.HOUR_US
+
+    def room(self, terms: Terms, rate: int) -> int:
+        return self.short.get(rate, 0) if terms.tx_param & 0x10 else self.payload[rate]
+
+    def dbm(self, down_hz: int) -> float:
+        return 16.0
+
+    def after_join(self, _accept: Accept) -> list[Request]:
+        return [commands.tx_param(self.wanted)]
+
+
+class Us915(Region):
+    """US915 with a gateway of 8 + 1 channels. sub_band: 1 to 8. by_list: devices are told by a
+    CFList, else by LinkADRReq after the join."""
+
+    name = "US915"
+    modulations = {
+        0: (10, 125_000), 1: (9, 125_000), 2: (8, 125_000), 3: (7, 125_000), 4: (8, 500_000),
+        **{20 - sf: (sf, 500_000) for sf in range(12, 6, -1)},
+    }  # fmt: skip
+    up = range(5)
+    payload = {0: 11, 1: 53, 2: 125, 3: 242, 4: 242}
+    rx2_hz, rx2_rate = 923_300_000, 8
+    most_rate, most_power = 3, 10
+    join_rates = (0, 4)
+
+    def __init__(self, sub_band: int = 2, by_list: bool = True) -> None:
+        self.sub_band, self.by_list = sub_band, by_list
+
+    def channels(self) -> dict[int, int]:
+        narrow = {i: 902_300_000 + 200_000 * i for i in range(64)}
+        return {**narrow, **{64 + i: 903_000_000 + 1_600_000 * i for i in range(8)}}
+
+    def rx1(self, terms: Terms, uplink_hz: int, rate: int) -> tuple[int, int]:
+        index = next(i for i, hz in self.channels().items() if hz == uplink_hz)
+        return 923_300_000 + 600_000 * (index % 8), self.rx1_rate(terms, rate)
+
+    def rx1_rate(self, terms: Terms, rate: int) -> int:
+        return max(8, min(13, rate + 10) - terms.rx1_offset) if rate < 4 else (
+            min(13, 14 - terms.rx1_offset)
+        )
+
+    def band(self, freq_hz: int) -> int:
+        if not 902_000_000 <= freq_hz <= 928_000_000:
+            raise ValueError(f"{freq_hz / 1e6} MHz is outside of US915")
+        return 0
+
+    def share(self, freq_hz: int) -> float:
+        self.band(freq_hz)
+        return 1.0
+
+    def longest_us(self, _terms: Terms) -> int:
+        return DWELL_US
+
+    def may_join(self, freq_hz: int, rate: int) -> bool:
+        return rate in self.join_rates and self._of(freq_hz, range(72)) == (rate == 4)
+
+    def _of(self, freq_hz: int, numbers: Iterable[int]) -> bool | None:
+        """Whether it is one of 500 kHz among these channels; None: it is none of them."""
+        found = [i for i, hz in self.channels().items() if hz == freq_hz and i in numbers]
+        return found[0] >= 64 if found else None
+
+    def hears(self, freq_hz: int, sf: int, bw_hz: int) -> bool:
+        wide = self._of(freq_hz, self.own())
+        known = (sf, bw_hz) in [self.modulations[rate] for rate in self.up]
+        return known and wide == (bw_hz == 500_000)
+
+    def own(self) -> list[int]:
+        """Numbers of the gateway's channels."""
+        first = 8 * (self.sub_band - 1)
+        return [*range(first, first + 8), 63 + self.sub_band]
+
+    def dbm(self, down_hz: int) -> float:
+        return 27.0
+
+    def accept(self) -> Accept:
+        mask = sum(1 << i for i in self.own())
+        return Accept(rx2_rate=self.rx2_rate, cf_list=cf_mask(mask) if self.by_list else b"")
+
+    def after_join(self, accept: Accept) -> list[Request]:
+        if accept.cf_list:
+            return []
+        block, half = divmod(self.sub_band - 1, 2)
+        return [
+            commands.link_adr(15, 15, 1 << self.sub_band - 1, 7),
+            commands.link_adr(15, 15, 0xFF << 8 * half, block),
+        ]
+
+    def listed(self, cf_list: bytes) -> dict[int, int]:
+        if not cf_list or cf_list[15] != 1:
+            return self.channels()
+        return self._chosen(int.from_bytes(cf_list[:9], "little"))
+
+    def _chosen(self, mask: int) -> dict[int, int]:
+        return {i: hz for i, hz in self.channels().items() if mask >> i & 1}
+
+    def masked(self, terms: Terms, mask: int, control: int) -> dict[int, int]:
+        enabled = sum(1 << i for i in terms.channels)
+        narrow, wide = enabled & (1 << 64) - 1, enabled >> 64
+        if control < 4:
+            narrow = narrow & ~(0xFFFF << 16 * control) | mask << 16 * control
+        elif control == 5:
+            wide = mask & 0xFF
+            narrow = sum(0xFF << 8 * i for i in range(8) if mask >> i & 1)
+        else:
+            wide = mask & 0xFF
+            narrow = {4: narrow, 6: (1 << 64) - 1, 7: 0}[control]
+        return self._chosen(narrow | wide << 64)
+
+    def adr(self, terms: Terms, rate: int, power: int) -> Request:
+        block = (self.sub_band - 1) // 2
+        mask = sum(1 << i - 16 * block for i in terms.channels if i < 64 and i // 16 == block)
+        return commands.link_adr(rate, power, mask, block)
+
+
+EU868 = Region()
+
+
+def named(name: str) -> Region:
+    """The region of a node's `lora_region`; raises ValueError."""
+    made = {"EU868": Region, "US915": Us915, "AS923": As923}
+    if name not in made:
+        raise ValueError(f"the world has no network in {name}, but in {', '.join(made)}")
+    return made[name]()
