@@ -102,9 +102,10 @@ class Fixed(Channels):
 
         A gateway mostly hears one group: whoever joins comes by there with every eighth request.
         """
-        fresh = self._usable(rate, mask) & ~self._used & ~self._turn
+        usable = self._usable(rate, mask)
+        fresh = usable & ~self._used & ~self._turn
         if not fresh:
-            self._turn = 0
+            self._turn &= ~usable
         index = super().pick(rate, fresh or mask, free, rng)
         if 0 <= index < _NARROW:
             self._turn |= 0xFF << index // _GROUP * _GROUP

@@ -2,7 +2,8 @@
 
 A request is [operation, arguments...], the answer {"wake", "do", "events", "error"?}: when the MAC
 wants to be called, what the radio is to do, what the application is told. The store survives
-`boot`; RTC memory does so if asked to. `cut` makes the power fail at the n-th write of the store.
+`boot`; RTC memory does so if asked to. Arguments: the region, and the bytes of payload that the
+application counts on. `cut` makes the power fail at the n-th write of the store.
 """
 
 import gc
@@ -10,14 +11,16 @@ import json
 import sys
 from binascii import hexlify, unhexlify
 
-from lorawan import eu868
+from lorawan import eu868, us915
 from lorawan.answers import DEVICE_TIME, LINK_CHECK
+from lorawan.as923 import Group
 from lorawan.frames import Identity
 from lorawan.mac import Mac, NotReady
 from lorawan.radio import TX, Radio
 from lorawan.region import Region
 
-REGION = Region(eu868)
+TABLES = {"EU868": lambda: eu868, "US915": lambda: us915, "AS923": lambda: Group("AS923")}
+REGION = Region(TABLES[sys.argv[1]](), int(sys.argv[2]))
 WANTED = {"link_check": LINK_CHECK, "time": DEVICE_TIME}
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 
 from simulator.world.lorawan import ether, plan
 from simulator.world.lorawan.codec import DataUp, JoinRequest, parse
+from simulator.world.lorawan.regions import EU868, Region
 from simulator.world.lorawan.server import Downlink
 from tests.conformance.rig import SECOND, Transmission
 
@@ -27,14 +28,14 @@ def most_in_an_hour(frames: list[Transmission]) -> int:
     return most
 
 
-def duty_cycle(sent: list[Transmission]) -> dict[int, float]:
+def duty_cycle(sent: list[Transmission], region: Region = EU868) -> dict[int, float]:
     """In no hour more than its share in any sub-band; returns the share of it that was used."""
     bands: dict[int, list[Transmission]] = defaultdict(list)
     for frame in sent:
-        bands[plan.sub_band(frame.freq_hz)].append(frame)
+        bands[region.band(frame.freq_hz)].append(frame)
     used = {}
     for band, frames in bands.items():
-        limit = plan.SUB_BANDS[band][2] * HOUR
+        limit = region.share(frames[0].freq_hz) * HOUR
         used[band] = most_in_an_hour(frames) / limit
         assert used[band] <= 1, f"{used[band]:.3f} of sub-band {band}"
     return used

@@ -19,6 +19,7 @@ from typing import Any
 
 from simulator.world.lorawan import ether, plan
 from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.regions import EU868, Region
 from simulator.world.lorawan.server import Downlink, NetworkServer, Reception, Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,11 +35,11 @@ class Refused(Exception):
 class Interpreter:
     """The process with the MAC in it."""
 
-    def __init__(self, heap: str = HEAP) -> None:
+    def __init__(self, heap: str = HEAP, region: str = "EU868", sure: int = 0) -> None:
         micropython = Path(sys.executable).parent / "micropython"
         script = ROOT / "tests" / "conformance" / "device.py"
         self._process = subprocess.Popen(
-            [str(micropython), "-X", f"heapsize={heap}", str(script)],
+            [str(micropython), "-X", f"heapsize={heap}", str(script), region, str(sure)],
             env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -80,15 +81,17 @@ class Rig:
     """error_us: budget of the device; clock_ppm: its clock; loss: of uplinks and of downlinks.
 
     now: the device's time in microseconds. events, sent, windows: everything so far.
-    forge: what arrives instead of the network's answer.
+    forge: what arrives instead of the network's answer. sure: bytes of payload that the
+    application counts on.
     """
 
     def __init__(
-        self, seed: int = 1, *, error_us: int = 10_000, clock_ppm: int = 0, heap: str = HEAP
-    ) -> None:
+        self, seed: int = 1, *, error_us: int = 10_000, clock_ppm: int = 0, heap: str = HEAP,
+        region: Region = EU868, sure: int = 0,
+    ) -> None:  # fmt: skip
         self.random = random.Random(seed)
-        self.interpreter = Interpreter(heap)
-        self.network = NetworkServer()
+        self.interpreter = Interpreter(heap, region.name, sure)
+        self.network = NetworkServer(region=region)
         self.seed = seed
         self.error_us = error_us
         self.clock_ppm = clock_ppm
@@ -135,7 +138,7 @@ class Rig:
 
     def enrol(self, **settings: Any) -> Device:
         """Make the device known to the network."""
-        device = Device(DEV_EUI, JOIN_EUI, APP_KEY)
+        device = Device(DEV_EUI, JOIN_EUI, APP_KEY, self.network.region.accept())
         for name, value in settings.items():
             setattr(device.settings, name, value)
         return self.network.joins.add(device)

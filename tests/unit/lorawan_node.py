@@ -3,7 +3,8 @@
 import struct
 
 from cryptolib import aes
-from lorawan import eu868
+from lorawan import eu868, us915
+from lorawan.as923 import Group
 from lorawan.crypto import DOWN, Key
 from lorawan.frames import Identity
 from lorawan.mac import Mac
@@ -11,6 +12,7 @@ from lorawan.radio import RX, TX
 from lorawan.region import Region, airtime_us
 
 REGION = Region(eu868)
+US915, AS923 = Region(us915, 51), Region(Group("AS923"), 51)
 APP_KEY = bytes(range(16))
 NWK_KEY, APP_SKEY = b"N" * 16, b"A" * 16
 ADDR = 0x26011FF0
@@ -84,10 +86,10 @@ class Window:
 class Node:
     """A MAC that is run by hand. store, seed, radio: of the MAC; session: with one (ABP)."""
 
-    def __init__(self, store=None, seed=1, radio=None, session=True):
+    def __init__(self, store=None, seed=1, radio=None, session=True, region=REGION):
         self.store = store or Store()
         self.now = 0
-        self.mac = Mac(REGION, self.store, generator(seed), 0, radio)
+        self.mac = Mac(region, self.store, generator(seed), 0, radio)
         if session:
             self.mac.personalise(ADDR, NWK_KEY, APP_SKEY)
         self.down = 0  # next FCntDown
