@@ -1,4 +1,4 @@
-"""Frames that nobody has asked for, in MicroPython: `fuzz.py NUMBER SEED`.
+"""Frames that nobody has asked for, in MicroPython: `fuzz.py NUMBER SEED REGION`.
 
 Without the key nothing moves: no event, no counter, no setting. With the key anything may be asked
 for: the MAC does not fall over, and what it has been set to is always possible.
@@ -10,14 +10,18 @@ import sys
 from binascii import hexlify
 
 from lorawan_node import (
-    ADDR, REGION, Node, Store, downlink, freq3, identity, join_accept,
+    ADDR, AS923, REGION, US915, Node, Store, downlink, freq3, identity, join_accept,
 )  # fmt: skip
 
 from lorawan.frames import REASONS
 from lorawan.session import unpack
 
 SENT, JOIN_FAILED = "sent", "join_failed"
-FREQS = (0, 863_100_000, 867_100_000, 868_300_000, 868_650_000, 869_525_000, 870_000_000)
+REGIONS = {"EU868": REGION, "US915": US915, "AS923": AS923}
+FREQS = (
+    0, 863_100_000, 867_100_000, 868_300_000, 868_650_000, 869_525_000, 870_000_000, 902_300_000,
+    923_300_000, 923_400_000, 928_000_000,
+)  # fmt: skip
 PER_SESSION = 400  # frames, then a new node
 
 
@@ -125,7 +129,7 @@ def obeyed(node):
     if node.mac.session.fcnt_down == node.down:  # or it was too long for its data rate
         node.old = frame
     node.events()
-    unpack(REGION, state(node))  # ValueError if it has been set to what is not possible
+    unpack(node.region, state(node))  # ValueError if it has been set to what is not possible
     node.mac.session.max_duty = 0  # or the virtual years pass
     node.mac.session.nb_trans = 1
     node.mac._quiet_until = 0
@@ -143,13 +147,13 @@ def joining(node):
         assert node.mac.session is None, hexlify(first)
 
 
-def session(most):
+def session(most, region):
     """One node: joining, then frames with and without the key; how many it was given."""
     given = 20
-    node = Node(Quiet(), random.getrandbits(30), session=False)
+    node = Node(Quiet(), random.getrandbits(30), session=False, region=region)
     node.mac.join(identity(), 0)
     joining(node)
-    node = Node(Quiet(), random.getrandbits(30))
+    node = Node(Quiet(), random.getrandbits(30), region=region)
     node.old = downlink(0, 1, b"old")
     node.mac.send(1, b"x", 0)
     node.exchange(node.old)
@@ -176,11 +180,11 @@ def session(most):
 
 
 def main():
-    number, seed = int(sys.argv[1]), int(sys.argv[2])
+    number, seed, region = int(sys.argv[1]), int(sys.argv[2]), REGIONS[sys.argv[3]]
     random.seed(seed)
     given = 0
     while given < number:
-        given += session(min(PER_SESSION, max(number - given, 21)))
+        given += session(min(PER_SESSION, max(number - given, 21)), region)
     sys.stdout.write("%d\n" % given)
 
 

@@ -92,7 +92,7 @@ class Rig:
         self.random = random.Random(seed)
         self.interpreter = Interpreter(heap, region.name, sure)
         self.network = NetworkServer(region=region)
-        self.seed = seed
+        self.seed, self.sure = seed, sure
         self.error_us = error_us
         self.clock_ppm = clock_ppm
         self.loss = 0.0

@@ -11,6 +11,7 @@ import random
 import pytest
 
 from simulator.world.lorawan import commands as mac
+from simulator.world.lorawan import regions
 from simulator.world.lorawan.join import cf_list
 from simulator.world.lorawan.server import Message
 from tests.conformance import properties
@@ -18,7 +19,11 @@ from tests.conformance.rig import SECOND, PowerCut, Rig, Transmission
 
 SEEDS = range(1, 1 + int(os.environ.get("LORAWAN_SEEDS", "8")))
 STEPS = 120
-FREQS = (867_100_000, 867_300_000, 868_800_000, 869_525_000, 863_500_000, 869_800_000)
+FREQS = {
+    "EU868": (867_100_000, 867_300_000, 868_800_000, 869_525_000, 863_500_000, 869_800_000),
+    "AS923": (922_000_000, 922_600_000, 915_000_000, 927_900_000),
+    "US915": (923_900_000, 927_500_000),  # of downlinks
+}
 
 
 class Life:
@@ -28,9 +33,14 @@ class Life:
         self.rig = rig
         self.random = random.Random(seed)
         self.boots = [0]
+        self.region = rig.network.region
+        self.freqs = FREQS[self.region.name]
+        self.most = 52 if rig.sure else 12
         rig.loss = self.random.choice((0.0, 0.1, 0.5))
-        freqs = self.random.sample(FREQS, self.random.randrange(4))
-        rig.enrol(cf_list=cf_list(*freqs), delay=self.random.choice((0, 1, 5, 15)))
+        told = self.region.accept().cf_list
+        if self.region.name != "US915":
+            told = cf_list(*self.random.sample(self.freqs, self.random.randrange(4)))
+        rig.enrol(cf_list=told, delay=self.random.choice((0, 1, 5, 15)))
 
     def live(self) -> None:
         known = False
@@ -69,7 +79,7 @@ class Life:
             network.latest.requests += [self._request()]
         if self.random.random() < 0.2 and network.latest:
             network.latest.messages.append(Message(1, b"m", self.random.random() < 0.5))
-        payload = bytes(self.random.randrange(12))
+        payload = bytes(self.random.randrange(self.most))
         rig.call("send", rig.now, 9, payload.hex(), self.random.random() < 0.3)
         if self.random.random() < 0.05:  # in the middle of it
             rig.run(until=rig.now + self.random.randrange(4 * SECOND))
@@ -78,15 +88,20 @@ class Life:
         rig.now += self.random.choice((0, 0, 0, 10, 300)) * SECOND
 
     def _request(self) -> mac.Request:
+        draw = self.random.randrange
+        freq = self.random.choice(self.freqs)
+        lowest, above, rx2 = (8, 14, 923_300_000) if self.region.name == "US915" else (0, 6, freq)
         return self.random.choice(
             (
-                mac.link_adr(self.random.randrange(6), self.random.randrange(8), 7, 6, 1),
-                mac.link_adr(15, 15, 0, 6, self.random.randrange(1, 4)),
-                mac.rx_timing(self.random.randrange(16)),
-                mac.rx_param(self.random.randrange(6), self.random.randrange(6), 869_525_000),
-                mac.new_channel(3 + self.random.randrange(8), self.random.choice(FREQS)),
+                mac.link_adr(draw(6), draw(8), 7, 6, 1),
+                mac.link_adr(15, 15, 0, 6, draw(1, 4)),
+                mac.link_adr(draw(6), 15, draw(1 << 16), draw(8)),
+                mac.rx_timing(draw(16)),
+                mac.rx_param(draw(6), draw(lowest, above), rx2),
+                mac.new_channel(3 + draw(8), freq),
                 mac.duty_cycle(self.random.choice((0, 0, 3, 7))),
-                mac.dl_channel(self.random.randrange(3), 869_500_000),
+                mac.dl_channel(draw(3), freq),
+                mac.tx_param(draw(64)),
                 mac.dev_status(),
             )
         )
@@ -105,6 +120,23 @@ def test_a_random_life_keeps_every_limit(seed: int) -> None:
         properties.windows(rig.windows, rig.ends)
         assert rig.network.joins.refused == []
         assert len(life.boots) > 3 and len(rig.sent) > 60
+
+
+@pytest.mark.parametrize("seed", SEEDS[: len(SEEDS) // 3])
+@pytest.mark.parametrize("region", [regions.Us915(), regions.Us915(3, False), regions.As923()])
+def test_a_random_life_in_another_region(region: regions.Region, seed: int) -> None:
+    draw = random.Random(f"{region.name}/{seed}")
+    with Rig(seed, error_us=draw.choice((1000, 20_000)), region=region, sure=51) as rig:
+        life = Life(rig, seed)
+        life.live()
+        properties.duty_cycle(rig.sent, region)
+        properties.join_airtime(rig.sent, life.boots)
+        properties.counters(rig.sent)
+        properties.windows(rig.windows, rig.ends)
+        assert rig.network.joins.refused == []
+        assert len(life.boots) > 3 and len(rig.sent) > 60
+        if region.name == "US915":
+            assert max(f.end_us - f.begin_us for f in rig.sent) <= regions.DWELL_US
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -89,6 +89,7 @@ class Node:
     def __init__(self, store=None, seed=1, radio=None, session=True, region=REGION):
         self.store = store or Store()
         self.now = 0
+        self.region = region
         self.mac = Mac(region, self.store, generator(seed), 0, radio)
         if session:
             self.mac.personalise(ADDR, NWK_KEY, APP_SKEY)

@@ -168,14 +168,15 @@ class NetworkServer:
         return self._schedule(got, untold(region, 5), grant.frame)
 
     def _schedule(self, got: Reception, settings: Settings, raw: bytes) -> Downlink:
-        if self.window == 1:
-            uplink_rate = self.region.rate_of(got.sf, got.bw_hz)
-            freq, rate = self.region.rx1(settings, got.freq_hz, uplink_rate)
-            delay = settings.delay_s
-        else:
+        uplink_rate = self.region.rate_of(got.sf, got.bw_hz)
+        freq, rate = self.region.rx1(settings, got.freq_hz, uplink_rate)
+        window, delay = self.window, settings.delay_s
+        if rate not in self.region.modulations:  # FSK
+            window = 2
+        if window == 2:
             rate, freq, delay = settings.rx2_rate, settings.rx2_hz, settings.delay_s + 1
         sf, bw = self.region.modulations[rate]
-        return Downlink(got.end_us + delay * 1_000_000, freq, sf, bw, raw, self.window)
+        return Downlink(got.end_us + delay * 1_000_000, freq, sf, bw, raw, window)
 
     # --- data
 
