@@ -32,9 +32,7 @@ class LoraNode:
         reason = "this board has none"
         if make:
             try:
-                self._station = make(
-                    self._app.nvs, self.log, self._app.config["lora_region"]
-                )
+                self._station = make(self._app.nvs, self.log, self._app.config["lora_region"])
                 return True
             except (OSError, ValueError) as error:
                 reason = error

@@ -4,7 +4,7 @@ Left out: FSK (DR7) and LR-FHSS (DR8 to DR11), which the drivers do not speak. A
 for them is refused in the answer to its command.
 """
 
-from lorawan.channels import Channels  # it is part of the table
+from lorawan.channels import Channels  # noqa: F401 - it is part of the table
 from micropython import const
 
 NAME = "EU868"

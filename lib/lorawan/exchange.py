@@ -46,8 +46,8 @@ class Exchange:
     def start(self, now_us, data, channel, windows):
         """Begin: return the request for the radio.
 
-        channel: frequency, data rate, radiated power in dBm. windows: of RX1 and RX2, (delay in s, frequency,
-        data rate) each.
+        channel: frequency, data rate, radiated power in dBm. windows: of RX1 and RX2, (delay in
+        s, frequency, data rate) each.
         """
         freq, rate, eirp_dbm = channel
         region, request = self._region, self._request

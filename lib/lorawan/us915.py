@@ -4,7 +4,7 @@ There is no duty cycle; a frame takes 400 ms at most, which the payloads see to 
 Left out: LR-FHSS (DR5 and DR6), which the drivers do not speak.
 """
 
-from lorawan.fixed import Fixed as Channels  # it is part of the table
+from lorawan.fixed import Fixed as Channels  # noqa: F401 - it is part of the table
 from micropython import const
 
 NAME = "US915"

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from simulator.run.decode import DIRECTIONS, Record, as_tally
+from simulator.run.desk import OnAir
 from simulator.run.node import Seen
 from simulator.world.lorawan import regions
+from simulator.world.lorawan.regions import Region
 
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
@@ -71,12 +73,15 @@ def airtime(seen: Seen) -> Iterator[str]:
         if day_us > most_s * 1e6:
             yield f"{day_us / 1e6:.1f} s on the air in the day from {frame.begin_us / 1e6:.0f} s"
             return
-        freq_hz = round(frame.freq_hz, -2)
-        band, share = region.band(freq_hz), region.share(freq_hz)
-        same = [f for f in _within(frames, i, HOUR_US) if region.band(round(f.freq_hz, -2)) == band]
+        band, share = _band(region, frame), region.share(round(frame.freq_hz, -2))
+        same = [f for f in _within(frames, i, HOUR_US) if _band(region, f) == band]
         if sum(f.length_us for f in same) > share * HOUR_US:
             yield f"sub-band {band}: more than {share:.1%} of the hour from {frame.begin_us} us"
             return
+
+
+def _band(region: Region, frame: OnAir) -> int:
+    return region.band(round(frame.freq_hz, -2))
 
 
 def _within(frames: list[Any], i: int, span_us: int) -> Iterator[Any]:

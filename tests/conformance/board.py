@@ -20,9 +20,10 @@ from littlefs import LittleFS
 
 from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
+from simulator.world.lorawan import regions
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.plan import RadioWeather
-from simulator.world.lorawan.server import Session
+from simulator.world.lorawan.server import NetworkServer, Session
 from simulator.world.lorawan.site import Site
 from simulator.world.process import compile_shims
 from tests.conformance.rig import APP_KEY, DEV_EUI, JOIN_EUI
@@ -52,6 +53,7 @@ class Plan:
     loss: float = 0.0
     seed: int = 1
     certify: bool = False  # the certification package listens
+    region: str = "EU868"
     heap: str = "192k"
     wires: tuple[str, ...] = tuple(PINS)  # lines of the chip that are connected
 
@@ -115,16 +117,18 @@ class RadioNode:
         self.node = Node(spec, Air(), ScriptedSensor(), self.log)
         rng = random.Random(f"{plan.seed}/air")
         pins = {name: PINS[name] for name in plan.wires}
+        region = regions.named(plan.region)
         self.site = Site(
             self.node,
             plan.chip,
             pins,
             rng,
+            network=NetworkServer(region=region),
             air=RadioWeather(plan.loss, clock_ppm=plan.gateway_ppm),
         )
         self.ether, self.gateway = self.site.ether, self.site.gateway
         self.network, self.chip = self.site.network, self.site.chip
-        self.device = self.network.joins.add(Device(DEV_EUI, JOIN_EUI, APP_KEY))
+        self.device = self.network.joins.add(Device(DEV_EUI, JOIN_EUI, APP_KEY, region.accept()))
         self.site.wiring.late_us = lambda: rng.randint(0, plan.late_us)
 
     def run(self, seconds: float) -> RadioNode:

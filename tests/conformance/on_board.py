@@ -11,7 +11,6 @@ import time
 import esp32
 import machine
 from binascii import hexlify
-from lorawan import eu868
 from lorawan.device import NvsStore
 from lorawan.frames import Identity
 from lorawan.radio import Radio
@@ -69,6 +68,17 @@ def driver():
     return SX126x(spi, (cs, reset) + lines, SETTINGS["options"])
 
 
+def region(radio):
+    """The region, with the chip calibrated for its band."""
+    if SETTINGS["region"] == "US915":
+        from lorawan import us915 as table
+
+        radio.mhz = 915
+    else:
+        from lorawan import eu868 as table
+    return Region(table, 51)
+
+
 def on_down(port, payload):
     print("down", port, hexlify(payload).decode())
 
@@ -117,8 +127,9 @@ def main():
     gc.collect()
     print("heap", gc.mem_alloc())
     who = Identity(*[bytes(part) for part in SETTINGS["identity"]])
+    radio = slow(driver())
     station = Station(
-        slow(driver()), who, Region(eu868), NvsStore(esp32.NVS("lora")),
+        radio, who, region(radio), NvsStore(esp32.NVS("lora")),
         rng=random.getrandbits, log=Log(), recent=Recent(), join_within_s=SETTINGS["within_s"],
         radio=Radio(SETTINGS["error_us"], SETTINGS["drift_ppm"]),
     )  # fmt: skip

@@ -11,7 +11,7 @@ TABLE = ROOT / "lib" / "lorawan" / "CONFORMANCE.md"
 HEAD = """\
 # Conformance of lib/lorawan
 
-LoRaWAN 1.0.4 (TS001-1.0.4), RP002-1.0.4, EU868, Class A. **Conformance-tested in simulation, not
+LoRaWAN 1.0.4 (TS001-1.0.4), RP002-1.0.4, Class A. **Conformance-tested in simulation, not
 certified.** Each row is a test of `tests/conformance/test_certification*.py`, named after the
 number of a 1.0.4 certification test for end devices; what it checks was written from the
 specification, not from the Alliance's procedures. The MAC runs in the MicroPython interpreter
@@ -21,6 +21,13 @@ against an independent network. Written by `python -m tests.conformance.table`.
 |---|---|
 """
 TAIL = """
+These are in EU868. **US915 and AS923**, by `tests/conformance/test_regions.py`: joining under a
+gateway of 8 + 1 channels, masks by CFList and by LinkADRReq, both windows at every data rate and
+offset, the longest payloads, the dwell time of TxParamSetupReq. In all three regions, by
+`test_properties.py` and `test_fuzz.py`: random lives keep airtime, counters and windows, fuzzed
+downlinks move nothing; the tables against the formulae, by `tests/unit/test_lorawan_us915.py`,
+`test_lorawan_as923.py` and `test_lorawan_region.py`.
+
 **Packages**, by `tests/conformance/test_packages.py` over the air and
 `tests/unit/test_lorawan_packages.py`: TS009-1.0.0 on port 224, off unless `lora_certification` is
 set; TS003-2.0.0 on port 202, asked when three DeviceTimeReq had no answer.
@@ -30,8 +37,8 @@ set; TS003-2.0.0 on port 202, asked when three DeviceTimeReq had no answer.
 - 000 (activation of the device under test by the test harness), and everything that needs a radio:
   power, spectrum, sensitivity, time on air as measured.
 - Of TS009: TxCwReq, beacons and ping slots, fragments, relays; they are dropped and counted.
-- Other regions; DR7 (FSK), DR8 to DR11 (LR-FHSS); Class B and C; multicast; repeaters; activation
-  by personalisation beyond the unit tests.
+- DR7 (FSK) and LR-FHSS; listening before talking (Japan); Class B and C; multicast; repeaters;
+  activation by personalisation beyond the unit tests.
 - Several networks or devices at once, collisions, downlinks outside the windows.
 """
 

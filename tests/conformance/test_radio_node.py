@@ -21,6 +21,9 @@ CHIPS: dict[str, dict[str, Any]] = {
     "sx1262": {"tcxo_mv": 1800, "dio2_switch": True},
     "sx1276": {"pa_boost": True},
 }
+SIZES = {"EU868": 40_000, "AS923": 40_000, "US915": 41_000}
+ONE_OF = {"EU868": {"eu868"}, "AS923": {"as923"}, "US915": {"us915", "fixed"}}
+TABLES = set().union(*ONE_OF.values())
 GPS_TO_UNIX = 315_964_800 - 18
 
 
@@ -109,6 +112,18 @@ def test_the_window_covers_the_preamble(tmp_path: Path, plan: Plan, seed: int) -
     for down in (signal for signal in node.ether.sent if signal.sender == "gateway"):
         opened = [w for w in node.chip.windows if w.locks_us(down)]
         assert opened and opened[0].open_us <= down.begin_us, down
+
+
+def test_uplinks_and_windows_of_500_khz(tmp_path: Path, plan: Plan) -> None:
+    plan.region, plan.frames, plan.confirmed, plan.seed = "US915", 4, True, 3
+    node = RadioNode(tmp_path, plan)
+    assert node.until("up", 900, 30), node.lines()
+    node.session().requests.append(commands.link_adr(4, 0, 2, 7))
+    assert node.until("done", 1200), node.lines()
+    node.stop()
+    assert node.chip.violations == [] and node.network.faults == []
+    assert [line for line in node.lines() if line.startswith("sent") and "True" not in line] == []
+    assert {125_000, 500_000} == {s.how.bw_hz for s in node.ether.sent if s.sender == "n1"}
 
 
 def test_a_fifth_of_all_frames_is_lost(tmp_path: Path, plan: Plan) -> None:
@@ -237,17 +252,20 @@ def test_a_slow_set_up_is_begun_earlier(tmp_path: Path, plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("chip", CHIPS)
-def test_mac_and_driver_keep_their_size(chip: str) -> None:
-    """Station, MAC and one driver: 40 KB of bytecode. Packages are loaded by who needs them."""
+@pytest.mark.parametrize(("region", "most"), SIZES.items())
+def test_mac_and_driver_keep_their_size(chip: str, region: str, most: int) -> None:
+    """Station, MAC, the table of one region and one driver. Packages are loaded by who needs
+    them."""
     driver = "sx127x" if chip == "sx1276" else "sx126x"
+    others = {f"lorawan/{name}.mpy" for name in TABLES - ONE_OF[region]} | {"lorawan/packages.mpy"}
     parts = {
         name: data
         for name, data in compiled("lorawan", "radio").items()
         if name.startswith(("lorawan/", "radio/__", "radio/chip", f"radio/{driver}"))
-        and name != "lorawan/packages.mpy"
+        and name not in others
     }
     assert len(parts) > 20
-    assert sum(len(data) for data in parts.values()) <= 40_000
+    assert sum(len(data) for data in parts.values()) <= most
 
 
 def test_a_join_and_an_uplink_in_a_small_heap(tmp_path: Path, plan: Plan) -> None:

@@ -90,4 +90,3 @@ class Gateway:
 def _nominal(freq_hz: int) -> int:
     """A synthesizer is some hertz off; channels are multiples of 100 Hz."""
     return round(freq_hz / 100) * 100
-

@@ -190,8 +190,10 @@ class Us915(Region):
         return 923_300_000 + 600_000 * (index % 8), self.rx1_rate(terms, rate)
 
     def rx1_rate(self, terms: Terms, rate: int) -> int:
-        return max(8, min(13, rate + 10) - terms.rx1_offset) if rate < 4 else (
-            min(13, 14 - terms.rx1_offset)
+        return (
+            max(8, min(13, rate + 10) - terms.rx1_offset)
+            if rate < 4
+            else (min(13, 14 - terms.rx1_offset))
         )
 
     def band(self, freq_hz: int) -> int:
