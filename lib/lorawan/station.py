@@ -100,8 +100,8 @@ class Station:
 
     def modulation(self):
         """(spreading factor, bandwidth in Hz) of the next frame with a payload, or None."""
-        rate = self.data_rate()
-        return None if rate is None else self.mac.session.region.modulation(rate)
+        session = self.mac.session
+        return session.region.modulation(payload_rate(session)) if session else None
 
     def _is_up(self):
         return self.mac.session is not None and not self.mac.joining()
@@ -145,8 +145,7 @@ class Station:
         return self._result
 
     def _waits_too_long(self, now):
-        wake_us = self.mac.wake_us
-        return wake_us is not None and wake_us - now > _PATIENCE_US
+        return (self.mac.wake_us or now) - now > _PATIENCE_US
 
     async def _change(self):
         self._changed.clear()
@@ -159,9 +158,8 @@ class Station:
         health = self.mac.health()
         for reason, count in health.pop("refused").items():
             errors["refused_" + reason] = count
-        errors["lost"] = health.pop("radio")
+        errors["lost"], errors["package"] = health.pop("radio"), self._posts.refused()
         errors.update(health)
-        errors["package"] = self._posts.refused()
         return {
             "joined": self._is_up(), "dr": self.data_rate(), "rssi": air.rssi,
             "f_cnt_up": session.fcnt_up if session else None, "snr": air.snr,
@@ -244,18 +242,18 @@ class Station:
         self._log.info("lorawan: no answer to Join-Request %d", requests)
 
     def _sent(self, acknowledged, transmissions):
-        if self._own:
-            self._own = False
-            self._posts.go_on(self._clock.now())
-        else:
-            self._result = acknowledged is not False
+        self._gone(acknowledged is not False)
 
     def _too_long(self, room):
+        self._gone(ValueError("payload: no more than %d bytes now" % room))
+
+    def _gone(self, result):
+        """The frame on its way has come to its end."""
         if self._own:
             self._own = False
             self._posts.go_on(self._clock.now())
         else:
-            self._result = ValueError("payload: no more than %d bytes now" % room)
+            self._result = result
 
     def _down(self, port, payload, rssi, snr):
         now = self._clock.now()
