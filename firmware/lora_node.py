@@ -33,6 +33,7 @@ class LoraNode:
         if make:
             try:
                 self._station = make(self._app.nvs, self.log, self._app.config["lora_region"])
+                let_go("lora_station", "bare_radio")  # what the board has made it with
                 return True
             except (OSError, ValueError) as error:
                 reason = error

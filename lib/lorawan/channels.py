@@ -61,13 +61,6 @@ class Channels:
             if freq and self._region.band(freq) >= 0:
                 self.define(first + i, freq, self._table.CHANNEL_RATES)
 
-    def masked(self, mask, control, bits):
-        """`mask` after a LinkADRReq with this ChMaskCntl and ChMask; -1 if it cannot be done."""
-        defined = self.defined_mask()
-        if control == 6:
-            return defined
-        return bits if control == 0 and not bits & ~defined else -1
-
     def define(self, index, freq_hz, rates):
         """Define and enable a channel; 0 Hz removes it."""
         self.freq[index] = self.down[index] = freq_hz

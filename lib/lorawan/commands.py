@@ -131,9 +131,14 @@ class Commands:
         """The channel mask after a block of requests, -1 if one of them cannot be done."""
         channels = self._session.channels
         mask = channels.mask
+        # A fixed plan has its own; the other one is here, where it is not in memory all the time.
+        change = getattr(channels, "masked", None)
         for body in block:
-            bits = struct.unpack_from("<H", body, 1)[0]
-            mask = channels.masked(mask, body[3] >> 4 & 7, bits)
+            control, bits = body[3] >> 4 & 7, struct.unpack_from("<H", body, 1)[0]
+            if change:
+                mask = change(mask, control, bits)
+            else:
+                mask = _masked(channels.defined_mask(), control, bits)
             if mask < 0:
                 return -1
         return mask or -1
@@ -196,6 +201,13 @@ class Commands:
         if status == 3:
             channels.down[index] = freq
         return status
+
+
+def _masked(defined, control, bits):
+    """The mask of channels that were defined one by one; -1 if it cannot be done."""
+    if control == 6:
+        return defined
+    return bits if control == 0 and not bits & ~defined else -1
 
 
 def _freq_hz(body, at):
