@@ -162,6 +162,26 @@ def test_a_command_while_busy_is_recorded_and_ignored(bench: Bench) -> None:
     assert bench.send("1d0740000000")[4:].hex() == "3444"
 
 
+def test_a_command_that_a_power_cut_has_cut_short_is_not_carried_out(bench: Bench) -> None:
+    bench.chip.select(0)
+    bench.chip.transfer(bytes.fromhex("83000000"))
+    bench.power()
+    bench.chip.select(1)  # what the node does first in its next life
+    bench.wait(10_000)
+    assert bench.chip.violations == []
+
+
+def test_the_image_is_calibrated_for_the_band_on_air(bench: Bench) -> None:
+    """863 to 870, 902 to 928 MHz; 923.2 MHz is 39b33333."""
+    ready = ("8001", "8639b33333", "8b07040100", "0d088905", "9502020001", "8e1604")
+    ready += ("8c000800030100", "0e00616263")
+    for image, wrong in (("d7db", True), ("e1e9", False)):
+        send(bench, "8000", "98" + image)
+        text = said(bench, *ready, "83000000")
+        assert ("image" in text) == wrong, text
+        bench.wait(100_000)
+
+
 def test_errata_that_were_forgotten(bench: Bench) -> None:
     ready = (*TUNE, "9502020001", "8e1604", "8c000800030100", "0e00616263")
     assert said(bench, *ready, "0d088901", "83000000") == "errata 15.1: register 0889"

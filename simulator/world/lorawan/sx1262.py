@@ -65,6 +65,7 @@ class Sx1262(Sx1262Air):
     def reset(self, level: int) -> None:
         self.turn()
         self.s = State()
+        self._out = bytearray()  # a command that was cut short is not carried out later
         self.line("dio1", 0)
         self.line("busy", 1)
         if level:
