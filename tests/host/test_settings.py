@@ -83,6 +83,7 @@ def test_the_whole_table_is_read(node: Any) -> None:
         ("interval_min", "often", "interval_min = 'often'. wanted a whole number"),
         ("mqtt_port", "70000", "mqtt_port = 70000. wanted 1 to 65535"),
         ("radar_mount_deg", "90", "radar_mount_deg = 90. wanted -45 to 45 degrees"),
+        ("lora_region", "EU433", "wanted one of EU868, US915, AS923, AS923-2, AS923-3, AS923-4"),
         ("site", "x" * 41, "wanted 0 to 40 characters"),
         ("detektor", "beam", "unknown key 'detektor'. known: site, detector,"),
     ),

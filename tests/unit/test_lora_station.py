@@ -3,6 +3,7 @@
 import random
 import sys
 
+from config import SCHEMA
 from fakes import FakeLog, FakeNvs
 from lora_station import bare, modem
 
@@ -29,15 +30,21 @@ def station(region):
     return made.mac._region, driver.mhz
 
 
+# In the order in which a test may take them: what was loaded stays.
+REGIONS = (
+    ("EU868", 866, ("eu868",)), ("AS923", 921, ("eu868", "as923")),
+    ("AS923-2", 921, ("eu868", "as923")), ("AS923-3", 918, ("eu868", "as923")),
+    ("AS923-4", 918, ("eu868", "as923")), ("US915", 915, ("eu868", "as923", "us915", "fixed")),
+)  # fmt: skip
+
+
+def test_every_region_of_the_configuration_has_its_table():
+    [choices] = [row[2] for row in SCHEMA if row[0] == "lora_region"]
+    assert sorted([row[0] for row in REGIONS]) == sorted(choices)
+
+
 def test_the_region_of_the_configuration_is_the_only_one_in_memory():
-    for name, mhz, modules in (
-        ("EU868", 866, ("eu868",)),
-        ("AS923", 921, ("eu868", "as923")),
-        ("AS923-2", 921, ("eu868", "as923")),
-        ("AS923-3", 918, ("eu868", "as923")),
-        ("AS923-4", 918, ("eu868", "as923")),
-        ("US915", 915, ("eu868", "as923", "us915", "fixed")),
-    ):
+    for name, mhz, modules in REGIONS:
         region, calibrated = station(name)
         assert (region.table.NAME, calibrated) == (name, mhz)
         assert region.sure_bytes == 51
