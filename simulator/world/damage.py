@@ -13,7 +13,7 @@ import random
 
 
 def renew(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
-    """Make `rng` that of the report at `t_us`; without faults it goes on as it is, and is faster."""
+    """Make `rng` that of the report at `t_us`; without faults it goes on, which is faster."""
     if faults:
         rng.seed(seed + t_us)
 
