@@ -8,8 +8,6 @@ backwards: whoever keeps intervals is told.
 import asyncio
 import time
 
-import ntptime
-
 from micropython import const
 
 NONE, RTC, NTP = 0, 1, 2
@@ -48,6 +46,8 @@ class Clock:
 
     def sync(self, host):
         """Ask NTP once; blocks for at most a second if `host` is an address. Raises OSError."""
+        import ntptime  # RAM: a node without Wi-Fi never asks
+
         ntptime.host = host
         ntptime.timeout = 1
         try:

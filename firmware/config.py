@@ -9,84 +9,93 @@ Nothing keeps this module: whoever uses it lets it go, and the node has its memo
 
 import json
 from binascii import crc32
+from io import StringIO
 
 from faults import CommandError, ConfigError
 from settings import MAX_BYTES, Settings, read_blob
 
-# key, type, least / choices, most, default, unit
-SCHEMA = (
-    ("site", str, 0, 40, "", "text"),
-    (
-        "detector",
-        str,
-        ("ld2451", "ld2450", "ops243", "doppler", "beam", "beam_single"),
-        None,
-        "ld2451",
-        "",
-    ),
-    ("link", str, ("mqtt", "lorawan", "both"), None, "mqtt", ""),
-    ("mqtt_host", str, 1, 64, "localhost", "text"),
-    ("mqtt_port", int, 1, 65535, 1883, ""),
-    ("mqtt_tls", int, 0, 1, 0, ""),
-    ("mqtt_root", str, 1, 40, "tallypost/v1", "text"),
-    ("mqtt_keepalive", int, 10, 600, 60, "s"),
-    ("ntp_host", str, 1, 64, "pool.ntp.org", "text"),
-    ("interval_min", int, (1, 5, 15, 60), None, 15, "min"),
-    ("checkpoint_s", int, 10, 600, 60, "s"),
-    ("log_level", int, 0, 3, 1, ""),
-    ("radar_line_m", int, 3, 40, 8, "m"),
-    ("radar_max_m", int, 10, 100, 60, "m"),
-    ("radar_min_kmh", int, 0, 30, 2, "km/h"),
-    ("radar_dir_approach", int, 0, 1, 1, ""),
-    ("radar_mount_deg", int, -45, 45, 0, "degrees"),
-    ("ld2450_flip", int, 0, 1, 0, ""),
-    ("ld2450_max_mm", int, 1000, 8000, 6000, "mm"),
-    ("doppler_mhz", int, (10_525, 24_125), None, 24_125, "MHz"),
-    ("beam_gap_mm", int, 50, 1000, 300, "mm"),
-    ("beam_blocked_level", int, 0, 1, 0, ""),
-    ("beam_debounce_ms", int, 1, 50, 20, "ms"),
-    ("beam_merge_ms", int, 10, 1000, 120, "ms"),
-    ("class_ped_max_kmh", int, 3, 15, 8, "km/h"),
-    ("class_bike_max_kmh", int, 10, 60, 28, "km/h"),
-    ("class_bike_min_mm", int, 300, 3000, 1000, "mm"),
-    ("class_car_min_mm", int, 1000, 8000, 3000, "mm"),
-    ("class_heavy_min_mm", int, 2000, 20000, 7000, "mm"),
-    ("class_car_echo", int, 0, 1_000_000, 0, "SNR x m2"),
-    (
-        "lora_region",
-        str,
-        ("EU868", "US915", "AS923", "AS923-2", "AS923-3", "AS923-4"),
-        None,
-        "EU868",
-        "",
-    ),
-    ("lora_airtime_s", int, 5, 864, 30, "s a day"),
-    ("lora_after_min", int, 1, 1440, 30, "min"),
-    ("lora_certification", int, 0, 1, 0, ""),
-)
+# key | type | least..most (of a text: characters) or the choices | default | unit
+# One text: as tuples the table takes four times the memory, and a node in use may not have that.
+SCHEMA = """\
+site|str|0..40||text
+detector|str|ld2451 ld2450 ops243 doppler beam beam_single|ld2451|
+link|str|mqtt lorawan both|mqtt|
+mqtt_host|str|1..64|localhost|text
+mqtt_port|int|1..65535|1883|
+mqtt_tls|int|0..1|0|
+mqtt_root|str|1..40|tallypost/v1|text
+mqtt_keepalive|int|10..600|60|s
+ntp_host|str|1..64|pool.ntp.org|text
+interval_min|int|1 5 15 60|15|min
+checkpoint_s|int|10..600|60|s
+log_level|int|0..3|1|
+radar_line_m|int|3..40|8|m
+radar_max_m|int|10..100|60|m
+radar_min_kmh|int|0..30|2|km/h
+radar_dir_approach|int|0..1|1|
+radar_mount_deg|int|-45..45|0|degrees
+ld2450_flip|int|0..1|0|
+ld2450_max_mm|int|1000..8000|6000|mm
+doppler_mhz|int|10525 24125|24125|MHz
+beam_gap_mm|int|50..1000|300|mm
+beam_blocked_level|int|0..1|0|
+beam_debounce_ms|int|1..50|20|ms
+beam_merge_ms|int|10..1000|120|ms
+class_ped_max_kmh|int|3..15|8|km/h
+class_bike_max_kmh|int|10..60|28|km/h
+class_bike_min_mm|int|300..3000|1000|mm
+class_car_min_mm|int|1000..8000|3000|mm
+class_heavy_min_mm|int|2000..20000|7000|mm
+class_car_echo|int|0..1000000|0|SNR x m2
+lora_region|str|EU868 US915 AS923 AS923-2 AS923-3 AS923-4|EU868|
+lora_airtime_s|int|5..864|30|s a day
+lora_after_min|int|1..1440|30|min
+lora_certification|int|0..1|0|
+"""
 _BAD_IN_TOPIC = "+#\0"
+
+
+def rows():
+    """The rows of SCHEMA: key, type, least or choices, most or None, default, unit."""
+    for line in StringIO(SCHEMA):
+        key, name, allowed, default, unit = line[:-1].split("|")
+        kind = int if name == "int" else str
+        least, _, most = allowed.partition("..")
+        if most:
+            yield key, kind, int(least), int(most), kind(default), unit
+        else:
+            choices = tuple([kind(choice) for choice in allowed.split(" ")])
+            yield key, kind, choices, None, kind(default), unit
 
 
 def accept(values):
     """Check and complete values; return them as Settings. Raises ConfigError."""
     full = check(values)
-    in_order = [[row[0], full[row[0]]] for row in SCHEMA]
-    return Settings(full, crc32(json.dumps(in_order).encode()))
+    return Settings(full, _hash(full))
+
+
+def _hash(full):
+    """The CRC of [[key, value], ...] as JSON, piece by piece: the whole takes memory."""
+    crc, before = 0, "["
+    for row in rows():
+        crc = crc32((before + json.dumps([row[0], full[row[0]]])).encode(), crc)
+        before = ", "
+    return crc32(b"]", crc)
 
 
 def check(values):
     """Return `values` completed with defaults; raises ConfigError for the first bad one."""
     if not isinstance(values, dict):
         raise ConfigError("config: an object is wanted, not %r" % values)
-    known = [row[0] for row in SCHEMA]
+    full = {row[0]: row[4] for row in rows()}
     for key in values:
-        if key not in known:
-            raise ConfigError("config: unknown key %r; known: %s" % (key, ", ".join(known)))
-    full = {}
-    for row in SCHEMA:
-        value = values.get(row[0], row[4])
+        if key not in full:
+            known = ", ".join([row[0] for row in rows()])
+            raise ConfigError("config: unknown key %r; known: %s" % (key, known))
+    for row in rows():
+        key = row[0]
+        full[key] = value = values.get(key, full[key])
         _check_value(row, value)
-        full[row[0]] = value
     _check_together(full)
     return full
 
@@ -118,7 +127,7 @@ _LOBE_DEG = 20  # of the LD2451, to either side: beyond it the road is out of it
 def _check_together(full):
     for lower, upper in _ABOVE:
         if full[upper] <= full[lower]:
-            row = [row for row in SCHEMA if row[0] == upper][0]
+            [row] = [row for row in rows() if row[0] == upper]
             least, most, unit = full[lower] + 1, row[3], row[5]
             raise ConfigError(
                 "config: %s = %d, wanted %d..%d %s with %s = %d"
@@ -187,7 +196,7 @@ def alter(nvs, config, change):
 
 def store(nvs, values):
     """Check and store a configuration for the next start; raises ConfigError."""
-    accept(values)
+    check(values)
     blob = json.dumps(values).encode()
     if len(blob) > MAX_BYTES:
         raise ConfigError("config: %d bytes, at most %d" % (len(blob), MAX_BYTES))

@@ -26,6 +26,6 @@ def read_blob(nvs, key, most=MAX_BYTES):
     """A blob of NVS of `most` bytes as bytes, or None."""
     buf = bytearray(most)
     try:
-        return bytes(buf[: nvs.get_blob(key, buf)])
+        return bytes(memoryview(buf)[: nvs.get_blob(key, buf)])
     except OSError:
         return None

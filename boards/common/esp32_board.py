@@ -8,7 +8,6 @@ import sys
 import time
 
 import machine
-import network
 from esp32 import NVS, Partition
 from rtc import RtcMemory, shared
 
@@ -70,6 +69,8 @@ class Esp32Board:
         return machine.WDT(timeout=timeout_ms)
 
     def wlan(self):
+        import network  # RAM: a node without Wi-Fi does without it
+
         return network.WLAN(network.STA_IF)
 
     def console(self):

@@ -22,6 +22,7 @@ _GET_BLOB = const(2)
 _SET_BLOB = const(3)
 _ERASE = const(4)
 _COMMIT = const(5)
+_SHIMS = "/shims"
 has_pulse_counter = True
 _flash = open("/proc/self/fd/62", "rb")  # simulator/world/process.py puts it there
 
@@ -153,15 +154,20 @@ def idf_heap_info(_capabilities):
     return [(100_000, 60_000, 40_000, 50_000)]
 
 
+imported = __import__  # the interpreter's own; start.py puts another in its place
+
+
 def late(name):
     """A shim that is loaded by who needs it: from the host, whose files are out of sight."""
-    vfs.mount(vfs.VfsPosix("/proc/self/fd/61"), "/shims")
-    sys.path.insert(0, "/shims")
+    if _SHIMS in sys.path:  # one of them needs another
+        return imported(name)
+    vfs.mount(vfs.VfsPosix("/proc/self/fd/61"), _SHIMS)
+    sys.path.insert(0, _SHIMS)
     try:
-        return __import__(name)
+        return imported(name)
     finally:
         del sys.path[0]
-        vfs.umount("/shims")
+        vfs.umount(_SHIMS)
 
 
 def __getattr__(name):

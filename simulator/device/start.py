@@ -5,6 +5,7 @@ way to the LittleFS image on the flash file. From there on the firmware is alone
 Where a console is attached, the REPL follows `/main.py`; else the node waits for ever.
 """
 
+import builtins
 import errno
 import random
 import sys
@@ -13,16 +14,15 @@ import seam
 import time  # the shims are loaded while the host's files are in sight
 import select  # noqa: F401
 import tasks
-import socket
 import machine
-import network  # noqa: F401
 import esp32
-import ntptime  # noqa: F401
 import vfs
 import console
 
 _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft": 5}
 _CTRL_C = 3
+# What only a node with Wi-Fi imports; `usocket` is what umqtt.simple 1.3.4 calls it.
+_LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
 _names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
@@ -61,6 +61,14 @@ def run(name):
     return True
 
 
+def imported(name, *rest):
+    """`__import__`, which on the chip finds everything in ROM."""
+    name = _LATE.get(name, name)
+    if name in _LATE and name not in sys.modules:
+        return esp32.late(name)
+    return esp32.imported(name, *rest)
+
+
 def start_up():
     """Take over what the world knows of the life before; return the REPL's mode, and what it says
     of the board."""
@@ -81,7 +89,7 @@ def start_up():
 
 
 def main():
-    sys.modules["usocket"] = socket  # the old name, by which umqtt.simple 1.3.4 imports it
+    builtins.__import__ = imported
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
     # The chip's C library is newlib, with other numbers than the host's. What is compiled here
     # and says `errno.NAME` gets the host's all the same: the compiler puts the number in.

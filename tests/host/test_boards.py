@@ -17,6 +17,7 @@ from tools.building import build
 from tools.faults import ToolError
 from tools.hardware import board_table, boards, wiring, wiring_svg
 from tools.hardware.chips import CHIPS
+from tools.provisioning import settings
 from tools.tallypost import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,16 +104,8 @@ def test_the_ring_is_a_megabyte_of_its_own(name: str) -> None:
 
 
 def test_the_detectors_are_those_of_the_firmware() -> None:
-    source = (ROOT / "firmware" / "config.py").read_text()
-    [schema] = [
-        node.value
-        for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SCHEMA"
-    ]
-    assert isinstance(schema, ast.Tuple)
-    rows = [row.elts for row in schema.elts if isinstance(row, ast.Tuple)]
-    [choices] = [row[2] for row in rows if ast.literal_eval(row[0]) == "detector"]
-    assert set(ast.literal_eval(choices)) == set(board_table.DETECTORS) == set(SENSORS)
+    [choices] = [row[2] for row in settings.table() if row[0] == "detector"]
+    assert set(choices) == set(board_table.DETECTORS) == set(SENSORS)
 
 
 def test_a_board_lists_every_detector_that_its_wires_and_its_chip_allow(name: str) -> None:

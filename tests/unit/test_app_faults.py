@@ -1,11 +1,8 @@
 """A task that dies is noted, and the node starts over, even when nothing can be noted."""
 
 import asyncio
-import sys
 
-sys.modules["ntptime"] = sys  # the clock is not part of this, and the port has no NTP client
-
-from app import App  # noqa: E402 - needs the stand-in above
+from app import App
 
 
 class Dying(App):

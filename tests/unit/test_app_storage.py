@@ -2,15 +2,12 @@
 
 import random
 import struct
-import sys
 from binascii import crc32
 
-sys.modules["ntptime"] = sys  # the clock is not part of this, and the port has no NTP client
-
-from assembly import open_ring  # noqa: E402 - needs the stand-in above
-from faults import STORAGE  # noqa: E402
-from nor import Nor  # noqa: E402
-from ring import INTERVAL, Ring  # noqa: E402
+from assembly import open_ring
+from faults import STORAGE
+from nor import Nor
+from ring import INTERVAL, Ring
 
 
 class Opening:

@@ -3,7 +3,7 @@
 import json
 
 import config as configuration
-from config import SCHEMA, accept, check, load, store
+from config import accept, check, load, rows, store
 from fakes import FakeLog, FakeNvs
 from faults import ConfigError
 
@@ -38,11 +38,11 @@ def _accepted(key, value):
 
 
 def _rows(kind, ranged):
-    return [row for row in SCHEMA if row[1] is kind and (row[3] is not None) == ranged]
+    return [row for row in rows() if row[1] is kind and (row[3] is not None) == ranged]
 
 
 def test_the_defaults_are_accepted_and_complete():
-    assert set(DEFAULTS) == {row[0] for row in SCHEMA}
+    assert set(DEFAULTS) == {row[0] for row in rows()}
     assert check(DEFAULTS) == DEFAULTS == check({})
 
 
@@ -77,7 +77,7 @@ def test_every_choice_is_accepted_and_others_are_named_with_the_choices():
 
 
 def test_a_value_of_another_type_is_refused_with_the_wanted_type():
-    for row in SCHEMA:
+    for row in rows():
         key, kind = row[0], row[1]
         for value in (None, True, False, 1.5, [], {}, "1" if kind is int else 1):
             text = _refused({key: value})

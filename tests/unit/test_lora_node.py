@@ -5,10 +5,8 @@ import random
 import sys
 import time
 
-sys.modules["ntptime"] = sys  # the clock is not asked, and the port has no NTP client
-
-import app  # noqa: E402 - needs the stand-in above
-import assembly  # noqa: E402
+import app
+import assembly
 
 LOADED = set(sys.modules)  # by a node until it has read its configuration
 

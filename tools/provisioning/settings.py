@@ -17,7 +17,12 @@ SOURCE = ROOT / "firmware" / "config.py"
 Row = tuple[str, type, Any, Any, Any, str]  # key, type, least or choices, most, default, unit
 _TYPES = {"str": str, "int": int}
 # What single ranges cannot say (_check_together of the same file; a test holds them together).
-_ORDERED = (("class_ped_max_kmh", "class_bike_max_kmh"), ("radar_line_m", "radar_max_m"))
+_ORDERED = (
+    ("class_ped_max_kmh", "class_bike_max_kmh"), ("class_bike_min_mm", "class_car_min_mm"),
+    ("class_car_min_mm", "class_heavy_min_mm"), ("radar_line_m", "radar_max_m"),
+    ("beam_debounce_ms", "beam_merge_ms"),
+)  # fmt: skip
+_LOBE_DEG = 20  # of the LD2451
 _BAD_IN_TOPIC = "+#\0"
 
 
@@ -30,16 +35,18 @@ def table() -> tuple[Row, ...]:
         raise ToolError(f"{SOURCE}: {error}") from error
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SCHEMA":
-            assert isinstance(node.value, ast.Tuple)
-            return tuple(_row(row) for row in node.value.elts)
+            text = ast.literal_eval(node.value)
+            return tuple(_row(line.split("|")) for line in text.splitlines())
     raise ToolError(f"{SOURCE}: no SCHEMA")
 
 
-def _row(row: ast.expr) -> Row:
-    assert isinstance(row, ast.Tuple)
-    key, kind, *rest = row.elts
-    least, most, default, unit = (ast.literal_eval(cell) for cell in rest)
-    return (ast.literal_eval(key), _TYPES[getattr(kind, "id", "")], least, most, default, unit)
+def _row(cells: list[str]) -> Row:
+    key, name, allowed, default, unit = cells
+    kind = _TYPES[name]
+    least, _, most = allowed.partition("..")
+    if most:
+        return (key, kind, int(least), int(most), kind(default), unit)
+    return (key, kind, tuple(map(kind, allowed.split(" "))), None, kind(default), unit)
 
 
 def check(values: dict[str, Any]) -> None:
@@ -55,6 +62,12 @@ def check(values: dict[str, Any]) -> None:
             raise ToolError(
                 f"configuration: {more} = {full[more]}", f"wanted more than {less} = {full[less]}"
             )
+    degrees = full["radar_mount_deg"]
+    if full["detector"] == "ld2451" and abs(degrees) > _LOBE_DEG:
+        raise ToolError(
+            f"configuration: radar_mount_deg = {degrees}",
+            f"wanted {-_LOBE_DEG} to {_LOBE_DEG} degrees with detector = ld2451",
+        )
     if set(full["mqtt_root"]) & set(_BAD_IN_TOPIC):
         raise ToolError(
             f"configuration: mqtt_root = {full['mqtt_root']!r}", "wanted no + # or NUL"

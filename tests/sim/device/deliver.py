@@ -10,19 +10,17 @@ import json
 import random
 import sys
 
-sys.modules["ntptime"] = sys  # the clock is handed in, and the port has no NTP client
-
-import link_mqtt  # noqa: E402 - needs the stand-in above
-import uplink  # noqa: E402
-from app import App  # noqa: E402
-from config import accept  # noqa: E402
-from desk import Desk  # noqa: E402
-from fakes import FakeClock, FakeNvs  # noqa: E402
-from log import Log  # noqa: E402
-from mqtt import Backoff  # noqa: E402
-from nor import Nor  # noqa: E402
-from ring import INTERVAL, Ring  # noqa: E402
-from wire.record import MAX_BYTES, TIME_NTP, Interval  # noqa: E402
+import link_mqtt
+import uplink
+from app import App
+from config import accept
+from desk import Desk
+from fakes import FakeClock, FakeNvs
+from log import Log
+from mqtt import Backoff
+from nor import Nor
+from ring import INTERVAL, Ring
+from wire.record import MAX_BYTES, TIME_NTP, Interval
 
 _START = 1_800_000_000
 _FASTER = 200
