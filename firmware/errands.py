@@ -5,7 +5,7 @@ memory back in between.
 """
 
 from faults import ConfigError
-from wire import downlink, note
+from wire import downlink
 
 
 def carry_out(orders, port, payload):
@@ -23,13 +23,13 @@ def _ack(orders, payload):
     try:
         orders.link.confirm(seq)
     except ValueError as error:
-        raise downlink.Refusal(None, note.BAD_VALUE, str(error))
+        raise downlink.Refusal(None, downlink.BAD_VALUE, str(error))
     return None
 
 
 def _check_log(orders, name, log):
     if log != orders.ring.log_id & 0xFFFF:
-        raise downlink.Refusal(name, note.FOREIGN_LOG, "log %04x" % log)
+        raise downlink.Refusal(name, downlink.FOREIGN_LOG, "log %04x" % log)
 
 
 def _command(orders, payload):
@@ -41,7 +41,7 @@ def _command(orders, payload):
         orders.link.tell_state()
     elif command == downlink.REBOOT:
         orders.reboots = True
-    return name, note.OK, text
+    return name, downlink.OK, text
 
 
 def _resend(orders, name, wanted):
@@ -50,7 +50,7 @@ def _resend(orders, name, wanted):
     try:
         return "%d..%d" % orders.link.resend(first, last)
     except ValueError as error:
-        raise downlink.Refusal(name, note.BAD_VALUE, str(error))
+        raise downlink.Refusal(name, downlink.BAD_VALUE, str(error))
 
 
 def _config(orders, payload):
@@ -58,8 +58,8 @@ def _config(orders, payload):
     try:
         orders.node.store_config(values)
     except (ConfigError, OSError) as error:
-        raise downlink.Refusal(name, note.BAD_VALUE, str(error))
-    return name, note.OK, "after a reboot"
+        raise downlink.Refusal(name, downlink.BAD_VALUE, str(error))
+    return name, downlink.OK, "after a reboot"
 
 
 _HANDLERS = {

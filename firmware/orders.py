@@ -34,7 +34,7 @@ class Orders:
         try:
             answer, is_done = carry_out(self, port, payload)
         finally:
-            let_go("errands", "wire.downlink", "wire.note")
+            let_go("errands", "wire.downlink")
         if not is_done:
             self.refused += 1
         if answer:

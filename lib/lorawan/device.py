@@ -55,14 +55,14 @@ class NvsStore:
 
     def __init__(self, nvs):
         self._nvs = nvs
-        self._buf = bytearray(_MAX_BLOB)
 
     def read(self, name):
+        buf = bytearray(_MAX_BLOB)
         try:
-            size = self._nvs.get_blob(name, self._buf)
+            size = self._nvs.get_blob(name, buf)
         except OSError:  # there is none
             return None
-        return bytes(memoryview(self._buf)[:size])
+        return bytes(memoryview(buf)[:size])
 
     def write(self, name, data):
         """Raises OSError when flash is full or broken."""

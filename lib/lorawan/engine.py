@@ -5,12 +5,12 @@ import sys
 from micropython import const
 
 from lorawan import session as sessions
-from lorawan.air import Air
 from lorawan.answers import LINK_CHECK
 from lorawan.exchange import Exchange
 from lorawan.frames import MAX_FRAME, Downlink
 from lorawan.joining import REQUEST_BYTES, Joining
 from lorawan.keeper import RESERVE, Keeper
+from lorawan.limits import Air
 from lorawan.radio import Radio
 from lorawan.uplink import back_off, compose, payload_rate, room, settle_rate
 

@@ -16,11 +16,11 @@ import struct
 
 from micropython import const
 
-from wire.note import BAD_VALUE, MALFORMED, UNKNOWN
-
 PORT_ACK = const(10)
 PORT_COMMAND = const(11)
 PORT_CONFIG = const(12)
+# What an answer says of a downlink.
+OK, UNKNOWN, BAD_VALUE, MALFORMED, FOREIGN_LOG, NOT_HELD, BUSY = range(7)
 PING, STATE, RESEND, REBOOT = 1, 2, 3, 4
 
 # What can be set over the air: numbers that are given once and never to another key.
@@ -39,7 +39,7 @@ _RESEND = ">HII"
 
 
 class Refusal(ValueError):
-    """A downlink that cannot be taken. name: its id, None if it has none; code: of `note`."""
+    """A downlink that cannot be taken. name: its id, None if it has none; code: see `OK`."""
 
     def __init__(self, name, code, why):
         super().__init__(why)

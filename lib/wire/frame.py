@@ -30,7 +30,6 @@ Everything but the speeds is exact; what is at its limit says so by its value.
 
 from micropython import const
 
-from wire.bits import Bits
 from wire.record import BIN_KMH, BINS, DETECTOR_OK
 
 VERSION = const(1)
@@ -54,6 +53,42 @@ _MEAN_MOST = const(255)
 _V85_MOST = const(127)
 _TOTAL_MASK = const(0x3FFFFFFF)  # where cumulative totals begin anew
 _END_BITS = const(2)  # no other record, no totals
+
+
+class Bits:
+    """Writes to `buf`, a bytearray, most significant bit first.
+
+    What is put behind its end only moves `pos`: look at it, and go back.
+    """
+
+    def __init__(self, buf):
+        self._buf = buf
+        self.size = len(buf)
+        self.pos = 0  # in bits
+
+    def reset(self):
+        self.pos = 0
+
+    def put(self, value, width):
+        """Append the low `width` bits of a number."""
+        buf, pos = self._buf, self.pos
+        while width:
+            free = 8 - (pos & 7)
+            take = min(free, width)
+            width -= take
+            if pos >> 3 < self.size:
+                shift = free - take
+                mask = ((1 << take) - 1) << shift
+                kept = buf[pos >> 3] & (0xFF ^ mask)
+                buf[pos >> 3] = kept | (value >> width << shift) & mask
+            pos += take
+        self.pos = pos
+
+    def fill(self):
+        """Fill the last byte up with 0; return the length in bytes."""
+        if self.pos & 7:
+            self.put(0, 8 - (self.pos & 7))
+        return self.pos >> 3
 
 
 class Frame:

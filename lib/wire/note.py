@@ -13,7 +13,7 @@ fPort 4, state    version u8 | log id u32 | newest number u32 | oldest number he
                   boot u16 | reset cause u8 | detector u8 | time source u8 | configuration's
                   hash u32 | supply u16 (mV, 0 = not known) | temperature i8 (-128 = not
                   known) | free heap u16 (KB) | refused downlinks u8 (255 = and more)
-fPort 5, answer   version u8 | id u8 of the downlink | code u8 | text that explains it
+fPort 5, answer   version u8 | id u8 of the downlink | code u8 (see `downlink`) | why, as text
 """
 
 import struct
@@ -24,8 +24,6 @@ from wire.frame import PORT_ANSWER, PORT_EVENT, PORT_STATE
 from wire.record import RESET_CAUSES
 
 MAX_BYTES = const(36)  # what the slowest data rate always carries
-
-OK, UNKNOWN, BAD_VALUE, MALFORMED, FOREIGN_LOG, NOT_HELD, BUSY = range(7)
 
 _VERSION = const(1)
 _OTHER = const(0)

@@ -89,7 +89,7 @@ def opened():
 def test_a_node_without_lorawan_does_not_load_it():
     for name in (
         "link_lorawan", "lora_node", "bundles", "orders", "errands", "airtime",
-        "wire.frame", "wire.note", "wire.downlink", "wire.merge", "wire.bits",
+        "wire.frame", "wire.note", "wire.downlink", "wire.merge",
     ):  # fmt: skip
         assert name not in LOADED, name
 

@@ -8,7 +8,7 @@ from lorawan_node import (
 
 from lorawan.crypto import Key
 from lorawan.mac import JOIN_FAILED, JOINED, OVER, NotReady
-from lorawan.nonces import Nonces
+from lorawan.keeper import Nonces
 
 DEFAULTS = (868_100_000, 868_300_000, 868_500_000)
 

@@ -5,9 +5,8 @@ import random
 from lorawan_node import HOUR, REGION, SECOND, Node, Store, freq3, generator
 
 from lorawan import eu868
-from lorawan.air import Air
 from lorawan.channels import Channels
-from lorawan.limits import HourlyAirtime, JoinBackoff
+from lorawan.limits import Air, HourlyAirtime, JoinBackoff
 
 BAND = 2  # 868.0 to 868.6 MHz, 1 %
 

@@ -4,7 +4,9 @@ import struct
 from binascii import hexlify
 
 from wire import note
-from wire.downlink import Refusal, parse_ack, parse_command, parse_config
+from wire.downlink import (
+    BAD_VALUE, MALFORMED, UNKNOWN, Refusal, parse_ack, parse_command, parse_config,
+)  # fmt: skip
 
 LOG = 0x5EAD1234
 
@@ -39,7 +41,7 @@ def test_an_event_that_does_not_fit_its_layout_goes_by_its_name():
 
 def test_texts_are_cut_to_the_room_and_stay_ascii():
     buf = bytearray(note.MAX_BYTES)
-    n = note.put_answer(buf, 9, note.BAD_VALUE, "\u00fc" + 100 * "x")
+    n = note.put_answer(buf, 9, BAD_VALUE, "\u00fc" + 100 * "x")
     assert n == note.MAX_BYTES and buf[:5] == b"\x01\x09\x02?x"
     assert len(event(event="n" * 99)) == 2 * note.MAX_BYTES
 
@@ -58,26 +60,26 @@ ACK = b"\x01\x12\x34\x00\x00\x01\x00"
 def test_acks():
     assert parse_ack(ACK) == (0x1234, 256)
     for wrong in (b"", ACK[:-1], ACK + b"\0", b"\x02" + ACK[1:]):
-        assert refused(parse_ack, wrong) == (None, note.MALFORMED)
+        assert refused(parse_ack, wrong) == (None, MALFORMED)
 
 
 def test_commands():
     assert parse_command(b"\x01\x07\x01") == (7, 1, None)
     resend = struct.pack(">BBBHII", 1, 8, 3, 0x1234, 5, 9)
     assert parse_command(resend) == (8, 3, (0x1234, 5, 9))
-    assert refused(parse_command, b"\x01") == (None, note.MALFORMED)
-    assert refused(parse_command, b"\x02\x07\x01") == (7, note.MALFORMED)
-    assert refused(parse_command, b"\x01\x07\x01\x00") == (7, note.MALFORMED)
-    assert refused(parse_command, resend[:-1]) == (8, note.MALFORMED)
+    assert refused(parse_command, b"\x01") == (None, MALFORMED)
+    assert refused(parse_command, b"\x02\x07\x01") == (7, MALFORMED)
+    assert refused(parse_command, b"\x01\x07\x01\x00") == (7, MALFORMED)
+    assert refused(parse_command, resend[:-1]) == (8, MALFORMED)
     for code in (b"", b"\x00", b"\x05", b"\xff"):
-        assert refused(parse_command, b"\x01\x07" + code) == (7, note.UNKNOWN)
+        assert refused(parse_command, b"\x01\x07" + code) == (7, UNKNOWN)
 
 
 def test_configuration():
     item = struct.pack(">Bh", 8, -45)
     assert parse_config(b"\x01\x03" + item) == (3, {"radar_mount_deg": -45})
-    assert refused(parse_config, b"\x01\x03") == (3, note.MALFORMED)
-    assert refused(parse_config, b"\x01\x03" + item[:-1]) == (3, note.MALFORMED)
-    assert refused(parse_config, b"\x01\x03" + item * 9) == (3, note.MALFORMED)
-    assert refused(parse_config, b"\x01\x03" + item * 2) == (3, note.BAD_VALUE)
-    assert refused(parse_config, b"\x01\x03\x63\x00\x01") == (3, note.UNKNOWN)
+    assert refused(parse_config, b"\x01\x03") == (3, MALFORMED)
+    assert refused(parse_config, b"\x01\x03" + item[:-1]) == (3, MALFORMED)
+    assert refused(parse_config, b"\x01\x03" + item * 9) == (3, MALFORMED)
+    assert refused(parse_config, b"\x01\x03" + item * 2) == (3, BAD_VALUE)
+    assert refused(parse_config, b"\x01\x03\x63\x00\x01") == (3, UNKNOWN)
