@@ -38,7 +38,6 @@ def assemble(app):
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app, config, rng)
-    let_go("lora_station")
     app.tasks.append((attend(app, board.console()), "serial"))
     app.counter.on_record = app.uplink.wake
 

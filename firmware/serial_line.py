@@ -14,7 +14,6 @@ import asyncio
 import io
 import json
 
-from commands import handle
 from faults import refusal
 from micropython import const
 from version import VERSION
@@ -87,6 +86,8 @@ async def serve(app, console, stream, one):
         why = "command of %d bytes, at most %d" % (n, _MOST_BYTES) if n else "command cut short"
         out.line(refusal(None, why))
         return
+    from commands import handle  # RAM: what loads two modules at once needs twice as much
+
     out.line(handle(app, memoryview(line)[:n], out))
 
 

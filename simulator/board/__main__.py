@@ -21,7 +21,7 @@ from simulator.run.live import HOST, live_broker
 from simulator.run.options import target, within
 from simulator.run.plan import LIVE_PORT, Target
 from simulator.run.sensors import SENSORS
-from simulator.world.process import ROOT
+from simulator.world.shims import ROOT
 from tools.faults import ToolError
 from tools.hardware import boards
 from tools.hardware.chips import CHIPS

@@ -28,7 +28,7 @@ from simulator.board.stock import check_size
 from simulator.board.terminal import Terminal
 from simulator.board.uart import Uart
 from simulator.world.kernel import Node
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from tools.hardware import boards
 
 _SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet

@@ -189,5 +189,5 @@ def install(kind):
         print_exception=print_exception,
     )
     if kind:
-        told = Module(sys.implementation, _machine=kind)
+        told = Module(sys.implementation, **{"_machine": kind})
         sys.modules["sys"].implementation = told

@@ -69,9 +69,9 @@ class Pin:
     PULL_DOWN = 1
     IRQ_RISING = 1
     IRQ_FALLING = 2
-    _levels = {}  # gpio -> level on the wire
+    levels = {}  # gpio -> level on the wire
     _watched = {}  # gpio -> the Pin whose handler listens
-    _counters = {}  # gpio -> the pulse counter on it, which no stall stops
+    counters = {}  # gpio -> the pulse counter on it, which no stall stops
 
     def __init__(self, gpio, mode=IN, pull=None, value=None):
         if not 0 <= gpio < _PINS:
@@ -80,18 +80,18 @@ class Pin:
         self._mode = mode
         self._trigger = 0
         self._handler = None
-        if gpio not in Pin._levels:
-            Pin._levels[gpio] = 1 if pull == Pin.PULL_UP else 0
+        if gpio not in Pin.levels:
+            Pin.levels[gpio] = 1 if pull == Pin.PULL_UP else 0
         if value is not None:
-            Pin._levels[gpio] = -1  # whatever it was: from now on it is driven
+            Pin.levels[gpio] = -1  # whatever it was: from now on it is driven
             self.value(value)
 
     def value(self, level=None):
         if level is None:
-            return Pin._levels[self.gpio]
+            return Pin.levels[self.gpio]
         level = 1 if level else 0
-        if level != Pin._levels[self.gpio] or self._mode == Pin.IN:
-            Pin._levels[self.gpio] = level
+        if level != Pin.levels[self.gpio] or self._mode == Pin.IN:
+            Pin.levels[self.gpio] = level
             seam.send(seam.PIN_WRITE, self.gpio, level)
             seam.request(seam.WAIT)  # what answers is heard before the next line is read
 
@@ -111,20 +111,20 @@ class Pin:
     @staticmethod
     def _edge(data):
         gpio, level = data[0], data[1]
-        if Pin._levels.get(gpio) == level:
+        if Pin.levels.get(gpio) == level:
             return
-        Pin._levels[gpio] = level
-        if gpio in Pin._counters:
-            Pin._counters[gpio]._count(level)
+        Pin.levels[gpio] = level
+        if gpio in Pin.counters:
+            Pin.counters[gpio].count(level)
         pin = Pin._watched.get(gpio)
         if pin and pin._handler and pin._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
             seam.interrupt(pin._handler, pin)
 
     @staticmethod
     def _pulses(data):
-        counter = Pin._counters.get(data[0])
+        counter = Pin.counters.get(data[0])
         for i in range(data[1] if counter else 0):
-            counter._count(i & 1)
+            counter.count(i & 1)
 
 
 seam.sinks[_PIN_PORT] = Pin._edge

@@ -17,9 +17,9 @@ class PCNT:
         self._steps = (falling, rising)
         self._value = 0
         self._runs = False
-        machine.Pin._counters[pin.gpio] = self
+        machine.Pin.counters[pin.gpio] = self
 
-    def _count(self, level):
+    def count(self, level):
         step = self._steps[level]
         if self._runs and step:
             self._value += 1 if step == self.INCREMENT else -1

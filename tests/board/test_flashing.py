@@ -15,7 +15,7 @@ from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, stand_in
 from simulator.run.observe import Watcher
-from simulator.world.process import ROOT
+from simulator.world.shims import ROOT
 from tools.hardware import boards
 
 NAME = "esp32_generic"

@@ -15,7 +15,7 @@ from bench import BIN, HANG_S, Listener, Make, mpremote
 from simulator.board.life import Around, Stored
 from simulator.board.stock import flashed
 from simulator.run.live import live_broker
-from simulator.world.process import ROOT
+from simulator.world.shims import ROOT
 from tools.hardware import boards
 from tools.provisioning.provision import Identity, provision
 

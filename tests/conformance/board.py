@@ -25,7 +25,7 @@ from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.lorawan.server import NetworkServer, Session
 from simulator.world.lorawan.site import Site
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from tests.conformance.rig import APP_KEY, DEV_EUI, JOIN_EUI
 from tests.host.seam_board import PARTITIONS, Air, Log, ScriptedSensor, partition_table
 

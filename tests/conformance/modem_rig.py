@@ -18,7 +18,7 @@ from simulator.world.lorawan.modem_mac import Mac
 from simulator.world.lorawan.modem_rn2483 import Rn2483
 from simulator.world.lorawan.modem_rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from tests.host.seam_board import Air, Log, image
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from seam_board import Air, Log, ScriptedSensor
 from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.nvs import NvsPartition
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from tools.hardware import boards
 
 _STARTED = re.compile(r"info (\S+) \S+ boot (\d+) on ")

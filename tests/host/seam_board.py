@@ -12,7 +12,7 @@ from littlefs import LittleFS
 
 from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 from simulator.world.protocol import Input
 
 PARTITIONS = [

@@ -8,7 +8,7 @@ from seam_board import Air, Log, ScriptedSensor, image
 
 from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 
 CS, BUSY, DIO = 8, 13, 14
 HEAD = f"""
@@ -130,7 +130,7 @@ def test_an_event_that_a_command_sets_going_is_not_slept_over(tmp_path: Path) ->
         tmp_path,
         """
 time.sleep_ms(1)
-dio._levels[14] = 0
+dio.levels[14] = 0
 seen = []
 dio.irq(lambda pin: seen.append(time.ticks_us()), Pin.IRQ_RISING)
 cs.value(0)

@@ -10,7 +10,7 @@ from seam_board import Air, Log, ScriptedSensor, image
 
 from simulator.world.around import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.process import compile_shims
+from simulator.world.shims import compile_shims
 
 PIECE = 64
 LONGEST_US = 100_000_000

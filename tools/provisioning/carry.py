@@ -21,7 +21,7 @@ from tools.provisioning.identity import NAMESPACE, SEALED, LoraKeys, seal
 from tools.provisioning.nvs_reader import Contents
 
 LORA = "lora"
-_NONCES = "nonces"  # version u8 = 1 | next DevNonce u32 | ... (lib/lorawan/nonces.py)
+_NONCES = "nonces"  # version u8 = 1 | next DevNonce u32 | ... (lib/lorawan/keeper.py)
 _KEYS = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
 
 
