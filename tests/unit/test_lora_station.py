@@ -3,7 +3,7 @@
 import random
 import sys
 
-from config import SCHEMA
+from config import rows
 from fakes import FakeLog, FakeNvs
 from lora_station import bare, modem
 
@@ -39,7 +39,7 @@ REGIONS = (
 
 
 def test_every_region_of_the_configuration_has_its_table():
-    [choices] = [row[2] for row in SCHEMA if row[0] == "lora_region"]
+    [choices] = [row[2] for row in rows() if row[0] == "lora_region"]
     assert sorted([row[0] for row in REGIONS]) == sorted(choices)
 
 
