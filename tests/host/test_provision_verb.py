@@ -53,6 +53,12 @@ def test_no_secret_is_printed(call: Call, flash: Path, more: tuple[str, ...]) ->
         assert row["written"] == ("--dry-run" not in more) and row["wifi_ssid"] == "street"
 
 
+def test_a_port_where_a_file_belongs_is_told(capsys: Capture) -> None:
+    assert tallypost.main(["provision", "/dev/null", "--node", "n1"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: /dev/null: a device, not a flash file. --port /dev/null\n"
+
+
 def test_a_made_secret_is_in_its_file_only(call: Call, tmp_path: Path) -> None:
     status, out, err = call("--secrets-out", "@made.json", "--json")
     made = json.loads((tmp_path / "made.json").read_text())["password"]

@@ -37,6 +37,8 @@ class FileMemory:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
+        if path.is_char_device():
+            raise ToolError(f"{path}: a device, not a flash file", f"--port {path}")
         try:
             with open(path, "rb"):
                 self.size = path.stat().st_size
