@@ -53,8 +53,9 @@ def test_no_secret_is_printed(call: Call, flash: Path, more: tuple[str, ...]) ->
         assert row["written"] == ("--dry-run" not in more) and row["wifi_ssid"] == "street"
 
 
-def test_a_port_where_a_file_belongs_is_told(capsys: Capture) -> None:
-    assert tallypost.main(["provision", "/dev/null", "--node", "n1"]) == 1
+def test_a_port_where_a_file_belongs_is_told(tmp_path: Path, capsys: Capture) -> None:
+    made = str(tmp_path / "made.json")
+    assert tallypost.main(["provision", "/dev/null", "--node", "n1", "--secrets-out", made]) == 1
     said = capsys.readouterr().err
     assert said == "error: /dev/null: a device, not a flash file. --port /dev/null\n"
 
