@@ -69,6 +69,7 @@ class PlaneTracker:
         self.ghosts = 0  # tracks too short to count
         self.full = 0  # detections for which there was no track left
         self._votes = array("H", (0, 0))  # tracks that never came to the line, or did
+        self._astray = False
 
     def detect(self, x_mm, y_mm, t_ms):
         """A detection; t_ms in ticks."""
@@ -150,5 +151,7 @@ class PlaneTracker:
             vote(self._votes, 0, not track.crossed, 10 * _LINE_VOTES)
 
     def misaligned(self):
-        """True when seven of ten tracks (of at least 60) never came to the line."""
-        return say(self._votes, 0, _LINE_VOTES, 7)
+        """True when seven of ten tracks (of at least 60) never came to the line, and from then on
+        until it is fewer than six of ten."""
+        self._astray = say(self._votes, 0, _LINE_VOTES, 6 if self._astray else 7)
+        return self._astray

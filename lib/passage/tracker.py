@@ -79,6 +79,7 @@ class Tracker:
         # Tracks that moved against their direction byte, or with it; that never came to the line,
         # or did.
         self._votes = array("H", (0, 0, 0, 0))
+        self._astray = False  # misaligned, when last asked
 
     def detect(self, distance_m, direction, speed_kmh, angle_deg, t_ms, *, snr=0):
         """A detection: direction 0 = comes nearer, 1 = goes away; t_ms in ticks."""
@@ -219,8 +220,10 @@ class Tracker:
         return say(self._votes, 0, _SIGN_VOTES, 8)
 
     def misaligned(self):
-        """True when four of five tracks (of at least 60) never came to the line."""
-        return say(self._votes, 2, _LINE_VOTES, 8)
+        """True when four of five tracks (of at least 60) never came to the line, and from then on
+        until it is fewer than six of ten."""
+        self._astray = say(self._votes, 2, _LINE_VOTES, 6 if self._astray else 8)
+        return self._astray
 
 
 def _agree(track, angle):

@@ -247,6 +247,10 @@ def test_one_that_looks_beside_the_path_says_so():
     tracker = PlaneTracker()
     _walk(tracker, 70, -4000, -1500)
     assert tracker.misaligned() and len(tracker.queue) == 0
+    _walk(tracker, 32, -2500, 1500)
+    assert tracker.misaligned(), "two of three are still astray: it does not change its mind yet"
+    _walk(tracker, 20, -2500, 1500)
+    assert not tracker.misaligned()
     tracker = PlaneTracker()
     _walk(tracker, 70, -2500, 1500)
     assert not tracker.misaligned()

@@ -151,7 +151,7 @@ def test_a_radar_that_looks_elsewhere_says_so():
             tracker.detect(50 - i, 0, 36, 0, car * 10_000 + i * 100)
         tracker.expire(car * 10_000 + 9000)
     assert tracker.misaligned() and len(tracker.queue) == 0
-    for car in range(70, 95):
+    for car in range(70, 120):
         for i in range(45):
             tracker.detect(50 - i, 0, 36, 0, car * 10_000 + i * 100)
         tracker.expire(car * 10_000 + 9000)
