@@ -88,6 +88,7 @@ def test_a_dead_radio_is_an_oserror_for_whoever_sends():
         except OSError as error:
             return str(error)
         finally:
+            assert not task.done(), "the station itself goes on"
             task.cancel()
 
     assert "no SX126x answers" in asyncio.run(live())
@@ -108,6 +109,7 @@ def test_a_transmission_without_an_end_is_a_dead_radio():
         except OSError as error:
             return str(error)
         finally:
+            assert not task.done(), "the station itself goes on"
             task.cancel()
 
     assert asyncio.run(live()) == "radio: no end of a transmission"

@@ -176,7 +176,9 @@ class Store:
         """Move `confirmed` over what has come; returns it."""
         was = confirmed = self.confirmed(key)
         while True:
-            reached = self._held_to(key, self._short_to(key, self._gone_to(key, confirmed)))
+            reached = self._held_to(
+                key, self._past("short", key, self._past("gone", key, confirmed))
+            )
             if reached == confirmed:
                 break
             confirmed = reached
@@ -199,16 +201,10 @@ class Store:
             confirmed = seq
         return confirmed
 
-    def _gone_to(self, key: Key, confirmed: int) -> int:
+    def _past(self, table: str, key: Key, confirmed: int) -> int:
+        """The last record of the spans in `table` that follow without a gap."""
         row = self._db.execute(
-            "SELECT max(last) FROM gone WHERE node = ? AND log = ? AND first <= ?",
-            (*key, confirmed + 1),
-        ).fetchone()
-        return max(confirmed, row[0] or 0)
-
-    def _short_to(self, key: Key, confirmed: int) -> int:
-        row = self._db.execute(
-            "SELECT max(last) FROM short WHERE node = ? AND log = ? AND first <= ?",
+            f"SELECT max(last) FROM {table} WHERE node = ? AND log = ? AND first <= ?",
             (*key, confirmed + 1),
         ).fetchone()
         return max(confirmed, row[0] or 0)

@@ -30,7 +30,7 @@ class Region:
     """EU868, and what the others have in common with it.
 
     modulations: per data rate; up: data rates of uplinks; payload: N of these. most_rate,
-    most_power: of ADR. unlimited_us: longest frame.
+    most_power: of ADR.
     """
 
     name = "EU868"
@@ -120,11 +120,28 @@ class Region:
         return commands.link_adr(rate, power, mask)
 
 
-class As923(Region):
+class OneBand(Region):
+    """All of it is one sub-band. edges_hz: its ends; part: share of an hour."""
+
+    edges_hz = (0, 0)
+    part = 1.0
+
+    def band(self, freq_hz: int) -> int:
+        if not self.edges_hz[0] <= freq_hz <= self.edges_hz[1]:
+            raise ValueError(f"{freq_hz / 1e6} MHz is outside of {self.name}")
+        return 0
+
+    def share(self, freq_hz: int) -> float:
+        self.band(freq_hz)
+        return self.part
+
+
+class As923(OneBand):
     """AS923-1. limited: the network wants 400 ms (uplinks and downlinks) and 16 dBm, or no limit
     of time and 14 dBm."""
 
     name = "AS923"
+    edges_hz, part = (915_000_000, 928_000_000), 0.01
     payload = {0: 51, 1: 51, 2: 115, 3: 115, 4: 242, 5: 242, 6: 242}
     short = {2: 11, 3: 53, 4: 125, 5: 242, 6: 242}
     rx2_hz, rx2_rate = 923_200_000, 2
@@ -141,15 +158,6 @@ class As923(Region):
         shift = (0, 1, 2, 3, 4, 5, -1, -2)[terms.rx1_offset]
         return max(rate - shift, 2 if terms.tx_param & 0x20 else 0)
 
-    def band(self, freq_hz: int) -> int:
-        if not 915_000_000 <= freq_hz <= 928_000_000:
-            raise ValueError(f"{freq_hz / 1e6} MHz is outside of AS923")
-        return 0
-
-    def share(self, freq_hz: int) -> float:
-        self.band(freq_hz)
-        return 0.01
-
     def longest_us(self, terms: Terms) -> int:
         return DWELL_US if terms.tx_param & 0x10 else plan.HOUR_US
 
@@ -163,11 +171,12 @@ class As923(Region):
         return [commands.tx_param(self.wanted)]
 
 
-class Us915(Region):
+class Us915(OneBand):
     """US915 with a gateway of 8 + 1 channels. sub_band: 1 to 8. by_list: devices are told by a
     CFList, else by LinkADRReq after the join."""
 
     name = "US915"
+    edges_hz = (902_000_000, 928_000_000)
     modulations = {
         0: (10, 125_000), 1: (9, 125_000), 2: (8, 125_000), 3: (7, 125_000), 4: (8, 500_000),
         **{20 - sf: (sf, 500_000) for sf in range(12, 6, -1)},
@@ -195,15 +204,6 @@ class Us915(Region):
             if rate < 4
             else (min(13, 14 - terms.rx1_offset))
         )
-
-    def band(self, freq_hz: int) -> int:
-        if not 902_000_000 <= freq_hz <= 928_000_000:
-            raise ValueError(f"{freq_hz / 1e6} MHz is outside of US915")
-        return 0
-
-    def share(self, freq_hz: int) -> float:
-        self.band(freq_hz)
-        return 1.0
 
     def longest_us(self, _terms: Terms) -> int:
         return DWELL_US
