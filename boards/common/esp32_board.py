@@ -9,7 +9,7 @@ import time
 
 import machine
 from esp32 import NVS, Partition
-from rtc import RtcMemory, shared
+from core.rtc import RtcMemory, shared
 
 _FILTER = 1023  # of 12.5 ns: the longest there is; spikes of a long cable
 _EPOCH_2000 = 946_684_800

@@ -23,7 +23,7 @@ class Board(Esp32Board):
 
     def lorawan(self, nvs, log, region):
         """The station on the modem; raises ValueError."""
-        from lora_station import modem  # RAM: only a node with LoRaWAN pays for it
+        from delivery.lorawan.device import modem  # RAM: only a node with LoRaWAN pays for it
 
         uart = machine.UART(
             1, _MODEM_BAUD, tx=_TX, rx=_RX, rxbuf=1024, timeout=0, timeout_char=2

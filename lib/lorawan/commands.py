@@ -18,7 +18,7 @@ import struct
 
 from micropython import const
 
-from lorawan.answers import DEVICE_TIME, LINK_CHECK
+from lorawan.mac_answers import DEVICE_TIME, LINK_CHECK
 
 _LINK_ADR = const(3)
 _DUTY_CYCLE = const(4)

@@ -3,8 +3,8 @@
 from micropython import const
 
 from lorawan.frames import JoinAccept, join_request
-from lorawan.keeper import Nonces
-from lorawan.limits import JoinBackoff
+from lorawan.persistence import Nonces
+from lorawan.regions.limits import JoinBackoff
 
 REQUEST_BYTES = const(23)
 _DELAY_S = const(5)  # JOIN_ACCEPT_DELAY1

@@ -21,7 +21,7 @@ used twice. The store gets a checkpoint every 64 uplinks and with each downlink,
 one that has not been used, so that a session restored from it alone jumps forward.
 """
 
-from lorawan.engine import (
+from lorawan.mac_core import (
     DOWNLINK, JOIN_FAILED, JOINED, LINK_CHECK_ANS, OVER, SENT, TIME, TOO_LONG, Engine,
 )  # fmt: skip
 from lorawan.session import Session
@@ -35,7 +35,7 @@ class NotReady(Exception):
 
 
 class Mac(Engine):
-    """region: `lorawan.region.Region`. store: read(name) -> bytes or None, write(name, bytes).
+    """region: `lorawan.regions.region.Region`. store: read(name) -> bytes or None, write(name, bytes).
 
     rng(bits) -> int, different in every device. now_us: the present time, from which the join
     back-off counts. radio: `lorawan.radio.Radio`. Raises ValueError.
@@ -113,7 +113,7 @@ class Mac(Engine):
         self._schedule(now_us)
 
     def want(self, number):
-        """Put LINK_CHECK or DEVICE_TIME (of `lorawan.answers`) into the next uplink."""
+        """Put LINK_CHECK or DEVICE_TIME (of `lorawan.mac_answers`) into the next uplink."""
         if number not in self._wanted:
             self._wanted += bytes((number,))
 

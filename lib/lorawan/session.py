@@ -7,7 +7,7 @@ Packed form, little endian, for RTC memory and flash (`pack()`):
     RX2 data rate u8 | RX1 delay s u8 | data rate u8 | TXPower u8 | NbTrans u8 | MaxDutyCycle u8 |
     flags u8 (1 = ADR, 2 = ACK due, above them `TX_PARAM`) | uplinks without a downlink u16 |
     answers: length u8, bytes | airtime of the last hour: sub-bands u8, u16 each (2 ms); in flash
-    none | channels (`lorawan.channels`, `lorawan.fixed`) | crc32 u32 of all before it
+    none | channels (`lorawan.regions.channels`, `lorawan.regions.fixed_plan`) | crc32 u32 of all before it
 
 The keys are in it: it belongs where secrets may lie.
 """

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from lorawan.answers import answers_that_fit, sticky
+from lorawan.mac_answers import answers_that_fit, sticky
 from lorawan.frames import (
     ACK, ADR, ADR_ACK_REQ, CONFIRMED_UP, MAX_OPTIONS, UNCONFIRMED_UP, data_up,
 )  # fmt: skip

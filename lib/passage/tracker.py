@@ -24,7 +24,7 @@ from time import ticks_add, ticks_diff
 from micropython import const
 
 from passage.queue import BICYCLE, CAR, PEDESTRIAN, UNKNOWN, PassageQueue
-from passage.votes import say, vote
+from passage.outlier_vote import say, vote
 
 _TRACKS = const(8)
 _GATE_DM = const(30)

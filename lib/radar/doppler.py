@@ -1,6 +1,6 @@
 """Doppler module with a comparator (CDM324, HB100): its frequency, counted, is a speed.
 
-A pulse counter is read ten times a second. Two readings alike are a report; lib/passage/bursts.py
+A pulse counter is read ten times a second. Two readings alike are a report; lib/passage/speed_bursts.py
 makes passages of those. It knows neither direction nor distance nor strength: everybody counts
 as forward, and two at once are one. A dead module looks like an empty road: nobody can tell.
 
@@ -15,7 +15,7 @@ import time
 
 from micropython import const
 
-from passage.bursts import Bursts
+from passage.speed_bursts import Bursts
 
 UNKNOWN, OK, QUIET, BLOCKED, MISCONFIGURED = 0, 1, 2, 4, 6
 

@@ -12,7 +12,7 @@ sign of x and left-over slots from open drivers' reports.
 
 from micropython import const
 
-from passage.plane import PlaneTracker
+from passage.planar_tracker import PlaneTracker
 from radar.frames import REPORT, Frames
 from radar.ld24xx import Ld24xx
 

@@ -3,7 +3,7 @@
 It reports five or six times a second, a line of magnitude and speed; with blank reporting on, a
 zero when nothing moves, so silence is a fault. Settings are of the run, not stored: they are
 sent at the start, and units and sampling rate read back. Positive speeds come nearer. It knows no
-distance: what counts is somebody passing the sensor (lib/passage/bursts.py), and two at once in
+distance: what counts is somebody passing the sensor (lib/passage/speed_bursts.py), and two at once in
 one direction are one. Where something moves without a pause for five minutes it is blocked; that
 it looks elsewhere it cannot tell. Source: OmniPreSense AN-010-AD (2025); baud rates from the data
 sheet too.
@@ -16,7 +16,7 @@ import time
 
 from micropython import const
 
-from passage.bursts import Bursts
+from passage.speed_bursts import Bursts
 from radar.lines import REPORT, TEXT, Lines
 
 UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISCONFIGURED = 0, 1, 2, 3, 4, 6

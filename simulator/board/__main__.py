@@ -17,14 +17,14 @@ from simulator.board.board import VirtualBoard
 from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, flashed
-from simulator.run.live import HOST, live_broker
-from simulator.run.options import target, within
-from simulator.run.plan import LIVE_PORT, Target
-from simulator.run.sensors import SENSORS
-from simulator.world.shims import ROOT
-from tools.faults import ToolError
-from tools.hardware import boards
-from tools.hardware.chips import CHIPS
+from simulator.run.processes.live import HOST, live_broker
+from simulator.run.plans.options import target, within
+from simulator.run.plans.plan import LIVE_PORT, Target
+from simulator.run.plans.sensors import SENSORS
+from simulator.world.chip.shims import ROOT
+from tallypost.faults import ToolError
+from tallypost.hardware import boards
+from tallypost.hardware.chips import CHIPS
 
 _LOOK_S = 0.2
 

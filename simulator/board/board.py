@@ -28,8 +28,8 @@ from simulator.board.stock import check_size
 from simulator.board.terminal import Terminal
 from simulator.board.uart import Uart
 from simulator.world.kernel import Node
-from simulator.world.shims import compile_shims
-from tools.hardware import boards
+from simulator.world.chip.shims import compile_shims
+from tallypost.hardware import boards
 
 _SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet
 _REPEAT_S = 0.2  # between two complaints of a chip that cannot start

@@ -1,7 +1,7 @@
 """What esptool finds in a board: registers of its identity, and the flash chip behind the loader.
 
 Addresses are esptool's own (`esptool.targets`). Erasing and programming have the physics of NOR
-flash (simulator/world/flash.py): the ROM erases what will be written before the first byte, the
+flash (simulator/world/chip/flash.py): the ROM erases what will be written before the first byte, the
 flasher stub sector by sector as it goes along (esptool documentation, "Serial Protocol").
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from esp32_mock_bootloader.server import FlashImage
 from esptool.targets import CHIP_DEFS
 
-from simulator.world.flash import SECTOR, Flash
+from simulator.world.chip.flash import SECTOR, Flash
 
 _OUI = b"\x24\x0a\xc4"
 _MAKER = 0x4020  # bytes 1 and 0: type 40h of maker 20h

@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.board.chip import mac_of
-from simulator.run.lora_city import GPS_TO_UNIX, MODEM_UART
-from simulator.run.plan import Target
-from simulator.run.sensors import SENSORS, Sensor
-from simulator.world.around import NodeSpec, Observer
-from simulator.world.devices import NVS_OFFSET, NVS_SIZE
+from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
+from simulator.run.plans.plan import Target
+from simulator.run.plans.sensors import SENSORS, Sensor
+from simulator.world.spec import NodeSpec, Observer
+from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
-from simulator.world.lorawan.modem_mac import Mac
-from simulator.world.lorawan.modem_rui3 import Rui3
+from simulator.world.lorawan.modems.mac import Mac
+from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import Site
-from simulator.world.network import Weather
-from simulator.world.nvs import NvsPartition
-from simulator.world.relay import RelayNetwork
-from simulator.world.street import Street
-from simulator.world.together import Together
-from tools.hardware.boards import Board
-from tools.provisioning.identity import NAMESPACE
+from simulator.world.network.access_network import Weather
+from simulator.world.chip.nvs import NvsPartition
+from simulator.world.network.relay import RelayNetwork
+from simulator.world.streets.street import Street
+from simulator.world.sensors.composite_detector import Together
+from tallypost.hardware.boards import Board
+from tallypost.provisioning.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
 # The 160 KB that a classic ESP32 leaves MicroPython, in words of 64 bits, and the shims beside it.

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from tools.hardware.boards import Board
-from tools.hardware.chips import CHIPS
+from tallypost.hardware.boards import Board
+from tallypost.hardware.chips import CHIPS
 
 _MAGIC = 0xE9
 _TABLE = 0x8000

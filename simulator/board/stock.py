@@ -11,11 +11,11 @@ import hashlib
 import struct
 from pathlib import Path
 
-from tools.building.build import build
-from tools.faults import ToolError
-from tools.hardware.boards import Board
-from tools.hardware.chips import CHIPS
-from tools.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+from tallypost.building.build import build
+from tallypost.faults import ToolError
+from tallypost.hardware.boards import Board
+from tallypost.hardware.chips import CHIPS
+from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 
 _APP_OFFSET = 0x10000
 _CHECKSUM_SEED = 0xEF

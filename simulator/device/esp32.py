@@ -25,7 +25,7 @@ _COMMIT = const(5)
 _SHIMS = "/rom"
 shims = None  # their file system
 has_pulse_counter = True
-_flash = open("/proc/self/fd/62", "rb")  # simulator/world/process.py puts it there
+_flash = open("/proc/self/fd/62", "rb")  # simulator/world/chip/process.py puts it there
 
 
 def _read(offset, buf):

@@ -6,7 +6,7 @@ UART's buffer overflows in silence; RTC memory outlives every reset but not the 
 
 import io
 
-import console
+import port_console
 import seam
 import time
 from micropython import const
@@ -44,7 +44,7 @@ def soft_reset():
 
 def end_softly(raw=False):
     """What a soft reset does: a fresh interpreter; the watchdog, once started, goes on."""
-    console.put(b"MPY: soft reboot\r\n", 1)
+    port_console.put(b"MPY: soft reboot\r\n", 1)
     left_ms = (seam.wdt_us - seam.now) // 1000
     seam.reset("soft %s %s" % ("raw" if raw else "", left_ms if seam.wdt_us < seam.NEVER else ""))
 

@@ -14,7 +14,7 @@ indentation and the lines before (arrow up and down); the cursor stays at the en
 import builtins
 import sys
 
-import console
+import port_console
 import machine
 import seam
 from micropython import const
@@ -50,14 +50,14 @@ def run(kind, raw, names):
 
 
 def _put(text):
-    console.put(text, 1)
+    port_console.put(text, 1)
 
 
 def _take():
     """The next byte; what waits for a person lets time pass as it does for a person."""
     seam.at_prompt = 1
     try:
-        return console.take()
+        return port_console.take()
     finally:
         seam.at_prompt = 0
 
@@ -65,13 +65,13 @@ def _take():
 def _show(value):
     if value is not None:
         builtins._ = value
-        console.say(repr(value))
+        port_console.say(repr(value))
 
 
 def _execute(source, kind, mark=b""):
     """Compile and run; `mark` goes out behind the output and behind the traceback."""
     failure = None
-    console.kbd_intr(_CTRL_C)
+    port_console.kbd_intr(_CTRL_C)
     try:
         exec(compile(source, "<stdin>", kind), _names)
     except SystemExit as end:
@@ -80,11 +80,11 @@ def _execute(source, kind, mark=b""):
     except BaseException as error:
         failure = error
     finally:
-        console.kbd_intr(-1)
+        port_console.kbd_intr(-1)
         seam.interrupted = False
     _put(mark)
     if failure:
-        console.print_exception(failure)
+        port_console.print_exception(failure)
     _put(mark)
 
 

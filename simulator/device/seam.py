@@ -53,7 +53,7 @@ at_prompt = 0  # 1: what it waits for is a person
 interrupted = False  # Ctrl-C was heard, and nobody has been told yet
 ended = False  # this life is over: what unwinds now is no SystemExit of a program
 
-_link = open(60, "r+b")  # simulator/world/process.py puts it there
+_link = open(60, "r+b")  # simulator/world/chip/process.py puts it there
 _outside = 0x10_0000_0000  # and a piece of memory here: what the chip keeps outside the heap
 
 

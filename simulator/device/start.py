@@ -17,7 +17,7 @@ import tasks
 import machine
 import esp32
 import vfs
-import console
+import port_console
 
 _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft": 5}
 _CTRL_C = 3
@@ -37,7 +37,7 @@ def mount():
         vfs.mount(vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), "/")
     except OSError:
         while True:  # the stock firmware prints this for ever
-            console.say("The filesystem appears to be corrupted.")
+            port_console.say("The filesystem appears to be corrupted.")
             time.sleep(3)
 
 
@@ -48,7 +48,7 @@ def run(name):
             code = compile(source.read(), name, "exec")
     except OSError:
         return True
-    console.kbd_intr(_CTRL_C)
+    port_console.kbd_intr(_CTRL_C)
     try:
         exec(code, _names)
     except SystemExit as end:
@@ -56,10 +56,10 @@ def run(name):
             raise end
         machine.end_softly()
     except BaseException as error:
-        console.print_exception(error)
+        port_console.print_exception(error)
         return False
     finally:
-        console.kbd_intr(-1)
+        port_console.kbd_intr(-1)
     return True
 
 
@@ -95,9 +95,9 @@ def main():
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
     # The chip's C library is newlib, with other numbers than the host's. What is compiled here
     # and says `errno.NAME` gets the host's all the same: the compiler puts the number in.
-    sys.modules["errno"] = console.Module(errno, ETIMEDOUT=116, EINPROGRESS=119)
+    sys.modules["errno"] = port_console.Module(errno, ETIMEDOUT=116, EINPROGRESS=119)
     raw, kind = start_up()
-    console.install(kind)
+    port_console.install(kind)
     mount()
     try:
         if run("/boot.py") and not raw:

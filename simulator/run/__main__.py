@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simulator.run import plan as plans
-from simulator.run import scenario as scenarios
-from simulator.run.live import live_broker
-from simulator.run.node import prepare
-from simulator.run.options import output, target, within
-from simulator.run.plan import LIVE_PORT, Request, Target
-from simulator.run.pool import NodeFailed, run_all
-from simulator.run.report import whole
-from simulator.run.scenario import ScenarioError
-from simulator.run.screen import Screen, print_result
-from tools.faults import ToolError
+from simulator.run.plans import plan as plans
+from simulator.run.plans import scenario as scenarios
+from simulator.run.processes.live import live_broker
+from simulator.run.processes.node import prepare
+from simulator.run.plans.options import output, target, within
+from simulator.run.plans.plan import LIVE_PORT, Request, Target
+from simulator.run.processes.workers import NodeFailed, run_all
+from simulator.run.results.report import whole
+from simulator.run.plans.scenario import ScenarioError
+from simulator.run.results.screen import Screen, print_result
+from tallypost.faults import ToolError
 
 
 def _hours(text: str) -> float:

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulator.run.node import prepare
-from simulator.run.options import output, within
-from simulator.run.plan import NodePlan
-from simulator.run.pool import NodeFailed, run_all
-from simulator.run.report import NodeResult, total
-from simulator.run.storm import calm, storm
-from tools.faults import ToolError
+from simulator.run.processes.node import prepare
+from simulator.run.plans.options import output, within
+from simulator.run.plans.plan import NodePlan
+from simulator.run.processes.workers import NodeFailed, run_all
+from simulator.run.results.report import NodeResult, total
+from simulator.run.plans.fault_schedule import calm, storm
+from tallypost.faults import ToolError
 
 CALM_ONE_IN = 2  # storms, of those without power cuts, that are compared with their calm
 

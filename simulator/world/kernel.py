@@ -17,11 +17,11 @@ from functools import partial
 from operator import itemgetter
 from typing import Callable
 
-from simulator.world.around import WINDOW_US, Detector, Line, NodeSpec, Observer
-from simulator.world.devices import Radio, Storage
-from simulator.world.flash import Flash
-from simulator.world.peripheral import Bare, Peripheral
-from simulator.world.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
+from simulator.world.spec import WINDOW_US, Detector, Line, NodeSpec, Observer
+from simulator.world.chip.devices import Radio, Storage
+from simulator.world.chip.flash import Flash
+from simulator.world.chip.peripheral import Bare, Peripheral
+from simulator.world.chip.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
     IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request, fitting,
     pack_inputs,

@@ -4,18 +4,18 @@ from binascii import unhexlify
 
 import micropython
 
-from aiming import Live
+from console.live_view import Live
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
-from passage.bursts import Bursts
-from passage.plane import PlaneTracker
+from passage.speed_bursts import Bursts
+from passage.planar_tracker import PlaneTracker
 from passage.tracker import Tracker
 from radar import ld2450
 from radar.ld2451 import Reports
 from radar.lines import Lines
 from radar.view import Along
 from radio.chip import Chip
-from serial_node import SerialNode
+from console_node import SerialNode
 from wire.record import MAX_BYTES, Interval
 
 

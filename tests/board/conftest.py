@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Make
+from tests.support.boards.bench import Make
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
-from tools.hardware import boards
+from tallypost.hardware import boards
 
 
 @pytest.fixture

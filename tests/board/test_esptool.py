@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
-from bench import Make, Ran, esptool, run, settled
+from tests.support.boards.bench import Make, Ran, esptool, run, settled
 
 from simulator.board.stock import stand_in
-from tools.hardware import boards
+from tallypost.hardware import boards
 
 BOARDS = boards.names()
 AT = 0x100000  # in the application's partition, behind the stand-in

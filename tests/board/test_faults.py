@@ -6,11 +6,11 @@ import random
 from pathlib import Path
 
 import pytest
-from bench import Listener, Make, esptool, mpremote, settled
+from tests.support.boards.bench import Listener, Make, esptool, mpremote, settled
 
 from simulator.board.cable import Cable, Faults
 from simulator.board.stock import flashed
-from tools.hardware import boards
+from tallypost.hardware import boards
 
 AT = 0x100000  # in the application's partition, behind the stand-in
 SIZE = 60_000

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 import serial
-from bench import Make, run, until
+from tests.support.boards.bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
 from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, stand_in
-from simulator.run.observe import Watcher
-from simulator.world.shims import ROOT
-from tools.hardware import boards
+from simulator.run.processes.observer import Watcher
+from simulator.world.chip.shims import ROOT
+from tallypost.hardware import boards
 
 NAME = "esp32_generic"
 

@@ -10,14 +10,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bench import BIN, HANG_S, Listener, Make, mpremote
+from tests.support.boards.bench import BIN, HANG_S, Listener, Make, mpremote
 
 from simulator.board.life import Around, Stored
 from simulator.board.stock import flashed
-from simulator.run.live import live_broker
-from simulator.world.shims import ROOT
-from tools.hardware import boards
-from tools.provisioning.provision import Identity, provision
+from simulator.run.processes.live import live_broker
+from simulator.world.chip.shims import ROOT
+from tallypost.hardware import boards
+from tallypost.provisioning.provision import Identity, provision
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from bench import Listener, Make, until
+from tests.support.boards.bench import Listener, Make, until
 
 from simulator.board.lines import HOLD_S, AutoReset
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench import Listener, Make, mpremote, run, until
+from tests.support.boards.bench import Listener, Make, mpremote, run, until
 
 from simulator.board.life import Around
-from simulator.run.observe import Watcher
-from tools.hardware import boards
-from tools.provisioning.provision import Identity, provision
+from simulator.run.processes.observer import Watcher
+from tallypost.hardware import boards
+from tallypost.provisioning.provision import Identity, provision
 
 
 def test_files_go_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:

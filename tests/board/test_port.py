@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import serial
-from bench import Listener, Make, mpremote, run, until
+from tests.support.boards.bench import Listener, Make, mpremote, run, until
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
-from tools.faults import ToolError
-from tools.hardware import boards
+from tallypost.faults import ToolError
+from tallypost.hardware import boards
 
 
 def test_a_second_client_is_turned_away(make: Make) -> None:

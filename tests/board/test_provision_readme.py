@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from bench import Listener
+from tests.support.boards.bench import Listener
 
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import flashed
-from tools import tallypost
-from tools.hardware import boards
-from tools.hardware.boards import ROOT
+from tallypost import cli
+from tallypost.hardware import boards
+from tallypost.hardware.boards import ROOT
 
 SECTION = "### Identity and secrets\n"
 COMMAND = ".venv/bin/tallypost "
@@ -53,7 +53,7 @@ def test_every_command_works(bench: list[VirtualBoard], tmp_path: Path) -> None:
     assert len(commands) == 3
     for command in commands:
         words = shlex.split(command.replace("/dev/", f"{tmp_path}/"))
-        assert tallypost.main(words[1:]) == 0, command
+        assert cli.main(words[1:]) == 0, command
     with open("bench/inventory.csv", newline="") as file:
         nodes = {row["node"] for row in csv.DictReader(file)}  # in the order in which they end
     assert nodes == {"street-1", "street-2", "street-3"}

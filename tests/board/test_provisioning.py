@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Listener
+from tests.support.boards.bench import Listener
 
 from simulator.board.board import VirtualBoard
 from simulator.board.cable import Faults
-from tools import tallypost
+from tallypost import cli
 
 Make = Callable[..., VirtualBoard]
 
@@ -24,7 +24,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def provision(port: object, folder: Path, *words: str) -> int:
     fixed = ["provision", "--port", str(port), "--node", "n1", "--out", str(folder / "out")]
-    return tallypost.main([*fixed, *words])
+    return cli.main([*fixed, *words])
 
 
 @pytest.mark.parametrize("by_lines", (False, True), ids=("terminal", "rfc2217"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench import Make
+from tests.support.boards.bench import Make
 
 from simulator.board.life import Around
-from simulator.run.trace_file import load
-from tools.tallypost import main
-from tools.technician.line import connect
+from simulator.run.results.trace_file import load
+from tallypost.cli import main
+from tallypost.connection.line import connect
 
 
 def test_edges_are_recorded_as_replay_reads_them_and_the_board_counts_again(

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Listener, Make, until
+from tests.support.boards.bench import Listener, Make, until
 
 from simulator.board.board import VirtualBoard
 from simulator.board.life import Around
 from simulator.board.stock import flashed
-from simulator.run.plan import Target
-from tests.sim.running import mosquitto
-from tools.hardware import boards
-from tools.provisioning.provision import Identity, LoraKeys, provision
-from tools.tallypost import main
-from tools.technician import check
+from simulator.run.plans.plan import Target
+from tests.support.runs.running import mosquitto
+from tallypost.hardware import boards
+from tallypost.provisioning.provision import Identity, LoraKeys, provision
+from tallypost.cli import main
+from tallypost.technician import check
 
 Capture = pytest.CaptureFixture[str]
 WIFI = ("street", "eight-or-more")

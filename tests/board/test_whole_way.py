@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from bench import Make, run, until
+from tests.support.boards.bench import Make, run, until
 
 from simulator.board.life import Around
 from simulator.board.stock import stand_in
-from simulator.run.plan import Target
-from tests.sim.running import mosquitto
-from tools.hardware import boards
+from simulator.run.plans.plan import Target
+from tests.support.runs.running import mosquitto
+from tallypost.hardware import boards
 
 WIFI = ("street", "eight-or-more")
 

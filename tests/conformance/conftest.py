@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.rig import Rig
+from tests.conformance.support.rig import Rig
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from simulator.world.lorawan import plan
 from simulator.world.lorawan.codec import parse
 from simulator.world.lorawan.join import cf_list
 from simulator.world.lorawan.server import Downlink, Message
-from tests.conformance.rig import SECOND, Rig, Transmission
-from tests.conformance.steps import ask, down, last_frame, replace
+from tests.conformance.support.rig import SECOND, Rig, Transmission
+from tests.conformance.support.steps import ask, down, last_frame, replace
 
 EXTRA_HZ = (867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 

@@ -13,8 +13,8 @@ import pytest
 from simulator.world.lorawan import commands as mac
 from simulator.world.lorawan import plan
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message
-from tests.conformance.rig import SECOND, Refused, Rig
-from tests.conformance.steps import ask, down, replace
+from tests.conformance.support.rig import SECOND, Refused, Rig
+from tests.conformance.support.steps import ask, down, replace
 
 
 def test_012A_link_adr_one_request(rig: Rig) -> None:

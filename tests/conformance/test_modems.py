@@ -8,10 +8,10 @@ import pytest
 
 from simulator.world.lorawan import commands as mac
 from simulator.world.lorawan import plan
-from simulator.world.lorawan.modem import Faults
-from simulator.world.lorawan.modem_rn2483 import Rn2483
+from simulator.world.lorawan.modems.at_modem import Faults
+from simulator.world.lorawan.modems.rn2483 import Rn2483
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message
-from tests.conformance.modem_rig import MODEMS, ModemRig
+from tests.conformance.support.modem_rig import MODEMS, ModemRig
 
 NAMES = sorted(MODEMS)
 UTC_AT_ZERO = GPS_AT_ZERO + 315_964_800 - 18

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message, Session
-from tests.conformance.board import Plan, RadioNode
+from tests.conformance.support.board import Plan, RadioNode
 
 CLOCK, CERTIFICATION = 202, 224
 GPS_TO_UNIX = 315_964_800 - 18

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from simulator.run import decode_lorawan
-from tests.conformance import payload
-from tools.backend import lorawan, lorawan_examples
+from simulator.run.checkers import decode_lorawan
+from tests.conformance.support import payload
+from tallypost.backend import lorawan
+from tallypost.backend import lorawan_examples
 
 RECORDS = int(os.environ.get("PAYLOAD_RECORDS", "10000"))
 UP = [vector for vector in payload.vectors() if vector["fPort"] < 10]
@@ -147,7 +148,9 @@ def _or_none(read: Any, port: int, data: bytes) -> Any:
 
 def test_the_published_examples_are_those_of_the_vectors() -> None:
     for path, text in lorawan_examples.files().items():
-        assert path.read_text() == text, f"{path.name}: python -m tools.backend.lorawan_examples"
+        assert path.read_text() == text, (
+            f"{path.name}: python -m tallypost.backend.lorawan_examples"
+        )
 
 
 def test_the_published_examples_are_what_javascript_says() -> None:

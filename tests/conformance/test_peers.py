@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance import week
-from tests.conformance.rig import APP_KEY, JOIN_EUI, ROOT
-from tests.conformance.week import Frame
+from tests.conformance.support import week
+from tests.conformance.support.rig import APP_KEY, JOIN_EUI, ROOT
+from tests.conformance.support.week import Frame
 
 DAYS = int(os.environ.get("LORAWAN_DAYS", "7"))
 JOIN_REQUEST, JOIN_ACCEPT = 0, 1

@@ -14,8 +14,8 @@ from simulator.world.lorawan import commands as mac
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.join import cf_list
 from simulator.world.lorawan.server import Message
-from tests.conformance import properties
-from tests.conformance.rig import SECOND, PowerCut, Rig, Transmission
+from tests.conformance.support import properties
+from tests.conformance.support.rig import SECOND, PowerCut, Rig, Transmission
 
 SEEDS = range(1, 1 + int(os.environ.get("LORAWAN_SEEDS", "8")))
 STEPS = 120

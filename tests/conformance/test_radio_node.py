@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from simulator.world.process import PowerCut, Reset
+from simulator.world.chip.process import PowerCut, Reset
 from simulator.world.lorawan import commands
 from simulator.world.lorawan.ether import Ether, Signal, modulation
 from simulator.world.lorawan.join import cf_list
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message
-from tests.conformance.board import Plan, RadioNode, compiled
+from tests.conformance.support.board import Plan, RadioNode, compiled
 
 SEEDS = int(os.environ.get("LORAWAN_SEEDS", "8")) // 2
 CHIPS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,8 @@ import pytest
 from simulator.world.lorawan import commands as mac
 from simulator.world.lorawan.regions import As923, Region, Us915
 from simulator.world.lorawan.server import Downlink, Message, Reception
-from tests.conformance.rig import Refused, Rig
-from tests.conformance.steps import ask, last_frame
+from tests.conformance.support.rig import Refused, Rig
+from tests.conformance.support.steps import ask, last_frame
 
 
 @contextmanager

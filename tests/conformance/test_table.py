@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance import table
+from tests.conformance.support import table
 
 NUMBERS = (
     "001A 002 003 004 005 006 007 008 009 010 011 012A 012B 013 014 015A 015B 016 017 018 019A"

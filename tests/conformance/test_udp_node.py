@@ -12,8 +12,8 @@ from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.server import Downlink, NetworkServer, Reception
 from simulator.world.lorawan.udp import Forwarder
-from tests.conformance.board import Plan, RadioNode
-from tests.conformance.rig import APP_KEY, DEV_EUI, JOIN_EUI
+from tests.conformance.support.board import Plan, RadioNode
+from tests.conformance.support.rig import APP_KEY, DEV_EUI, JOIN_EUI
 
 
 class UdpServer(threading.Thread):

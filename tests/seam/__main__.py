@@ -16,7 +16,7 @@ from tests.seam import table, wiring
 from tests.seam.peer import Peer
 from tests.seam.port import SILENCE_S, Port
 from tests.seam.run import Run, failures
-from tools.faults import ToolError
+from tallypost.faults import ToolError
 
 EVERYWHERE = "0.0.0.0"
 VIRTUAL = "virtual board"

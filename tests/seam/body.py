@@ -19,7 +19,7 @@ AREAS = (
     "tls",
 )  # fmt: skip
 KINDS = ("soft", "hard", "watchdog")  # of resets
-AFTER_RESET, AFTER_BREAK = "after_reset", "after_break"
+AFTER_RESET, AFTER_BREAK = "restarts/after_reset", "restarts/after_break"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 
-from tests.tcp_port import TcpPort
+from tests.support.boards.tcp_port import TcpPort
 
 ABOUT = (
     '@board {"version": [1, 26, 0], "machine": "made of paper", "counting": false,'

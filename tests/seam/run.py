@@ -15,7 +15,7 @@ from typing import Any
 from tests.seam import body
 from tests.seam.port import PAUSE_S, BoardError, Port
 from tests.seam.wiring import Wiring
-from tools.faults import ToolError
+from tallypost.faults import ToolError
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 _STATES = (PASS, FAIL, SKIP)
@@ -206,11 +206,13 @@ class Run:
                 [body.script(body.AFTER_RESET, params | {"cause": cause}, kind)]
             )
 
-        self._two_steps((kind, body.AFTER_RESET), body.action("before_reset", params), look)
+        self._two_steps(
+            (kind, body.AFTER_RESET), body.action("restarts/before_reset", params), look
+        )
 
     def _break(self, params: dict[str, Any]) -> None:
         script = body.script(body.AFTER_BREAK, params, "break")
-        first = body.action("before_break", params)
+        first = body.action("restarts/before_break", params)
         names = "break", body.AFTER_BREAK
         self._two_steps(names, first, lambda: self.port.settled(script, PAUSE_S))
 

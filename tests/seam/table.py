@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.seam import body
 from tests.seam.run import FAIL, Board, Result
-from tools.faults import ToolError
+from tallypost.faults import ToolError
 
 VERSION = 1
 _NAME, _CELL = 50, 24

@@ -13,12 +13,12 @@ from littlefs import LittleFS
 from simulator.board.board import VirtualBoard
 from simulator.board.life import Stored
 from simulator.board.stock import flashed
-from simulator.world.devices import NVS_OFFSET, NVS_SIZE
-from simulator.world.nvs import NvsPartition
+from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
+from simulator.world.chip.nvs import NvsPartition
 from tests.seam import body, virtual
 from tests.seam.__main__ import main
-from tools.hardware import boards
-from tools.provisioning.provision import Identity, provision
+from tallypost.hardware import boards
+from tallypost.provisioning.provision import Identity, provision
 
 RING = boards.load(virtual.BOARD).partition("ring")
 VFS = boards.load(virtual.BOARD).partition("vfs")

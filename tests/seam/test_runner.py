@@ -61,7 +61,10 @@ def test_one_check_that_fails_is_told_with_its_source(
     ]
     out = capsys.readouterr().out
     assert "FAIL nvs.blobs_of_any_bytes: 4, not 5" in out
-    assert "source: docs/library/esp32.rst, NVS.get_blob" in out and "firmware/settings.py" in out
+    assert (
+        "source: docs/library/esp32.rst, NVS.get_blob" in out
+        and "firmware/config/settings.py" in out
+    )
 
 
 def test_a_board_that_hangs_costs_its_area_alone(tmp_path: Path) -> None:

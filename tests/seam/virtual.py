@@ -17,14 +17,14 @@ from simulator.board.board import VirtualBoard
 from simulator.board.life import Unwatched
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
-from simulator.run.node import HEAPS
-from simulator.world.around import NodeSpec
+from simulator.run.processes.node import HEAPS
+from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.network import Pipe, Weather
+from simulator.world.network.access_network import Pipe, Weather
 from simulator.world.protocol import PORT_PIN, Input
-from simulator.world.relay import RelayNetwork, Wire
+from simulator.world.network.relay import RelayNetwork, Wire
 from tests.seam.wiring import Network, Wiring
-from tools.hardware import boards
+from tallypost.hardware import boards
 
 BOARD = "esp32_generic"
 SCRATCH = "ring"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.faults import ToolError
+from tallypost.faults import ToolError
 
 _PAIRS = {"pins", "uart"}
 _NETWORK = {"ssid", "password", "host"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from source import ROOT, files, imports, name
+from tests.tidy.source import ROOT, files, imports, name
 
 DEVICE_STDLIB = {
     "array", "asyncio", "binascii", "cryptolib", "errno", "gc", "io", "json", "math",
@@ -23,9 +23,9 @@ PORT_MODULES = {"clock": {"ntptime"}, "tls_link": {"ssl"}}
 FOR_BOARDS = {"esp32_board", "bare_radio", "radio", "rtc", "lora_station"}
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
-    "tools.backend.collector", "tools.backend.lora_collector", "tools.backend.store",
-    "tools.building.build", "tools.faults", "tools.hardware.boards", "tools.hardware.chips",
-    "tools.hardware.partitions", "tools.provisioning.identity", "tools.provisioning.provision",
+    "tallypost.backend.collector", "tallypost.backend.lora_collector", "tallypost.backend.store",
+    "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards", "tallypost.hardware.chips",
+    "tallypost.hardware.partitions", "tallypost.provisioning.identity", "tallypost.provisioning.provision",
 }  # fmt: skip
 
 
@@ -100,12 +100,14 @@ def test_an_offender_is_found_in_every_part() -> None:
     assert list(of_firmware("wifi", "import network")) == ["network"]
     assert list(of_board("import uplink")) == ["uplink"]
     assert list(of_simulator("def f():\n    from wire import record")) == ["wire", "wire.record"]
-    assert list(of_simulator("from tools.flashing import rom")) == [
-        "tools.flashing", "tools.flashing.rom"
+    assert list(of_simulator("from tallypost.flashing import rom")) == [
+        "tallypost.flashing", "tallypost.flashing.rom"
     ]  # fmt: skip
-    assert list(of_simulator("from tools.backend import listen")) == ["tools.backend.listen"]
-    assert list(of_simulator("from tools.backend.store import Store")) == []
-    assert list(of_tools("import simulator.world.nvs")) == ["simulator.world.nvs"]
+    assert list(of_simulator("from tallypost.backend import listen")) == [
+        "tallypost.backend.listen"
+    ]
+    assert list(of_simulator("from tallypost.backend.store import Store")) == []
+    assert list(of_tools("import simulator.world.chip.nvs")) == ["simulator.world.chip.nvs"]
 
 
 def cycle(graph: dict[str, set[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from source import ROOT, files, name
+from tests.tidy.source import ROOT, files, name
 
 LINE, FUNCTION, MODULE, README, NESTING = 99, 40, 250, 120, 4
 # The texts that are looked for are put together here, so that this file is not an offender.
@@ -18,9 +18,9 @@ MACHINE_PATHS = re.compile("(?<![\\w.])/(" + "|".join(("work", "root", "home", "
 LATER = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|X" + "XX)\\b")
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try)
 PRINTERS = {  # the last three run before, or without, the packages that the terminal needs
-    "firmware/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
-    "simulator/run/fuzz.py", "simulator/run/accuracy.py", "simulator/run/replay.py",
-    "tools/setup.py", "tools/building/third_party.py", "tools/building/dialect.py",
+    "firmware/core/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
+    "simulator/run/fuzz.py", "simulator/run/accuracy/__main__.py", "simulator/run/processes/replay.py",
+    "tools/bootstrap.py", "tools/tallypost/building/third_party.py", "tools/tallypost/building/dialect.py",
 }  # fmt: skip
 Rule = Callable[[str], list[str]]
 

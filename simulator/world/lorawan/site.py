@@ -10,9 +10,9 @@ from simulator.world.lorawan.ether import Ether
 from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.plan import RadioWeather
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.lorawan.sx1262 import Sx1262
-from simulator.world.lorawan.sx1276 import Sx1276
-from simulator.world.lorawan.wiring import Wiring
+from simulator.world.lorawan.transceivers.sx1262 import Sx1262
+from simulator.world.lorawan.transceivers.sx1276 import Sx1276
+from simulator.world.lorawan.transceivers.wiring import Wiring
 
 CHIPS = ("sx1262", "sx1276")
 

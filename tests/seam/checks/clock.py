@@ -13,7 +13,7 @@ def ticks_wrap_at_2_30():
     """Ticks run from 0 to 2^30 - 1, milliseconds and microseconds alike.
 
     Source: docs/library/time.rst, ticks_ms; extmod/modtime.c, MICROPY_PY_TIME_TICKS_PERIOD
-    Leans: every deadline; firmware/log.py, lib/beam/edges.py keep ticks in 32 bits
+    Leans: every deadline; firmware/core/log.py, lib/beam/edges.py keep ticks in 32 bits
     """
     expect(time.ticks_add(_WRAP - 1, 1), 0)
     expect(time.ticks_add(0, -1), _WRAP - 1)
@@ -64,7 +64,7 @@ def epoch_is_2000():
     """Second 0 is 2000-01-01, a Saturday, day 1 of the year; the tuple has 8 parts.
 
     Source: docs/library/time.rst, "Time Epoch"; ports/esp32/modtime.c
-    Leans: firmware/clock.py, boards/common/esp32_board.py
+    Leans: firmware/core/clock.py, boards/common/esp32_board.py
     """
     expect(tuple(time.gmtime(0)), (2000, 1, 1, 0, 0, 0, 5, 1))
 
@@ -85,7 +85,7 @@ def time_is_an_integer():
     """time.time() is a whole number: a single-precision float would be 64 s off.
 
     Source: ports/esp32/modtime.c, mp_time_time_get (floats are single: mpconfigport.h)
-    Leans: firmware/clock.py
+    Leans: firmware/core/clock.py
     """
     truth(isinstance(time.time(), int), "time.time() is %r" % time.time())
     truth(isinstance(time.time_ns(), int), "time_ns")
@@ -128,7 +128,7 @@ def rtc_memory_has_2048_bytes():
     """RTC.memory takes up to 2048 bytes, refuses more, and gives back bytes of that length.
 
     Source: ports/esp32/machine_rtc.c, machine_rtc_memory; mpconfigport.h, RTC_USER_MEM_MAX
-    Leans: firmware/rtc.py, firmware/resume.py
+    Leans: firmware/core/rtc.py, firmware/counting/recovery.py
     """
     rtc = machine.RTC()
     kept = rtc.memory()
@@ -150,7 +150,7 @@ def ntptime_has_its_names():
     """The frozen NTP client takes host and timeout from module variables.
 
     Source: micropython-lib, micropython/net/ntptime/ntptime.py; ports/esp32/boards/manifest.py
-    Leans: firmware/clock.py
+    Leans: firmware/core/clock.py
     """
     import ntptime
 

@@ -43,7 +43,7 @@ def station_states():
 
     Source: docs/library/network.WLAN.rst; ports/esp32/network_wlan.c, modnetwork_globals.h
     (that there is no address before joining: from memory)
-    Leans: firmware/wifi.py
+    Leans: firmware/delivery/mqtt/wifi.py
     """
     expect((network.STA_IF, network.STAT_IDLE, network.STAT_CONNECTING), (0, 1000, 1001))
     expect((network.STAT_GOT_IP, network.STAT_NO_AP_FOUND), (1010, 201))
@@ -120,7 +120,7 @@ def a_timeout_is_etimedout():
     """settimeout(s): recv gives up after so long, with ETIMEDOUT.
 
     Source: ports/esp32/modsocket.c, _socket_settimeout, _socket_read_data
-    Leans: firmware/clock.py (ntptime)
+    Leans: firmware/core/clock.py (ntptime)
     """
     sock = _open(b"s")
     sock.settimeout(0.3)

@@ -34,7 +34,7 @@ def numbers_of_32_bits():
     """set_i32 and get_i32 keep signed numbers of 32 bits; the last one counts.
 
     Source: docs/library/esp32.rst, NVS.set_i32; ports/esp32/esp32_nvs.c
-    Leans: firmware/assembly.py (boot counter), firmware/lora_keys.py
+    Leans: firmware/build.py (boot counter), firmware/lora_keys.py
     """
     with _Keys("n") as nvs:
         for value in (0, 1, -1, 2**31 - 1, -(2**31), 42):
@@ -48,7 +48,7 @@ def blobs_of_any_bytes():
     """set_blob takes bytes, bytearray, memoryview; get_blob fills a buffer and returns the length.
 
     Source: docs/library/esp32.rst, NVS.get_blob; esp32_nvs.c, esp32_nvs_get_blob
-    Leans: firmware/settings.py, read_blob
+    Leans: firmware/config/settings.py, read_blob
     """
     with _Keys("b") as nvs:
         for value in (b"\0\x01\xfe\xff", bytearray(b"z"), memoryview(b"abcdef")[1:4], bytes(1500)):
@@ -63,7 +63,7 @@ def a_buffer_too_small_is_an_error():
     """get_blob into too small a buffer raises ESP_ERR_NVS_INVALID_LENGTH (-0x110C).
 
     Source: docs/library/esp32.rst, NVS.get_blob; IDF nvs.h, nvs_get_blob
-    Leans: firmware/settings.py: the longest blob is 1500 bytes
+    Leans: firmware/config/settings.py: the longest blob is 1500 bytes
     """
     with _Keys("b") as nvs:
         nvs.set_blob("b", b"twelve bytes")
@@ -75,7 +75,7 @@ def a_missing_key_is_an_error():
     """What is not there is ESP_ERR_NVS_NOT_FOUND (-0x1102), for reading and erasing.
 
     Source: IDF nvs.h, ESP_ERR_NVS_BASE 0x1100 + 2; check_esp_err (errno is minus the code)
-    Leans: firmware/settings.py, firmware/assembly.py
+    Leans: firmware/config/settings.py, firmware/build.py
     """
     with _Keys("x") as nvs:
         expect(code(nvs.get_i32, "x"), _NOT_FOUND)
@@ -89,7 +89,7 @@ def another_type_is_an_error():
     """A number is not a blob, and the other way round: OSError.
 
     Source: docs/library/esp32.rst, NVS.get_i32 ("or has a different type")
-    Leans: firmware/settings.py
+    Leans: firmware/config/settings.py
     """
     with _Keys("t") as nvs:
         nvs.set_i32("t", 7)
@@ -101,7 +101,7 @@ def keys_have_at_most_15_characters():
     """15 characters are stored, 16 are ESP_ERR_NVS_KEY_TOO_LONG (-0x1109).
 
     Source: IDF, nvs_flash documentation, "Keys and Values"; nvs.h, ESP_ERR_NVS_BASE + 9
-    Leans: tools/provisioning/provision.py and firmware/: names of keys
+    Leans: tools/tallypost/provisioning/provision.py and firmware/: names of keys
     """
     with _Keys("k" * 15) as nvs:
         nvs.set_i32("k" * 15, 5)
@@ -113,7 +113,7 @@ def an_erased_key_is_gone():
     """erase_key forgets a key, and it can be set again.
 
     Source: docs/library/esp32.rst, NVS.erase_key
-    Leans: firmware/config.py (a configuration taken back)
+    Leans: firmware/config/schema.py (a configuration taken back)
     """
     with _Keys("e") as nvs:
         nvs.set_blob("e", b"one")

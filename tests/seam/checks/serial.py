@@ -89,7 +89,7 @@ def overflow_is_silent():
     """A full buffer loses what comes: no error, and what was there first is kept.
 
     Source: machine_uart.c (no event queue is read); IDF, UART driver, ring buffer full
-    Leans: lib/radar/ld24xx.py: resynchronises; firmware/health.py: counts
+    Leans: lib/radar/ld24xx.py: resynchronises; firmware/core/health.py: counts
     """
     uart = _loop(rxbuf=256)
     block = bytes(range(250))

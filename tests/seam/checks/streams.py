@@ -184,7 +184,7 @@ def events_wake_all():
     """Event: set wakes every task that waits; it stays set until it is cleared.
 
     Source: docs/library/asyncio.rst, Event; extmod/asyncio/event.py
-    Leans: firmware/wifi.py, firmware/uplink.py, lib/mqtt/client.py
+    Leans: firmware/delivery/mqtt/wifi.py, firmware/delivery/mqtt/publisher.py, lib/mqtt/client.py
     """
     got = []
 
@@ -212,7 +212,7 @@ def a_lock_lets_one_in():
     """Lock: one at a time, in the order of asking; released when an error passes.
 
     Source: docs/library/asyncio.rst, Lock; extmod/asyncio/lock.py
-    Leans: lib/mqtt/client.py, lib/lorawan/station.py
+    Leans: lib/mqtt/client.py, lib/lorawan/device/end_device.py
     """
     got = []
 
@@ -270,7 +270,7 @@ def readers_of_our_own_streams():
     """StreamReader works on any io.IOBase with ioctl: readexactly, readinto, EOFError, drain.
 
     Source: docs/library/asyncio.rst, "TCP stream connections"; extmod/asyncio/stream.py
-    Leans: lib/mqtt/client.py, tests/unit
+    Leans: lib/mqtt/client.py, tests/firmware
     """
 
     async def main():
@@ -330,7 +330,7 @@ def a_loop_can_be_run_again():
     """asyncio.run works a second time, after an error of the first.
 
     Source: docs/library/asyncio.rst, run
-    Leans: firmware/assembly.py (waits for provisioning first), firmware/app.py
+    Leans: firmware/build.py (waits for provisioning first), firmware/app.py
     """
 
     async def fails():

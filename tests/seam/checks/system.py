@@ -80,7 +80,7 @@ def heap_is_told_in_bytes():
     """mem_free falls when something is kept, and comes back with collect().
 
     Source: docs/library/gc.rst; py/modgc.c
-    Leans: firmware/health.py
+    Leans: firmware/core/health.py
     """
     gc.collect()
     before = gc.mem_free()
@@ -132,7 +132,7 @@ def memory_errors_are_caught():
     """Asking for more than there is is a MemoryError, and life goes on.
 
     Source: docs/reference/constrained.rst; py/malloc.c
-    Leans: firmware/clock.py, lib/names/lookup.py
+    Leans: firmware/core/clock.py, lib/names/lookup.py
     """
     raises(MemoryError, bytearray, 1 << 26)
     expect(len(bytearray(1000)), 1000)
@@ -142,7 +142,7 @@ def modules_are_let_go():
     """A module taken out of sys.modules is loaded again at the next import.
 
     Source: docs/library/sys.rst, modules; py/objmodule.c, py/builtinimport.c
-    Leans: firmware/health.py, let_go
+    Leans: firmware/core/health.py, let_go
     """
     name = "tpconform_none"
     sys.modules[name] = sys
@@ -155,7 +155,7 @@ def tracebacks_go_where_told():
     """sys.print_exception writes to a stream that has write().
 
     Source: docs/library/sys.rst, print_exception
-    Leans: boards/common/esp32_board.py, firmware/log.py
+    Leans: boards/common/esp32_board.py, firmware/core/log.py
     """
     out = io.StringIO()
     try:

@@ -17,7 +17,7 @@ def a_context_that_insists():
     """A client's context takes CERT_REQUIRED and keeps it.
 
     Source: docs/library/ssl.rst, SSLContext; extmod/modtls_mbedtls.c
-    Leans: firmware/tls_link.py
+    Leans: firmware/delivery/mqtt/tls.py
     """
     context = _context()
     expect(context.verify_mode, ssl.CERT_REQUIRED)
@@ -28,7 +28,7 @@ def bad_certificates_are_refused():
     """load_verify_locations of what is no certificate is a ValueError.
 
     Source: docs/library/ssl.rst, load_verify_locations; extmod/modtls_mbedtls.c ("invalid cert")
-    Leans: firmware/tls_link.py, wrapper
+    Leans: firmware/delivery/mqtt/tls.py, wrapper
     """
     raises(ValueError, lambda: _context().load_verify_locations(cadata=b"\x30\x03nothing"))
 
@@ -46,7 +46,7 @@ def wrapped_sockets_have_no_timeout():
     """A TLS socket has setblocking and no settimeout; wrapping needs no handshake yet.
 
     Source: extmod/modtls_mbedtls.c, ssl_socket_locals_dict_table
-    Leans: firmware/tls_link.py, wrap
+    Leans: firmware/delivery/mqtt/tls.py, wrap
     """
     sock = _wrapped(b"s")
     names = [hasattr(sock, name) for name in ("settimeout", "setblocking", "read", "write")]

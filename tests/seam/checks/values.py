@@ -49,7 +49,7 @@ def crc32_goes_on():
     """crc32 of "123456789" is 0xCBF43926, unsigned; a second argument continues it.
 
     Source: docs/library/binascii.rst, crc32; ITU-T V.42
-    Leans: lib/ring, firmware/counting.py, lib/lorawan/session.py, lib/mqtt/frame.py
+    Leans: lib/ring, firmware/counting/counter.py, lib/lorawan/session.py, lib/mqtt/frame.py
     """
     expect(binascii.crc32(b"123456789"), 0xCBF43926)
     expect(binascii.crc32(memoryview(b"..6789")[2:], binascii.crc32(b"12345")), 0xCBF43926)
@@ -59,7 +59,7 @@ def struct_packs_without_gaps():
     """Formats with "<" and "!" have no padding; pack_into and unpack_from take offsets and views.
 
     Source: docs/library/struct.rst
-    Leans: lib/ring, lib/wire, lib/lorawan, firmware/counting.py
+    Leans: lib/ring, lib/wire, lib/lorawan, firmware/counting/counter.py
     """
     expect(struct.calcsize("<HBBII"), 12)
     expect(struct.pack("!H", 0x1234) + struct.pack("<H", 0x1234), b"\x12\x34\x34\x12")
@@ -75,7 +75,7 @@ def json_as_it_is_written():
     """dumps puts ", " and ": ", true, null, and escapes quotes and control characters.
 
     Source: docs/library/json.rst; extmod/modjson.c; py/objstr.c, mp_str_print_json
-    Leans: lib/wire/jsonform.py, firmware/config.py (a CRC over it)
+    Leans: lib/wire/jsonform.py, firmware/config/schema.py (a CRC over it)
     """
     expect(json.dumps([1, True, None, "a"]), '[1, true, null, "a"]')
     expect(json.dumps({"k": -5}), '{"k": -5}')
@@ -88,7 +88,7 @@ def json_as_it_is_read():
     """loads takes escapes, nested values and white space, and refuses what is cut short.
 
     Source: docs/library/json.rst; extmod/modjson.c
-    Leans: firmware/commands.py, firmware/config.py, lib/wire/jsonform.py
+    Leans: firmware/commands/registry.py, firmware/config/schema.py, lib/wire/jsonform.py
     """
     expect(json.loads(' {"a": [1, -2.5, "\\u00e4\\n", {}], "b": false} '),
            {"a": [1, -2.5, "\xe4\n", {}], "b": False})  # fmt: skip
@@ -155,7 +155,7 @@ def numbers_grow():
     """Beyond 2^30 numbers go on as long as they like, and masks bring them back.
 
     Source: docs/reference/constrained.rst ("small integers"); py/objint_mpz.c
-    Leans: firmware/counting.py, lib/lorawan: counters of 32 bits
+    Leans: firmware/counting/counter.py, lib/lorawan: counters of 32 bits
     """
     value = 0xFFFF_FFFF
     expect((value + 1) & 0xFFFF_FFFF, 0)
@@ -181,7 +181,7 @@ def bytes_are_searched():
     """find and count with limits; split, partition; % on text.
 
     Source: docs/library/builtins.rst; py/objstr.c
-    Leans: lib/ring/region.py, lib/modem, firmware/health.py
+    Leans: lib/ring/region.py, lib/modem, firmware/core/health.py
     """
     window = bytearray(b"\xff\xff\x5a\xff\x5a\xff")
     expect((window.find(b"\x5a", 3, 6), window.find(b"\x5a", 5, 6)), (4, -1))
@@ -195,7 +195,7 @@ def errors_have_their_number():
     """OSError(n).errno is n, negative too, and with a text behind it; repr shows it.
 
     Source: docs/library/errno.rst; py/objexcept.c
-    Leans: lib/names/lookup.py, lib/mqtt/client.py, firmware/log.py
+    Leans: lib/names/lookup.py, lib/mqtt/client.py, firmware/core/log.py
     """
     expect((OSError(-202).errno, OSError(-4354, "ESP_ERR_NVS_NOT_FOUND").errno), (-202, -4354))
     expect(OSError().errno, None)

@@ -10,13 +10,13 @@ import json
 import random
 import sys
 
-import link_mqtt
-import uplink
+from delivery.mqtt import link
+from delivery.mqtt import publisher
 from app import App
-from config import accept
-from desk import Desk
-from fakes import FakeClock, FakeNvs
-from log import Log
+from config.schema import accept
+from delivery.mqtt.requests import Desk
+from board_parts import FakeClock, FakeNvs
+from core.log import Log
 from mqtt import Backoff
 from nor import Nor
 from ring import INTERVAL, Ring
@@ -79,12 +79,12 @@ class Node(App):
         self.clock = FakeClock(_START)
         self.ring = Ring(Nor(256, 4096), random.getrandbits)
         self.ring.open()
-        self.link = link_mqtt.MqttLink(
+        self.link = link.MqttLink(
             self.config, {"mqtt_user": user}, self.node, Joined(),
             Backoff(random.getrandbits, 50, 500), log=self.log,
         )  # fmt: skip
         self.link.hello = {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
-        self.uplink = uplink.Uplink(
+        self.uplink = publisher.Uplink(
             self.ring, self.link, self.node, self.clock, uptime_s=self.clock.seconds, boot=1
         )
         Desk(self)
@@ -135,8 +135,8 @@ class Node(App):
 
 def main():
     port, user, room, first_pid = sys.argv[1:5]
-    uplink.asyncio = Hurried
-    link_mqtt._room = lambda: int(room)
+    publisher.asyncio = Hurried
+    link._room = lambda: int(room)
     node = Node(int(port), user)
     node.link._client.pid = int(first_pid)
     asyncio.run(node.run())

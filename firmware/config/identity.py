@@ -1,0 +1,34 @@
+"""Who this node is: read from NVS, and checked against the seal of whoever wrote it.
+
+`seal` is the CRC-32, little-endian, over those of the keys below that are there, in this order:
+key, 0, length as u16, value. Provisioning that was cut short may leave half of one identity and
+half of another; under such a one nothing is counted.
+"""
+
+import struct
+from binascii import crc32
+
+from config.settings import read_blob
+
+_SEALED = (
+    "id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass", "mqtt_ca",
+    "lora_dev_eui", "lora_join_eui", "lora_app_key",
+)  # fmt: skip
+
+
+def read(nvs):
+    """(node id, reason): the id is "" when nothing may be counted; then the reason says why."""
+    crc, node = 0, b""
+    for key in _SEALED:
+        value = read_blob(nvs, key)
+        if value is None:
+            continue
+        if key == "id":
+            node = value
+        crc = crc32(key.encode() + struct.pack("<BH", 0, len(value)), crc)
+        crc = crc32(value, crc)
+    if not node:
+        return "", "not provisioned: no node id in NVS"
+    if read_blob(nvs, "seal") != struct.pack("<I", crc):
+        return "", "identity incomplete: provisioning was cut short, or NVS is damaged"
+    return node.decode(), ""

@@ -1,0 +1,204 @@
+"""The configuration: one table of everything that can be set, read once at boot.
+
+A blob of JSON in NVS, namespace `tallypost`, key `config`; `config_ok` holds the last one that was
+accepted. Unknown keys and bad values are errors that name key, value and range; the node then goes
+on with the last good configuration. Secrets are not in here: they have NVS keys of their own.
+
+Nothing keeps this module: whoever uses it lets it go, and the node has its memory back.
+"""
+
+import json
+from binascii import crc32
+from io import StringIO
+
+from core.faults import CommandError, ConfigError
+from config.settings import MAX_BYTES, Settings, read_blob
+
+# key | type | least..most (of a text: characters) or the choices | default | unit
+# One text: as tuples the table takes four times the memory, and a node in use may not have that.
+SCHEMA = """\
+site|str|0..40||text
+detector|str|ld2451 ld2450 ops243 doppler beam beam_single|ld2451|
+link|str|mqtt lorawan both|mqtt|
+mqtt_host|str|1..64|localhost|text
+mqtt_port|int|1..65535|1883|
+mqtt_tls|int|0..1|0|
+mqtt_root|str|1..40|tallypost/v1|text
+mqtt_keepalive|int|10..600|60|s
+ntp_host|str|1..64|pool.ntp.org|text
+interval_min|int|1 5 15 60|15|min
+checkpoint_s|int|10..600|60|s
+log_level|int|0..3|1|
+radar_line_m|int|3..40|8|m
+radar_max_m|int|10..100|60|m
+radar_min_kmh|int|0..30|2|km/h
+radar_dir_approach|int|0..1|1|
+radar_mount_deg|int|-45..45|0|degrees
+ld2450_flip|int|0..1|0|
+ld2450_max_mm|int|1000..8000|6000|mm
+doppler_mhz|int|10525 24125|24125|MHz
+beam_gap_mm|int|50..1000|300|mm
+beam_blocked_level|int|0..1|0|
+beam_debounce_ms|int|1..50|20|ms
+beam_merge_ms|int|10..1000|120|ms
+class_ped_max_kmh|int|3..15|8|km/h
+class_bike_max_kmh|int|10..60|28|km/h
+class_bike_min_mm|int|300..3000|1000|mm
+class_car_min_mm|int|1000..8000|3000|mm
+class_heavy_min_mm|int|2000..20000|7000|mm
+class_car_echo|int|0..1000000|0|SNR x m2
+lora_region|str|EU868 US915 AS923 AS923-2 AS923-3 AS923-4|EU868|
+lora_airtime_s|int|5..864|30|s a day
+lora_after_min|int|1..1440|30|min
+lora_certification|int|0..1|0|
+"""
+_BAD_IN_TOPIC = "+#\0"
+
+
+def rows():
+    """The rows of SCHEMA: key, type, least or choices, most or None, default, unit."""
+    for line in StringIO(SCHEMA):
+        key, name, allowed, default, unit = line[:-1].split("|")
+        kind = int if name == "int" else str
+        least, _, most = allowed.partition("..")
+        if most:
+            yield key, kind, int(least), int(most), kind(default), unit
+        else:
+            choices = tuple([kind(choice) for choice in allowed.split(" ")])
+            yield key, kind, choices, None, kind(default), unit
+
+
+def accept(values):
+    """Check and complete values; return them as Settings. Raises ConfigError."""
+    full = check(values)
+    return Settings(full, _hash(full))
+
+
+def _hash(full):
+    """The CRC of [[key, value], ...] as JSON, piece by piece: the whole takes memory."""
+    crc, before = 0, "["
+    for row in rows():
+        crc = crc32((before + json.dumps([row[0], full[row[0]]])).encode(), crc)
+        before = ", "
+    return crc32(b"]", crc)
+
+
+def check(values):
+    """Return `values` completed with defaults; raises ConfigError for the first bad one."""
+    if not isinstance(values, dict):
+        raise ConfigError("config: an object is wanted, not %r" % values)
+    full = {row[0]: row[4] for row in rows()}
+    for key in values:
+        if key not in full:
+            known = ", ".join([row[0] for row in rows()])
+            raise ConfigError("config: unknown key %r; known: %s" % (key, known))
+    for row in rows():
+        key = row[0]
+        full[key] = value = values.get(key, full[key])
+        _check_value(row, value)
+    _check_together(full)
+    return full
+
+
+def _check_value(row, value):
+    key, kind, least, most, _default, unit = row
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ConfigError("config: %s = %r, wanted %s" % (key, value, kind.__name__))
+    if most is None:
+        if value not in least:
+            raise ConfigError("config: %s = %r, wanted one of %r" % (key, value, least))
+        return
+    size = len(value) if kind is str else value
+    if not least <= size <= most:
+        raise ConfigError("config: %s = %r, wanted %d..%d %s" % (key, value, least, most, unit))
+
+
+# What single ranges cannot say: the second key lies above the first.
+_ABOVE = (
+    ("class_ped_max_kmh", "class_bike_max_kmh"),
+    ("class_bike_min_mm", "class_car_min_mm"),
+    ("class_car_min_mm", "class_heavy_min_mm"),
+    ("radar_line_m", "radar_max_m"),
+    ("beam_debounce_ms", "beam_merge_ms"),
+)
+_LOBE_DEG = 20  # of the LD2451, to either side: beyond it the road is out of its sight
+
+
+def _check_together(full):
+    for lower, upper in _ABOVE:
+        if full[upper] <= full[lower]:
+            [row] = [row for row in rows() if row[0] == upper]
+            least, most, unit = full[lower] + 1, row[3], row[5]
+            raise ConfigError(
+                "config: %s = %d, wanted %d..%d %s with %s = %d"
+                % (upper, full[upper], least, most, unit, lower, full[lower])
+            )
+    if full["detector"] == "ld2451" and abs(full["radar_mount_deg"]) > _LOBE_DEG:
+        raise ConfigError(
+            "config: radar_mount_deg = %d, wanted %d..%d degrees with detector = ld2451"
+            % (full["radar_mount_deg"], -_LOBE_DEG, _LOBE_DEG)
+        )
+    for char in _BAD_IN_TOPIC:
+        if char in full["mqtt_root"]:
+            raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
+
+
+def load(nvs, log):
+    """The configuration to run with: the stored one, else the last good one, else the defaults."""
+    for key in ("config", "config_ok"):
+        blob = read_blob(nvs, key)
+        if blob is None:
+            continue
+        try:
+            config = accept(json.loads(blob))
+        except (ConfigError, ValueError) as error:
+            log.error("%s is not usable: %s", key, error)
+            continue
+        if key == "config" and read_blob(nvs, "config_ok") != blob:
+            nvs.set_blob("config_ok", blob)
+            nvs.commit()
+        return config
+    log.warn("no usable configuration: defaults")
+    return accept({})
+
+
+def config_set(app, body):
+    """Store a change for the next start; see commands.py."""
+    change = body.get("config")
+    if not isinstance(change, dict):
+        raise CommandError("config_set needs an object config")
+    values = alter(app.nvs, app.config, change)
+    return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
+
+
+def config_stored(app, _body):
+    return stored(app.nvs)
+
+
+def stored(nvs):
+    """The usable configuration that is stored for the next start, completed; None if none is."""
+    try:
+        return check(json.loads(read_blob(nvs, "config") or b""))
+    except (ConfigError, ValueError):
+        return None
+
+
+def alter(nvs, config, change):
+    """Store `change` on top of what the next start would have; return all the values.
+
+    config: Settings in force, for when nothing usable is stored. Raises ConfigError.
+    """
+    values = stored(nvs) or config.public()
+    values.update(change)
+    store(nvs, values)
+    return values
+
+
+def store(nvs, values):
+    """Check and store a configuration for the next start; raises ConfigError."""
+    check(values)
+    blob = json.dumps(values).encode()
+    if len(blob) > MAX_BYTES:
+        raise ConfigError("config: %d bytes, at most %d" % (len(blob), MAX_BYTES))
+    nvs.set_blob("config", blob)
+    nvs.commit()

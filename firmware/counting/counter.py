@@ -1,0 +1,216 @@
+"""Counting: passages and observed seconds into interval records, across resets and clock steps.
+
+An interval ends at the next UTC multiple of its length. While the time is not known it is keyed by
+(boot, uptime) and ends at a multiple of the uptime; once the time is known it is given its start.
+Records never overlap: a start is never before the end of the record before.
+
+The open interval is checkpointed to flash every `checkpoint_s`, and copied to RTC memory at every
+passage:
+
+    "TPO1" | log id u32 | number of the last interval record u32 | length u16 | crc32 u32 (of all
+    that is before it and of the packed record) | packed record (wire/record.py)
+
+What happens with both after a reset is in resume.py.
+"""
+
+import struct
+import time
+from binascii import crc32
+
+from micropython import const
+
+from passage.queue import Follow
+from ring import ANCHOR, INTERVAL
+from wire.record import (
+    DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,
+    WHY_BLOCKED, WHY_CLOCK, WHY_MISCONFIGURED, WHY_OVERFLOW, WHY_SILENT, Interval,
+)  # fmt: skip
+
+_HEAD_BYTES = const(18)
+_ANCHOR = "<HIIB"
+_SHORT_S = const(2)
+
+
+class Counter:
+    """ring, clock and rtc (read() -> bytes, write(buf)) are handed in; lengths in seconds."""
+
+    HEAD = "<4sIIHI"  # of what stands in RTC memory
+    MAGIC = b"TPO1"
+
+    def __init__(self, ring, clock, rtc, uptime_s, config, *, identity):
+        self._ring = ring
+        self._clock = clock
+        self._rtc = rtc
+        self._uptime_s = uptime_s
+        self._length = config["interval_min"] * 60
+        self._checkpoint_s = config["checkpoint_s"]
+        self._buf = bytearray(_HEAD_BYTES + MAX_BYTES)
+        self._packed = memoryview(self._buf)[_HEAD_BYTES:]
+        self.rec = Interval()
+        self._identity = identity + (config.hash,)  # boot, reset cause, configuration
+        self._last_end = 0  # UTC at which the last record with a known time ended
+        self._end = 0  # UTC (or uptime, while rec.start is 0) at which the open interval ends
+        self._observed_ms = 0
+        self._tick_ms = time.ticks_ms()
+        self._checkpoint_at = 0
+        self.anchor = None  # (uptime, utc) of this boot, if closed records need one
+        self._unresolved = False  # this boot has closed records whose time was not known
+        self.losses = lambda: 0  # running number of bytes or edges the detector's line has lost
+        self._lost = 0
+        self.on_record = None  # function(): a record was appended
+        self.on_passage = None  # function(passage): one was counted
+        self.passages = 0
+        self._follow = Follow()
+
+    def restore(self):
+        """Take over what the last life left behind, and begin."""
+        from counting.recovery import resume  # the other half of this class; needed once
+
+        resume(self)
+        self._save_rtc()
+
+    # --- the open interval
+
+    def _identify(self):
+        """What is counted from here on is counted in this life of the node."""
+        self.rec.boot, self.rec.reset_cause, self.rec.config_hash = self._identity
+
+    def _aligned_end(self, start):
+        return start - start % self._length + self._length
+
+    def _begin(self, uptime, utc, why=0):
+        rec = self.rec
+        known = bool(utc) and utc >= self._last_end
+        start = max(utc - utc % self._length, self._last_end) if known else 0
+        rec.reset(start, uptime)
+        self._identify()
+        rec.why = why if not utc or known else why | WHY_CLOCK
+        self._end = self._aligned_end(start) if known else self._aligned_end(uptime)
+        if known and self._end - start < 1:
+            self._end += self._length
+        self._observed_ms = 0
+
+    def add(self, passage):
+        """Count a passage, as `PassageQueue.pop` gives it."""
+        way, cls, speed, front_ms, occupied_ms, raw = passage
+        follow = self._follow
+        follow.add(way, front_ms, occupied_ms)
+        self.rec.add(way, cls, speed, speed - raw)
+        self.rec.follow(way, follow.headway, follow.gap, occupied_ms)
+        self.passages += 1
+        self._save_rtc()
+        if self.on_passage:
+            self.on_passage(passage)
+
+    def tick(self, now_ms, uptime, detector_state):
+        """Once a second: what was observed, and whether the interval is over."""
+        rec = self.rec
+        passed_ms = time.ticks_diff(now_ms, self._tick_ms)
+        self._tick_ms = now_ms
+        rec.detector = detector_state
+        if detector_state == DETECTOR_OK or detector_state == DETECTOR_QUIET:
+            self._observed_ms += passed_ms
+        else:
+            rec.why |= _reason(detector_state)
+            self._follow.forget()
+        utc = self._clock.utc()
+        if (utc if rec.start else uptime) >= self._end:
+            self.close()
+            self._begin(uptime, utc)
+            self._checkpoint_at = uptime + self._checkpoint_s
+        elif uptime >= self._checkpoint_at:
+            self._checkpoint_at = uptime + self._checkpoint_s
+            self.checkpoint()
+
+    def _settle(self, end=0):
+        """Bring length, coverage and state of the record up to date."""
+        rec = self.rec
+        if rec.start:
+            rec.length = max(0, min(end or self._clock.utc(), self._end) - rec.start)
+        else:
+            rec.length = max(0, self._uptime_s() - rec.uptime)
+        rec.coverage = min(self._observed_ms // 1000, rec.length)
+        rec.time_source = self._clock.source if rec.start else 0
+        rec.sync_age = self._clock.age_s()
+
+    def _note_losses(self):
+        lost = self.losses()
+        if lost != self._lost:
+            self._lost = lost
+            self.rec.why |= WHY_OVERFLOW
+
+    def close(self, end=0):
+        """Close the open interval; `end` is UTC if it is not now."""
+        self._note_losses()
+        self._settle(end)
+        self._append()
+
+    def _append(self):
+        rec = self.rec
+        n = rec.pack_into(self._packed)
+        self._ring.append(INTERVAL, self._packed, n)
+        if rec.start:
+            self._last_end = rec.start + rec.length
+        else:
+            self._unresolved = True
+        if self.on_record:
+            self.on_record()
+
+    def checkpoint(self):
+        self._note_losses()
+        self._settle()
+        self._ring.checkpoint(self._packed, self.rec.pack_into(self._packed))
+        self._save_rtc(False)
+
+    def _save_rtc(self, settle=True):
+        if settle:
+            self._settle()
+        n = self.rec.pack_into(self._packed)
+        buf = self._buf
+        struct.pack_into(
+            self.HEAD, buf, 0, self.MAGIC, self._ring.log_id, self._ring.last_interval, n, 0
+        )
+        crc = crc32(self._packed[:n], crc32(memoryview(buf)[:14]))
+        struct.pack_into("<I", buf, 14, crc)
+        self._rtc.write(memoryview(buf)[: _HEAD_BYTES + n])
+
+    # --- the clock
+
+    def clock_set(self, old):
+        """The clock was set: from unknown (old = 0) or by a step. Give the interval its place."""
+        uptime, utc = self._uptime_s(), self._clock.utc()
+        began = utc - (uptime - self.rec.uptime)
+        earliest = self._last_end
+        if self._unresolved:
+            self._unresolved = False
+            earliest = max(earliest, began)  # where the last one of this boot ended
+            self.anchor = uptime, utc
+            source = self._clock.source
+            self._ring.append(ANCHOR, struct.pack(_ANCHOR, self._identity[0], uptime, utc, source))
+        if old or utc < self._last_end:
+            self._step(old, uptime, utc)
+            return
+        aligned = utc - utc % self._length
+        if began < aligned - _SHORT_S and self._last_end < aligned:
+            self.rec.start = max(began, self._last_end)
+            self._end = utc
+            self.close(utc)
+            self._begin(uptime, utc)
+            return
+        self.rec.start = max(aligned, earliest)
+        self._end = self._aligned_end(self.rec.start)
+
+    def _step(self, old, uptime, utc):
+        """A known clock was wrong: close the interval by the old one, begin by the new one."""
+        self.rec.why |= WHY_CLOCK
+        if self.rec.start:
+            self.close(old)
+        elif uptime > self.rec.uptime or any(self.rec.counts):
+            self.close()
+        self._begin(uptime, utc, WHY_CLOCK)
+
+
+def _reason(state):
+    if state == DETECTOR_BLOCKED:
+        return WHY_BLOCKED
+    return WHY_MISCONFIGURED if state == DETECTOR_MISCONFIGURED else WHY_SILENT

@@ -1,0 +1,133 @@
+"""The MQTT link: stays connected to the broker, carries messages of the node's own topics."""
+
+import asyncio
+import gc
+import json
+
+from mqtt import Client, LinkDown
+
+_WATCHED = (b"ack", b"cmd")
+
+
+def _room():
+    """Bytes for one message: as much as the heap allows, and always enough for one interval."""
+    return min(max(gc.mem_free() // 16, 2048), 8192)
+
+
+class MqttLink:
+    """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`.
+
+    ca: certificate of the broker's authority as DER, needed with `mqtt_tls`.
+    """
+
+    def __init__(self, config, secrets, node, wifi, backoff, *, log, ca=None):
+        self._config = config
+        self._ca = ca
+        self._wifi = wifi
+        self._backoff = backoff
+        self._log = log
+        self._base = ("%s/%s/" % (config["mqtt_root"], node)).encode()
+        self._node = node
+        self._client = Client(
+            "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
+            user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
+            keepalive=config["mqtt_keepalive"], room=_room(),
+        )  # fmt: skip
+        self._client.resolve = wifi.resolve
+        self._client.on_message = self._received
+        self._client.on_refused = self._refused
+        self._up = asyncio.Event()
+        self.hello = {}
+        self.on_message = None  # function(suffix, payload)
+        self.on_refused = None  # function(reason): what was no message
+        self._ended = ""
+        self.error = ""  # why there is no connection, or was none the last time
+        self.connects = 0
+        self.failures = 0
+
+    def is_up(self):
+        return self._up.is_set()
+
+    async def wait_up(self):
+        await self._up.wait()
+
+    def _received(self, topic, payload):
+        suffix = topic[len(self._base) :]
+        if self.on_message and topic.startswith(self._base) and suffix in _WATCHED:
+            self.on_message(suffix.decode(), payload)
+
+    def _refused(self, reason):
+        if self.on_refused:
+            self.on_refused(reason)
+
+    async def publish(self, suffix, fill, retain=False, qos=1):
+        """Send what `fill(frame)` writes, or a dict as JSON; return what `fill` returned.
+
+        Returns when the broker has taken the message (qos 1). Raises LinkDown, and FrameFull for
+        a message that no frame holds.
+        """
+        if not self._up.is_set():
+            raise LinkDown("not connected")
+        if isinstance(fill, dict):
+            body = fill
+
+            def fill(frame):
+                json.dump(body, frame)
+
+        return await self._client.publish(self._base + suffix.encode(), fill, retain, qos)
+
+    async def run(self):
+        """Connect, listen until the link is down, back off, for ever."""
+        delay_ms = 0
+        while True:
+            await self._wifi.wait_up()
+            try:
+                await self._session()
+            except LinkDown as error:
+                self.failures += 1
+                self.error = str(error)
+                delay_ms = self._backoff.next_ms()
+                self._log.warn("mqtt: %s; next try in %d s", error, delay_ms // 1000)
+            finally:
+                self._up.clear()
+                self._client.drop()
+            await asyncio.sleep_ms(delay_ms)
+
+    async def _session(self):
+        client = self._client
+        will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
+        client.set_last_will(self._base + b"status", will.encode(), True, 1)
+        if self._config["mqtt_tls"]:
+            from delivery.mqtt.tls import wrapper  # RAM: only who uses it pays for it
+
+            client.wrap = wrapper(self._ca, self._config["mqtt_host"])
+        await client.open()
+        listener = asyncio.create_task(self._listen())
+        try:
+            for suffix in _WATCHED:
+                await client.subscribe_to(self._base + suffix)
+            await client.resume()
+            self._up.set()
+            self.connects += 1
+            self._log.info("mqtt: connected")
+            await self.publish("status", self.hello, True)
+            await self.publish("config", self._config_message(), True)
+            self._backoff.reset()
+            await listener
+            raise LinkDown(self._ended)
+        finally:
+            listener.cancel()
+
+    async def _listen(self):
+        """Take packets until the connection is gone; then nobody need wait for it any longer."""
+        try:
+            await self._client.listen()
+        except LinkDown as error:
+            self._ended = str(error)
+            self._client.drop()
+
+    def _config_message(self):
+        return {
+            "v": 1, "node": self._node, "hash": "%08x" % self._config.hash,
+            "config": self._config.shown(),
+        }  # fmt: skip

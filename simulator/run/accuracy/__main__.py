@@ -1,0 +1,136 @@
+"""`make accuracy`: how well each detector counts in each traffic situation, against the truth.
+
+Every cell is lived through by the whole firmware, several times with other seeds; single passages
+are matched (match.py), so misses and phantoms cannot cancel. Exit status: 0 if every figure that
+is promised holds, 1 if one does not, 2 for wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simulator.run.accuracy import table
+from simulator.run.plans import scenario as scenarios
+from simulator.run.accuracy.cell import Cell, cell, fallen
+from simulator.run.accuracy.page import page
+from simulator.run.accuracy.words import trust
+from simulator.run.processes.node import prepare
+from simulator.run.plans.options import output, within
+from simulator.run.plans.plan import KINDS, NodePlan, Request, draw
+from simulator.run.processes.workers import NodeFailed, run_all
+from simulator.run.results.report import NodeResult
+from simulator.run.plans.scenario import ScenarioError
+from simulator.run.plans.sensors import SENSORS
+from tallypost.faults import ToolError
+
+PAGE = Path(".build/accuracy.html")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="make accuracy", description=__doc__)
+    add = top.add_argument
+    add("--detector", choices=sorted(SENSORS), help="only this one")
+    add("--scenario", help="only this situation")
+    add("--seeds", type=within(1, 100), default=3, help="runs of a cell (3)")
+    add("--hours", type=within(1, 240), default=2, help="of a run (2)")
+    add("--json", type=output, metavar="FILE", help="write the figures")
+    add("--markdown", type=output, metavar="FILE", help="put the table in, as in ACCURACY.md")
+    add("--words", type=output, metavar="FILE", help="put it in words in, as in TRUST.md")
+    add("--page", type=output, default=PAGE, metavar="FILE", help=f"the picture ({PAGE})")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        wanted = matrix(args.detector, args.scenario)
+        cells = run(wanted, args.seeds, args.hours)
+    except (ScenarioError, ToolError) as error:
+        print(f"make accuracy: {error}", file=sys.stderr)
+        return 2
+    except NodeFailed as error:
+        print(f"{error}\nthe simulator failed in {error.node}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    about = {"seeds": args.seeds, "hours": args.hours}
+    if args.json:
+        whole = {**about, "simulated": True, "cells": [one.as_dict() for one in cells]}
+        args.json.write_text(json.dumps(whole, indent=1) + "\n")
+    if args.markdown:
+        old = args.markdown.read_text() if args.markdown.exists() else ""
+        text = table.markdown(cells, args.seeds, args.hours)
+        args.markdown.write_text(table.written(old, text))
+    if args.words:
+        old = args.words.read_text() if args.words.exists() else ""
+        args.words.write_text(table.written(old, trust(cells)))
+    args.page.write_text(page(cells, args.seeds, args.hours))
+    table.show(cells)
+    print(f"picture: {args.page}")
+    broken = [text for one in cells for text in one.broken()] + fallen(cells)
+    for text in broken:
+        print(f"SHORT {text}")
+    return 1 if broken else 0
+
+
+def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
+    """(detector, scenario) of every cell; raises ScenarioError when nothing is left."""
+    loaded = [scenarios.load(name) for name in scenarios.names()]
+    found = [
+        (kind, one.name)
+        for kind, sensor in SENSORS.items()
+        for one in loaded
+        if sensor.place in one.places
+        and (not one.faults or sensor.faults in one.faults)
+        and detector in (None, kind)
+        and scenario in (None, one.name)
+    ]
+    if not found:
+        fit = sorted(one.name for one in loaded if one.places)
+        raise ScenarioError(
+            f"scenario '{scenario}' is no situation of {detector or 'any detector'};"
+            f" there are: {', '.join(fit)}"
+        )
+    return found
+
+
+def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
+    """Live through the cells; raises ToolError, NodeFailed."""
+    plans: dict[tuple[str, str], list[NodePlan]] = {
+        (detector, name): [_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
+        for detector, name in wanted
+    }
+    flat = [plan for several in plans.values() for plan in several]
+    done = 0
+
+    def over(name: str, _result: NodeResult) -> None:
+        nonlocal done
+        done += 1
+        print(f"{done}/{len(flat)} {name}", file=sys.stderr, flush=True)
+        for path in folder.glob(f"{name}.*"):
+            path.unlink()
+
+    with tempfile.TemporaryDirectory(prefix="tallypost-") as text:
+        folder = Path(text)
+        results = run_all(flat, prepare(flat), folder, lambda _name, _state: None, over)
+    by_name: dict[str, dict[str, Any]] = {one["node"]: one for one in results}
+    return [
+        cell(detector, scenarios.load(name), [by_name[plan.name] for plan in several])
+        for (detector, name), several in plans.items()
+    ]
+
+
+def _plan(detector: str, name: str, seed: int, hours: int) -> NodePlan:
+    kind = next(kind for kind, (of, link) in KINDS.items() if (of, link) == (detector, "mqtt"))
+    plan = draw(Request(hours=hours, seed=seed, nodes=kind, scenario=name))[0]
+    return replace(plan, name=f"{detector}-{name.replace('_', '-')}-{seed}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""One cell of the matrix: a detector in a situation, over several runs; and what is promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.run.results.report import NodeResult, total
+from simulator.run.plans.scenario import Scenario
+from simulator.run.results.statistics import Range, mean_range, wilson
+
+FREE = {
+    "ops243": "one_way",
+    "doppler": "one_way",
+}  # where a detector is at its best; else moderate
+# Damaged bytes and rain may cost so much precision against free traffic, for every detector.
+MOST_FALL = 0.02
+FALLING = ("noisy_line", "rain")
+# (detector, scenario) -> least recall, precision, share of right directions, most mean and v85
+# error in km/h, most confusion of bicycles and pedestrians; None = not promised.
+PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
+    ("ld2451", "moderate"): (0.98, 0.99, 0.99, 2.0, 3.0, None),
+    ("ld2451", "platoons"): (0.93, 0.97, None, None, None, None),
+    ("ld2451", "noisy_line"): (None, 0.98, None, None, None, None),
+    ("ld2451", "rain"): (None, 0.98, None, None, None, None),
+    ("beam", "moderate"): (0.99, 0.99, 0.995, None, None, 0.05),
+    ("beam", "noisy_line"): (0.99, 0.98, None, None, None, None),
+    ("ld2450", "moderate"): (0.97, 0.98, None, None, None, None),
+    ("ops243", "one_way"): (0.97, 0.98, None, 1.0, None, None),
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """hits of n, with its 95 % interval."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n if self.n else 1.0
+
+    @property
+    def range(self) -> Range:
+        return wilson(self.hits, self.n)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"value": round(self.value, 4), "range": [round(x, 4) for x in self.range],
+                "n": self.n}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """recall: of who passed; precision: of what was counted; direction: right, of who was seen at
+    all; speeds in km/h, mean over the runs with its 95 % interval, None without speeds."""
+
+    detector: str
+    scenario: str
+    title: str
+    recall: Share
+    precision: Share
+    direction: Share
+    classes: dict[str, dict[str, int]]
+    mean_error: tuple[float, Range] | None
+    v85_error: tuple[float, Range] | None
+    violations: list[str]
+    pairs: float = 0.0  # share of the road users who have somebody beside them
+
+    @property
+    def passed(self) -> int:
+        return self.recall.n
+
+    @property
+    def counted(self) -> int:
+        return self.precision.n
+
+    @property
+    def count_error(self) -> float | None:
+        """Of the total, in percent: misses and phantoms cancel in it. None where nobody passed."""
+        return 100 * (self.counted / self.passed - 1) if self.passed else None
+
+    def couples_missed(self, alone: float) -> Share:
+        """Of two side by side one was missed: of all such couples; `alone`: the recall of those
+        who have nobody beside them."""
+        couples = round(self.passed * self.pairs / (1 + self.pairs))
+        missed = max(0, round(self.passed * alone) - self.recall.hits)
+        return Share(min(couples, missed), couples)
+
+    @property
+    def classed(self) -> Share:
+        """With the right class, of those that were matched and given one; `unknown` is none."""
+        rows = self.classes.items()
+        given = sum(n for _, row in rows for counted, n in row.items() if counted != "unknown")
+        return Share(sum(row.get(true, 0) for true, row in rows), given)
+
+    @property
+    def confused(self) -> Share:
+        """Bicycles taken for pedestrians and the other way round, of both that were matched."""
+        two = ("pedestrian", "bicycle")
+        rows = [self.classes.get(one, {}) for one in two]
+        wrong = rows[0].get("bicycle", 0) + rows[1].get("pedestrian", 0)
+        return Share(wrong, sum(sum(row.values()) for row in rows))
+
+    def broken(self) -> list[str]:
+        """What is promised and does not hold, and what the checkers found."""
+        name = f"{self.detector}, {self.scenario}"
+        limits = PROMISED.get((self.detector, self.scenario), (None,) * 6)
+        found = []
+        shares = (
+            ("recall", self.recall),
+            ("precision", self.precision),
+            ("direction", self.direction),
+        )
+        for (what, share), least in zip(shares, limits[:3], strict=True):
+            if least is not None and share.value < least:
+                found.append(f"{name}: {what} {share.value:.4f}, promised {least}")
+        errors = ("mean speed", self.mean_error), ("v85", self.v85_error)
+        for (what, error), most in zip(errors, limits[3:5], strict=True):
+            if most is not None and (error is None or abs(error[0]) > most):
+                told = "none" if error is None else f"{error[0]:+.2f} km/h"
+                found.append(f"{name}: error of {what} {told}, promised {most}")
+        if limits[5] is not None and self.confused.value > limits[5]:
+            found.append(f"{name}: {self.confused.value:.4f} confused, promised {limits[5]}")
+        return found + self.violations
+
+    def as_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "detector": self.detector, "scenario": self.scenario, "title": self.title,
+            "recall": self.recall.as_dict(), "precision": self.precision.as_dict(),
+            "direction": self.direction.as_dict(), "classes": self.classes,
+            "confused": self.confused.as_dict(), "classed": self.classed.as_dict(),
+            "count_error_pct": self.count_error, "violations": self.violations,
+        }  # fmt: skip
+        for name, error in (("mean_error", self.mean_error), ("v85_error", self.v85_error)):
+            found[name] = error and {
+                "value": round(error[0], 3),
+                "range": [round(x, 3) for x in error[1]],
+            }
+        return found
+
+
+def cell(detector: str, scenario: Scenario, runs: list[NodeResult]) -> Cell:
+    """Add several runs up."""
+    pairs = sum(run["matched"]["pairs"] for run in runs)
+    wrong = sum(run["matched"]["direction_errors"] for run in runs)
+    classes: dict[str, dict[str, int]] = {}
+    for run in runs:
+        for true, row in run["matched"]["classes"].items():
+            into = classes.setdefault(true, {})
+            for counted, n in row.items():
+                into[counted] = into.get(counted, 0) + n
+    return Cell(
+        detector, scenario.name, scenario.title,
+        Share(pairs, sum(total(run["truth"]) for run in runs)),
+        Share(pairs, sum(total(run["noted"]) for run in runs)),
+        Share(pairs, pairs + wrong), classes,
+        _error(runs, "mean_error"), _error(runs, "v85_error"),
+        [text for run in runs for text in run["violations"]],
+        scenario.traffic.get("pairs", 0.0),
+    )  # fmt: skip
+
+
+def _error(runs: list[NodeResult], name: str) -> tuple[float, Range] | None:
+    values = [run["speed"][name] for run in runs if run["speed"]["n"]]
+    return (sum(values) / len(values), mean_range(values)) if values else None
+
+
+def free(cells: list[Cell], detector: str) -> Cell | None:
+    """The cell of a detector in free traffic, if it is among these."""
+    wanted = FREE.get(detector, "moderate")
+    found = [one for one in cells if (one.detector, one.scenario) == (detector, wanted)]
+    return found[0] if found else None
+
+
+def fallen(cells: list[Cell]) -> list[str]:
+    """Detectors whose precision suffers more from noise than is promised, in the same traffic."""
+    found = []
+    for one in cells:
+        calm = [c for c in cells if (c.detector, c.scenario) == (one.detector, "moderate")]
+        if one.scenario in FALLING and calm:
+            fall = calm[0].precision.value - one.precision.value
+            if fall > MOST_FALL:
+                told = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
+                found.append(f"{told}, promised {MOST_FALL}")
+    return found

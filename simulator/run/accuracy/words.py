@@ -1,0 +1,96 @@
+"""The matrix in plain words, for who compares it with a count by hand; who is taken for whom."""
+
+from __future__ import annotations
+
+from simulator.run.accuracy.cell import Cell, free
+from simulator.run.checkers.decode import CLASSES
+
+POOR = 0.95  # recall or precision below: not for this
+GUESSED = 0.8  # right classes below: not to be told apart there
+TRUE = CLASSES[:4]
+
+
+def words(cells: list[Cell]) -> list[str]:
+    """A line for every detector that was seen in free traffic."""
+    told = []
+    for name in dict.fromkeys(one.detector for one in cells):
+        calm = free(cells, name)
+        if calm:
+            told.append(f"- **{name}**: {_calm(calm)}{_limits(cells, calm)}")
+    return told
+
+
+def _calm(calm: Cell) -> str:
+    low, sure = calm.recall.range[0], calm.precision.range[0]
+    text = (
+        f"in free traffic (`{calm.scenario}`) {1000 * calm.recall.value:.0f} of 1,000 who pass are"
+        f" counted, at least {1000 * low:.0f} (95 % sure); of 1,000 counted"
+        f" {1000 * calm.precision.value:.0f} had passed, at least {1000 * sure:.0f}"
+    )
+    if calm.mean_error:
+        worst = max(abs(edge) for edge in calm.mean_error[1])
+        text += f"; a mean speed is within {worst:.1f} km/h"
+    return text + "."
+
+
+def _limits(cells: list[Cell], calm: Cell) -> str:
+    own = [one for one in cells if one.detector == calm.detector and one.passed]
+    poor = [one for one in own if min(one.recall.value, one.precision.value) < POOR]
+    text = ""
+    if poor:
+        named = (
+            f"`{one.scenario}` ({_hundred(one.recall.value)} counted,"
+            f" {_hundred(one.precision.value)} right)"
+            for one in sorted(poor, key=lambda one: one.recall.value * one.precision.value)
+        )
+        text += f" Not for: {', '.join(named)}."
+    guessed = [one for one in own if one.classed.n and one.classed.value < GUESSED]
+    if guessed:
+        named = (
+            f"`{one.scenario}` ({_hundred(one.classed.value)} right)"
+            for one in sorted(guessed, key=lambda one: one.classed.value)
+        )
+        text += f" No classes in: {', '.join(named)}."
+    for one in own:
+        couples = one.couples_missed(calm.recall.value)
+        if couples.n:
+            low, high = couples.range
+            text += (
+                f" Of 100 couples side by side {100 * couples.value:.0f} count as one"
+                f" ({100 * low:.0f} to {100 * high:.0f})."
+            )
+    return text
+
+
+def _hundred(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def matrix(cells: list[Cell]) -> list[str]:
+    """Who was counted as what, in free traffic and where classes are worst, as a table."""
+    head = ["detector", "situation", "passed", *(f"as {name}" for name in CLASSES)]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name in dict.fromkeys(one.detector for one in cells):
+        own = [one for one in cells if one.detector == name and one.classes]
+        calm = free(cells, name)
+        shown = [calm] if calm and calm.classes else []
+        worst = min(own, key=lambda one: one.classed.value, default=None)
+        if worst and worst is not calm and worst.classed.n:
+            shown.append(worst)
+        lines += [row for one in shown for row in _rows(one)]
+    return lines
+
+
+def _rows(one: Cell) -> list[str]:
+    return [
+        f"| {one.detector} | {one.scenario} | {true} | "
+        + " | ".join(str(one.classes[true].get(name, 0)) for name in CLASSES)
+        + " |"
+        for true in TRUE
+        if true in one.classes
+    ]
+
+
+def trust(cells: list[Cell]) -> str:
+    """The text for TRUST.md."""
+    return "\n".join([*words(cells), "", *matrix(cells)])

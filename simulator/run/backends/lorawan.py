@@ -1,0 +1,127 @@
+"""What stands beyond a node with LoRaWAN: the air, a gateway, a network server, the backend."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+from simulator.run.backends.backend_log import Body, Desk, Drain, Held, OnAir
+from simulator.run.plans.plan import NodePlan
+from simulator.world.spec import Detector
+from simulator.world.kernel import Node
+from simulator.world.lorawan import regions
+from simulator.world.lorawan.backend import LoraBackend
+from simulator.world.lorawan.join import Device
+from simulator.world.lorawan.modems.mac import Mac
+from simulator.world.lorawan.modems.rui3 import Rui3
+from simulator.world.lorawan.server import NetworkServer
+from simulator.world.lorawan.site import Site
+from simulator.world.network.access_network import Network, Weather
+from simulator.world.sensors.composite_detector import Together
+from tallypost.hardware import boards
+from tallypost.provisioning.provision import LoraKeys
+
+GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
+_NOTES = ("gone", "quarantine", "waiting")
+MODEM_UART = 1  # of a board with a modem
+
+
+def lora_keys(plan: NodePlan) -> LoraKeys:
+    """What the node joins with, from its seed."""
+    rng = random.Random(f"{plan.seed}/lora")
+    return LoraKeys(rng.randbytes(8), rng.randbytes(8), rng.randbytes(16))
+
+
+class LoraCity:
+    """As `simulator.run.backends.backend.City`; the node's Wi-Fi reaches nothing."""
+
+    drain = Drain(900_000_000, 14 * 86_400_000_000, False)
+
+    def __init__(self, plan: NodePlan, folder: Path, desk: Desk | None = None) -> None:
+        self.desk = desk or Desk()
+        self._plan = plan
+        self._board = boards.load(plan.board)
+        self._site: Site | None = None
+        self._mac: Mac | None = None  # in the board's modem
+        self._path = folder / f"{plan.name}.sqlite"
+        region = regions.named(str(plan.config.get("lora_region", "EU868")))
+        self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
+        self._server.adr = True
+        keys = lora_keys(plan)
+        dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in (keys.dev_eui, keys.join_eui))
+        device = Device(dev_eui, join_eui, keys.app_key, region.accept())
+        self._device = self._server.joins.add(device)
+        self._backend = LoraBackend(
+            self._path, self._server, plan.name, plan.start_utc,
+            away=plan.backend_away, on_news=self.desk.on_news,
+        )  # fmt: skip
+        self._rng = random.Random(f"{plan.seed}/air")
+        self.network = Network(Weather(), self._rng, plan.start_utc)
+
+    def beside(self, detector: Detector) -> Detector:
+        if not self._board.modem:
+            return detector
+        self._mac = Mac(self._server, self._rng, rising=True)
+        self._mac.loss, self._mac.away = self._plan.air.loss, self._plan.air.gateway_away
+        modem = Rui3(self._mac, self._rng)
+        modem.uart = MODEM_UART
+        return Together(detector, modem)
+
+    def start(self, node: Node) -> None:
+        self.network.call_at = self._backend.call_at = node.call_at
+        radio = dict(self._board.radio)
+        if not radio:
+            return
+        chip = str(radio.pop("chip"))
+        self._site = Site(
+            node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
+            network=self._server, air=self._plan.air,
+        )  # fmt: skip
+
+    def calm(self) -> None:
+        """From now on no frame is lost."""
+        if self._mac:
+            self._mac.loss = 0.0
+        if self._site:
+            self._site.ether.loss = 0.0
+
+    def finish(self) -> Held:
+        collector = self._backend.collector
+        notes = {name: collector.store.number_of(name) for name in _NOTES}
+        collector.close()
+        refused = [text for text in self._server.joins.refused if text]
+        return Held(
+            delivered={int(body["seq"]): body for body in _outermost(self._path)},
+            notes=notes,
+            faults=[*self._violations(), *self._server.faults, *refused],
+            on_air=self._on_air(),
+            joins=len(self._device.nonces),
+        )
+
+    def _violations(self) -> list[str]:
+        return self._site.chip.violations if self._site else []
+
+    def _on_air(self) -> list[OnAir]:
+        if self._mac:
+            return [OnAir(*frame) for frame in self._mac.sent]
+        assert self._site
+        return [
+            OnAir(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
+            for s in self._site.ether.sent
+            if s.sender == self._plan.name
+        ]
+
+
+def _outermost(path: Path) -> list[Body]:
+    """The intervals that the backend counts: none of them inside another one."""
+    db = sqlite3.connect(path)
+    rows = db.execute("SELECT first, last, body FROM short WHERE kind = 'interval'").fetchall()
+    db.close()
+    spans = [(first, last) for first, last, _ in rows]
+    return [
+        json.loads(body)
+        for first, last, body in rows
+        if not any(a <= first and last <= b and (a, b) != (first, last) for a, b in spans)
+    ]

@@ -1,0 +1,99 @@
+"""Holds the times of a node's intervals against the true time and the clocks it could ask.
+
+What an interval claims may be as wrong as the time server or the real-time clock was: the true
+time of its beginning follows from its uptime, and from when its life began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import accumulate
+
+from simulator.run.checkers.decode import Record
+from simulator.run.processes.node import Seen
+
+CLOCK_S = 3.0  # how far a node's clock and seconds may be off
+DRIFT = 25e-6  # of a clock that is never set
+RESUMED = 0x41  # the interval went on over a reset, or was closed after one
+CLOCK_WAS_SET = 0x20
+
+
+def is_stepped(seen: Seen) -> bool:
+    return bool(seen.plan.weather.ntp_offset_s or seen.plan.rtc_steps)
+
+
+def claims(seen: Seen) -> Iterator[str]:
+    """An interval lies, at the backend, where some clock that the node had then says."""
+    start_utc = seen.plan.start_utc
+    for number, record in seen.watcher.closed.items():
+        began_us = _began_us(seen, record)
+        start = _at_backend(seen, number) or record.start
+        if began_us is None or not start or record.why & RESUMED:
+            continue
+        true_s = began_us / 1e6
+        off_s = CLOCK_S + DRIFT * true_s
+        early_s = min(
+            _outside(true_s + step, start - start_utc, record.length)
+            for step in _offsets(seen, began_us)
+        )
+        if early_s > off_s:
+            yield f"interval {number} lies {early_s:.0f} s beside every clock of the node"
+
+
+def no_gap(seen: Seen) -> Iterator[str]:
+    """Within a life an interval begins when the one before it is closed."""
+    before: tuple[int, Record] | None = None
+    for number in sorted(seen.watcher.closed):
+        record = seen.watcher.closed[number]
+        if before and before[1].boot == record.boot and not record.why & RESUMED:
+            closed_us, began_us = seen.watcher.closed_us[before[0]], _began_us(seen, record)
+            if began_us is not None and abs(began_us - closed_us) > CLOCK_S * 1e6:
+                gap_s = (began_us - closed_us) / 1e6
+                yield f"interval {number} begins {gap_s:.0f} s after {before[0]} was closed"
+        before = number, record
+
+
+def observed(seen: Seen) -> Iterator[str]:
+    """What an interval of one life observed is what it had, unless it gives a reason."""
+    for number, record in seen.watcher.closed.items():
+        began_us = _began_us(seen, record)
+        if began_us is None or record.why & RESUMED:
+            continue
+        had_s = (seen.watcher.closed_us[number] - began_us) / 1e6
+        if record.coverage > had_s + CLOCK_S:
+            yield f"interval {number}: {record.coverage} s observed in {had_s:.0f} s"
+        if not record.why & ~CLOCK_WAS_SET and record.coverage < had_s - CLOCK_S:
+            yield f"interval {number}: {record.coverage} s of {had_s:.0f} s, no reason"
+
+
+def _began_us(seen: Seen, record: Record) -> int | None:
+    life_us = seen.watcher.boot_us.get(record.boot)
+    return None if life_us is None else life_us + record.uptime * 1_000_000
+
+
+def _at_backend(seen: Seen, number: int) -> int | None:
+    """When the backend says it began, with what was resolved later."""
+    body = seen.delivered.get(number, {})
+    text = body.get("start") if body.get("first", number) == number else None
+    return int(datetime.fromisoformat(text).timestamp()) if text else None
+
+
+def _offsets(seen: Seen, t_us: int) -> list[int]:
+    """By how much a clock of the node may be off: what the time server was, when it was asked
+    last, and the steps of the real-time clock since then."""
+    latest_us = t_us + CLOCK_S * 1e6
+    by_server = accumulate(s for at_us, s in seen.plan.weather.ntp_offset_s if at_us <= latest_us)
+    steps = [s for at_us, s in seen.plan.rtc_steps if at_us <= latest_us]
+    by_clock = {0}
+    for i in range(len(steps)):
+        by_clock.update(accumulate(steps[i:]))
+    return [server + clock for server in {0, *by_server} for clock in by_clock]
+
+
+def _outside(t_s: float, start_s: float, length_s: float) -> float:
+    """How far a time is outside of an interval: one that is made shorter begins before it."""
+    return max(start_s - t_s, t_s - (start_s + length_s), 0.0)
+
+
+CHECKS = (claims, no_gap, observed)

@@ -1,0 +1,44 @@
+"""Types of options of the command line: what they refuse, they refuse by value and range."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from simulator.run.plans.plan import Target
+
+
+def within(least: int, most: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not within {least} .. {most}")
+        return value
+
+    whole.__name__ = "whole number"
+    return whole
+
+
+def target(text: str) -> Target:
+    """A broker."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
+    return Target(host, int(port))
+
+
+def output(text: str) -> Path:
+    """A file that can be written."""
+    path = Path(text)
+    try:
+        if not path.absolute().parent.is_dir() or path.is_dir():
+            raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
+        is_new = not path.exists()
+        if is_new or path.is_file():  # opening a pipe would wait for its reader
+            path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write '{text}': {error.strerror}") from error
+    return path

@@ -1,0 +1,229 @@
+"""What a run is made of: one seed and a scenario decide everything; drawn first, then shown."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from simulator.run.plans import scenario as scenarios
+from simulator.run.plans.scenario import Scenario, ScenarioError
+from simulator.run.plans.sensors import SENSORS
+from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.network.access_network import Span, Weather
+from simulator.world.protocol import Input
+from simulator.world.streets.traffic import Traffic
+from tallypost.faults import ToolError
+from tallypost.hardware import boards
+
+START_UTC = 1_780_272_000  # 2026-06-01T00:00:00Z, a Monday
+ROOT_TOPIC = "tallypost/v1"
+BOARDS = {  # by link
+    "mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1", "both": "lilygo_t3_v1_6_1",
+}  # fmt: skip
+KINDS = {  # of nodes: detector, link
+    "radar": ("ld2451", "mqtt"),
+    "ld2450": ("ld2450", "mqtt"),
+    "ops243": ("ops243", "mqtt"),
+    "doppler": ("doppler", "mqtt"),
+    "beam": ("beam", "mqtt"),
+    "beam-single": ("beam_single", "mqtt"),
+    "lora-radar": ("ld2451", "lorawan"),
+    "lora-beam": ("beam", "lorawan"),
+    "both-radar": ("ld2451", "both"),
+    "both-beam": ("beam", "both"),
+}
+_MANY = {
+    "mqtt": ("radar", "beam"), "lorawan": ("lora-radar", "lora-beam"),
+    "both": ("both-radar", "both-beam"),
+}  # fmt: skip
+_MOST_NODES = 1000
+LIVE_PORT = 1883
+HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """A real broker to relay to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def kinds(nodes: str) -> list[tuple[str, str]]:
+    """Kind and board of the nodes that a text names: "3" in turn, "radar,lorawan", or
+    "beam@esp32c3_rak3172" for another board than the usual one. Raises ScenarioError."""
+    if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= _MOST_NODES:
+        nodes = ",".join(_MANY["mqtt"][i % 2] for i in range(int(nodes)))
+    found = [
+        (kind, board)
+        for name, _, board in (text.partition("@") for text in nodes.split(","))
+        for kind in _MANY.get(name, (name,))
+    ]
+    if any(kind not in KINDS for kind, _ in found) or len(found) > _MOST_NODES:
+        raise ScenarioError(
+            f"nodes '{nodes}', wanted a number within 1 .. {_MOST_NODES}, or some of"
+            f" {', '.join([*_MANY, *KINDS])}, each with @BOARD if you like"
+        )
+    return [(kind, _fitting(kind, board) if board else BOARDS[KINDS[kind][1]])
+            for kind, board in found]  # fmt: skip
+
+
+def _fitting(kind: str, name: str) -> str:
+    """The board, which can have such a node; raises ScenarioError."""
+    try:
+        features = boards.load(name).features
+    except ToolError as error:
+        raise ScenarioError(str(error)) from error
+    detector, link = KINDS[kind]
+    if detector not in features.detectors or (link == "lorawan" and not features.lorawan):
+        raise ScenarioError(
+            f"{kind}@{name}: the board has no {detector}"
+            if detector not in features.detectors
+            else f"{kind}@{name}: the board has no LoRaWAN"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line."""
+
+    hours: float = 24.0
+    seed: int = 1
+    nodes: str = "2"  # as `kinds` has it
+    scenario: str = "moderate"
+    broker: Target | None = None
+    live: bool = False
+    port: int = LIVE_PORT
+    trace: Path | None = None
+
+    def command(self) -> str:
+        """The command that gives the same run again."""
+        hours = repr(self.hours).removesuffix(".0")  # exact: other hours are another run
+        words = ["make sim", f"HOURS={hours}", f"SEED={self.seed}", f"NODES={self.nodes}"]
+        words.append(f"SCENARIO={self.scenario}")
+        if self.broker:
+            words.append(f"BROKER={self.broker.host}:{self.broker.port}")
+        if self.live:
+            words.append("LIVE=1")
+        if self.port != LIVE_PORT:
+            words.append(f"PORT={self.port}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """Everything about one node. Times in microseconds since the start."""
+
+    name: str
+    detector: str
+    seed: int
+    hours: float
+    passages: int
+    headway_s: float
+    faults: dict[str, float]
+    weather: Weather
+    power_cuts: list[int]
+    backend_away: list[Span]
+    drift_ppb: int
+    rtc_steps: list[tuple[int, int]] = field(default_factory=list)  # (when, seconds)
+    rot: int = 0  # bits of the log that turn over at each power cut
+    link: str = "mqtt"
+    board: str = BOARDS["mqtt"]
+    air: RadioWeather = field(default_factory=RadioWeather)
+    start_utc: int = START_UTC
+    root: str = ROOT_TOPIC
+    broker: Target | None = None
+    live: bool = False
+    trace: Path | None = None
+    config: dict[str, object] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
+    recording: list[Input] = field(default_factory=list)  # comes in the place of the street
+
+    @property
+    def end_us(self) -> int:
+        return int(self.hours * HOUR_US)
+
+    def summary(self) -> str:
+        """The options in one line."""
+        parts = [
+            f"{self.name}: {self.detector}", f"{self.passages} passages",
+            f"headway {self.headway_s:g} s", f"crystal {self.drift_ppb / 1000:+.1f} ppm",
+        ]  # fmt: skip
+        weather = self.weather
+        for title, spans in (
+            ("Wi-Fi down", weather.wifi_down), ("broker away", weather.broker_away),
+            ("NTP away", weather.ntp_away), ("backend away", self.backend_away),
+            ("DNS dead", weather.dns_dead), ("half open", weather.half_open),
+            ("refused", weather.refused), ("late PUBACK", weather.puback_late),
+            ("gateway away", self.air.gateway_away),
+        ):  # fmt: skip
+            if spans:
+                hours = sum(end - start for start, end in spans) / HOUR_US
+                parts.append(f"{title} {len(spans)} x, {hours:.1f} h")
+        if self.link != "mqtt":
+            parts.append(f"LoRaWAN, {self.air.loss:.0%} of frames lost")
+        for title, steps in (("NTP", weather.ntp_offset_s), ("RTC", self.rtc_steps)):
+            if steps:
+                parts.append(f"{title} steps by {', '.join(f'{s:+d} s' for _, s in steps)}")
+        if self.power_cuts:
+            rot = f", {self.rot} bits of the log turn over at each" if self.rot else ""
+            parts.append(f"{len(self.power_cuts)} power cuts{rot}")
+        parts += [f"{name} {share:g}" for name, share in sorted(self.faults.items())]
+        return ", ".join(parts)
+
+
+def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
+    """The nodes of a run; raises ScenarioError."""
+    scenario = scenarios.load(request.scenario)
+    return [
+        replace(_node(request, scenario, f"{kind}-{number}", root), board=board)
+        for number, (kind, board) in enumerate(kinds(request.nodes), 1)
+    ]
+
+
+def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
+    detector, link = KINDS[name.rpartition("-")[0]]
+    sensor = SENSORS[detector]
+    if link != "mqtt" and (request.broker or request.live):
+        raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT alone")
+    rng = random.Random(f"{request.seed}/{name}")
+    hours = request.hours
+    scale = scenarios.scale(scenario, hours)
+    if request.broker:
+        root = f"{root}/{name}"  # every node has a backend of its own there
+    return NodePlan(
+        name=name,
+        detector=detector,
+        seed=rng.getrandbits(32),
+        hours=hours,
+        passages=round(scenario.passages * hours / 24),
+        headway_s=float(scenario.headway_s[sensor.place]),
+        faults=scenario.faults.get(sensor.faults, {}),
+        weather=scenarios.weather(scenario, hours, rng),
+        power_cuts=scenarios.power_cuts(scenario, hours, rng),
+        rot=scenario.power.get("rot", 0),
+        backend_away=scenarios.spans(scenario.backend_away, scale),
+        rtc_steps=scenarios.steps(scenario.power.get("rtc_steps", []), scale),
+        drift_ppb=rng.randrange(-20_000, 20_000),
+        link=link,
+        air=scenarios.air(scenario, hours),
+        root=root,
+        broker=request.broker,
+        live=request.live,
+        traffic=scenarios.traffic(scenario),
+        trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
+        config={
+            "detector": detector,
+            "link": link,
+            "mqtt_host": "broker",
+            "mqtt_root": root,
+            # Live, nobody watches for a quarter of an hour.
+            "interval_min": 1 if request.live else scenario.interval_min,
+            **scenario.config,
+        },  # fmt: skip
+    )

@@ -1,0 +1,325 @@
+"""Scenarios: TOML files in simulator/scenarios, and what a seed draws from them."""
+
+from __future__ import annotations
+
+import math
+import random
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.network.access_network import Span, Weather
+from simulator.world.streets.street import KINDS
+from simulator.world.streets.traffic import Traffic
+
+FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
+HOUR_US = 3_600_000_000
+REQUESTS_PER_HOUR = 900  # about what a node asks of the world, for drawing power cuts
+_MOST_HOURS = 2160  # the longest run
+_DAY_S = 86_400
+_MOST_STEP_S = 400 * _DAY_S
+Rule = Callable[[str, Any], None]  # (key, value); raises ScenarioError naming key and range
+
+
+class ScenarioError(Exception):
+    """A scenario that does not exist or says nonsense."""
+
+
+@dataclass
+class Scenario:
+    """passages: a day and node. headway_s: smallest, by detector. Spans in hours of a run of
+    `hours`; in a shorter one they shrink with it."""
+
+    name: str
+    title: str
+    hours: float = 24.0
+    interval_min: int = 15
+    passages: int = 5000
+    headway_s: dict[str, float] = field(default_factory=lambda: {"radar": 3.0, "beam": 2.0})
+    faults: dict[str, dict[str, float]] = field(default_factory=dict)
+    weather: dict[str, Any] = field(default_factory=dict)
+    power: dict[str, Any] = field(default_factory=dict)
+    backend_away: list[list[float]] = field(default_factory=list)
+    air: dict[str, Any] = field(default_factory=dict)
+    traffic: dict[str, Any] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)  # in `make accuracy`
+    config: dict[str, int | str] = field(default_factory=dict)  # of the node, besides the usual
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Scenario:
+    """Read a scenario; raises ScenarioError naming file and cause."""
+    path = FOLDER / f"{name}.toml"
+    if name not in names():
+        raise ScenarioError(f"unknown scenario '{name}'; there are: {', '.join(names())}")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        unknown = set(data) - set(_RULES)
+        if unknown or "title" not in data:
+            raise ScenarioError(f"unknown {sorted(unknown)} or no title")
+        for key, value in data.items():
+            _RULES[key](key, value)
+        scenario = Scenario(name, **data)
+        _fits_a_day(scenario)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ScenarioError) as error:
+        raise ScenarioError(f"{path}: {error}") from error
+    return scenario
+
+
+def _title(key: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ScenarioError(f"{key} = {value!r}, wanted a line of text")
+
+
+def _whole(most: int) -> Rule:
+    def check(key: str, value: Any) -> None:
+        if type(value) is not int or not 0 <= value <= most:
+            raise ScenarioError(f"{key} = {value!r}, wanted a whole number within 0 .. {most}")
+
+    return check
+
+
+def _number(least: float, most: float) -> Rule:
+    def check(key: str, value: Any) -> None:
+        if type(value) not in (int, float) or not least <= value <= most:
+            raise ScenarioError(f"{key} = {value!r}, wanted a number within {least} .. {most}")
+
+    return check
+
+
+def _hours(key: str, value: Any) -> None:
+    """Spans [from, to]."""
+    if not isinstance(value, list):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of [from, to]")
+    for i, span in enumerate(value):
+        if not isinstance(span, list) or len(span) != 2:
+            raise ScenarioError(f"{key}[{i}] = {span!r}, wanted [from, to] in hours")
+        for hour in span:
+            _number(0, _MOST_HOURS)(f"{key}[{i}]", hour)
+        if span[0] >= span[1]:
+            raise ScenarioError(f"{key}[{i}] = {span!r}, wanted `from` before `to`")
+
+
+def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
+    """A table with these keys; `together`: all of them or none."""
+
+    def check(key: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ScenarioError(f"{key} = {value!r}, wanted a table of {', '.join(rules)}")
+        for name, inner in value.items():
+            if name not in rules:
+                raise ScenarioError(f"unknown {key}.{name}; there are: {', '.join(rules)}")
+            rules[name](f"{key}.{name}", inner)
+        if together and len(value) != len(rules):
+            raise ScenarioError(f"{key} = {value!r}, wanted {' and '.join(rules)}")
+
+    return check
+
+
+def _beam_faults(key: str, value: Any) -> None:
+    times = ("blocked_from", "blocked_to")
+    seconds = _number(0, _MOST_HOURS * 3600)
+    _table(
+        {
+            "bounce": _SHARE,
+            "turn_back": _SHARE,
+            "drops": _number(0, 36_000),
+            "chatter_at": seconds,
+            **dict.fromkeys(times, seconds),
+        }
+    )(key, value)
+    blocked = [value[name] for name in times if name in value]
+    if len(blocked) == 1 or blocked != sorted(set(blocked)):
+        raise ScenarioError(f"{key} = {value!r}, wanted blocked_from before blocked_to")
+
+
+def _late(key: str, value: Any) -> None:
+    """Seconds [least, most]."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ScenarioError(f"{key} = {value!r}, wanted [least, most] in seconds")
+    for seconds in value:
+        _number(0.001, 3600)(key, seconds)
+    if value[0] > value[1]:
+        raise ScenarioError(f"{key} = {value!r}, wanted `least` before `most`")
+
+
+def _steps(key: str, value: Any) -> None:
+    """Clock steps [hour, seconds]."""
+    if not isinstance(value, list):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of [hour, seconds]")
+    for i, step in enumerate(value):
+        if not isinstance(step, list) or len(step) != 2 or type(step[1]) is not int:
+            raise ScenarioError(f"{key}[{i}] = {step!r}, wanted [hour, whole seconds]")
+        _number(0, _MOST_HOURS)(f"{key}[{i}]", step[0])
+        _number(-_MOST_STEP_S, _MOST_STEP_S)(f"{key}[{i}]", step[1])
+
+
+def _flag(key: str, value: Any) -> None:
+    if type(value) is not bool:
+        raise ScenarioError(f"{key} = {value!r}, wanted true or false")
+
+
+def _mix(key: str, value: Any) -> None:
+    """Shares of the classes."""
+    _table(dict.fromkeys(KINDS, _SHARE))(key, value)
+    if not value or not math.isclose(sum(value.values()), 1.0):
+        raise ScenarioError(f"{key} = {value!r}, wanted shares of {', '.join(KINDS)}, 1 in all")
+
+
+def _places(key: str, value: Any) -> None:
+    if not isinstance(value, list) or not value or not set(value) <= set(_PLACES):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of some of {_PLACES}")
+
+
+def _config(key: str, value: Any) -> None:
+    """Of the node; which keys there are, and what fits, the node says."""
+    if not isinstance(value, dict):
+        raise ScenarioError(f"{key} = {value!r}, wanted a table of the node's configuration")
+    for name, one in value.items():
+        if type(one) not in (int, str):
+            raise ScenarioError(f"{key}.{name} = {one!r}, wanted a whole number or a text")
+
+
+def _interval(key: str, value: Any) -> None:
+    if type(value) is not int or value not in _INTERVALS:
+        raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
+
+
+SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
+_INTERVALS = (1, 5, 15, 60)
+_PLACES = ("radar", "beam")
+_SHARE = _number(0, 1)
+_RUN_S = _MOST_HOURS * 3600
+_LINE_FAULTS = "torn glued flipped missed ghost clutter turn_back".split()
+_ANSWER_FAULTS = "deaf refused late misprint".split()
+_RADAR_FAULTS = "outlier swapped empty empty_long paired".split()
+_PATH_RADAR_FAULTS = "stale swapped single".split()
+
+
+def _sensor_faults(*names: str, **rules: Rule) -> Rule:
+    """Shares by `names`; `branch` and `restart` are seconds."""
+    times = dict.fromkeys(("branch", "restart"), _number(0, _RUN_S))
+    return _table({**dict.fromkeys(names, _SHARE), **times, **rules})
+
+
+_HEADWAY = _number(0, 3600)
+_RULES: dict[str, Rule] = {
+    "title": _title,
+    "hours": _number(0.01, _MOST_HOURS),
+    "interval_min": _interval,
+    "passages": _whole(1_000_000),
+    "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, together=True),
+    "faults": _table(
+        {
+            "radar": _sensor_faults(
+                *_LINE_FAULTS, *_ANSWER_FAULTS, *_RADAR_FAULTS, turned=_number(-45, 45)
+            ),
+            "ld2450": _sensor_faults(
+                *_LINE_FAULTS, *_ANSWER_FAULTS, *_PATH_RADAR_FAULTS, aside=_number(-8, 8)
+            ),
+            "ops243": _sensor_faults(*_LINE_FAULTS),
+            "doppler": _table(
+                {
+                    **dict.fromkeys(("wifi", "clutter", "turn_back"), _SHARE),
+                    **dict.fromkeys(("lamp_from", "lamp_to", "branch"), _number(0, _RUN_S)),
+                }
+            ),
+            "beam": _beam_faults,
+        }
+    ),
+    "weather": _table(
+        {
+            **dict.fromkeys(SPANS, _hours),
+            "puback_late_s": _late,
+            "wifi_flap_s": _number(20, _DAY_S),  # it is down for up to 12 s each time
+            "ntp_steps": _steps,
+        }
+    ),
+    "power": _table({"cuts": _whole(10_000), "rot": _whole(100), "rtc_steps": _steps}),
+    "backend_away": _hours,
+    "places": _places,
+    "config": _config,
+    "traffic": _table(
+        {
+            "bunched": _SHARE,
+            "bunch_s": _late,
+            "pairs": _SHARE,
+            "queued": _flag,
+            "one_way": _flag,
+            "mix": _mix,
+        }
+    ),
+    "air": _table({"loss": _SHARE, "gateway_away": _hours, "clock_ppm": _number(-100, 100)}),
+}
+
+
+def _fits_a_day(scenario: Scenario) -> None:
+    """Whoever has no room left would pass before the run begins."""
+    headway_s = max(scenario.headway_s["beam"], scenario.headway_s["radar"] / 2)  # it has two ways
+    most = int(_DAY_S / 2 / headway_s) if headway_s else scenario.passages
+    if scenario.passages > most:
+        raise ScenarioError(
+            f"passages = {scenario.passages}, wanted a number within 0 .. {most}"
+            f" with headway_s = {scenario.headway_s}"
+        )
+
+
+def weather(scenario: Scenario, hours: float, rng: random.Random) -> Weather:
+    """The network's weather in microseconds."""
+    shrunk = scale(scenario, hours)
+    drawn = Weather()
+    for key in SPANS:
+        setattr(drawn, key, spans(scenario.weather.get(key, []), shrunk))
+    drawn.ntp_offset_s = steps(scenario.weather.get("ntp_steps", []), shrunk)
+    if late_s := scenario.weather.get("puback_late_s"):
+        drawn.puback_late_us = int(late_s[0] * 1e6), int(late_s[1] * 1e6)
+    every_s = scenario.weather.get("wifi_flap_s")
+    if every_s:
+        t_us = 60_000_000
+        while t_us < hours * HOUR_US:
+            down_us = rng.randrange(3_000_000, 12_000_000)
+            drawn.wifi_down.append((t_us, t_us + down_us))
+            t_us += int(every_s * 1e6 * rng.uniform(0.7, 1.3))
+        drawn.wifi_down.sort()
+    return drawn
+
+
+def traffic(scenario: Scenario) -> Traffic:
+    """How road users come."""
+    drawn = dict(scenario.traffic)
+    if "bunch_s" in drawn:
+        drawn["bunch_s"] = tuple(drawn["bunch_s"])
+    return Traffic(**drawn)
+
+
+def air(scenario: Scenario, hours: float) -> RadioWeather:
+    """What LoRaWAN has to live with."""
+    drawn = dict(scenario.air)
+    away = spans(drawn.pop("gateway_away", []), scale(scenario, hours))
+    return RadioWeather(gateway_away=away, **drawn)
+
+
+def scale(scenario: Scenario, hours: float) -> float:
+    """By how much the spans of a scenario shrink in a run of `hours`."""
+    return min(1.0, hours / scenario.hours)
+
+
+def spans(hours: list[list[float]], scale: float) -> list[Span]:
+    return [(int(a * scale * HOUR_US), int(b * scale * HOUR_US)) for a, b in hours]
+
+
+def steps(hours: list[list[Any]], scale: float) -> list[tuple[int, int]]:
+    """Clock steps as (microseconds, seconds)."""
+    return [(int(hour * scale * HOUR_US), seconds) for hour, seconds in hours]
+
+
+def power_cuts(scenario: Scenario, hours: float, rng: random.Random) -> list[int]:
+    """At which requests of the node the power fails."""
+    cuts = scenario.power.get("cuts", 0)
+    return sorted(rng.randrange(5, int(REQUESTS_PER_HOUR * hours) + 50) for _ in range(cuts))

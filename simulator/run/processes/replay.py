@@ -1,0 +1,149 @@
+"""`tallypost replay`: a recording through the image of a board, and the passages that it counts.
+
+The unmodified firmware runs in the simulator; what the sensor sent comes from the recording.
+Exit status: 0 done, 1 the node failed, 2 wrong usage or a bad recording; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from simulator.run.checkers import records
+from simulator.run.processes.node import Seen, prepare, run_node
+from simulator.run.plans.plan import HOUR_US, KINDS, NodePlan, Request, draw
+from simulator.run.plans.sensors import SENSORS
+from simulator.run.results.trace_file import Trace, as_pulses, load
+from simulator.world.protocol import Input
+from tallypost.faults import ToolError
+from tallypost.hardware import boards
+
+BOARD = "esp32_generic"
+START_US = 20_000_000  # the node is up and its sensor configured
+AFTER_US = 960_000_000  # the next health report comes with the driver's counters
+DIRECTED = {
+    True: ("beam", "beam_single", "doppler"),  # edges
+    False: ("ld2451", "ld2450", "ops243"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="tallypost replay", description=__doc__)
+    add = top.add_argument
+    add(
+        "trace",
+        type=Path,
+        metavar="TRACE",
+        help="CSV: ms,hex bytes; or ms,pin (A, B, or its GPIO),level",
+    )
+    add("--detector", choices=sorted(SENSORS), help="what was recorded (default: the file says)")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="configuration of the node"
+    )
+    add("--json", action="store_true", help="for machines")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        trace = load(args.trace, boards.load(BOARD).beams)
+        seen = replay(trace, detector(trace, args.detector, args.trace), args.set)
+    except ToolError as error:
+        print(f"tallypost replay: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    broken = records.violations(seen)
+    result = as_dict(seen)
+    print(json.dumps(result)) if args.json else show(result)
+    for text in broken:
+        print(f"tallypost replay: {text}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def detector(trace: Trace, asked: str | None, path: Path) -> str:
+    """Which one it is; raises ToolError when nobody says, or it does not fit the recording."""
+    name = asked or trace.detector
+    fitting = DIRECTED[trace.edges]
+    if name not in fitting:
+        said = f"'{name}' does not fit" if name else "it does not say what was recorded"
+        raise ToolError(f"{path}: {said}", f"--detector {' or '.join(fitting)}")
+    return name
+
+
+def replay(trace: Trace, name: str, changes: list[str]) -> Seen:
+    """Run the node on the recording; raises ToolError."""
+    kind = next(kind for kind, (of, link) in KINDS.items() if (of, link) == (name, "mqtt"))
+    hours = (trace.length_us + START_US + AFTER_US) / HOUR_US
+    plan = draw(Request(hours=hours, nodes=kind, scenario="empty_night"))[0]
+    came = trace.inputs
+    if name == "doppler":
+        came = as_pulses(came, boards.load(BOARD).beams[0])
+    inputs = [(t_us + START_US, port, data) for t_us, port, data in came]
+    plan = with_recording(plan, inputs, changes)
+    with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
+        seen = run_node(plan, prepare([plan])[plan.board], Path(folder), Progress(hours).show)
+    for line in seen.watcher.console:
+        if "not usable: config: " in line:  # it goes on with the defaults: not what was asked for
+            raise ToolError(line.partition("not usable: ")[2], "another value for --set")
+    return seen
+
+
+def with_recording(plan: NodePlan, inputs: list[Input], changes: list[str]) -> NodePlan:
+    """The plan with the recording in the street's place, and the configuration changed."""
+    config = dict(plan.config)
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise ToolError(f"--set {change}", "wanted KEY=VALUE, such as radar_mount_deg=20")
+        config[key] = int(value) if value.lstrip("-").isdecimal() else value
+    plan.config.clear()
+    plan.config.update(config)
+    plan.recording.extend(inputs)
+    return plan
+
+
+class Progress:
+    """How far a long recording is, on a terminal."""
+
+    def __init__(self, hours: float) -> None:
+        self._end_us = hours * HOUR_US
+
+    def show(self, state: dict[str, int]) -> None:
+        if sys.stderr.isatty():
+            share = min(1.0, state["t_us"] / self._end_us)
+            end = "\n" if share == 1.0 else ""
+            print(f"\r{share:4.0%}, {state['counted']} passages", end=end, file=sys.stderr)
+
+
+def as_dict(seen: Seen) -> dict[str, Any]:
+    """Times in seconds of the recording, at which the node was sure of a passage."""
+    return {
+        "detector": seen.plan.detector,
+        "passages": [
+            {
+                "s": round((one.t_us - START_US) / 1e6, 1), "direction": one.direction,
+                "class": one.cls, "kmh": round(one.kmh, 1) if one.kmh >= 0 else None,
+            }
+            for one in seen.watcher.passages
+        ],
+        "stats": seen.health.get("detector", {}),
+    }  # fmt: skip
+
+
+def show(result: dict[str, Any]) -> None:
+    print(f"{'s':>9}  {'direction':9} {'class':10} {'km/h':>5}")
+    for one in result["passages"]:
+        kmh = "-" if one["kmh"] is None else f"{one['kmh']:.1f}"
+        print(f"{one['s']:9.1f}  {one['direction']:9} {one['class']:10} {kmh:>5}")
+    print(f"{len(result['passages'])} passages of {result['detector']}")
+    print("counters: " + ", ".join(f"{key} {n}" for key, n in sorted(result["stats"].items())))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

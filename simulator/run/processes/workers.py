@@ -1,0 +1,99 @@
+"""One process a node, as many at a time as there are cores; results in the order of the plans."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from simulator.run.processes.node import Place, run_node
+from simulator.run.plans.plan import NodePlan
+from simulator.run.results.report import NodeResult, node_result
+from tallypost.faults import ToolError
+
+Show = Callable[[str, dict[str, int]], None]
+
+
+Done = Callable[[str, NodeResult], None]
+
+
+class NodeFailed(Exception):
+    """The simulator itself failed, running `node`; the text is the traceback."""
+
+    def __init__(self, node: str, text: str) -> None:
+        super().__init__(text)
+        self.node = node
+
+
+def run_all(
+    plans: list[NodePlan],
+    places: dict[str, Place],
+    folder: Path,
+    show: Show,
+    done: Done = lambda _name, _result: None,
+) -> list[NodeResult]:
+    """Run every plan; raises NodeFailed, or ToolError for what the user can mend."""
+    context = multiprocessing.get_context("spawn")
+    waiting = list(plans)
+    running: dict[Connection, str] = {}
+    results: dict[str, NodeResult] = {}
+    children = []
+    at_once = len(plans) if plans[0].live else os.cpu_count() or 1
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                plan = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                child = context.Process(
+                    target=_work, args=(plan, places[plan.board], folder, theirs), daemon=True
+                )
+                child.start()
+                theirs.close()
+                children.append(child)
+                running[ours] = plan.name
+            for pipe in wait(list(running)):
+                assert isinstance(pipe, Connection)
+                name = running[pipe]
+                _receive(pipe, running, results, show)
+                if name in results:
+                    done(name, results[name])
+    finally:
+        for child in children:
+            child.terminate()
+            child.join()
+    return [results[plan.name] for plan in plans]
+
+
+def _receive(
+    pipe: Connection, running: dict[Connection, str], results: dict[str, NodeResult], show: Show
+) -> None:
+    try:
+        kind, value = pipe.recv()
+    except EOFError:
+        node = running[pipe]
+        raise NodeFailed(node, f"the process of {node} ended without a word") from None
+    if kind == "refused":
+        raise ToolError(*value)
+    if kind == "failed":
+        raise NodeFailed(running[pipe], value)
+    if kind == "shown":
+        show(running[pipe], value)
+        return
+    results[running.pop(pipe)] = value
+    pipe.close()
+
+
+def _work(plan: NodePlan, place: Place, folder: Path, pipe: Connection) -> None:
+    """In the node's process."""
+    try:
+        seen = run_node(plan, place, folder, lambda state: pipe.send(("shown", state)))
+        pipe.send(("done", node_result(seen)))
+    except KeyboardInterrupt:
+        return
+    except ToolError as error:
+        pipe.send(("refused", (error.what, error.hint)))
+    except BaseException:
+        pipe.send(("failed", traceback.format_exc()))

@@ -1,0 +1,85 @@
+"""Scores single passages against the truth: in totals, misses and phantoms would cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simulator.run.checkers.decode import DIRECTIONS
+from simulator.run.processes.observer import Passage
+
+# A node notes a passage when it is sure of it, up to a few seconds after the front has crossed the
+# line; a radar that extends a way over the line may be a little early.
+EARLY_US = 1_500_000
+LATE_US = 3_000_000
+
+
+@dataclass
+class Score:
+    """Matched pairs, and what was left over on either side."""
+
+    truth: int
+    counted: int
+    matched: int = 0
+    direction_errors: int = 0
+    confusion: dict[str, dict[str, int]] = field(default_factory=dict)  # truth -> counted -> n
+    speeds: list[tuple[float, float]] = field(default_factory=list)  # true, counted, if known
+
+    @property
+    def recall(self) -> float:
+        return self.matched / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.matched / self.counted if self.counted else 1.0
+
+
+def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
+    """Pair single passages of the same direction, in order, within EARLY_US and LATE_US.
+
+    In order, because two that follow each other cannot change places; with windows of one size
+    no other pairing makes more pairs. What is left over is tried again against the other
+    direction; those pairs are direction errors and do not count as matched.
+    """
+    result = Score(len(truth), len(counted))
+    missed: list[Passage] = []
+    phantoms: list[Passage] = []
+    for way in DIRECTIONS:
+        pairs, rest_t, rest_c = _paired(
+            [p for p in truth if p.direction == way], [p for p in counted if p.direction == way]
+        )
+        for true, noted in pairs:
+            row = result.confusion.setdefault(true.cls, {})
+            row[noted.cls] = row.get(noted.cls, 0) + 1
+            if noted.kmh >= 0:
+                result.speeds.append((true.kmh, noted.kmh))
+        result.matched += len(pairs)
+        missed += rest_t
+        phantoms += rest_c
+    for way in DIRECTIONS:
+        pairs, _, _ = _paired(
+            [p for p in missed if p.direction == way], [p for p in phantoms if p.direction != way]
+        )
+        result.direction_errors += len(pairs)
+    return result
+
+
+def _paired(
+    truth: list[Passage], counted: list[Passage]
+) -> tuple[list[tuple[Passage, Passage]], list[Passage], list[Passage]]:
+    """Pairs, and what is left over of either side; both are in order of time."""
+    pairs: list[tuple[Passage, Passage]] = []
+    missed, phantoms = [], []
+    t = c = 0
+    while t < len(truth) and c < len(counted):
+        late_us = counted[c].t_us - truth[t].t_us
+        if late_us < -EARLY_US:
+            phantoms.append(counted[c])
+            c += 1
+        elif late_us > LATE_US:
+            missed.append(truth[t])
+            t += 1
+        else:
+            pairs.append((truth[t], counted[c]))
+            t, c = t + 1, c + 1
+    return pairs, missed + truth[t:], phantoms + counted[c:]

@@ -1,0 +1,155 @@
+"""The node's operating-system process: the MicroPython interpreter running the board's image.
+
+One life of a node is one process. A power cut is a kill; a reboot is a new process on the same
+flash file. Addresses are not randomised and the environment is empty, because the interpreter's
+conservative garbage collector would otherwise see different stacks in two equal runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from simulator.world.spec import Line
+from simulator.world.protocol import REQUEST, Op, Request
+from simulator.world.chip.shims import IMAGE
+
+_NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
+_SET_DEATH_SIGNAL = 1  # prctl(2)
+_SILENT_S = 0.3  # a node that computes for so long is reached by a signal alone
+_HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
+
+
+class PowerCut(Exception):
+    """The power failed; `off_us` is how long it stays away."""
+
+    def __init__(self, off_us: int) -> None:
+        super().__init__(off_us)
+        self.off_us = off_us
+
+
+class Reset(Exception):
+    """The node asked for, or suffered, a reset that leaves RTC memory alone."""
+
+
+class NodeEnded(Exception):
+    """The process ended by itself, which firmware never does."""
+
+
+class NodeHung(Exception):
+    """The process computes without end: on the chip the watchdog bites."""
+
+
+# The interpreter comes as an extension module of CPython. What it opens are file descriptors with
+# fixed numbers (60 the link, 62 the flash file): a path would differ from machine to machine, and
+# with its length the node's heap. What is mapped to fixed addresses is outside the heap: memory
+# for buffers of the chip's drivers, and the shims.
+_START = '''
+import ctypes, os, sys
+from micropython_module import run_main
+libc = ctypes.CDLL(None)
+libc.mmap.argtypes = (ctypes.c_size_t,) * 6
+libc.mmap.restype = ctypes.c_size_t
+heap, link, shims, flash = sys.argv[1], *map(int, sys.argv[2:])
+def map_at(address, size, access, flags, fd):
+    if libc.mmap(address, size, access, flags, fd % (1 << 64), 0) != address:
+        sys.exit(f"nothing can be mapped to {address:#x}")
+READ, READ_WRITE, PRIVATE_FIXED, ANONYMOUS = 1, 3, 0x100002, 0x20
+map_at(0x10_0000_0000, 1 << 18, READ_WRITE, PRIVATE_FIXED | ANONYMOUS, -1)
+size = os.fstat(shims).st_size
+map_at(0x11_0000_0000, size, READ, PRIVATE_FIXED, shims)
+os.dup2(link, 60)
+os.dup2(flash, 62)
+run_main(["micropython", "-X", heap, "-c", f"""
+import uctypes, vfs
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(0x11_0000_0000, {size})), "/rom")
+import start
+"""])
+'''
+
+
+def die_with_parent() -> None:
+    """For `preexec_fn`: this process ends when its parent does, however that ends."""
+    ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _prepare() -> None:
+    die_with_parent()
+    ctypes.CDLL(None).personality(_NO_RANDOMISE)
+
+
+class NodeProcess:
+    """Starts the interpreter with `heap` (as `-X heapsize=` takes it) on a flash file.
+
+    line: of a node with a console, which may compute for as long as nobody types Ctrl-C.
+    """
+
+    def __init__(self, flash: Path, heap: str, line: Line | None = None) -> None:
+        self._line = line
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_SILENT_S if line else _HANG_S)
+        self._buffer = bytearray()
+        files = [os.open(path, os.O_RDONLY) for path in (IMAGE, flash)]
+        fds = [theirs.fileno(), *files]
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *(str(fd) for fd in fds)],
+            env={"MICROPYPATH": "/rom:.frozen"},
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # the firmware prints to the world; what comes here is an error of the shims
+            preexec_fn=_prepare,
+        )
+        for file in files:
+            os.close(file)
+        theirs.close()
+
+    def receive(self) -> Request:
+        """Wait for the node's next request; raises NodeEnded or NodeHung."""
+        head = self._take(REQUEST.size)
+        op, a, n, b, now_us = REQUEST.unpack(head)
+        return Request(Op(op), a, b, now_us, self._take(n))
+
+    def _take(self, size: int) -> bytes:
+        buffer = self._buffer
+        while len(buffer) < size:
+            try:
+                piece = self._socket.recv(65536)
+            except TimeoutError as error:
+                self._silent(error)
+                continue
+            except ConnectionError as error:
+                raise NodeEnded from error
+            if not piece:
+                raise NodeEnded
+            buffer += piece
+        data = bytes(buffer[:size])
+        del buffer[:size]
+        return data
+
+    def _silent(self, error: TimeoutError) -> None:
+        """The node computes for a long time; raises NodeHung where nobody can interrupt it."""
+        if self._line is None:
+            raise NodeHung from error
+        if self._line.interrupts():
+            self._process.send_signal(signal.SIGINT)
+
+    def reply(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except ConnectionError as error:
+            raise NodeEnded from error
+
+    def abort(self) -> None:
+        """End it from another thread: who waits for a request gets NodeEnded."""
+        self._process.kill()
+
+    def kill(self) -> None:
+        """Take the power away."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()

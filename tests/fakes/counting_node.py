@@ -1,0 +1,110 @@
+"""A node's counting on a fake clock, flash and RTC memory, and what must hold for its records."""
+
+import random
+import time
+
+from counting import counter
+from board_parts import FakeClock, FakeRtc
+from nor import Nor
+from ring import INTERVAL, Ring
+from wire.record import Interval
+
+UTC = 1_800_000_000  # a multiple of 3600
+CAR = (0, 2, 500, 0, -1, 500)
+WALKER = (1, 0, -1, 0, -1, -1)
+OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 1, 2, 3, 4, 5, 6
+
+
+class Ticks:
+    """Stands for the module `time`: a node's ticks begin at 0."""
+
+    ticks_diff = time.ticks_diff
+
+    @staticmethod
+    def ticks_ms():
+        return 0
+
+
+counter.time = Ticks
+
+
+class Settings(dict):
+    hash = 0xC0FFEE
+
+
+class Node:
+    """A node's counting, second by second; flash and RTC memory outlive its resets."""
+
+    def __init__(self, utc=0, minutes=15):
+        self.flash = Nor(24)
+        self.rtc = FakeRtc()
+        self.boot = 0
+        self.minutes = minutes
+        self.start(utc)
+
+    def start(self, utc, uptime=0):
+        random.seed(self.boot + 1)
+        self.boot += 1
+        self.clock = FakeClock(utc)
+        self.clock.uptime = uptime
+        self.ring = Ring(self.flash, random.getrandbits)
+        self.ring.open()
+        settings = Settings(interval_min=self.minutes, checkpoint_s=60)
+        self.counter = counter.Counter(
+            self.ring, self.clock, self.rtc, self.clock.seconds, settings,
+            identity=(self.boot, 3),
+        )  # fmt: skip
+        self.now_ms = 0
+        self.lost = 0
+        self.counter.losses = lambda: self.lost
+        self.counter.restore()
+
+    def reset(self, away_s=1, keep_rtc=True, known=True):
+        utc = self.clock.utc() + away_s if known and self.clock.source else 0
+        if not keep_rtc:
+            self.rtc.data = b""
+        self.start(utc)
+
+    def seconds(self, count, state=OK):
+        for _ in range(count):
+            self.clock.go(1)
+            self.now_ms += 1000
+            self.counter.tick(self.now_ms, self.clock.seconds(), state)
+
+    def set_clock(self, utc):
+        self.counter.clock_set(self.clock.set(utc))
+
+    def each(self):
+        """Everything the ring holds, one by one: (number, kind, record)."""
+        buf = bytearray(600)
+        for seq in range(self.ring.first_seq, self.ring.next_seq):
+            kind, n = self.ring.read(seq, buf)
+            rec = Interval()
+            if kind == INTERVAL:
+                rec.unpack(buf, n)
+            yield seq, kind, rec
+
+    def records(self):
+        return list(self.each())
+
+    def closed(self):
+        return [rec for _seq, kind, rec in self.each() if kind == INTERVAL]
+
+
+def no_overlap(node):
+    """Intervals with a known start neither overlap nor go back, in the order of their numbers."""
+    end = 0
+    for _seq, kind, rec in node.each():
+        if kind != INTERVAL:
+            continue
+        assert rec.coverage <= rec.length <= 3600
+        if rec.start:
+            assert rec.start >= end, (rec.start, end)
+            end = rec.start + rec.length
+    if node.counter.rec.start:
+        assert node.counter.rec.start >= end
+
+
+def counted(node):
+    closed = sum(sum(rec.counts) for _seq, kind, rec in node.each() if kind == INTERVAL)
+    return closed + sum(node.counter.rec.counts)

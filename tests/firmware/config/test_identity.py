@@ -1,0 +1,46 @@
+"""The identity in NVS: nothing is counted unless it is whole. The vectors are the host tool's."""
+
+from board_parts import FakeNvs
+from config.identity import read
+
+WHOLE = {
+    "id": b"n1", "wifi_ssid": b"street", "wifi_pass": b"between-you-and-me", "mqtt_user": b"u",
+    "mqtt_pass": b"0f1e2d3c", "lora_dev_eui": b"\x01" * 8, "lora_join_eui": b"\x02" * 8,
+    "lora_app_key": bytes(range(16)), "seal": b"\xa1}?W",
+}  # fmt: skip
+
+
+def _with(**changes):
+    values = dict(WHOLE)
+    values.update(changes)
+    return FakeNvs(**{key: value for key, value in values.items() if value is not None})
+
+
+def test_a_whole_identity_is_taken():
+    assert read(_with()) == ("n1", "")
+
+
+def test_without_an_id_the_board_is_not_provisioned():
+    for nvs in (FakeNvs(), _with(id=None), _with(id=b"")):
+        node, reason = read(nvs)
+        assert node == "" and reason == "not provisioned: no node id in NVS", reason
+
+
+def test_a_key_that_is_missing_changed_or_of_another_identity_breaks_the_seal():
+    for key, value in WHOLE.items():
+        if key == "id":
+            continue
+        for other in (None, value[:-1], value + b"x", b"x" * len(value)):
+            node, reason = read(_with(**{key: other}))
+            assert node == "" and reason.startswith("identity incomplete"), (key, other)
+    assert read(_with(id=b"n2"))[0] == ""
+    assert read(_with(mqtt_ca=b"certificate"))[0] == ""
+
+
+def test_the_seal_knows_keys_apart():
+    swapped = _with(mqtt_user=WHOLE["mqtt_pass"], mqtt_pass=WHOLE["mqtt_user"])
+    assert read(swapped)[0] == ""
+
+
+def test_configuration_and_counters_are_not_sealed():
+    assert read(_with(config=b"{}", config_ok=b"{}", boot=7)) == ("n1", "")

@@ -1,0 +1,83 @@
+"""The client over what umqtt.simple has become since 1.3.4."""
+
+import asyncio
+import sys
+
+import later_umqtt
+import umqtt
+from fake_broker import acknowledge
+from mqtt_session import TOPIC, down, new_client, reconnect, text, with_listener
+from umqtt import simple as pinned
+
+from mqtt import capture
+
+
+def _install():
+    """Until the client has built its CONNECT the board has the later library."""
+    capture.let_go()
+    umqtt.simple = sys.modules["umqtt.simple"] = later_umqtt
+    sys.modules["umqtt"] = umqtt
+
+
+def _from_pinned(user, password, will):
+    """The body of the CONNECT that 1.3.4 makes."""
+    client = pinned.MQTTClient(b"tallypost-n1", b"broker.example", 1883, user, password, 60)
+    if will:
+        client.set_last_will(*will)
+    taken = pinned.socket = capture.Capture()
+    client.connect(False)
+    return bytes(taken.packet[2:])
+
+
+def test_it_is_the_later_library_that_is_tested():
+    _install()
+    from mqtt import capture as again
+
+    assert again.simple is later_umqtt and again.simple is not pinned
+
+
+def test_the_connect_packet_is_the_same():
+    for user, password in ((None, None), ("node", "secret"), ("node", "")):
+        for will in (None, (b"root/n1/status", b"gone", True, 1)):
+            _install()
+            client, broker = new_client(user=user, password=password)
+            if will:
+                client.set_last_will(*will)
+            asyncio.run(client.open())
+            as_bytes = (user.encode(), password.encode()) if user else (None, None)
+            assert broker.connects == [_from_pinned(*as_bytes, will)]
+
+
+def test_it_connects_again_as_often_as_the_connection_is_lost():
+    _install()
+    client, broker = new_client()
+    for times in range(1, 6):
+        asyncio.run(client.open())
+        client.drop()
+        assert len(broker.connects) == times and len(set(broker.connects)) == 1
+
+
+def test_what_was_in_flight_is_retransmitted():
+    async def body(client, broker):
+        broker.puback = lambda pid: b""
+        await down(client.publish(TOPIC, text(b"first"), qos=1))
+        broker.puback = acknowledge
+        task = await reconnect(client)
+        await client.resume()
+        task.cancel()
+        assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
+
+    _install()
+    with_listener(body, ack_ms=300)
+
+
+def test_packet_ids_go_round():
+    async def body(client, broker):
+        client.pid = 65_533
+        for _ in range(5):
+            await client.publish(TOPIC, text(b"x"), qos=1)
+        pids = [pid for _flags, _topic, pid, _payload in broker.published]
+        assert pids == [65_534, 65_535, 1, 2, 3]
+
+    _install()
+    with_listener(body)

@@ -1,0 +1,272 @@
+"""LD2450: the maker's vectors, damaged streams, left-over slots, configuration, crossings."""
+
+import asyncio
+import random
+import struct
+from binascii import unhexlify
+
+from board_parts import FakeUart
+from feeding import fed
+from passage.planar_tracker import PlaneTracker
+from radar.frames import ANSWER, REPORT
+from radar.ld24xx import BLOCKED, MISCONFIGURED, OK, QUIET, SILENT
+from radar.ld2450 import LD2450, Reports
+
+M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")
+EMPTY = unhexlify("AAFF0300" + "00" * 24 + "55CC")
+ANSWERS = (
+    ("FDFCFBFA0800FF01000001004000 04030201", 0x01FF, "01004000"),
+    ("FDFCFBFA0400FE01000004030201", 0x01FE, ""),
+    ("FDFCFBFA0600910100000200 04030201", 0x0191, "0200"),
+    ("FDFCFBFA0C00A00100000000020116240622 04030201", 0x01A0, "0000020116240622"),
+)
+SETTINGS = {
+    "ld2450_flip": 0, "ld2450_max_mm": 6000, "class_ped_max_kmh": 8, "class_bike_max_kmh": 28,
+}  # fmt: skip
+
+
+def _signed(value):
+    return value | 0x8000 if value >= 0 else -value
+
+
+def _target(x, y, speed):
+    out = bytearray()
+    for number in (_signed(x), _signed(y), _signed(speed), 360):
+        out.append(number & 255)
+        out.append(number >> 8)
+    return bytes(out)
+
+
+def _frame(*targets):
+    body = b"".join(_target(*t) for t in targets)
+    return b"\xaa\xff\x03\x00" + body + bytes(24 - len(body)) + b"\x55\xcc"
+
+
+def _give(frames, data):
+    return [
+        (kind, frames.count if kind == REPORT else frames.command) for kind in fed(frames, data)
+    ]
+
+
+class Seen:
+    """Stands for the tracker."""
+
+    ghosts = full = 0
+    queue = PlaneTracker().queue
+
+    def __init__(self):
+        self.places = []
+
+    def detect(self, x, y, _ms):
+        self.places.append((x, y))
+
+
+def _driver(uart=None, **changes):
+    settings = dict(SETTINGS)
+    settings.update(changes)
+    return LD2450(uart or FakeUart(), settings)
+
+
+def _places(*frames, **changes):
+    driver = _driver(**changes)
+    driver._tracker = seen = Seen()
+    for i, data in enumerate(frames):
+        assert _give(driver._frames, data)[0][0] == REPORT
+        driver._report(100 * i)
+    return seen.places
+
+
+def test_the_makers_vector():
+    assert _give(Reports(), M1) == [(REPORT, 3)]
+    assert _places(M1) == [(-782, 1713)]
+    assert _places(M1, ld2450_flip=1) == [(782, 1713)]
+    assert _places(M1, ld2450_max_mm=1700) == []
+
+
+def test_an_empty_report_has_no_targets():
+    assert _give(Reports(), EMPTY) == [(REPORT, 0)]
+
+
+def test_every_answer_of_the_paper():
+    for text, command, data in ANSWERS:
+        frames = Reports()
+        assert _give(frames, unhexlify(text.replace(" ", ""))) == [(ANSWER, command)], text
+        got = bytes(frames.buf[frames.at : frames.at + frames.length])
+        assert got == unhexlify(data) and frames.status == 0
+
+
+def test_split_at_every_byte_glued_and_in_rubbish():
+    for cut in range(1, len(M1)):
+        frames = Reports()
+        assert _give(frames, M1[:cut]) == []
+        assert _give(frames, M1[cut:]) == [(REPORT, 3)]
+        assert frames.resync_bytes == 0
+    frames = Reports()
+    assert _give(frames, b"\x00\x00\xff" + M1 + M1) == [(REPORT, 3)] * 2
+    assert frames.resync_bytes == 3
+
+
+def test_a_header_that_begins_twice_costs_two_bytes():
+    frames = Reports()
+    assert _give(frames, M1[:2] + M1) == [(REPORT, 3)]
+    assert frames.resync_bytes == 2
+
+
+def test_cut_off_in_mid_frame_the_next_one_is_found():
+    for cut in range(1, len(M1)):
+        frames = Reports()
+        found = _give(frames, M1[:cut] + EMPTY + M1)
+        assert found[-1] == (REPORT, 3), cut
+        assert len(found) == 2, cut
+
+
+def test_a_slot_that_is_left_over_is_not_seen_for_ever():
+    left = _frame((900, 2000, 0), (100, 1500, 20))
+    places = _places(*[left] * 40)
+    assert places.count((900, 2000)) == 11
+    assert places.count((100, 1500)) == 40
+
+
+def _drive(tracker, crossings, noise=60):
+    """crossings: (second on the line, km/h, direction); looks at x from -3 to 3 m."""
+    random.seed(4)
+    for t in range(0, 60_000, 100):
+        for cross_s, kmh, way in crossings:
+            x = int((t / 1000 - cross_s) * kmh / 3.6 * 1000) * (-1 if way else 1)
+            if abs(x) < 3000 and random.random() < 0.94:
+                y = 2000 + 400 * way
+                tracker.detect(
+                    x + random.randrange(-noise, noise), y + random.randrange(-noise, noise), t
+                )
+        if t % 1000 == 0:
+            tracker.expire(t)
+    out = []
+    while len(tracker.queue):
+        out.append(tracker.queue.pop())
+    return out
+
+
+def test_walkers_and_cyclists_with_direction_speed_and_moment():
+    for way in (0, 1):
+        for kmh, cls in ((4.5, 0), (17, 1), (26, 1), (40, 4)):
+            got = _drive(PlaneTracker(), [(20, kmh, way)])
+            assert len(got) == 1, (kmh, got)
+            direction, found, speed, when, _on_line, _raw = got[0]
+            assert (direction, found) == (way, cls), (kmh, got)
+            assert abs(speed - kmh * 10) < kmh + 3, (kmh, speed)
+            assert abs(when - 20_000) < 250, when
+
+
+def test_two_who_meet_on_the_line_are_two():
+    got = _drive(PlaneTracker(), [(20, 5, 0), (20.3, 5, 1)])
+    assert sorted(g[0] for g in got) == [0, 1], got
+
+
+def test_who_turns_back_before_the_line_is_not_counted():
+    tracker = PlaneTracker()
+    for t in range(0, 6000, 100):
+        x = -2500 + t * 8 // 10 if t < 3000 else -100 - (t - 3000) * 8 // 10
+        tracker.detect(x, 2000, t)
+    tracker.expire(9000)
+    assert len(tracker.queue) == 0
+
+
+def test_who_comes_back_over_the_line_counts_both_ways():
+    tracker = PlaneTracker()
+    for t in range(0, 8000, 100):
+        tracker.detect(-2000 + t if t < 4000 else 2000 - (t - 4000), 2000, t)
+    assert [tracker.queue.pop()[0], tracker.queue.pop()[0]] == [0, 1]
+    assert tracker.queue.pop() is None
+
+
+def test_who_stands_on_the_line_and_sways_counts_once():
+    random.seed(8)
+    tracker = PlaneTracker()
+    for t in range(0, 60_000, 100):
+        x = -2000 + t if t < 2100 else 100 + random.randrange(-120, 120)
+        tracker.detect(x, 2000, t)
+    assert len(tracker.queue) <= 1
+
+
+def test_a_ghost_is_counted_as_such():
+    tracker = PlaneTracker()
+    tracker.detect(500, 2000, 100)
+    tracker.detect(-900, 4500, 200)
+    tracker.expire(3000)
+    assert tracker.ghosts == 2 and len(tracker.queue) == 0
+
+
+class Radar:
+    """Answers commands; `mode` 1 = one target, 2 = three."""
+
+    def __init__(self, mode, stubborn=False):
+        self.mode = mode
+        self._stubborn = stubborn
+        self.commands = []
+
+    def __call__(self, data):
+        command = data[6]
+        self.commands.append(command)
+        body = bytes((command, 1, 0, 0))
+        if command == 0xFF:
+            body += b"\x01\x00\x40\x00"
+        if command == 0x90 and not self._stubborn:
+            self.mode = 2
+        if command == 0x91:
+            body += bytes((self.mode, 0))
+        return b"\xfd\xfc\xfb\xfa" + bytes((len(body), 0)) + body + b"\x04\x03\x02\x01"
+
+
+def _started(radar):
+    driver = _driver(FakeUart(radar))
+    asyncio.run(driver.start())
+    return driver
+
+
+def test_it_is_set_to_three_targets_only_if_it_is_not():
+    radar = Radar(1)
+    assert _started(radar).state == QUIET and 0x90 in radar.commands and radar.mode == 2
+    radar = Radar(2)
+    assert _started(radar).state == QUIET and 0x90 not in radar.commands
+
+
+def test_one_that_keeps_its_setting_is_misconfigured_and_a_dead_one_silent():
+    assert _started(Radar(1, stubborn=True)).state == MISCONFIGURED
+    assert _started(lambda _data: b"").state == SILENT
+
+
+def _walk(tracker, number, first_mm, last_mm):
+    """So many walk from here to there, one after the other."""
+    for i in range(number):
+        for step in range((last_mm - first_mm) // 140):
+            tracker.detect(first_mm + 140 * step, 2000, i * 20_000 + step * 100)
+        tracker.expire(i * 20_000 + 19_000)
+
+
+def test_one_that_looks_beside_the_path_says_so():
+    tracker = PlaneTracker()
+    _walk(tracker, 70, -4000, -1500)
+    assert tracker.misaligned() and len(tracker.queue) == 0
+    _walk(tracker, 32, -2500, 1500)
+    assert tracker.misaligned(), "two of three are still astray: it does not change its mind yet"
+    _walk(tracker, 20, -2500, 1500)
+    assert not tracker.misaligned()
+    tracker = PlaneTracker()
+    _walk(tracker, 70, -2500, 1500)
+    assert not tracker.misaligned()
+
+
+def test_who_stands_right_in_front_of_it_blocks_it():
+    driver = _started(Radar(2))
+    for y, state in ((2000, OK), (300, BLOCKED)):
+        now = driver._clear_ms = driver._busy_ms
+        for i in range(700):
+            now += 100
+            x = 200 + i % 7
+            frame = struct.pack("<HHHH", x | 0x8000, y | 0x8000, 5 | 0x8000, 360) + bytes(16)
+            driver._frames.buf[: len(frame)] = frame
+            driver._frames.at = 0
+            driver._busy(now)
+        driver._heard_ms = now
+        driver.tick(now)
+        assert driver.state == state, (y, driver.state)

@@ -1,0 +1,77 @@
+"""After a reset: what is still there. `P["kind"]`: hard, soft, watchdog. `P["cause"]`: what
+`reset_cause()` said, before the interpreter started afresh for this."""
+
+import os
+import time
+
+import machine
+from esp32 import NVS
+from prelude import P, Skip, expect, truth
+
+_CAUSES = {"hard": 2, "watchdog": 3, "soft": 5}
+
+
+def the_cause_is_told():
+    """reset_cause(): 2 after machine.reset(), 3 after the watchdog, 5 after a soft reset.
+
+    Source: ports/esp32/modmachine.c, machine_reset_cause (esp_reset_reason)
+    Leans: firmware/app.py, hello; lib/wire/record.py
+    """
+    expect(P["cause"], _CAUSES[P["kind"]])
+
+
+def rtc_memory_is_kept():
+    """RTC.memory outlives the reset.
+
+    Source: docs/library/machine.RTC.rst, memory; machine_rtc.c (RTC_NOINIT_ATTR)
+    Leans: firmware/counting/recovery.py: the open interval
+    """
+    if P["counting"]:
+        raise Skip("a node that counts has written its own there")
+    expect(machine.RTC().memory(), b"left before " + P["kind"].encode())
+
+
+def the_clock_goes_on():
+    """The real-time clock shows the time of before, and what has passed since.
+
+    Source: IDF, "System Time" (the RTC timer keeps the time over any reset but power-on)
+    Leans: firmware/core/clock.py, source RTC
+    """
+    passed = time.time() - NVS("tpconform").get_i32("clock")
+    truth(0 <= passed <= 60, "%d s have passed" % passed)
+
+
+def nvs_is_kept():
+    """What was committed is there.
+
+    Source: docs/library/esp32.rst, NVS.commit
+    Leans: firmware/build.py, firmware/config/settings.py
+    """
+    buf = bytearray(8)
+    n = NVS("tpconform").get_blob("kind", buf)
+    expect(bytes(buf[:n]), P["kind"].encode())
+
+
+def files_are_kept():
+    """A file that was closed is there.
+
+    Source: littlefs, DESIGN.md (a closed file is committed)
+    Leans: updates; provisioning
+    """
+    with open("/tpconform.kept") as file:
+        expect(file.read(), P["kind"])
+
+
+def everything_is_put_away():
+    """The scratch file and the keys can be removed.
+
+    Source: docs/library/os.rst, remove; docs/library/esp32.rst, NVS.erase_key
+    Leans: this run: it leaves nothing behind
+    """
+    os.remove("/tpconform.kept")
+    nvs = NVS("tpconform")
+    for key in ("clock", "kind"):
+        nvs.erase_key(key)
+    nvs.commit()
+    if not P["counting"]:
+        machine.RTC().memory(b"")

@@ -1,0 +1,134 @@
+"""What a broker acknowledges and loses reaches the backend all the same, once.
+
+mosquitto acknowledges a publish that its access list denies, that nobody has subscribed to, that
+it has not saved yet, and that its queue has no room for. Each test makes sure that this has
+happened (the node has its PUBACKs, the backend has nothing) before the backend comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.support.runs.delivering import ONE_A_MESSAGE, Backend, Node, whole
+from tests.support.runs.running import Mosquitto
+
+OPEN = ("allow_anonymous true", "persistence false")
+BACKEND_ONLY = (
+    "user backend\ntopic readwrite tallypost/v1/#\nuser n1\ntopic read tallypost/v1/n1/#\n"
+)
+BOTH = BACKEND_ONLY + "topic write tallypost/v1/n1/#\n"
+
+
+@pytest.fixture
+def ends() -> Iterator[ExitStack]:
+    """Ends what a test has started."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def _broker(ends: ExitStack, folder: Path, *lines: str) -> Mosquitto:
+    broker = Mosquitto(folder, *lines, "user root")  # the folder is this user's alone
+    ends.callback(broker.stop)
+    return broker
+
+
+def _backend(ends: ExitStack, folder: Path, broker: Mosquitto, *options: str) -> Backend:
+    backend = Backend(folder, broker.port, *options)
+    ends.callback(backend.stop)
+    backend.start()
+    return backend
+
+
+def _node(ends: ExitStack, broker: Mosquitto, **options: int) -> Node:
+    node = Node(broker.port, user="n1", **options)
+    ends.callback(node.stop)
+    return node
+
+
+def _acknowledged(node: Node, sent: int) -> None:
+    """Until the broker has acknowledged so many intervals."""
+    node.waits_until(lambda state: state["sent"] >= sent)
+
+
+def test_what_the_access_list_denied(tmp_path: Path, ends: ExitStack) -> None:
+    access = tmp_path / "access"
+    access.write_text(BOTH)
+    broker = _broker(ends, tmp_path, *OPEN, f"acl_file {access}")
+    backend = _backend(ends, tmp_path, broker, "--user", "backend")
+    node = _node(ends, broker)
+    node.close(5)
+    whole(node, backend, 5)
+    access.write_text(BACKEND_ONLY)
+    broker.read_again()
+    node.close(40)
+    _acknowledged(node, 45)
+    assert backend.held() < 45
+    access.write_text(BOTH)
+    broker.read_again()
+    assert whole(node, backend, 45)["rewinds"]
+
+
+def test_what_the_access_list_denied_a_new_node(tmp_path: Path, ends: ExitStack) -> None:
+    """A backend that has never confirmed learns of the gap by the next interval."""
+    access = tmp_path / "access"
+    access.write_text(BACKEND_ONLY)
+    broker = _broker(ends, tmp_path, *OPEN, f"acl_file {access}")
+    backend = _backend(ends, tmp_path, broker, "--user", "backend")
+    node = _node(ends, broker)
+    node.close(30)
+    _acknowledged(node, 30)
+    assert backend.held() == 0
+    access.write_text(BOTH)
+    broker.read_again()
+    node.waits_until(lambda state: node.close(1) or backend.held() > 0)
+    whole(node, backend, node.state()["closed"])
+
+
+def test_what_nobody_had_subscribed_to(tmp_path: Path, ends: ExitStack) -> None:
+    broker = _broker(ends, tmp_path, *OPEN)
+    node = _node(ends, broker)
+    node.close(30)
+    _acknowledged(node, 30)
+    backend = _backend(ends, tmp_path, broker, "--client-id", "")
+    node.close(1)
+    whole(node, backend, 31)
+    backend.stop()
+    node.close(30)
+    _acknowledged(node, 61)
+    backend.start()
+    whole(node, backend, 61)
+
+
+def test_what_a_killed_broker_had_not_saved(tmp_path: Path, ends: ExitStack) -> None:
+    saved = ("persistence true", f"persistence_location {tmp_path}/", "autosave_interval 1800")
+    broker = _broker(ends, tmp_path, "allow_anonymous true", *saved)
+    backend = _backend(ends, tmp_path, broker)
+    node = _node(ends, broker)
+    node.close(5)
+    whole(node, backend, 5)
+    backend.stop()  # its session stays, and what is sent waits in it
+    node.close(40)
+    _acknowledged(node, 45)
+    broker.kill()
+    broker.start()
+    backend.start()
+    assert whole(node, backend, 45)["connects"] == 2
+
+
+@pytest.mark.parametrize("session", ["tallypost-listen", ""])
+def test_what_no_queue_had_room_for(tmp_path: Path, ends: ExitStack, session: str) -> None:
+    """2000 messages while the backend is away; mosquitto keeps 1000 for a session, else none."""
+    broker = _broker(ends, tmp_path, *OPEN)
+    backend = _backend(ends, tmp_path, broker, "--client-id", session)
+    node = _node(ends, broker, room=ONE_A_MESSAGE)
+    node.close(5)
+    whole(node, backend, 5)
+    backend.stop()
+    node.close(2000)
+    assert node.waits_until(lambda state: state["sent"] == 2005)["pid"] > 2000
+    assert backend.held() == 5
+    backend.start()
+    whole(node, backend, 2005)

@@ -1,0 +1,20 @@
+"""Bits of the written log turn over while the power is away: what was counted arrives, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.runs.living import BEAM, RADAR, live, planned
+
+from simulator.run.checkers import records
+
+
+@pytest.mark.parametrize("node", (RADAR, BEAM))
+def test_a_bit_that_turns_over_at_each_power_cut_costs_no_interval(
+    node: int, tmp_path: Path
+) -> None:
+    seen = live(planned("ageing_flash", node, hours=6), tmp_path)
+    assert records.violations(seen) == []
+    assert records.lost(seen) == records.duplicated(seen) == []
+    assert seen.watcher.cuts == 8 and seen.plan.rot == 1

@@ -1,0 +1,73 @@
+"""The main job over LoRaWAN: own MAC, an emulated SX1276, gateway, network server, backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.runs.living import live
+from tests.support.runs.running import simulate
+
+from simulator.run.checkers import records
+from simulator.run.plans.plan import Request, draw
+
+
+def test_nothing_is_lost_or_doubled_over_lorawan(tmp_path: Path) -> None:
+    ran = simulate(tmp_path, "--hours", "3", "--seed", "7", "--nodes", "lorawan")
+    assert ran.status == 0, ran.out + ran.err
+    assert [node["link"] for node in ran.nodes] == ["lorawan", "lorawan"]
+    for node in ran.nodes:
+        numbers = node["intervals"]
+        assert numbers["closed"] == numbers["delivered"] >= 12
+        assert numbers["lost"] == numbers["duplicated"] == node["resets"] == 0
+        assert node["delivered"] == node["counted"]
+        assert node["matched"]["recall"] >= 0.99 and node["matched"]["precision"] >= 0.99
+        assert node["radio"]["joins"] == 1 and 0 < node["radio"]["airtime_s_a_day"] < 30
+        assert node["heap_free_min"] > 4_000  # of 256k
+
+
+def test_lost_frames_and_an_absent_gateway_delay_and_lose_nothing(tmp_path: Path) -> None:
+    ran = simulate(
+        tmp_path, "--hours", "12", "--seed", "3", "--nodes", "lora-beam",
+        "--scenario", "lorawan_loss",
+    )  # fmt: skip
+    assert ran.status == 0, ran.out + ran.err
+    [node] = ran.nodes
+    assert node["intervals"]["lost"] == node["intervals"]["duplicated"] == 0
+    assert node["radio"]["drained_h"] >= 1
+
+
+def test_power_cuts_cost_no_interval_and_no_counter(tmp_path: Path) -> None:
+    """A counter or a DevNonce used twice is a fault that the network server notes."""
+    ran = simulate(
+        tmp_path, "--hours", "2", "--seed", "5", "--nodes", "lora-radar",
+        "--scenario", "power_cuts",
+    )  # fmt: skip
+    assert ran.status == 0, ran.out + ran.err
+    [node] = ran.nodes
+    assert node["power_cuts"] >= 50 and node["intervals"]["lost"] == 0
+
+
+def test_nodes_with_and_without_it_side_by_side(tmp_path: Path) -> None:
+    ran = simulate(tmp_path, "--hours", "0.5", "--nodes", "beam,lora-beam")
+    assert ran.status == 0, ran.out + ran.err
+    assert [node["node"] for node in ran.nodes] == ["beam-1", "lora-beam-2"]
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    for options, text in (
+        (("--nodes", "0"), "nodes '0', wanted a number within 1 .. 1000"),
+        (("--nodes", "radar,bike"), "nodes 'radar,bike', wanted"),
+        (("--nodes", "lorawan", "--live"), "BROKER= and LIVE=1 are for nodes with MQTT"),
+    ):
+        ran = simulate(tmp_path, *options)
+        assert ran.status == 2 and text in ran.err and not ran.result, ran.err
+
+
+def test_the_image_of_another_board_with_another_transceiver(tmp_path: Path) -> None:
+    request = Request(hours=1.0, seed=4, nodes="lora-beam")
+    plan = replace(draw(request)[0], board="heltec_wifi_lora_32_v3")
+    seen = live(plan, tmp_path)
+    assert records.violations(seen) == [] and records.lost(seen) == []
+    assert len(seen.watcher.closed) >= 4 and seen.held.joins == 1
+    assert "on heltec_wifi_lora_32_v3" in seen.watcher.console[0]

@@ -1,0 +1,38 @@
+"""Every scenario, for as long as its trouble needs to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.runs.running import simulate
+
+from simulator.run.plans.scenario import names
+
+HOURS = {"power_cuts": "4", "wifi_flap": "1"}
+
+
+@pytest.mark.parametrize("scenario", sorted(set(names()) - {"moderate"}))
+def test_nothing_is_lost_in(scenario: str, tmp_path: Path) -> None:
+    ran = simulate(
+        tmp_path, "--scenario", scenario, "--seed", "3", "--hours", HOURS.get(scenario, "2")
+    )
+    assert ran.status == 0, ran.out
+    for node in ran.nodes:
+        assert node["intervals"]["closed"] >= 4
+        assert node["intervals"]["lost"] == node["intervals"]["duplicated"] == 0
+        assert node["counted"] == node["delivered"]
+        SHOWS.get(scenario, lambda _: None)(node)
+
+
+def _cut(node: dict[str, object]) -> None:
+    assert int(str(node["power_cuts"])) >= 90  # of 100: the run may end before the last ones
+
+
+def _empty(node: dict[str, object]) -> None:
+    coverage = node["coverage"]
+    assert isinstance(coverage, dict)
+    assert coverage["observed_s"] > 0.99 * coverage["closed_s"]
+
+
+SHOWS = {"power_cuts": _cut, "empty_night": _empty}

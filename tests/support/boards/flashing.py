@@ -1,0 +1,62 @@
+"""What the tests of `tallypost flash` share: boards in all states, and what is said of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from littlefs import LittleFS
+from tests.support.boards.mock_board import SECTOR
+
+from tallypost.building import build
+from tallypost.building import image
+from tallypost.flashing import flash
+from tallypost.hardware import boards
+
+NAME = "esp32_generic"
+BOARD = boards.load(NAME)
+VFS, RING, NVS = (BOARD.partition(label) for label in ("vfs", "ring", "nvs"))
+LOG = b"TPC1" + (1).to_bytes(2, "little") + b"counts of ours" * 9
+IDENTITY = b"identity of ours"
+Say = Callable[..., tuple[int, str, str]]
+
+
+def whole(vfs: bytes, data: bytes) -> bytes:
+    return image.flash(BOARD, vfs, data)
+
+
+def built_vfs() -> bytes:
+    return (build.build(NAME).folder / "vfs.bin").read_bytes()
+
+
+def facts(say: Say, *words: str) -> dict[str, Any]:
+    status, out, err = say(*words, "--json")
+    assert status == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def files_of(vfs: bytes) -> dict[str, bytes]:
+    fs = LittleFS(block_size=SECTOR, block_count=len(vfs) // SECTOR, mount=False)
+    fs.context.buffer[:] = vfs
+    fs.mount()
+    found = {}
+    for folder, _, names in fs.walk("/"):
+        for name in names:
+            path = f"{folder.rstrip('/')}/{name}"
+            with fs.open(path, "rb") as file:
+                found[path.lstrip("/")] = file.read()
+    return found
+
+
+def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, bytes]) -> bytes:
+    """What `flash` finds built from now on: other files."""
+    vfs = image.file_system(files, VFS.size)
+    folder = tmp_path / "release"
+    folder.mkdir(exist_ok=True)
+    (folder / "vfs.bin").write_bytes(vfs)
+    monkeypatch.setattr(flash, "build", lambda _name: build.Built(folder, {}, True))
+    return vfs

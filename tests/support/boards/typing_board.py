@@ -1,0 +1,79 @@
+"""Somebody at the console of a board with a one-file image, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from tests.support.boards.seam_board import Air, Log, ScriptedSensor, image
+
+from simulator.world.spec import NodeSpec
+from simulator.world.kernel import Node
+from simulator.world.chip.shims import compile_shims
+
+PIECE = 64
+LONGEST_US = 100_000_000
+
+
+class Typist:
+    """Types each text when the prompt waits, or at its time (us); the node ends after the last."""
+
+    name = "testboard"
+
+    def __init__(self, texts: Sequence[bytes], at: Sequence[tuple[int, bytes]] = ()) -> None:
+        self.node: Node | None = None
+        self.got = b""
+        self.watched = 0xFF
+        self._texts = list(texts)
+        self._at = sorted(at)
+        self._rest = b""
+
+    def wait(self, now_us: int, at_prompt: bool) -> bytes:
+        if self._at and self._at[0][0] <= now_us:
+            self._rest += self._at.pop(0)[1]
+        if not self._rest and at_prompt and not self._at:
+            if not self._texts:
+                assert self.node
+                self.node.halted = True
+                return b""
+            self._rest = self._texts.pop(0)
+        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        return piece
+
+    def watch(self, char: int) -> None:
+        self.watched = char
+
+    def interrupts(self) -> bool:
+        return False
+
+    def ahead_us(self, now_us: int) -> int:
+        return min([now_us + 50_000, *(max(t_us, now_us + 1) for t_us, _ in self._at[:1])])
+
+    def out(self, data: bytes) -> None:
+        self.got += data
+
+
+def converse(
+    folder: Path,
+    main: str,
+    texts: Sequence[bytes],
+    at: Sequence[tuple[int, bytes]] = (),
+    *,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
+    """Run `main` as /main.py and type; returns what the console showed."""
+    compile_shims()
+    spec = NodeSpec("n1", image(folder / "flash.bin", main, more), 0, 1)
+    node = Node(spec, Air(), ScriptedSensor(), Log())
+    node.line = typist = Typist(texts, at)
+    typist.node = node
+    node.run(LONGEST_US)
+    node.stop()
+    return typist.got
+
+
+def told(got: bytes) -> list[str]:
+    """The lines, without banners and prompts."""
+    lines = [line.removeprefix(">>> ") for line in got.decode().split("\r\n")]
+    return [line for line in lines if line and not line.startswith(("MicroPython", "Type "))]

@@ -1,0 +1,244 @@
+"""What does not fit the schemas: kept with its reason, counted, never confirmed, never fatal."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sqlite3
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from tests.support.nodes.reports import (
+    LOG,
+    ROOT,
+    Body,
+    counts,
+    event,
+    gone,
+    interval,
+    real_counts,
+    tally,
+)
+from tests.tools.backend.test_collector import Office, ack, office
+
+__all__ = ("office",)
+few = settings(
+    max_examples=60, derandomize=True, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+
+
+@cache
+def schema(name: str) -> Draft202012Validator:
+    path = ROOT / "tools" / "tallypost" / "backend" / "schemas" / f"{name}.json"
+    validator = Draft202012Validator(json.loads(path.read_text()))
+    validator.check_schema(validator.schema)
+    return validator
+
+
+def held(office: Office) -> list[tuple[bytes, str]]:
+    with sqlite3.connect(office.path) as db:
+        return db.execute("SELECT payload, reason FROM quarantine ORDER BY rowid").fetchall()
+
+
+NOT_JSON = (b"", b"{", b"nonsense", b"\xff\xfe\xfd", b"[]", b"null", b"3", b'"x"', b"[" * 100_00)
+
+
+@pytest.mark.parametrize("payload", NOT_JSON, ids=range(len(NOT_JSON)))
+@pytest.mark.parametrize("suffix", ("counts", "event", "status"))
+def test_what_is_no_json_object_is_kept_with_a_reason(
+    office: Office, payload: bytes, suffix: str
+) -> None:
+    assert office.take(payload, suffix) == []
+    assert office.news == [("quarantine", "n1")]
+    [(kept, reason)] = held(office)
+    assert kept == payload and reason.startswith(("not JSON", "not a JSON object"))
+    assert office.take(counts(interval(1))) == [ack(1)]
+
+
+WRONG: tuple[tuple[Body, str], ...] = (
+    ({"v": 2}, "$.v"),
+    ({"v": "1"}, "$.v"),
+    ({"node": "n2"}, "node: 'n2' in the topic of 'n1'"),
+    ({"node": "N 1"}, "$.node"),
+    ({"log": "0BADCAFE"}, "$.log"),
+    ({"log": "123"}, "$.log"),
+    ({"log": 7}, "$.log"),
+    ({"bin_kmh": 0}, "$.bin_kmh"),
+    ({"recs": []}, "$.recs"),
+    ({"recs": {}}, "$.recs"),
+    ({"recs": [interval(1)] * 65}, "$.recs"),
+    ({"recs": [7]}, "$.recs[0]"),
+)
+WRONG_RECORD: tuple[Body, ...] = (
+    {"seq": 0}, {"seq": -1}, {"seq": "1"}, {"seq": None}, {"seq": 1.5}, {"seq": True},
+    {"seq": 1 << 32}, {"seq": 10**30}, {"seq": 1e300}, {"len": 65536}, {"len": -1}, {"cov": 1e9},
+    {"cov": 901}, {"start": "yesterday"}, {"start": 0}, {"start": "2026-06-01T00:00:00+02:00"},
+    {"why": "boot"}, {"why": ["boot", "boot"]}, {"why": [1]}, {"counts": {}}, {"counts": None},
+    {"counts": tally(-1)}, {"counts": tally(1 << 32)}, {"total": tally(10**400)},
+    {"counts": tally() | {"up": {}}}, {"boot": 65536}, {"uptime": -1}, {"det": "fine"},
+    {"time": {"src": "sun", "age": 1}}, {"time": {"src": "ntp"}}, {"cfg": "x"}, {"mv": "3300"},
+    {"speed": {"forward": {}, "backward": {}}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "reason"), WRONG, ids=[str(w[0])[:40] for w in WRONG])
+def test_a_wrong_message_is_kept_with_the_place_of_the_fault(
+    office: Office, change: Body, reason: str
+) -> None:
+    payload = counts(interval(1), **change)
+    assert office.take(payload) == [] and office.numbers("records") == [0]
+    [(kept, why)] = held(office)
+    assert kept == payload and reason in why
+
+
+@pytest.mark.parametrize("change", WRONG_RECORD, ids=lambda change: str(change)[:40])
+def test_a_wrong_record_takes_its_whole_message_with_it(office: Office, change: Body) -> None:
+    payload = counts(interval(1), interval(2) | change)
+    assert office.take(payload) == []
+    assert office.numbers("records", "quarantine") == [0, 1]
+    [(kept, why)] = held(office)
+    assert kept == payload and len(why) < 400
+    assert office.take(counts(interval(1))) == [ack(1)]
+
+
+@pytest.mark.parametrize("name", sorted(interval(1)))
+def test_every_key_of_an_interval_that_must_be_there_is_missed(office: Office, name: str) -> None:
+    record = interval(1)
+    del record[name]
+    optional = name in ("reset", "cfg", "mv", "temp")
+    office.take(counts(record))
+    assert office.numbers("quarantine") == [0 if optional else 1]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    (
+        event("config"), event("", seq=1), event("x" * 41, seq=1), event("config", seq=0),
+        event("config", seq="1"), event("gone", seq=1), gone(0, 4), gone(5, 4),
+        event("gone", **{"from": 1}), event("gone", seq=3, **{"from": 1, "to": 2}),
+        gone(1, 1 << 32),
+    ),
+)  # fmt: skip
+def test_a_wrong_event_is_kept_and_not_confirmed(office: Office, payload: bytes) -> None:
+    assert office.take(payload, "event") == []
+    assert office.numbers("records", "gone", "quarantine") == [0, 0, 1]
+
+
+def test_an_enormous_message_is_kept_in_part(office: Office) -> None:
+    payload = counts(interval(1), padding="x" * 70_000)
+    assert office.take(payload) == []
+    [(kept, reason)] = held(office)
+    assert payload.startswith(kept) and len(kept) == 65536
+    assert reason == f"{len(payload)} bytes, at most 65536"
+
+
+@pytest.mark.parametrize("mean", ("NaN", "Infinity", "1e999"))
+def test_a_speed_that_is_no_number_does_not_spoil_the_database(office: Office, mean: str) -> None:
+    speed = {"mean": 0.125, "n": 1, "hist": [[3, 1]]}
+    record = interval(1, speed={"forward": speed, "backward": speed})
+    office.take(counts(record).replace(b"0.125", mean.encode()))
+    office.take(counts(interval(1), log="11112222"))
+    with sqlite3.connect(office.path) as db:
+        assert db.execute("SELECT sum(n) FROM counts").fetchone()[0] >= 1
+
+
+def test_half_a_character_in_a_status_is_survived(office: Office) -> None:
+    for log in ('"\\ud800"', '"0BADCAFE"', '"0badcafe\\n"', "5"):
+        office.take(b'{"state": "online", "log": %s}' % log.encode(), "status")
+        assert office.news == [("quarantine", "n1")]
+    for value in (b'"\\ud800"', b'"\xed\xa0\x80"', b"NaN", b"-1e999", b'{"\\udfff": 1}'):
+        office.take(b'{"state": "online", "more": [%s]}' % value, "status")
+        assert office.news == [("quarantine", "n1")]
+
+
+def test_any_depth_of_a_status_is_survived(office: Office) -> None:
+    for depth in range(800, 1000):
+        office.take(b'{"a": ' + b"[" * depth + b"]" * depth + b"}", "status")
+
+
+@pytest.mark.parametrize("name", ("log", "node"))
+def test_a_newline_is_not_part_of_a_name(name: str) -> None:
+    for kind, body in (("counts", json.loads(counts(interval(1)))), ("event", _event())):
+        body[name] += "\n"
+        assert not schema(kind).is_valid(body)
+
+
+def _event() -> Body:
+    body: Body = json.loads(event("config", seq=1))
+    return body
+
+
+def test_the_schemas_take_real_messages() -> None:
+    assert schema("counts").is_valid(real_counts())
+    assert schema("event").is_valid(_event())
+    assert schema("event").is_valid(json.loads(gone(3, 9)))
+
+
+@cache
+def _real() -> str:
+    return json.dumps(real_counts())
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, inner in items:
+        found.append((*path, key))
+        if isinstance(inner, (dict, list)):
+            found += _places(inner, (*path, key))
+    return found
+
+
+def test_a_string_instead_of_any_value_is_refused() -> None:
+    for *path, last in _places(json.loads(_real())):
+        body = json.loads(_real())
+        place = body
+        for key in path:
+            place = place[key]
+        if last == "reset" or "why" in path:
+            continue
+        place[last] = "?"
+        assert not schema("counts").is_valid(body), (*path, last)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=5,
+)
+
+
+@given(key=st.sampled_from(sorted(interval(1))), value=JSON)
+@few
+def test_no_value_in_a_record_breaks_the_backend(office: Office, key: str, value: Any) -> None:
+    before = sum(office.numbers("records", "quarantine"))
+    record = copy.deepcopy(interval(2)) | {key: value}
+    answers = office.take(counts(record))
+    refused = office.news[:1] == [("quarantine", "n1")]
+    assert refused == (answers == [])
+    assert sum(office.numbers("records", "quarantine")) - before in (0, 1)
+
+
+@given(st.binary(max_size=80))
+@few
+def test_no_bytes_break_the_backend(office: Office, data: bytes) -> None:
+    for suffix in ("counts", "event"):
+        assert office.take(data, suffix) == []
+    assert office.news == [("quarantine", "n1")]
+
+
+def test_only_good_records_of_good_messages_are_there_after_a_mixture(
+    office: Office, tmp_path: Path
+) -> None:
+    for seq in range(1, 9):
+        office.take(b"\xff" * seq)
+        office.take(counts(interval(seq), log=LOG))
+        office.take(counts(interval(seq), v=9))
+    assert office.numbers("records", "quarantine") == [8, 16]
+    assert office.take(counts(interval(8))) == [ack(8)]

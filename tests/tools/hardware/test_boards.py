@@ -1,0 +1,300 @@
+"""Every board's folder is complete, and says the same in its code, its table and its picture."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from simulator.run.plans.sensors import SENSORS
+from simulator.world.lorawan.site import CHIPS as EMULATED
+from tallypost.building import build
+from tallypost.faults import ToolError
+from tallypost.hardware import board_table
+from tallypost.hardware import boards
+from tallypost.hardware import wiring
+from tallypost.hardware import wiring_svg
+from tallypost.hardware.chips import CHIPS
+from tallypost.provisioning import settings
+from tallypost.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+LINES = {
+    "_CS": "cs", "_RESET": "reset", "_DIO0": "dio0", "_DIO1": "dio1", "_BUSY": "busy",
+    "_SWITCH": "switch", "_TX": "tx", "_RX": "rx",
+}  # fmt: skip
+NO_PINS = ("_HZ", "_BAUD", "_MS")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def constants(name: str) -> dict[str, Any]:
+    """What board.py gives names to: pins and their like."""
+    found: dict[str, Any] = {}
+    for node in ast.parse((ROOT / "boards" / name / "board.py").read_text()).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        value = ast.literal_eval(node.value)
+        target = node.targets[0]
+        if isinstance(target, ast.Tuple):
+            found |= {
+                part.id: v for part, v in zip(target.elts, value) if isinstance(part, ast.Name)
+            }
+        elif isinstance(target, ast.Name):
+            found[target.id] = value
+    return found
+
+
+def pins(name: str) -> list[int]:
+    used: list[int] = []
+    for key, value in constants(name).items():
+        if not key.endswith(NO_PINS):
+            used += value if isinstance(value, tuple) else [value]
+    return used
+
+
+@pytest.fixture(params=boards.names())
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_five_boards_are_there() -> None:
+    assert set(boards.names()) >= {
+        "esp32_generic", "heltec_wifi_lora_32_v3", "lilygo_t3_v1_6_1", "xiao_esp32s3_wio_sx1262",
+        "esp32c3_rak3172",
+    }  # fmt: skip
+
+
+def test_a_folder_has_all_its_files(name: str) -> None:
+    for file in (*boards.FILES, "README.md", "wiring.svg"):
+        assert (ROOT / "boards" / name / file).is_file(), file
+    assert f'NAME = "{name}"' in (ROOT / "boards" / name / "board.py").read_text()
+
+
+def test_code_and_table_name_the_same_pins(name: str) -> None:
+    board, code = boards.load(name), constants(name)
+    assert code["_BEAMS"] == board.beams
+    by_code = {line: code[key] for key, line in LINES.items() if key in code}
+    lines = {**board.radio, **board.modem}
+    assert by_code == {line: pin for line, pin in lines.items() if isinstance(pin, int)}
+    assert board.radio.get("chip", EMULATED[0]) in EMULATED
+    if "_UART" in code:
+        ways = {wire.pin: wire.way for wire in board.wiring if wire.bus == "radar"}
+        assert ways == {code["_UART"][0]: "out", code["_UART"][1]: "in"}
+
+
+def test_every_pin_is_in_the_wiring_once_and_has_a_reason(name: str) -> None:
+    wired = [wire.pin for wire in boards.load(name).wiring]
+    used = pins(name)
+    assert sorted(wired) == sorted(used) == sorted(set(used))
+    assert all(len(wire.why) > 15 for wire in boards.load(name).wiring)
+
+
+def test_the_image_keeps_its_budget_and_has_what_every_board_has(name: str) -> None:
+    built = build.build(name)
+    assert build.app_bytes(built.manifest) <= boards.load(name).budget["mpy_bytes"]
+    assert {"a/board.mpy", "a/esp32_board.mpy", "a/app.mpy"} <= set(built.manifest["files"])
+
+
+def test_the_ring_is_a_megabyte_of_its_own(name: str) -> None:
+    board = boards.load(name)
+    ring, vfs = board.partition("ring"), board.partition("vfs")
+    assert ring.size == 1 << 20 and vfs.end <= ring.offset and ring.end <= board.flash_size
+
+
+def test_the_detectors_are_those_of_the_firmware() -> None:
+    [choices] = [row[2] for row in settings.table() if row[0] == "detector"]
+    assert set(choices) == set(board_table.DETECTORS) == set(SENSORS)
+
+
+def test_a_board_lists_every_detector_that_its_wires_and_its_chip_allow(name: str) -> None:
+    board = boards.load(name)
+    buses = {wire.bus for wire in board.wiring}
+    possible = {
+        detector
+        for detector, bus in board_table.DETECTORS.items()
+        if bus in buses
+        and (detector != board_table.PULSE_COUNTED or CHIPS[board.chip].pulse_counter)
+    }
+    assert set(board.features.detectors) == possible
+
+
+# --- a folder that is added
+
+
+def copied(tmp_path: Path, name: str, new: str) -> Path:
+    """All boards, and `name` once more as `new`."""
+    shutil.copytree(ROOT / "boards", tmp_path / "boards")
+    folder = tmp_path / "boards" / new
+    shutil.copytree(ROOT / "boards" / name, folder)
+    for file in ("board.toml", "board.py"):
+        text = (folder / file).read_text()
+        (folder / file).write_text(text.replace(f'"{name}"', f'"{new}"'))
+    return folder
+
+
+def test_a_copied_folder_is_a_board_with_nothing_else_named(tmp_path: Path) -> None:
+    copied(tmp_path, "lilygo_t3_v1_6_1", "at_the_bridge")
+    for folder in ("firmware", "lib", ".build/third_party"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    assert "at_the_bridge" in boards.names(tmp_path)
+    built = build.build("at_the_bridge", root=tmp_path)
+    assert built.manifest["board"] == "at_the_bridge"
+    assert b"at_the_bridge" in built.flash.read_bytes()
+
+
+WIRE = '[[wiring]]\npin = {}\nbus = "led"\nway = "out"\nto = "x"\nwhy = "y"\n'
+DEFECTS = (
+    ('name = "b"', 'name = "c"', "name = 'c', wanted 'b', the folder's name"),
+    ('name = "b"', "", "name is missing, wanted str"),
+    ('title = "', 'title = "" #', "title is empty"),
+    ('chip = "esp32"', 'chip = "esp99"', "chip = 'esp99'. known: esp32, esp32s3, esp32c3"),
+    ("flash_mb = 4", 'flash_mb = "4"', "flash_mb = '4', wanted int"),
+    ("flash_mb = 4", "flash_mb = true", "flash_mb = True, wanted int"),
+    ("flash_mb = 4", "flash_mb = 5", "flash_mb = 5: chips have 2, 4"),
+    ("flash_mb = 4", "flash_mb = 64", "flash_mb = 64, wanted 2 to 32"),
+    ("beams = [13, 14]", "beams = [13]", "beams = [13], wanted the GPIO of A and of B"),
+    ("beams = [13, 14]", "beams = [13, 15]", "beams: GPIO 15 has no row with bus = 'beams'"),
+    ("notes = [", "notes = [4,", "notes = [4,"),
+    ("notes = [", "colour = 4\nnotes = [", "colour is not known here. a typing error?"),
+    ("offset = 0x1000", "", "micropython.offset is missing"),
+    ("offset = 0x1000", "offset = 0", "micropython.offset = 0x0, wanted 0x1000: there the ROM"),
+    ('version = "1.28.0"', 'version = "1.28"', "micropython.version = '1.28', wanted three"),
+    ('version = "1.28.0"', 'version = "1.27.0"', "micropython.file = 'ESP32_GENERIC-2026"),
+    ("v1.28.0.bin", "v1.28.0.zip", "micropython.file = "),
+    ("https://", "ftp://", "micropython.url = 'ftp://"),
+    ('sha256 = "c', 'sha256 = "C', "micropython.sha256 = 'C"),
+    ("wifi = true", "wifi = 1", "features.wifi = 1, wanted bool"),
+    ("lorawan = true", "lorawan = false", "features.lorawan = false, and there is a table"),
+    ('"ld2450"', '"ld9"', "features.detectors: 'ld9' is none. known: ld2451"),
+    ('"ld2450"', '"ld2451"', "features.detectors = ['ld2451', 'ld2451'"),
+    ('chip = "sx1276"', 'chip = "sx1"', "radio.chip = 'sx1'. known: sx1262, sx1276"),
+    ("dio0 = 26", "dio0 = 27.5", "radio.dio0 = 27.5, wanted int"),
+    ("dio0 = 26", "dio0 = 2", "radio: GPIO 2 has no row with bus = 'radio'"),
+    ("[budget]", '[modem]\ndialect = "rui3"\n[budget]', "modem and radio: a board has one"),
+    ("mpy_bytes = 163840", "mpy_bytes = 0", "budget.mpy_bytes = 0, wanted 1 to"),
+    ("heap_free_bytes", "heap_fee_bytes", "budget.heap_free_bytes is missing"),
+    ('bus = "led"', 'bus = "bell"', "wiring[12].bus = 'bell'. known: radar"),
+    ("pin = 25", "pin = 34", "wiring[12].pin = 34 for LED on the board: it is an input only"),
+    ("pin = 25", "pin = 26", "wiring[12].pin = 26 is wired to SX1276 DIO0 already"),
+    ("pin = 25", "pin = 24", "wiring[12].pin = 24 for LED on the board: the esp32 has no such"),
+    ("pin = 25", "pin = 8", "the flash memory hangs on it"),
+    ("pin = 25", "pin = 3", "it belongs to the console, UART0"),
+    ("[features]", WIRE.format(12) + "[features]", "the chip reads it at reset (strapping)"),
+    ("[features]", WIRE.format(0) + 'colour = "red"\n[features]', "wiring[1].colour is not known"),
+    ("[[wiring]]\npin = 13", "[[wiring]]\npin = 35", "it has no pull-up, which a light barrier"),
+    ("flash_mb = 4", "flash_mb = 2", "partitions end at 0x400000, the flash at 0x200000"),
+    ("flash_mb = 4", "flash_mb =", "board.toml: Invalid value"),
+)
+
+
+@pytest.mark.parametrize(("old", "new", "text"), DEFECTS)
+def test_a_defect_is_refused_by_file_and_key(
+    old: str, new: str, text: str, tmp_path: Path
+) -> None:
+    folder = copied(tmp_path, "lilygo_t3_v1_6_1", "b")
+    toml = folder / "board.toml"
+    before = toml.read_text()
+    assert old in before
+    toml.write_text(before.replace(old, new, 1))
+    with pytest.raises(ToolError, match=re.escape(text)) as caught:
+        boards.load("b", tmp_path)
+    assert "boards/b/" in caught.value.what and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    (
+        ('detectors = ["beam",', 'detectors = ["doppler",', "'doppler' needs the pulse counter"),
+        ('detectors = ["beam",', 'detectors = ["ld2451",', "'ld2451' needs wires of the bus"),
+        ("[modem]", "[modems]", "modems is not known here"),
+        ("pin = 10", "pin = 18", "it belongs to USB"),
+        ('dialect = "rui3"', 'dialect = "rui"', "modem.dialect = 'rui'. known: rui3, e5"),
+    ),
+)
+def test_a_chip_s_limits_are_kept(old: str, new: str, text: str, tmp_path: Path) -> None:
+    folder = copied(tmp_path, "esp32c3_rak3172", "b")
+    toml = folder / "board.toml"
+    toml.write_text(toml.read_text().replace(old, new, 1))
+    with pytest.raises(ToolError, match=re.escape(text)):
+        boards.load("b", tmp_path)
+
+
+def test_a_doppler_module_needs_a_micropython_with_a_pulse_counter(tmp_path: Path) -> None:
+    toml = copied(tmp_path, "esp32_generic", "b") / "board.toml"
+    toml.write_text(toml.read_text().replace("1.28.0", "1.25.0"))
+    with pytest.raises(ToolError, match="micropython.version: a pulse counter exists from 1.26"):
+        boards.load("b", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    (
+        ("ring,      data, 0x40", "ring,      data, 0x41", "'ring' has type 1 and subtype 0x41"),
+        ("ring,  ", "rung,  ", "no partition 'ring'"),
+        ("0x300000", "0x2F0000", "'ring' at 0x2f0000 overlaps what ends at 0x300000"),
+    ),
+)
+def test_bad_partitions_are_refused(old: str, new: str, text: str, tmp_path: Path) -> None:
+    path = copied(tmp_path, "esp32_generic", "b") / "partitions.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ToolError, match=text) as caught:
+        boards.load("b", tmp_path)
+    assert "boards/b/partitions.csv" in caught.value.what
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    (copied(tmp_path, "esp32_generic", "b") / "partitions.csv").unlink()
+    with pytest.raises(ToolError, match="boards/b/partitions.csv is missing"):
+        boards.load("b", tmp_path)
+
+
+# --- the picture
+
+
+def test_the_picture_is_what_the_table_gives(name: str) -> None:
+    board = boards.load(name)
+    path = board.path / "wiring.svg"
+    wanted = wiring_svg.picture(board)
+    assert path.read_text() == wanted, f"tallypost wiring --board {name}"
+
+
+def test_the_picture_shows_every_pin_and_fits_its_paper(name: str) -> None:
+    board = boards.load(name)
+    svg = ElementTree.fromstring(wiring_svg.picture(board))
+    width, height = int(svg.attrib["width"]), int(svg.attrib["height"])
+    texts = [(text.text or "", text.attrib) for text in svg.iter(f"{SVG}text")]
+    said = [text for text, _ in texts]
+    for wire in board.wiring:
+        assert f"GPIO {wire.pin}" in said and wire.to in said
+    for note in board.notes:
+        assert note in " ".join(said)
+    for text, at in texts:
+        long = 0.6 * int(at["font-size"]) * len(text)  # of a wide face
+        x = int(at["x"]) - {"start": 0, "middle": long / 2, "end": long}[at["text-anchor"]]
+        assert 0 <= x and x + long <= width, text
+        assert int(at["y"]) < height, text
+    for wire in board.wiring:
+        assert 0.6 * 13 * len(wire.to) < 276, f"{wire.to} does not fit into its box"
+
+
+def test_lines_are_told_apart_without_colours() -> None:
+    dashes = [dashes for _, dashes in wiring_svg._STYLES.values()]
+    assert len(set(dashes)) == len(dashes) == len(board_table.BUSES)
+
+
+def test_the_command_shows_the_table_and_writes_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.svg"
+    assert main(["wiring", "--board", "esp32c3_rak3172", "--output", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert "RAK3172 UART2_TX (PA2)" in out and f"picture: {path}" in err
+    assert path.read_text().startswith("<svg ")
+    assert main(["wiring", "--output", str(tmp_path / "no" / "w.svg")]) == 1
+    assert "choose another file with --output" in capsys.readouterr().err
+    assert wiring.TITLES.keys() == set(board_table.BUSES)

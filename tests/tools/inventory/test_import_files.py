@@ -1,0 +1,190 @@
+"""The import files: what mosquitto, The Things Stack and ChirpStack take."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+
+from tallypost.hardware.boards import ROOT
+from tallypost.inventory import import_files
+from tallypost.provisioning.identity import Identity
+from tallypost.inventory.inventory import Records
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+SECRETS = {"n-1": "first:secret$", "n_2": "zweites Geheimnis"}
+KEY = "000102030405060708090a0b0c0d0e0f"
+APPLICATION, PROFILE = (
+    "5a6a8d3c-0000-4000-8000-000000000001",
+    "5a6a8d3c-0000-4000-8000-000000000002",
+)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    """Two nodes, one of them with LoRaWAN, and a third whose board never came."""
+    made = Records(tmp_path / "out")
+    nodes = [Identity(node, mqtt_user=node, mqtt_pass=word) for node, word in SECRETS.items()]
+    made.keep([*nodes, Identity("n3", mqtt_user="n3", mqtt_pass="x")], {"n_2": KEY})
+    row = {"chip": "esp32", "board": "esp32_generic", "time": "", "version": "0"}
+    made.add({"node": "n-1", "mac": "1", "site": "", "dev_eui": "", "join_eui": ""} | row)
+    eui = {"dev_eui": "240ac4fffe000001", "join_eui": "70b3d57ed0000001"}
+    made.add({"node": "n_2", "mac": "2", "site": 'Am "Tor"; West'} | eui | row)
+    return made
+
+
+def test_all_files_are_for_their_owner_alone(records: Records) -> None:
+    names = import_files.write_all(records, APPLICATION, PROFILE)
+    assert names == ["chirpstack.json", "mosquitto.acl", "mosquitto.passwd", "ttn.csv"]
+    for name in names:
+        path = records.folder / name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert not any(secret in path.read_text() for secret in SECRETS.values())
+    assert "n3" not in (records.folder / "mosquitto.passwd").read_text()
+
+
+def test_the_things_stack_gets_its_columns(records: Records) -> None:
+    import_files.write_all(records)
+    with open(records.folder / "ttn.csv", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert rows == [
+        {
+            "id": "n-2", "dev_eui": "240AC4FFFE000001", "join_eui": "70B3D57ED0000001",
+            "name": 'Am "Tor"; West', "frequency_plan_id": "EU_863_870_TTN",
+            "lorawan_version": "MAC_V1_0_4", "lorawan_phy_version": "RP002_V1_0_3",
+            "app_key": KEY.upper(),
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("node", "device"), (("n1", ""), ("a--b", ""), ("a_", ""), ("abc", "abc"))
+)
+def test_an_id_that_the_stack_refuses_is_left_to_it(
+    records: Records, node: str, device: str
+) -> None:
+    row = records.inventory["n_2"] | {"node": node}
+    assert (
+        import_files.ttn([(row, records.secrets["n_2"])]).splitlines()[1].split(";")[0] == device
+    )
+
+
+def test_chirpstack_gets_its_calls(records: Records) -> None:
+    import_files.write_all(records, APPLICATION, PROFILE)
+    device, keys = json.loads((records.folder / "chirpstack.json").read_text())
+    assert device["path"] == "/api/devices"
+    body = device["body"]["device"]
+    assert body["devEui"] == "240ac4fffe000001" and body["name"] == "n_2"
+    assert (body["applicationId"], body["deviceProfileId"]) == (APPLICATION, PROFILE)
+    assert keys["path"] == "/api/devices/240ac4fffe000001/keys"
+    assert keys["body"] == {"deviceKeys": {"devEui": "240ac4fffe000001", "nwkKey": KEY}}
+
+
+def test_a_hash_is_salted_and_of_the_form() -> None:
+    one, two = import_files.password_hash("x"), import_files.password_hash("x")
+    assert one != two and one.startswith("$7$101$") and len(one.split("$")) == 5
+
+
+@pytest.fixture
+def broker(records: Records) -> Iterator[int]:
+    if not MOSQUITTO:
+        pytest.skip("mosquitto is not installed")
+    import_files.write_all(records)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    acl, passwords = records.folder / "mosquitto.acl", records.folder / "mosquitto.passwd"
+    with open(acl, "a") as file:
+        file.write("user city\ntopic readwrite tallypost/v1/#\n")
+    with open(passwords, "a") as file:
+        file.write(f"city:{import_files.password_hash('city')}\n")
+    config = records.folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous false\nuser root\n"
+        f"password_file {passwords}\nacl_file {acl}\n"
+    )
+    process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait()
+
+
+class Client:
+    """One user at the broker. `heard`: topics of what came in."""
+
+    def __init__(self, port: int, user: str, password: str) -> None:
+        self.heard: list[str] = []
+        self.accepted: bool | None = None
+        self._done: set[int] = set()
+        self._paho = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._paho.username_pw_set(user, password)
+        self._paho.on_connect = self._connected
+        self._paho.on_message = lambda _c, _u, message: self.heard.append(message.topic)
+        self._paho.on_publish = lambda _c, _u, mid, *_: self._done.add(mid)
+        self._paho.on_subscribe = lambda _c, _u, mid, *_: self._done.add(mid)
+        self._paho.connect("127.0.0.1", port)
+        self._until(lambda: self.accepted is not None)
+
+    def _connected(self, *arguments: object) -> None:
+        self.accepted = not arguments[3].is_failure  # type: ignore[attr-defined]
+
+    def _until(self, is_so: object) -> None:
+        while not is_so():  # type: ignore[operator]
+            self._paho.loop(0.1)
+
+    def publish(self, topic: str) -> None:
+        number = self._paho.publish(topic, "x", qos=1).mid
+        self._until(lambda: number in self._done)
+
+    def subscribe(self, topic: str) -> None:
+        _, number = self._paho.subscribe(topic, 1)
+        self._until(lambda: number in self._done)
+
+    def hears(self, topic: str) -> list[str]:
+        """Everything that was heard up to a message to this topic."""
+        self._until(lambda: topic in self.heard)
+        return self.heard
+
+
+def test_a_genuine_broker_takes_passwords_and_access_list(records: Records, broker: int) -> None:
+    for user, password in SECRETS.items():
+        assert Client(broker, user, password).accepted
+        assert not Client(broker, user, password + "x").accepted
+    assert not Client(broker, "n3", "x").accepted
+
+
+def test_a_node_reaches_its_own_topics_alone(broker: int) -> None:
+    root, own = "tallypost/v1", ["status", "counts", "event", "health", "config", "reply"]
+    node, city = Client(broker, "n-1", SECRETS["n-1"]), Client(broker, "city", "city")
+    city.subscribe(f"{root}/#")
+    node.subscribe(f"{root}/#")
+    for topic in ("n_2/counts", "n-1/ack", "n-1/else", *(f"n-1/{name}" for name in own)):
+        node.publish(f"{root}/{topic}")
+    assert city.hears(f"{root}/n-1/reply") == [f"{root}/n-1/{name}" for name in own]
+    for topic in ("n_2/cmd", "n-1/status", "n-1/cmd", "n-1/ack"):
+        city.publish(f"{root}/{topic}")
+    assert node.hears(f"{root}/n-1/ack") == [f"{root}/n-1/cmd", f"{root}/n-1/ack"]
+
+
+def test_the_access_list_names_what_the_firmware_uses() -> None:
+    """Names of topics in the firmware's sources, and those of the list."""
+    source = "".join(path.read_text() for path in (ROOT / "firmware").glob("*.py"))
+    published = set(re.findall(r'publish\(\s*"(\w+)"', source)) | {"status"}
+    assert published == set(import_files.WRITES)
+    watched = re.search(r"_WATCHED = (.*)", source)
+    assert watched and set(re.findall(r'"(\w+)"', watched[1])) == set(import_files.READS)

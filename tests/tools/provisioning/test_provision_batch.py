@@ -1,0 +1,247 @@
+"""A box of boards from one CSV: records, secrets, import files, and boards that fail by name."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.boards.booted import nvs
+from tests.support.boards.mock_board import MockBoard, own_answers
+from tests.tools.provisioning.test_provision_board import state
+
+from tallypost import cli
+
+__all__ = ("state",)
+Capture = pytest.CaptureFixture[str]
+COUNT, UNPLUGGED, WRONG = 20, 7, 12  # positions, from 0
+JOIN_EUI = "70b3d57ed0000001"
+WIFI = "between-you-and-me"
+
+
+@pytest.fixture
+def bench() -> Iterator[list[MockBoard]]:
+    """Twenty boards, of which one is of another chip and one is not there."""
+    with own_answers():
+        boards = [
+            MockBoard(kind(number), number, chip="esp32s3" if number == WRONG else "")
+            for number in range(COUNT)
+        ]
+        boards[UNPLUGGED].close()
+        yield boards
+        for board in boards:
+            board.close()
+
+
+def kind(number: int) -> str:
+    """Every other board has LoRaWAN."""
+    return "lilygo_t3_v1_6_1" if number % 2 else "esp32_generic"
+
+
+def table(path: Path, *rows: dict[str, str]) -> Path:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def rows_of(count: int = COUNT) -> list[dict[str, str]]:
+    return [
+        {
+            "node": f"street-{i:02}", "site": f"Löwenplatz {i}", "detector": "beam",
+            "wifi_ssid": "city", "wifi_pass": WIFI, "config.interval_min": "5",
+            "join_eui": JOIN_EUI if i % 2 else "", "board": kind(i), "config.mqtt_host": "b",
+        }
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def ports_of(boards: list[MockBoard]) -> str:
+    return ",".join(board.url for board in boards)
+
+
+def call(*words: object) -> int:
+    return cli.main(["provision", *(str(word) for word in words)])
+
+
+def inventory(out: Path) -> dict[str, dict[str, str]]:
+    with open(out / "inventory.csv", newline="") as file:
+        return {row["node"]: row for row in csv.DictReader(file)}
+
+
+def secrets_of(out: Path) -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = json.loads((out / "secrets.json").read_text())
+    return table
+
+
+def test_twenty_boards_with_one_command(
+    bench: list[MockBoard], tmp_path: Path, capsys: Capture
+) -> None:
+    path, out = table(tmp_path / "boards.csv", *rows_of()), tmp_path / "out"
+    words = ("--csv", path, "--ports", ports_of(bench), "--out", out)
+    assert call(*words) == 1
+    said = capsys.readouterr()
+    good = [i for i in range(COUNT) if i not in (UNPLUGGED, WRONG)]
+    assert list(inventory(out)) and set(inventory(out)) == {f"street-{i:02}" for i in good}
+    assert f"row {UNPLUGGED + 2} (street-07): {bench[UNPLUGGED].url}: nobody answers" in said.out
+    assert f"row {WRONG + 2} (street-12): {bench[WRONG].url}: the chip is an esp32s3" in said.out
+    assert "done: 18, failed: 2" in said.out and "chmod 600" in said.err
+
+    check_boards(bench, good, out)
+    check_no_secret(said.out + said.err, out)
+
+    bench[UNPLUGGED] = MockBoard(kind(UNPLUGGED), UNPLUGGED)
+    bench[WRONG].close()
+    bench[WRONG] = MockBoard(kind(WRONG), WRONG)
+    changed = [board.flash.changed for board in bench]
+    before = secrets_of(out)
+    again = ("--csv", path, "--ports", ports_of(bench), "--out", out, "--json")
+    assert call(*again) == 0
+    told = {row["node"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert [told[f"street-{i:02}"]["state"] for i in good] == ["skipped"] * 18
+    assert told["street-07"]["state"] == told["street-12"]["state"] == "done"
+    assert [bench[i].flash.changed for i in good] == [changed[i] for i in good]
+    assert secrets_of(out) == before and len(inventory(out)) == COUNT
+
+
+def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
+    """Each board has its own row, and secrets that no other has."""
+    secrets = secrets_of(out)
+    assert stat.S_IMODE((out / "secrets.json").stat().st_mode) == 0o600
+    seen = set()
+    for i in good:
+        found, name = nvs(bytes(bench[i].flash.data)), f"street-{i:02}"
+        assert found.get_blob("tallypost", "id").decode() == name
+        config = json.loads(found.get_blob("tallypost", "config"))
+        assert config.pop("link", "mqtt") == ("both" if i % 2 else "mqtt")
+        assert config == {
+            "site": f"Löwenplatz {i}", "detector": "beam", "interval_min": 5, "mqtt_host": "b",
+        }  # fmt: skip
+        secret = found.get_blob("tallypost", "mqtt_pass").decode()
+        assert secret == secrets[name]["mqtt_pass"]
+        row = inventory(out)[name]
+        assert row["mac"] == f"24:0a:c4:00:00:{i:02x}" and row["chip"] == "esp32"
+        assert row["site"] == f"Löwenplatz {i}" and row["version"] and row["time"].endswith("Z")
+        seen.add(secret)
+        if i % 2:
+            key = found.get_blob("tallypost", "lora_app_key").hex()
+            assert key == secrets[name]["app_key"]
+            assert row["dev_eui"] == f"240ac4fffe0000{i:02x}" and row["join_eui"] == JOIN_EUI
+            assert found.get_blob("tallypost", "lora_dev_eui").hex() == row["dev_eui"]
+            seen.add(key)
+        else:
+            assert row["dev_eui"] == "" and "lora_app_key" not in found.keys("tallypost")
+    assert len(seen) == len(good) + sum(i % 2 for i in good)
+
+
+def check_no_secret(said: str, out: Path) -> None:
+    """Neither the terminal nor the inventory nor the access list has one."""
+    public = said + (out / "inventory.csv").read_text() + (out / "mosquitto.acl").read_text()
+    for secret in secrets_of(out).values():
+        assert secret["mqtt_pass"] not in public
+        assert not secret["app_key"] or secret["app_key"] not in public.lower()
+    assert WIFI not in public
+
+
+def test_four_ports_take_the_boards_of_a_box_in_turn(
+    bench: list[MockBoard], tmp_path: Path, capsys: Capture
+) -> None:
+    path, out = table(tmp_path / "boards.csv", *rows_of(5)), tmp_path / "out"
+    assert call("--csv", path, "--ports", ports_of(bench[:3]), "--out", out) == 0
+    assert "done: 3, waiting: 2" in (said := capsys.readouterr().out) and "plug in" in said
+    # Somebody forgot to change the first board.
+    assert call("--csv", path, "--ports", ports_of([bench[0], bench[4]]), "--out", out) == 1
+    assert "row 5 (street-03): " in (said := capsys.readouterr().out)
+    assert "the inventory has this board as node 'street-00'" in said
+    assert call("--csv", path, "--ports", bench[3].url, "--out", out) == 0
+    assert set(inventory(out)) == {f"street-{i:02}" for i in range(5)}
+    assert nvs(bytes(bench[0].flash.data)).get_blob("tallypost", "id") == b"street-00"
+
+
+def test_a_dry_run_writes_nothing_anywhere(
+    bench: list[MockBoard], tmp_path: Path, capsys: Capture
+) -> None:
+    path, out = table(tmp_path / "boards.csv", *rows_of(3)), tmp_path / "out"
+    words = ("--csv", path, "--ports", ports_of(bench[:3]), "--out", out, "--dry-run", "--json")
+    assert call(*words) == 0
+    assert {row["state"] for row in json.loads(capsys.readouterr().out)["rows"]} == {"checked"}
+    assert not out.exists() and [board.flash.changed for board in bench[:3]] == [0, 0, 0]
+
+
+def test_one_board_has_the_same_records(bench: list[MockBoard], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    lora = ("--join-eui", JOIN_EUI, "--board", kind(1))
+    words = ("--port", bench[1].url, "--node", "n1", "--out", out, *lora)
+    assert call(*words) == 0
+    made = secrets_of(out)["n1"]
+    assert inventory(out)["n1"]["dev_eui"] == "240ac4fffe000001" and len(made["app_key"]) == 32
+    assert call(*words) == 0, "the same command again"
+    assert secrets_of(out)["n1"] == made
+    other = ("--port", bench[1].url, "--node", "n2", "--out", out, "--board", kind(1))
+    assert call(*other) == 1
+    assert call(*other, "--log", "erase") == 0
+    assert "n1" not in (out / "mosquitto.acl").read_text(), "the board is another node now"
+
+
+def test_a_pattern_takes_ports_by_their_number(tmp_path: Path, capsys: Capture) -> None:
+    for number in (10, 9, 1):
+        (tmp_path / f"ttyUSB{number}").touch()
+    path = table(tmp_path / "boards.csv", *rows_of(3))
+    words = ("--csv", path, "--port-pattern", tmp_path / "ttyUSB*", "--out", tmp_path / "out")
+    assert call(*words, "--json", "--dry-run") == 1
+    rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["rows"]
+    assert [Path(row["port"]).name for row in rows] == ["ttyUSB1", "ttyUSB9", "ttyUSB10"]
+
+
+LORA = ("--port", "p", "--node", "n", "--board", "lilygo_t3_v1_6_1", "--out", "@o")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    (
+        (("--csv", "@b.csv", "--ports", "p"), "--csv without --out"),
+        (("--csv", "@b.csv", "--out", "@o"), "no port is given"),
+        (("--csv", "@b.csv", "--out", "@o", "--ports", "p,p"), "names a port twice"),
+        (("--csv", "@b.csv", "--out", "@o", "--port-pattern", "@tty*"), "no port matches"),
+        (("--csv", "@b.csv", "--out", "@o", "--node", "n"), "--csv and --node: a row names its"),
+        (("--csv", "@gone", "--out", "@o", "--ports", "p"), "gone: No such file"),
+        (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI), "--join-eui without --out"),
+        ((*LORA, "--join-eui", "7"), "wanted 16 hexadecimal digits"),
+        (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI, "--out", "@o"), "has no LoRaWAN"),
+        ((*LORA, "--set", "link=both"), "link = both: the node has no LoRaWAN keys"),
+        (
+            ("--port", "p", "--node", "n", "--board", "esp32c3_rak3172", "--out", "@o"),
+            "esp32c3_rak3172 cannot have the detector 'ld2451'. detector: one of beam, ",
+        ),
+        (("--port", "p", "--node", "n", "--out", "@o", "--secrets-out", "@s"), "--out has a file"),
+    ),
+)
+def test_wrong_usage_is_one_line(
+    words: tuple[str, ...], text: str, tmp_path: Path, capsys: Capture
+) -> None:
+    table(tmp_path / "b.csv", *rows_of(2)).chmod(0o600)
+    assert call(*(word.replace("@", f"{tmp_path}/") for word in words)) in (1, 2)
+    said = capsys.readouterr()
+    assert said.out == "" and text in said.err and said.err.count("\n") == 1, said.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_records_that_are_damaged_are_named(tmp_path: Path, capsys: Capture) -> None:
+    path, out = table(tmp_path / "b.csv", *rows_of(2)), tmp_path / "out"
+    out.mkdir()
+    for name, text in (
+        ("inventory.csv", "node,mac\nx,y\n"),
+        ("inventory.csv", "node,mac,chip,board,site,dev_eui,join_eui,time,version\nx\n"),
+        ("inventory.csv", "\xff"),
+        ("secrets.json", "[1]"),
+        ("secrets.json", '{"n": {"mqtt_user": "u"}}'),
+    ):
+        (out / name).write_text(text, encoding="latin-1")
+        assert call("--csv", path, "--ports", "p", "--out", out) == 1
+        assert f"{out / name}" in capsys.readouterr().err
+        (out / name).unlink()

@@ -1,0 +1,308 @@
+"""Provisioning boards behind a port with the genuine esptool: what arrives, what is refused."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.boards.booted import boot, nvs
+from esptool import cmds
+from esptool.loader import ESPLoader
+from esptool.util import FatalError
+from tests.support.boards.mock_board import MockBoard, own_answers
+
+from tallypost import cli
+from tallypost.building import build
+from tallypost.faults import ToolError
+from tallypost.hardware import boards
+from tallypost.hardware.partitions import pack
+from tallypost.provisioning import nvs_reader
+from tallypost.provisioning.preserved_state import Note
+from tallypost.provisioning.identity import Identity, LoraKeys
+from tallypost.provisioning.flash_target import FileMemory
+from tallypost.provisioning.provision import provision
+
+Capture = pytest.CaptureFixture[str]
+Call = Callable[..., tuple[int, str, str]]
+SECRET = "the-broker-knows-it"
+KEYS = LoraKeys(b"\x11" * 8, b"\x22" * 8, bytes(range(16)))
+LORA = "lilygo_t3_v1_6_1"  # with the partitions of esp32_generic
+NONCES = struct.pack("<BIB", 1, 77, 1) + b"abc"
+
+
+@pytest.fixture(scope="module")
+def image() -> bytes:
+    return build.build("esp32_generic").flash.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with own_answers():
+        yield tmp_path / "state" / "tallypost" / "provision"
+
+
+@pytest.fixture
+def board(image: bytes) -> Iterator[MockBoard]:
+    one = MockBoard("esp32_generic", cells=image)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def call(tmp_path: Path, capsys: Capture) -> Call:
+    (tmp_path / "mqtt").write_text(SECRET + "\n")
+
+    def run(port: str, *words: str) -> tuple[int, str, str]:
+        given = ("--mqtt-password-file", str(tmp_path / "mqtt"))
+        status = cli.main(["provision", "--port", port, "--node", "n1", *given, *words])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def used(tmp_path: Path, image: bytes, who: Identity, numbers: int, lora: bytes = b"") -> bytes:
+    """The flash of a board that has been in service under an identity."""
+    path = tmp_path / "used.bin"
+    path.write_bytes(image)
+    provision(path, who)
+    cells = bytearray(path.read_bytes())
+
+    def program(at: int, data: bytes) -> None:
+        cells[0x9000 + at : 0x9000 + at + len(data)] = data
+
+    def erase(at: int) -> None:
+        cells[0x9000 + at : 0x9000 + at + 4096] = b"\xff" * 4096
+
+    from simulator.world.chip.nvs import NvsPartition
+
+    node = NvsPartition(lambda at, n: bytes(cells[0x9000 + at : 0x9000 + at + n]), program, erase)
+    for number in range(1, numbers + 1):
+        node.set_i32("tallypost", "boot", number)
+    if lora:
+        node.set_blob("lora", "nonces", lora)
+        node.set_blob("lora", "session", b"keys and counters")
+    return bytes(cells)
+
+
+def test_a_board_becomes_a_node_that_counts(
+    call: Call, board: MockBoard, tmp_path: Path, state: Path
+) -> None:
+    status, out, err = call(board.url, "--site", "Löwenplatz 7", "--set", "detector=beam")
+    assert status == 0 and f"{board.url} is node 'n1', MQTT user 'n1'" in out
+    assert SECRET not in out + err and list(state.iterdir()) == []
+    found = nvs(board.flash.data)
+    assert found.get_blob("tallypost", "mqtt_pass").decode() == SECRET
+    config = json.loads(found.get_blob("tallypost", "config"))
+    assert config == {"site": "Löwenplatz 7", "detector": "beam"}
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(board.flash.data)
+    life = boot(flash)
+    assert (life.node, life.boot, life.logged) == ("n1", 1, True)
+
+
+def test_nothing_but_nvs_is_touched(call: Call, board: MockBoard, image: bytes) -> None:
+    assert call(board.url)[0] == 0
+    assert board.flash.data[:0x9000] == image[:0x9000]
+    assert board.flash.data[0xF000:] == image[0xF000:]
+
+
+def test_a_dry_run_reads_and_writes_nothing(call: Call, board: MockBoard, state: Path) -> None:
+    status, out, _ = call(board.url, "--dry-run", "--json")
+    row = json.loads(out)
+    assert status == 0 and not row["written"] and board.flash.changed == 0
+    assert row["mac"] == "24:0a:c4:00:00:01" and row["chip"] == "esp32" and not state.exists()
+
+
+def test_numbers_that_rise_go_on(
+    call: Call, board: MockBoard, image: bytes, tmp_path: Path
+) -> None:
+    who = Identity("n1", wifi_ssid="old", lora=KEYS)
+    board.flash.data[:] = used(tmp_path, image, who, 300, NONCES)
+    keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    status, out, _ = call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))
+    assert status == 0
+    assert "carried over: boot 300" in out and "carried over: dev_nonce 77" in out
+    found = nvs(board.flash.data)
+    assert found.get_i32("tallypost", "boot") == 300
+    assert found.get_blob("lora", "nonces") == NONCES
+    assert found.get_blob("lora", "session") == b"keys and counters"
+    assert "wifi_ssid" not in found.keys("tallypost")
+
+
+def test_other_keys_start_the_radio_anew(
+    call: Call, board: MockBoard, image: bytes, tmp_path: Path
+) -> None:
+    board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
+    keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": "77" * 16}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    status, out, _ = call(
+        board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"), "--json"
+    )
+    assert status == 0 and json.loads(out)["carried"] == {"boot": 5}
+    with pytest.raises(KeyError):
+        nvs(board.flash.data).get_blob("lora", "nonces")
+
+
+def test_another_node_is_not_replaced_unasked(
+    call: Call, board: MockBoard, image: bytes, tmp_path: Path
+) -> None:
+    board.flash.data[:] = used(tmp_path, image, Identity("old-1"), 3)
+    board.flash.data[0x300000:0x300004] = b"logs"
+    status, out, err = call(board.url)
+    assert (status, out) == (2, "") and "it is node 'old-1'; it is not made 'n1' unasked" in err
+    assert board.flash.changed == 0
+    status, out, _ = call(board.url, "--log", "erase")
+    assert status == 0 and "it was node 'old-1'" in out and "its log is erased" in out
+    assert board.flash.data[0x300000:0x400000] == b"\xff" * 0x100000
+
+
+def test_a_log_of_nobody_knows_whom_is_asked_for(call: Call, board: MockBoard) -> None:
+    board.flash.data[0x300000:0x300004] = b"logs"
+    status, _, err = call(board.url)
+    assert status == 2 and "its log holds counts of an unknown node" in err
+    assert call(board.url, "--log", "keep")[0] == 0
+    assert board.flash.data[0x300000:0x300004] == b"logs"
+
+
+@pytest.mark.parametrize(
+    ("name", "chip", "text"),
+    (
+        ("esp32_generic", "esp32s3", "the chip is an esp32s3, esp32_generic has an esp32. name"),
+        ("heltec_wifi_lora_32_v3", "esp32s3", "a flash of 4 MB, heltec_wifi_lora_32_v3 has 8 MB"),
+    ),
+)
+def test_the_wrong_board_is_refused(name: str, chip: str, text: str, call: Call) -> None:
+    board = MockBoard("esp32_generic", chip=chip)
+    try:
+        status, out, err = call(board.url, "--board", name)
+    finally:
+        board.close()
+    assert (status, out) == (1, "") and text in err and err.count("\n") == 1
+    assert board.flash.changed == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    (
+        (b"\xff" * 0xC00, "no partition table here. tallypost flash writes one"),
+        (pack(boards.load("esp32_generic").partitions[1:]), "has no 'nvs'"),
+        (pack(boards.load("lilygo_t3_v1_6_1").partitions[:-1]), "has no 'ring'"),
+    ),
+)
+def test_a_foreign_table_is_refused(table: bytes, text: str, call: Call, board: MockBoard) -> None:
+    board.flash.data[0x8000:0x8C00] = table
+    status, out, err = call(board.url)
+    assert (status, out) == (1, "") and text in err and err.count("\n") == 1
+    assert board.flash.changed == 0
+
+
+def test_a_table_that_differs_from_the_boards_is_refused(call: Call, board: MockBoard) -> None:
+    parts = list(boards.load("esp32_generic").partitions)
+    parts[0] = type(parts[0])("nvs", 1, 2, 0x9000, 0x5000)
+    board.flash.data[0x8000:0x8C00] = pack(tuple(parts))
+    status, _, err = call(board.url)
+    assert status == 1 and "its partition table is not the board's. tallypost flash" in err
+
+
+def test_nobody_at_the_port_is_one_line(call: Call, tmp_path: Path) -> None:
+    for port, text in (
+        (str(tmp_path / "ttyUSB7"), "no such port. tallypost list shows the ports"),
+        ("socket://127.0.0.1:1", "nobody answers there"),
+        ("/dev/null", "/dev/null: "),
+        ("carrier://pigeon", "carrier://pigeon: "),
+    ):
+        status, out, err = call(port)
+        assert (status, out) == (1, "") and text in err and err.count("\n") == 1, err
+
+
+def test_what_reads_back_differently_has_no_identity(
+    call: Call, board: MockBoard, tmp_path: Path
+) -> None:
+    board.flash.stuck[0x9000 + 200] = 0xFF
+    status, _, err = call(board.url)
+    assert status == 1 and "the flash does not hold what was written" in err
+    assert nvs_reader.pages_naming(board.flash.data[0x9000:0xF000], "id") == []
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(board.flash.data)
+    assert boot(flash).node == ""
+    board.flash.stuck.clear()
+    assert call(board.url)[0] == 0
+
+
+def test_a_file_that_reads_back_differently_is_told(
+    image: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(image)
+    plain = FileMemory.write
+
+    def worn(self: FileMemory, offset: int, data: bytes) -> None:
+        plain(self, offset, data[:200] + b"\xff" + data[201:])
+
+    monkeypatch.setattr(FileMemory, "write", worn)
+    with pytest.raises(ToolError, match="what was written reads back differently"):
+        provision(flash, Identity("n1"))
+    assert boot(flash).node == ""
+
+
+def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
+    call: Call, board: MockBoard, image: bytes, tmp_path: Path, state: Path
+) -> None:
+    board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
+    keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    board.flash.cut_after = 10_000
+    assert call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))[0] == 1
+    (path,) = state.iterdir()
+    note = json.loads(path.read_text())
+    assert path.name == "240ac4000001.json" and set(note) == {"node", "boot", "keys", "nonces"}
+    assert (note["node"], note["boot"], note["nonces"]) == ("n1", 5, NONCES.hex())
+    assert keys["app_key"] not in path.read_text() and SECRET not in path.read_text()
+
+
+def test_a_stub_that_did_not_start_is_tried_once_more(
+    call: Call, board: MockBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, failed = cmds.run_stub, []
+
+    def run_stub(esp: ESPLoader) -> ESPLoader:
+        if len(failed) < left:
+            failed.append(esp)
+            raise FatalError("Failed to start stub flasher. There was no response.")
+        return plain(esp)
+
+    monkeypatch.setattr(cmds, "run_stub", run_stub)
+    left = 1
+    assert call(board.url)[0] == 0 and len(failed) == 1
+    left = 3
+    status, _, err = call(board.url)
+    assert status == 1 and "no chip answers (Failed to start stub flasher" in err
+
+
+def test_a_damaged_note_is_named(call: Call, board: MockBoard, state: Path) -> None:
+    note = Note("24:0a:c4:00:00:01").path
+    note.parent.mkdir(parents=True)
+    note.write_text("{}")
+    status, _, err = call(board.url)
+    assert status == 1 and str(note) in err and "remove it" in err and board.flash.changed == 0
+
+
+def test_a_repeat_takes_the_secret_that_is_already_in_its_file(
+    board: MockBoard, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "secret.json"
+    words = ["provision", "--port", board.url, "--node", "n1", "--secrets-out", str(out)]
+    board.flash.cut_after = 5000
+    assert cli.main(words) == 1
+    made = json.loads(out.read_text())["password"]
+    board.plug_in()
+    assert cli.main(words) == 0
+    assert nvs(board.flash.data).get_blob("tallypost", "mqtt_pass").decode() == made
+    assert cli.main([*words, "--node", "n2", "--log", "erase"]) == 2
+    assert "secrets are not overwritten" in capsys.readouterr().err

@@ -1,0 +1,158 @@
+"""`tallypost calibrate`: what is sent to the node, what is shown, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.support.nodes.fake_node import FakeNode
+
+from tallypost.faults import ToolError
+from tallypost.cli import main
+from tallypost.technician import calibrate
+from tallypost.connection import transports
+
+NONE = {way: dict.fromkeys(calibrate.CLASSES, 0) for way in calibrate.WAYS}
+Reply = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+class Broker:
+    """Stands for the Listener: answers a command as a node would."""
+
+    reply: Reply = staticmethod(lambda _command: None)
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def __init__(self, asker: transports.Remote, topics: list[str], _client: str) -> None:
+        self._asker, self._topic = asker, topics[0]
+        self.client = self
+        self._answer: dict[str, Any] | None = None
+
+    def connect(self, _host: str, _port: int) -> None:
+        """There is always somebody."""
+
+    def disconnect(self) -> None:
+        """There is nobody to part from."""
+
+    def publish(self, topic: str, payload: str, _qos: int) -> None:
+        command = json.loads(payload)
+        Broker.sent.append((topic, command))
+        self._answer = Broker.reply(command)
+        if self._answer:
+            self._answer["id"] = command["id"]
+
+    def loop(self, _seconds: float) -> None:
+        self._asker.on_message(self._topic, b"rubbish", 0)
+        self._asker.on_message(self._topic, b'{"id": "another", "ok": true}', 0)
+        if self._answer:
+            self._asker.on_message(self._topic, json.dumps(self._answer).encode(), 0)
+
+
+@pytest.fixture(autouse=True)
+def broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transports, "Listener", Broker)
+    monkeypatch.setattr(transports, "WAIT_S", 0.05)
+    Broker.sent = []
+
+
+def result(passes: bool) -> dict[str, Any]:
+    tally = {**NONE, "forward": {**NONE["forward"], "car": 100}}
+    counted = {**NONE, "forward": {**NONE["forward"], "car": 97}}
+    return {
+        "counted": counted, "tally": tally, "error_pct": {"forward.car": -3.0},
+        "total_error_pct": -3.0, "limit_pct": 5, "pass": passes,
+    }  # fmt: skip
+
+
+def test_start_and_tally_are_sent_to_the_node(capsys: pytest.CaptureFixture[str]) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": "counting"})
+    assert main(["calibrate", "--node", "gate-1", "--start"]) == 0
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(True)})
+    words = ["calibrate", "--node", "gate-1", "--tally", "forward.car=100, backward.bicycle=7"]
+    assert main([*words, "--limit", "4"]) == 0
+    (topic, start), (_, stop) = Broker.sent
+    assert topic == "tallypost/v1/gate-1/cmd" and start["do"] == "start"
+    assert stop["do"] == "stop" and stop["limit_pct"] == 4
+    assert stop["tally"] == {"forward": {"car": 100}, "backward": {"bicycle": 7}}
+    told = capsys.readouterr()
+    assert "pass" in told.out and "-3.0" in told.out and "by chance" in told.out
+
+
+def test_a_node_at_hand_is_calibrated_over_its_serial_port(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = {"calibrate": lambda body: "counting" if body["do"] == "start" else result(False)}
+    with FakeNode(answers) as node:
+        assert main(["calibrate", "--port", node.port, "--start"]) == 0
+        assert main(["calibrate", "--port", node.port, "--tally", "forward.car=100"]) == 1
+        assert [body["do"] for body in node.commands if body["cmd"] == "calibrate"] == [
+            "start", "stop"
+        ]  # fmt: skip
+    assert "FAIL: all together -3.0 %" in capsys.readouterr().out
+
+
+def test_a_failed_calibration_is_exit_status_1_and_json_says_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(False)})
+    words = ["calibrate", "--node", "n", "--tally", "forward.car=100", "--json"]
+    assert main(words) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["pass"] is False and told["half_width_pct"] == 4.4
+
+
+def test_a_class_that_is_taken_for_another_fails_though_the_total_fits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """100 cars and 20 bicycles; the node says 80 and 40: nothing is missed, and all is wrong."""
+    tally = {**NONE, "forward": {**NONE["forward"], "car": 100, "bicycle": 20}}
+    counted = {**NONE, "forward": {**NONE["forward"], "car": 80, "bicycle": 40}}
+    body = {
+        "counted": counted, "tally": tally, "total_error_pct": 0.0, "limit_pct": 5, "pass": True,
+        "error_pct": {"forward.car": -20.0, "forward.bicycle": 100.0},
+    }  # fmt: skip
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": body})
+    words = ["calibrate", "--node", "n", "--tally", "forward.car=100,forward.bicycle=20"]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert "FAIL: all together +0.0 %" in told.out
+    assert "more than chance: forward.bicycle, forward.car" in told.err
+    assert main([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["failing"] == ["forward.car", "forward.bicycle"]
+
+
+def test_a_few_of_a_class_may_differ_by_chance() -> None:
+    body = result(True)
+    body["tally"]["forward"]["heavy"] = 6
+    body["error_pct"]["forward.heavy"] = -16.7
+    assert calibrate.failing(body) == []
+
+
+def test_what_the_node_refuses_or_does_not_hear_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": False, "error": "start it again"})
+    assert main(["calibrate", "--node", "n", "--tally", "forward.car=1"]) == 1
+    assert "start it again" in capsys.readouterr().err
+    Broker.reply = staticmethod(lambda _command: None)
+    assert main(["calibrate", "--node", "n", "--start"]) == 1
+    assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tally", ("up.car=1", "forward.tank=1", "forward.car=x", "forward.car"))
+def test_a_tally_that_is_none_is_refused(tally: str) -> None:
+    with pytest.raises(ToolError, match="--tally"):
+        calibrate.parse(tally)
+    assert main(["calibrate", "--node", "n", "--tally", tally]) == 2
+
+
+def test_neither_start_nor_tally_is_wrong_usage() -> None:
+    assert main(["calibrate", "--node", "n"]) == 2
+
+
+def test_how_many_must_be_tallied() -> None:
+    """A miss rate of 5 % over n: 1.96 * sqrt(0.05 / n)."""
+    assert calibrate.half_width(100) == 4.4
+    assert calibrate.wanted(5) == 77 and calibrate.wanted(1) == 1921
+    assert calibrate.half_width(calibrate.wanted(2)) <= 2.0

@@ -1,0 +1,234 @@
+"""A serial line: what it leads to, told in one clear line each; a node is found in all noise."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import pty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serial
+from tests.support.nodes.fake_node import LOG, NOISE, FakeNode, Refuse, Stream, tidy
+
+from tallypost.faults import ToolError
+from tallypost.cli import main
+from tallypost.connection import line
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node is found, however busy this machine is."""
+    monkeypatch.setattr(line, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(line, "_ASK_S", 60.0)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
+    """For who will never answer."""
+    monkeypatch.setattr(line, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(line, "_TRY_S", 0.2)
+
+
+def said(port: str, capsys: Capture) -> str:
+    """The one line of an error, of a verb that needs a node."""
+    assert main(["config", "get", "--port", port]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    return tidy(err)
+
+
+# What is there instead of a node, and what is told of it.
+OTHERS = {
+    b"": "PORT: nothing answers, not a byte was heard."
+    " is the board powered, and this its port? tallypost list shows the ports",
+    b"\r\nMicroPython v1.25.0 on 2025-04-15; Generic ESP32 module with ESP32\r\n>>> ":
+    "PORT: a MicroPython prompt answers, the firmware is not running."
+    " press EN (reset); if it comes again: tallypost flash --port PORT",
+    b"raw REPL; CTRL-B to exit\r\n>": "PORT: a MicroPython prompt answers, the firmware is not"
+    " running. press EN (reset); if it comes again: tallypost flash --port PORT",
+    b"rst:0x1 (POWERON_RESET),boot:0x13\r\ninvalid header: 0xffffffff\r\n": "PORT: there is no"
+    " firmware in the board's flash. tallypost flash --port PORT --micropython FILE",
+    b"The filesystem appears to be corrupted. If you had important data": "PORT: the board's file"
+    " system is damaged. tallypost flash --port PORT writes it anew, counts stay",
+    b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT)\r\nwaiting for download\r\n": "PORT: the"
+    " board waits in its bootloader. let go of BOOT and press EN (reset), then the same command",
+    b"rst:0xc (SW_CPU_RESET)\r\nentry 0x400805e4\r\n" * 3: "PORT: the board resets again and"
+    " again. a weak supply, or tallypost flash --port PORT",
+    LOG * 3: "PORT: the node writes its log and does not answer."
+    " an old firmware: tallypost flash --port PORT; or its RX line is open",
+    bytes(range(128, 256)): "PORT: 128 bytes of nonsense were heard, no node. another device (a"
+    " radar?) or another baud rate: --baud, 115200 is a node's",
+    b"$GPGGA,123519,4807.038,N\r\n": "PORT: no node answers; what was heard begins with"
+    " '$GPGGA,123519,4807.038,N'. is this the node's port? tallypost list shows the ports",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("banner", OTHERS, ids=lambda banner: repr(banner[:20]))
+def test_who_is_no_node_is_told_by_name(banner: bytes, capsys: Capture, impatient: None) -> None:
+    with FakeNode(banner=banner, deaf=True) as node:
+        assert said(node.port, capsys) == f"error: {OTHERS[banner]}"
+
+
+def test_nobody_at_the_other_end(capsys: Capture) -> None:
+    with FakeNode() as node:
+        port = node.port
+    expected = "error: PORT: nobody listens there. is the board's server running?"
+    assert said(port, capsys) == expected
+    assert said("rfc2217://127.0.0.1:1", capsys) == expected.replace(
+        "PORT", "rfc2217://127.0.0.1:1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "text"),
+    (
+        ("/dev/ttyGONE9", "no such port. tallypost list shows those there are"),
+        ("nonsense://x", "protocol 'nonsense' not known. wanted: a device, rfc2217://HOST:PORT"),
+        ("/dev/null", "wanted: a device, rfc2217://HOST:PORT, socket://HOST:PORT"),
+    ),
+)
+def test_a_port_that_is_none(port: str, text: str, capsys: Capture) -> None:
+    told = said(port, capsys)
+    assert told.startswith(f"error: {port}: ") and text in told
+
+
+def test_a_port_that_may_not_be_opened(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden(serial.Serial):  # type: ignore[misc]
+        def open(self) -> None:
+            raise serial.SerialException(errno.EACCES, "could not open port: Permission denied")
+
+    monkeypatch.setattr(
+        serial, "serial_for_url", lambda _name, do_not_open, **settings: Forbidden(**settings)
+    )
+    assert said("/dev/ttyUSB0", capsys) == (
+        "error: /dev/ttyUSB0: no permission. sudo usermod -aG dialout $USER, then log out and in"
+        " again"
+    )
+
+
+@pytest.fixture
+def tty() -> Iterator[tuple[int, str]]:
+    """Our end of a serial line, and the name of the other one."""
+    ours, theirs = pty.openpty()
+    yield ours, os.ttyname(theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_port_that_another_program_has(tty: tuple[int, str], capsys: Capture) -> None:
+    with open(tty[1], "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert said(tty[1], capsys) == (
+            f"error: {tty[1]}: busy, another program has it open."
+            " close it (a monitor? mpremote?); tallypost doctor finds it"
+        )
+
+
+def test_the_board_is_not_reset_by_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both lines are what the operating system makes of them: changing one alone is a reset."""
+    changes: list[tuple[str, bool]] = []
+
+    class Watched(serial.Serial):  # type: ignore[misc]
+        def open(self) -> None:
+            changes.append(("open", True))
+
+        def _update_dtr_state(self) -> None:
+            changes.append(("dtr", self._dtr_state))
+
+        def _update_rts_state(self) -> None:
+            changes.append(("rts", self._rts_state))
+
+    monkeypatch.setattr(
+        serial, "serial_for_url", lambda _name, do_not_open, **settings: Watched(**settings)
+    )
+    port = line.open_port("/dev/ttyUSB0")
+    assert port.dtr is True and port.rts is True and ("open", True) in changes
+    assert all(level for _name, level in changes)
+
+
+# --- a node
+
+
+def test_a_node_is_found_among_log_lines_and_noise() -> None:
+    for around in (b"", LOG, NOISE, b"x" * 9000, b'7 info {"id": 1}\r\n', b"\n\n\n"):
+        with FakeNode(banner=around, around=around) as node, line.connect(node.port) as found:
+            assert found.ask("identity")["node"] == "gate-1", around
+
+
+def test_what_the_node_refuses_is_told() -> None:
+    answers = {"config_set": Refuse("config: site = 1, wanted str")}
+    with FakeNode(answers) as node, line.connect(node.port) as found:
+        with pytest.raises(line.Refused, match="wanted str"):
+            found.ask("config_set", config={"site": 1})
+
+
+def test_a_command_that_was_garbled_on_its_way_is_sent_again() -> None:
+    class Deafened(FakeNode):
+        def _reply(self, body: dict[str, object]) -> bytes:
+            reply = super()._reply(body)
+            first = self.names().count("identity") == 1 and body["cmd"] == "identity"
+            return b'{"v":1,"id":null,"ok":false,"error":"not JSON"}\n' if first else reply
+
+    with Deafened() as node, line.connect(node.port) as found:
+        assert found.ask("identity")["node"] == "gate-1"
+        assert node.names() == ["identity", "identity"]
+
+
+def test_a_node_without_memory_for_it_is_told() -> None:
+    full = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
+
+    class Full(FakeNode):
+        def _reply(self, body: dict[str, object]) -> bytes:
+            reply = super()._reply(body)
+            return full if body["cmd"] == "check" else reply
+
+    with Full({"aim": Stream("begun", {"n": 1}, full)}) as node, line.connect(node.port) as found:
+        with pytest.raises(line.Refused, match="no memory"):
+            found.ask("check")
+        assert node.names() == ["check"] * 3
+        _, lines = found.stream("aim")
+        with pytest.raises(line.Refused, match="no memory"):
+            list(lines)
+
+
+def test_unplugged_in_the_middle(capsys: Capture) -> None:
+    for commands in (0, 1, 2):
+        with FakeNode({"config_get": {"site": ""}}, pulled_after=commands) as node:
+            assert main(["config", "get", "--port", node.port]) == 1
+            assert tidy(capsys.readouterr().err) == (
+                "error: PORT: unplugged, or its other end has gone."
+                " plug it in, then the same again"
+            )
+
+
+def test_a_stream_ends_at_its_end_and_shows_what_was_damaged() -> None:
+    stream = Stream("begun", {"n": 1}, b'{"id":"%s","n":2\r\n', LOG, {"n": 3}, {"end": True})
+    with FakeNode({"aim": stream}) as node, line.connect(node.port) as found:
+        result, lines = found.stream("aim", seconds=1)
+        bodies = [body for body, _text in lines]
+    assert result == "begun" and bodies[1] == {"broken": True}
+    assert [body.get("n") for body in bodies] == [1, None, 3, None] and bodies[-1]["end"]
+
+
+def test_a_pty_is_a_port_as_well(tty: tuple[int, str]) -> None:
+    port = line.open_port(tty[1])
+    os.write(tty[0], b"5 info hello\r\n")
+    assert next(line.Line(port, "tty").lines(5)) == "5 info hello"
+    port.close()
+
+
+def test_a_long_command_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_PAUSE_S", 0.001)
+    with FakeNode({"config_set": lambda body: len(body["config"]["site"])}) as node:
+        with line.connect(node.port) as found:
+            assert found.ask("config_set", config={"site": "x" * 1500}) == 1500
+
+
+def test_an_error_of_the_tools_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ToolError):
+        line.open_port(str(tmp_path / "none"))

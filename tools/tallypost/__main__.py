@@ -1,0 +1,7 @@
+"""`python -m tallypost`: the command of cli.py."""
+
+import sys
+
+from tallypost.cli import main
+
+sys.exit(main())

