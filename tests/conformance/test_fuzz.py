@@ -20,12 +20,12 @@ def test_no_frame_without_the_key_moves_anything_and_none_stops_the_mac(
 ) -> None:
     number = NUMBER // share
     micropython = Path(sys.executable).parent / "micropython"
-    script = ROOT / "tests" / "conformance" / "fuzz.py"
+    script = ROOT / "tests" / "conformance" / "support" / "fuzz.py"
     command = [str(micropython), "-X", "heapsize=2m", str(script), str(number), str(SEED)]
     command.append(region)
     result = subprocess.run(
         command,
-        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'tests' / 'unit'}:.frozen"},
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'tests' / 'fakes'}:.frozen"},
         capture_output=True,
         text=True,
         check=False,

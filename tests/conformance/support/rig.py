@@ -37,7 +37,7 @@ class Interpreter:
 
     def __init__(self, heap: str = HEAP, region: str = "EU868", sure: int = 0) -> None:
         micropython = Path(sys.executable).parent / "micropython"
-        script = ROOT / "tests" / "conformance" / "device.py"
+        script = ROOT / "tests" / "conformance" / "support" / "device.py"
         self._process = subprocess.Popen(
             [str(micropython), "-X", f"heapsize={heap}", str(script), region, str(sure)],
             env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"},

@@ -114,9 +114,10 @@ def test_every_module_is_in_the_file_system(flash: bytes) -> None:
         "/a/esp32_board.mpy",
         "/lib/umqtt/simple.mpy",
     }
-    for source in (ROOT / "firmware").glob("*.py"):
-        if source.name not in ("boot.py", "main.py"):
-            wanted.add(f"/a/{source.stem}.mpy")
+    for source in (ROOT / "firmware").rglob("*.py"):
+        name = source.relative_to(ROOT / "firmware").with_suffix(".mpy").as_posix()
+        if name not in ("boot.mpy", "main.mpy"):
+            wanted.add(f"/a/{name}")
     for source in (ROOT / "lib").rglob("*.py"):
         name = source.relative_to(ROOT / "lib").with_suffix(".mpy").as_posix()
         if name.partition("/")[0] not in ("lorawan", "radio", "modem"):  # this board has none
@@ -215,8 +216,8 @@ def test_two_who_build_at_once_get_one_whole_image(tmp_path: Path) -> None:
 
 def test_two_sources_for_one_name_are_refused(tmp_path: Path) -> None:
     root = tree(tmp_path)
-    (root / "lib" / "clock.py").write_text("")
-    with pytest.raises(ToolError, match="both /a/clock.mpy"):
+    (root / "lib" / "app.py").write_text("")
+    with pytest.raises(ToolError, match="both /a/app.mpy"):
         build(BOARD, root=root)
 
 

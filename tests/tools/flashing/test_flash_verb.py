@@ -58,7 +58,7 @@ def test_an_update_of_a_module_writes_little_and_keeps_the_rest(
     node: FlashBoard, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = files_of(built_vfs())
-    for name in ("a/counting.mpy", "a/version.mpy"):
+    for name in ("a/counting/counter.mpy", "a/core/version.mpy"):
         files[name] = files[name][:-9] + b"new build"
     vfs = release(monkeypatch, tmp_path, files)
     found = facts(say, "--port", node.url)

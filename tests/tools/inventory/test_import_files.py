@@ -183,7 +183,7 @@ def test_a_node_reaches_its_own_topics_alone(broker: int) -> None:
 
 def test_the_access_list_names_what_the_firmware_uses() -> None:
     """Names of topics in the firmware's sources, and those of the list."""
-    source = "".join(path.read_text() for path in (ROOT / "firmware").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "firmware").rglob("*.py"))
     published = set(re.findall(r'publish\(\s*"(\w+)"', source)) | {"status"}
     assert published == set(import_files.WRITES)
     watched = re.search(r"_WATCHED = (.*)", source)

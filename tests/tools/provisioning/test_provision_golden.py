@@ -17,7 +17,7 @@ from tests.support.boards.mock_board import MockBoard, own_answers
 from tallypost import cli
 from tallypost.flashing import rom
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 Capture = pytest.CaptureFixture[str]
 
 

@@ -22,7 +22,7 @@ Body = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
 
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize("verb", ("check", "aim", "monitor", "pull", "config", "calibrate"))
