@@ -8,10 +8,10 @@
     06 DevStatusReq
     07 NewChannelReq index, frequency 3, rates
 
-An answer has the number of its request. A command that is not known has no known length either,
-so that it ends the processing of the frame; so does one that is cut short.
+An answer has the number of its request. The length of an unknown command is unknown too. So an
+unknown command ends the processing of the frame, and so does one that is cut short.
 
-Loaded for a frame that has commands, and let go after it: they are seldom.
+This module is loaded for a frame with commands and unloaded after it. Such frames are rare.
 """
 
 import struct
@@ -28,10 +28,10 @@ _NEW_CHANNEL = const(7)
 _RX_TIMING = const(8)
 _TX_PARAM = const(9)
 
-# By number: bytes behind the number of a command to the device.
+# By number of a command to the device: bytes behind the number.
 _REQUEST = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
 _UNKNOWN = const(0xFF)
-_MAX_ANSWERS = const(242)  # the longest FRMPayload
+_ANSWERS_MAX = const(242)  # the longest FRMPayload
 _KEEP = const(15)
 _MASK_OK = const(1)
 _RATE_OK = const(2)
@@ -40,10 +40,10 @@ _ALL_OK = const(7)
 
 
 class Commands:
-    """Carries out what the network asks for.
+    """Carries out the MAC commands of a frame.
 
-    on_answer(number, data): LinkCheckAns and DeviceTimeAns. battery: what DevStatusAns reports:
-    0 = mains, 1 to 254, 255 = not known.
+    on_answer(number, data): called for LinkCheckAns and DeviceTimeAns. battery: the level in
+    DevStatusAns, 0 = mains, 1 to 254, 255 = not known.
     """
 
     def __init__(self, on_answer, battery=255):
@@ -54,9 +54,10 @@ class Commands:
         self._full = False
 
     def process(self, session, data, snr):
-        """Carry out the commands in `data`; the answers are added to the session's. snr: dB.
+        """Carry out the commands in `data`. Answers are added to the session's. snr: of the frame,
+        dB.
 
-        False when they ended in one that is not known.
+        Returns False if an unknown command ended the processing.
         """
         self._session, self._snr, self._full = session, snr, False
         at, block = 0, []
@@ -71,13 +72,13 @@ class Commands:
             else:
                 self._link_adr(block)
                 block = []
-                if number not in session.region.table.DROPPED:
-                    self._one(number, data[at + 1 : end])
+                if number not in session.region.table.DROPPED_COMMANDS:
+                    self._run(number, data[at + 1 : end])
             at = end
         self._link_adr(block)
         return at >= len(data)
 
-    def _one(self, number, body):
+    def _run(self, number, body):
         if number in (LINK_CHECK, DEVICE_TIME):
             self._on_answer(number, body)
         elif number == _DUTY_CYCLE:
@@ -100,23 +101,23 @@ class Commands:
 
     def _answer(self, answer):
         answers = self._session.answers
-        self._full = self._full or len(answers) + len(answer) > _MAX_ANSWERS
+        self._full = self._full or len(answers) + len(answer) > _ANSWERS_MAX
         if not self._full:
             answers.extend(bytes(answer))
 
     def _link_adr(self, block):
-        """Contiguous LinkADRReq: one change, or none, and as many answers (5.2)."""
+        """Contiguous LinkADRReq are one change, all or nothing, with an answer each (5.2)."""
         if not block:
             return
         session = self._session
-        mask = self._masked(block)
+        mask = self._block_mask(block)
         first, redundancy = block[-1][0], block[-1][3]
         rate, power = first >> 4, first & 15
         if rate == _KEEP:
             rate = session.rate
         if power == _KEEP:
             power = session.power
-        status = self._judge(mask, rate, power)
+        status = self._link_adr_status(mask, rate, power)
         if status == _ALL_OK:
             session.channels.mask = mask
             session.rate, session.power = rate, power
@@ -127,23 +128,23 @@ class Commands:
         for _ in block:
             self._answer((_LINK_ADR, status))
 
-    def _masked(self, block):
-        """The channel mask after a block of requests, -1 if one of them cannot be done."""
+    def _block_mask(self, block):
+        """The channel mask after a block of requests, -1 if one of them is impossible."""
         channels = self._session.channels
         mask = channels.mask
-        # A fixed plan has its own; the other one is here, where it is not in memory all the time.
-        change = getattr(channels, "masked", None)
+        # Only a fixed plan has the method. `_dynamic_mask` is here to save RAM.
+        change = getattr(channels, "change_mask", None)
         for body in block:
             control, bits = body[3] >> 4 & 7, struct.unpack_from("<H", body, 1)[0]
             if change:
                 mask = change(mask, control, bits)
             else:
-                mask = _masked(channels.defined_mask(), control, bits)
+                mask = _dynamic_mask(channels.defined_mask(), control, bits)
             if mask < 0:
                 return -1
         return mask or -1
 
-    def _judge(self, mask, rate, power):
+    def _link_adr_status(self, mask, rate, power):
         """Status of LinkADRAns. With ADR off, data rate and power are the device's own."""
         session = self._session
         if not session.adr:
@@ -158,28 +159,28 @@ class Commands:
         return status | (_POWER_OK if region.is_power(power) else 0)
 
     def _rx_param(self, body):
-        """RX2 frequency and data rate, RX1DROffset: all of them or none (5.4)."""
+        """Set RX2 frequency, RX2 data rate and RX1DROffset, all or nothing (5.4)."""
         session = self._session
         offset, rate, freq = body[0] >> 4 & 7, body[0] & 15, _freq_hz(body, 1)
         status = 1 if session.region.band(freq) >= 0 else 0
-        status |= 2 if session.region.hears(rate) else 0
+        status |= 2 if session.region.is_rx_rate(rate) else 0
         status |= 4 if session.region.is_offset(offset) else 0
         if status == 7:
             session.rx1_offset, session.rx2_rate, session.rx2_hz = offset, rate, freq
         return status
 
     def _tx_param(self, body):
-        """Dwell times and power of a region that has them (5.8)."""
+        """Set dwell times and power in a region that has them (5.8)."""
         session = self._session
-        session.region = region = session.region.table.limit(session.region, body[0])
+        session.region = region = session.region.table.apply_tx_param(session.region, body[0])
         session.rate = max(session.rate, region.table.DEFAULT_RATE)
 
     def _new_channel(self, body):
-        """A channel that is not one of the region's own; 0 Hz removes it (5.6)."""
+        """Define a channel, but none of the region's default channels. 0 Hz removes it (5.6)."""
         session = self._session
         index, freq, rates = body[0], _freq_hz(body, 1), body[4]
         table = session.region.table
-        if not len(table.CHANNELS) <= index < table.MAX_CHANNELS:
+        if not len(table.CHANNELS) <= index < table.CHANNELS_MAX:
             return 0
         if freq == 0:
             session.channels.define(index, 0, 0)
@@ -192,7 +193,7 @@ class Commands:
         return status
 
     def _dl_channel(self, body):
-        """The frequency of RX1 for a channel (5.6)."""
+        """Set the frequency of RX1 for a channel (5.6)."""
         channels = self._session.channels
         index, freq = body[0], _freq_hz(body, 1)
         status = 1 if self._session.region.band(freq) >= 0 else 0
@@ -203,8 +204,8 @@ class Commands:
         return status
 
 
-def _masked(defined, control, bits):
-    """The mask of channels that were defined one by one; -1 if it cannot be done."""
+def _dynamic_mask(defined, control, bits):
+    """The mask for channels that are defined one by one; -1 if it is impossible."""
     if control == 6:
         return defined
     return bits if control == 0 and not bits & ~defined else -1

@@ -8,8 +8,8 @@
     join-accept  the network *decrypts* it, so that a device only needs encryption (6.2.6)
     NwkSKey      AES(AppKey, 01 | JoinNonce 3 | NetID 3 | DevNonce 2 | 0 * 7); AppSKey: 02
 
-Numbers are little endian, dir is 0 for uplinks and 1 for downlinks. Nothing here is constant time:
-whoever can measure the node's current holds the node in his hand.
+Numbers are little endian. dir is 0 for uplinks and 1 for downlinks. Nothing here is constant time.
+To measure the current of a node an attacker needs physical access to it.
 """
 
 import struct
@@ -23,26 +23,26 @@ _BLOCK = const(16)
 
 
 class Key:
-    """An AES-128 key with its scratch blocks. key: 16 bytes; raises ValueError."""
+    """An AES-128 key with its scratch blocks. key: 16 bytes. Raises ValueError."""
 
     def __init__(self, key):
         if not isinstance(key, (bytes, bytearray)) or len(key) != _BLOCK:
             raise ValueError("a key has 16 bytes")
         self._aes = aes(key, _ECB)
-        self._x = bytearray(_BLOCK)  # CMAC state; also what `cmac()` returns
+        self._x = bytearray(_BLOCK)  # CMAC state and result of `cmac()`
         self._pad = bytearray(_BLOCK)  # subkey, or block of the key stream
 
     def encrypt(self, block):
         """Encrypt the 16 bytes of `block` in place."""
         self._aes.encrypt(block, block)
 
-    def cmac(self, data, head=False):
-        """AES-CMAC of `data`, 16 bytes in a buffer that the next call overwrites.
+    def cmac(self, data, has_block=False):
+        """AES-CMAC of `data`: 16 bytes in a buffer that the next call overwrites.
 
-        head: the state already holds a first block that was put there by `mic()`.
+        has_block: the state already holds a first block, written by `mic()`.
         """
         x, size = self._x, len(data)
-        if not head:
+        if not has_block:
             _clear(x)
         last = (max(size, 1) - 1) // _BLOCK * _BLOCK
         for at in range(0, last, _BLOCK):
@@ -61,7 +61,7 @@ class Key:
         return x
 
     def _subkey(self, doublings):
-        """K1 or K2 (RFC 4493, 2.3): AES(0), doubled once or twice in GF(2^128)."""
+        """Compute K1 or K2 (RFC 4493, 2.3): AES(0), doubled once or twice in GF(2^128)."""
         pad = self._pad
         _clear(pad)
         self.encrypt(pad)
@@ -75,17 +75,17 @@ class Key:
                 pad[_BLOCK - 1] ^= 0x87
 
     def mic(self, frame, addr, fcnt, direction):
-        """Integrity code of a data frame (everything before the code itself), as a number."""
+        """Integrity code of a data frame, as a number. frame: all bytes before the code."""
         struct.pack_into("<BIBIIBB", self._x, 0, 0x49, 0, direction, addr, fcnt, 0, len(frame))
         self.encrypt(self._x)
         return _first(self.cmac(frame, True))
 
     def join_mic(self, frame):
-        """Integrity code of a Join-Request or (decrypted) Join-Accept, as a number."""
+        """Integrity code of a Join-Request or a decrypted Join-Accept, as a number."""
         return _first(self.cmac(frame))
 
     def crypt(self, payload, addr, fcnt, direction):
-        """Encrypt or decrypt FRMPayload in place; payload is a bytearray or a memoryview."""
+        """Encrypt or decrypt FRMPayload in place. payload: a bytearray or a memoryview."""
         pad = self._pad
         for at in range(0, len(payload), _BLOCK):
             number = at // _BLOCK + 1

@@ -1,4 +1,4 @@
-"""Frames on air (TS001-1.0.4, 4 and 6.2): uplinks are built, downlinks are taken apart.
+"""Frames on air (TS001-1.0.4, 4 and 6.2): uplinks are built, downlinks are parsed.
 
     PHYPayload    MHDR u8 | MACPayload | MIC u32
     MHDR          type << 5 | RFU << 2 | major 0
@@ -8,9 +8,9 @@
     Join-Accept   20 | AES(JoinNonce 3 | NetID 3 | DevAddr 4 | DLSettings | RxDelay | [CFList 16]
                   | MIC)
 
-Little endian. An EUI is given as it is printed, most significant byte first, and turned round
-here. What is received is never trusted: everything wrong with it is a ValueError whose text is one
-of `REASONS`, and nothing has changed then but the bytes of the frame itself.
+Numbers are little endian. An EUI is given as it is printed, most significant byte first, and is
+reversed here. A received frame is never trusted. Any fault in it is a ValueError with one of
+`REASONS` as its text, and the session has not changed.
 """
 
 import struct
@@ -25,12 +25,12 @@ ADR = const(0x80)
 ADR_ACK_REQ = const(0x40)
 ACK = const(0x20)
 PENDING = const(0x10)
-MAX_OPTIONS = const(15)
-MAX_FRAME = const(255)
+OPTIONS_MAX = const(15)
+FRAME_MAX = const(255)
 
-# Why a received frame is dropped: too short or too long, not a downlink, not LoRaWAN R1, for
-# somebody else, MAC commands in both places or a broken length, wrong integrity code, a counter
-# that has been seen, a counter that cannot go on, a JoinNonce that has been used.
+# Reasons to drop a received frame, in the order of the texts: too short or too long; not a
+# downlink; not LoRaWAN R1; for another device; MAC commands in both places, or a broken length;
+# wrong integrity code; a counter that was seen; a counter at its end; a JoinNonce that was used.
 REASONS = (
     "length", "type", "major", "address", "options", "mic", "replay", "counter", "nonce"
 )  # fmt: skip
@@ -39,12 +39,12 @@ _JOIN_ACCEPT = const(0x20)
 _UNCONFIRMED_DOWN = const(0x60)
 _CONFIRMED_DOWN = const(0xA0)
 _FHDR = const(8)  # MHDR and FHDR without options
-_SHORTEST = const(12)
+_FRAME_MIN = const(12)
 _U32 = const(0xFFFFFFFF)
 
 
 class Identity:
-    """What a device joins with. dev_eui, join_eui: 8 bytes; app_key: 16 bytes. ValueError."""
+    """Identity for a join. dev_eui, join_eui: 8 bytes. app_key: 16 bytes. Raises ValueError."""
 
     def __init__(self, dev_eui, join_eui, app_key):
         if len(dev_eui) != 8 or len(join_eui) != 8:
@@ -54,8 +54,8 @@ class Identity:
         self.key = Key(app_key)
 
 
-def join_request(buf, identity, dev_nonce):
-    """Write a Join-Request to `buf`; return its length, 23 bytes."""
+def build_join_request(buf, identity, dev_nonce):
+    """Write a Join-Request to `buf`. Returns its length, 23 bytes."""
     buf[0] = 0
     for i in range(8):
         buf[1 + i] = identity.join_eui[7 - i]
@@ -66,10 +66,10 @@ def join_request(buf, identity, dev_nonce):
 
 
 class JoinAccept:
-    """A Join-Accept that was meant for this device. data: bytes; raises ValueError.
+    """A Join-Accept for this device. data: bytes. Raises ValueError.
 
-    dl_settings: RX2 data rate, RX1DROffset << 4. rx_delay: seconds, 0 means 1.
-    cf_list: 16 bytes or None.
+    dl_settings: RX2 data rate, RX1DROffset << 4. rx_delay: seconds, 0 means 1. cf_list: 16 bytes
+    or None.
     """
 
     def __init__(self, data, identity, dev_nonce):
@@ -91,8 +91,8 @@ class JoinAccept:
         self.app_key = identity.key.session_key(2, nonces)
 
 
-def data_up(buf, session, fcnt, *, head, options, port, payload):
-    """Write a data frame to `buf`; return its length in bytes.
+def build_data_up(buf, session, fcnt, *, head, options, port, payload):
+    """Write a data frame to `buf`. Returns its length in bytes.
 
     session: `addr`, `nwk` and `app` (keys). fcnt: 32 bits. head: (MHDR, FCtrl without the length
     of the options). port: 0 to 255, or None for a frame without one (then payload is empty).
@@ -114,15 +114,15 @@ def data_up(buf, session, fcnt, *, head, options, port, payload):
 
 
 class Downlink:
-    """A data frame that the network sent to this device. data: bytes; raises ValueError.
+    """A data frame from the network to this device. data: bytes. Raises ValueError.
 
-    session: as in `data_up()`, and `fcnt_down`, the lowest counter that is still acceptable.
-    confirmed, ack, pending: flags. fcnt: 32 bits. port: None if there is none.
-    options, payload: decrypted bytes; commands: MAC commands, wherever they were.
+    session: as in `build_data_up()`, and `fcnt_down`, the lowest counter that is still acceptable.
+    confirmed, ack, pending: flags. fcnt: 32 bits. port: None if there is none. options, payload:
+    decrypted bytes. commands: MAC commands, from the options or from port 0.
     """
 
     def __init__(self, data, session):
-        if not _SHORTEST <= len(data) <= MAX_FRAME:
+        if not _FRAME_MIN <= len(data) <= FRAME_MAX:
             raise ValueError("length")
         self.confirmed = _check_header(data[0], (_UNCONFIRMED_DOWN, _CONFIRMED_DOWN))
         addr, fctrl, low = struct.unpack_from("<IBH", data, 1)
@@ -132,21 +132,21 @@ class Downlink:
         self.pending = bool(fctrl & PENDING)
         plain = bytearray(data)
         view = memoryview(plain)[: len(plain) - 4]
-        start = _FHDR + (fctrl & MAX_OPTIONS)
-        self._lay_out(view, start)
-        self.fcnt = counter(session.fcnt_down, low)
+        start = _FHDR + (fctrl & OPTIONS_MAX)
+        self._split(view, start)
+        self.fcnt = full_counter(session.fcnt_down, low)
         if self.fcnt >= _U32:  # the one after it must still be a counter
             raise ValueError("counter")
         code = struct.unpack_from("<I", plain, len(view))[0]
         if code != session.nwk.mic(view, addr, self.fcnt, DOWN):
-            # With the upper half of the counter stepped on, an old frame has a wrong code.
+            # An old frame has a wrong code, because the upper half of the counter was raised.
             raise ValueError("replay" if self.fcnt >> 16 != session.fcnt_down >> 16 else "mic")
         key = session.app if self.port else session.nwk
         key.crypt(view[start + 1 :], addr, self.fcnt, DOWN)
         self.payload = bytes(view[start + 1 :])
         self.commands = self.payload if self.port == 0 else bytes(view[_FHDR:start])
 
-    def _lay_out(self, view, start):
+    def _split(self, view, start):
         if start > len(view):
             raise ValueError("options")
         self.port = view[start] if start < len(view) else None
@@ -155,7 +155,7 @@ class Downlink:
 
 
 def _check_header(mhdr, types):
-    """Return which of two types a frame has; the RFU bits of MHDR are ignored (4.2)."""
+    """Return True for the last type of `types`. The RFU bits of MHDR are ignored (4.2)."""
     if mhdr & 0xE0 not in types:
         raise ValueError("type")
     if mhdr & 3:
@@ -163,10 +163,10 @@ def _check_header(mhdr, types):
     return mhdr & 0xE0 == types[-1]
 
 
-def counter(lowest, low):
-    """The first 32-bit counter from `lowest` on whose lower half is `low` (4.3.1.5).
+def full_counter(lowest, low):
+    """The first 32-bit counter from `lowest` on with the lower half `low` (4.3.1.5).
 
-    There has been no limit to the gap since 1.0.4.
+    The gap has had no limit since 1.0.4.
     """
     full = lowest & ~0xFFFF | low
     return full if full >= lowest else full + 0x10000

@@ -1,8 +1,8 @@
-"""Joining over the air: which request is next, and what its answer is checked against (6.2)."""
+"""Joining over the air: the next Join-Request, and the check of its answer (6.2)."""
 
 from micropython import const
 
-from lorawan.frames import JoinAccept, join_request
+from lorawan.frames import JoinAccept, build_join_request
 from lorawan.persistence import Nonces
 from lorawan.regions.limits import JoinBackoff
 
@@ -11,7 +11,7 @@ _DELAY_S = const(5)  # JOIN_ACCEPT_DELAY1
 
 
 class Joining:
-    """requests: how many have been sent. identity: None while nobody wants to join."""
+    """requests: how many have been sent. identity: None while no join is going on."""
 
     def __init__(self, region, store, now_us):
         self._region = region
@@ -31,11 +31,11 @@ class Joining:
         self.identity = self.channels = None
 
     def exhausted(self):
-        """No DevNonce is left for this JoinEUI."""
-        return not self._nonces.left()
+        """True if no DevNonce is left for this JoinEUI."""
+        return not self._nonces.remaining()
 
     def rate(self):
-        """Data rate of the next request: all of them in turn."""
+        """Data rate of the next request: all of the region's rates in turn."""
         rates = self._region.table.JOIN_RATES
         return rates[self.requests % len(rates)]
 
@@ -46,32 +46,32 @@ class Joining:
     def _toa_us(self):
         return self._region.uplink_us(self.rate(), REQUEST_BYTES)
 
-    def write(self, buf, now_us):
-        """Write the next request to `buf`, after its DevNonce has been stored (OSError)."""
-        self._dev_nonce = self._nonces.take()
-        join_request(buf, self.identity, self._dev_nonce)
+    def build_request(self, buf, now_us):
+        """Write the next request to `buf`. Its DevNonce is stored first (OSError)."""
+        self._dev_nonce = self._nonces.next_dev_nonce()
+        build_join_request(buf, self.identity, self._dev_nonce)
         self._backoff.add(self._toa_us(), now_us)
         self.requests += 1
 
     def windows(self, down_hz, rate):
-        """RX1 and RX2 after a request, as `Exchange.start()` takes them."""
+        """RX1 and RX2 after a request, in the form of `RxWindows.start()`."""
         table = self._region.table
         rx1 = (_DELAY_S, down_hz, self._region.rx1_rate(rate, 0))
         return rx1, (_DELAY_S + 1, table.RX2_HZ, table.RX2_RATE)
 
     def pause_us(self, toa_us, rng):
-        """How long to wait after RX2 of a request that was not answered."""
+        """How long to wait after RX2 of a request without an answer."""
         return self._backoff.pause_us(toa_us, rng)
 
-    def answer(self, data):
-        """Check a Join-Accept; raises ValueError."""
+    def check_accept(self, data):
+        """Parse and check a Join-Accept. Raises ValueError."""
         if self.identity is None:
-            raise ValueError("type")  # joining was given up meanwhile
+            raise ValueError("type")  # the join was stopped in the meantime
         join = JoinAccept(data, self.identity, self._dev_nonce)
         self._nonces.check(join.nonce)
         return join
 
-    def done(self, join):
-        """Remember an accepted answer; raises OSError."""
+    def accepted(self, join):
+        """End the join and store the JoinNonce. Raises OSError."""
         self.stop()
         self._nonces.accept(join.nonce)

@@ -1,6 +1,6 @@
-"""MAC answers of the device on their way, and what it may ask the network for.
+"""Answers of the device to MAC commands, and the numbers of its own requests.
 
-How the network's commands are carried out is in commands.py, which is not in memory all the time.
+`commands.py` carries out the network's commands. It is not in memory all the time, this is.
 """
 
 from micropython import const
@@ -8,7 +8,7 @@ from micropython import const
 LINK_CHECK = const(2)
 DEVICE_TIME = const(13)
 
-# By number: bytes behind the number of an answer; 0 where there is none.
+# By number of an answer: bytes behind the number.
 _ANSWER = b"\0\0\0\1\0\1\2\1\0\0\1\0\0\0"
 _STICKY = (5, 8, 9, 10)  # RXParamSetup, RXTimingSetup, TxParamSetup, DlChannel
 
@@ -25,7 +25,7 @@ def answers_that_fit(answers, room):
 
 
 def sticky(answers):
-    """Those that every uplink repeats until a downlink comes in (5.4, 5.6, 5.7)."""
+    """The answers that every uplink repeats until a downlink comes in (5.4, 5.6, 5.7)."""
     kept, at = bytearray(), 0
     while at < len(answers):
         end = at + 1 + _ANSWER[answers[at]]

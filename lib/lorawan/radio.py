@@ -1,4 +1,4 @@
-"""What the MAC asks of a radio, and what it must know of one."""
+"""The request of the MAC to a radio, and the properties of a board's radio."""
 
 from micropython import const
 
@@ -9,10 +9,10 @@ RX = const(2)
 class Radio:
     """Properties of a board's radio.
 
-    error_us: how far a receive window may be off when it opens, in either direction: time stamp
-    of the end of transmission, wake-up, garbage collection. drift_ppm: of the clock between the
-    two. lead_us: how long before a window opens `poll()` wants to be called. max_dbm: what
-    the chip can do. gain_dbi: of the antenna, less the loss of the way to it.
+    error_us: largest error of a receive window's opening, in either direction, from the time stamp
+    of the end of transmission, the wake-up and the garbage collection. drift_ppm: of the clock
+    between the two. lead_us: how long before a window `poll()` is to be called. max_dbm: highest
+    power of the chip. gain_dbi: of the antenna, less the loss of its cable.
     """
 
     def __init__(self, error_us=10_000, drift_ppm=50, lead_us=20_000, max_dbm=22, gain_dbi=2):
@@ -34,12 +34,12 @@ class Radio:
 
 
 class Request:
-    """What the radio is to do; the same object every time, valid until the next `poll()`.
+    """A request to the radio. The same object every time, valid until the next `poll()`.
 
     kind: TX or RX. freq_hz, sf, bw_hz: LoRa, coding rate 4/5, 8 symbols of preamble, explicit
-    header, sync word 0x34. TX: power_dbm (at the chip), data (a memoryview), CRC on, IQ as it
-    is, at once. RX: open_us (when to begin to listen), symbols (how long for a preamble), CRC
-    off, IQ inverted.
+    header, sync word 0x34. TX: power_dbm (at the chip), data (a memoryview). CRC on, IQ not
+    inverted, at once. RX: open_us (when to begin to listen), symbols (how long to wait for a
+    preamble). CRC off, IQ inverted.
     """
 
     def __init__(self):
@@ -48,7 +48,7 @@ class Request:
         self.data = None
         self.open_us = self.symbols = 0
 
-    def on(self, kind, freq_hz, modulation):
+    def set(self, kind, freq_hz, modulation):
         self.kind, self.freq_hz = kind, freq_hz
         self.sf, self.bw_hz = modulation
         return self

@@ -1,15 +1,15 @@
-"""What a device knows of its network: address, keys, counters, MAC parameters, answers due.
+"""The session of a device: address, keys, counters, MAC parameters, answers due.
 
 Packed form, little endian, for RTC memory and flash (`pack()`):
 
-    region u8 (`SNAPSHOT`) | DevAddr u32 | NwkSKey 16 | AppSKey 16 | FCntUp u32 (the next one) |
+    region u8 (`REGION_ID`) | DevAddr u32 | NwkSKey 16 | AppSKey 16 | FCntUp u32 (the next one) |
     FCntDown u32 (the lowest still acceptable) | RX2 frequency / 100 Hz u32 | RX1DROffset u8 |
     RX2 data rate u8 | RX1 delay s u8 | data rate u8 | TXPower u8 | NbTrans u8 | MaxDutyCycle u8 |
     flags u8 (1 = ADR, 2 = ACK due, above them `TX_PARAM`) | uplinks without a downlink u16 |
     answers: length u8, bytes | airtime of the last hour: sub-bands u8, u16 each (2 ms); in flash
-    none | channels (`lorawan.regions.channels`, `lorawan.regions.fixed_plan`) | crc32 u32 of all before it
+    none | channels (`regions/channels.py`, `regions/fixed_plan.py`) | crc32 u32 of all before it
 
-The keys are in it: it belongs where secrets may lie.
+The packed form holds the keys. Store it only where secrets are safe.
 """
 
 import struct
@@ -51,7 +51,7 @@ class Session:
         self.max_duty = 0  # the network's limit is 1 / 2 ** max_duty
         self.adr = True
         self.ack = False  # a confirmed downlink is to be acknowledged
-        self.silent_count = 0  # new uplinks since the last downlink (ADRACKCnt)
+        self.adr_ack_count = 0  # new uplinks since the last downlink (ADRACKCnt)
         self.answers = bytearray()  # MAC answers for the next uplink
         self.channels = table.Channels(region)
 
@@ -59,47 +59,47 @@ class Session:
         return self.addr == addr and self.keys == (bytes(nwk_key), bytes(app_key))
 
     def follows(self, kept, reserve):
-        """Whether this is a later state of a checkpoint, which is `reserve` ahead at most."""
+        """True if this is a later state of a checkpoint, which is at most `reserve` ahead."""
         return (
             self.is_of(kept.addr, *kept.keys)
             and 0 <= kept.fcnt_up - self.fcnt_up <= reserve
             and self.fcnt_down >= kept.fcnt_down
         )
 
-    def accept(self, join):
-        """Take over the settings of a Join-Accept (6.2.6); wrong ones leave the defaults."""
+    def apply_join(self, join):
+        """Apply the settings of a Join-Accept (6.2.6). Impossible ones leave the defaults."""
         offset, rate = join.dl_settings >> 4 & 7, join.dl_settings & 15
         if self.region.is_offset(offset):
             self.rx1_offset = offset
-        if self.region.hears(rate):
+        if self.region.is_rx_rate(rate):
             self.rx2_rate = rate
         self.rx1_delay_s = max(1, join.rx_delay & 15)
         if join.cf_list:
-            self.channels.take_list(join.cf_list)
+            self.channels.apply_cf_list(join.cf_list)
 
-    def heard(self, fcnt):
+    def downlink_received(self, fcnt):
         """An authentic downlink with this counter has come in."""
         self.fcnt_down = fcnt + 1
-        self.silent_count = 0
-        self.answers = bytearray()  # what had to be repeated until now has arrived
+        self.adr_ack_count = 0
+        self.answers = bytearray()  # the network has got the repeated ones
 
-    def sent(self):
-        """A new frame has been built: return its counter, and go on to the next."""
+    def count_uplink(self):
+        """Return the counter of a new frame, and go on to the next."""
         self.fcnt_up += 1
-        self.silent_count = min(self.silent_count + 1, _MAX_COUNT)
+        self.adr_ack_count = min(self.adr_ack_count + 1, _MAX_COUNT)
         return self.fcnt_up - 1
 
     def pack(self, fcnt_up, airtime):
-        """The packed form with another FCntUp; airtime: u16 per sub-band, or nothing."""
+        """The packed form with another FCntUp. airtime: u16 per sub-band, or nothing."""
         flags = (_FLAG_ADR if self.adr else 0) | (_FLAG_ACK if self.ack else 0)
         table = self.region.table
         flags |= table.TX_PARAM << 2
         out = bytearray(
             struct.pack(
-                _HEAD, table.SNAPSHOT, self.addr, self.keys[0], self.keys[1], fcnt_up,
+                _HEAD, table.REGION_ID, self.addr, self.keys[0], self.keys[1], fcnt_up,
                 self.fcnt_down, self.rx2_hz // 100, self.rx1_offset, self.rx2_rate,
                 self.rx1_delay_s, self.rate, self.power, self.nb_trans, self.max_duty, flags,
-                self.silent_count,
+                self.adr_ack_count,
             )
         )  # fmt: skip
         out.append(len(self.answers))
@@ -113,9 +113,9 @@ class Session:
 
 
 def unpack(region, data):
-    """(session, airtime per sub-band) of a packed session; raises ValueError."""
+    """(session, airtime per sub-band) of a packed session. Raises ValueError."""
     end = len(data) - 4
-    if end < _HEAD_BYTES + 2 or data[0] != region.table.SNAPSHOT:
+    if end < _HEAD_BYTES + 2 or data[0] != region.table.REGION_ID:
         raise ValueError("session: length %d" % len(data))
     if struct.unpack_from("<I", data, end)[0] != crc32(data[:end]):
         raise ValueError("session: checksum")
@@ -128,25 +128,25 @@ def unpack(region, data):
     session.adr = bool(head[14] & _FLAG_ADR)
     session.ack = bool(head[14] & _FLAG_ACK)
     if head[14] >> 2:
-        session.region = region.table.limited(region, head[14] >> 2)
-    session.silent_count = head[15]
+        session.region = region.table.restore_tx_param(region, head[14] >> 2)
+    session.adr_ack_count = head[15]
     at = _HEAD_BYTES + 1 + data[_HEAD_BYTES]
     session.answers = bytearray(data[_HEAD_BYTES + 1 : at])
     if at >= end or at + 1 + 2 * data[at] > end:
         raise ValueError("session: answers")
-    airtime = [struct.unpack_from("<H", data, at + 1 + 2 * i)[0] for i in range(data[at])]
+    airtime = struct.unpack_from("<%dH" % data[at], data, at + 1)
     session.channels.unpack(data[at + 1 + 2 * len(airtime) : end])
     _check(session)
     return session, airtime
 
 
 def _check(session):
-    """A packed session of other software, or of another region's table, must not crash."""
+    """A packed session of other software, or of another region's table, must not crash the MAC."""
     region = session.region
     good = (
-        region.is_rate(session.rate) and region.hears(session.rx2_rate)
+        region.is_rate(session.rate) and region.is_rx_rate(session.rx2_rate)
         and region.is_offset(session.rx1_offset) and 1 <= session.rx1_delay_s <= 15
-        and session.power <= region.table.TOP_POWER and 1 <= session.nb_trans <= 15
+        and session.power <= region.table.TX_POWER_MAX and 1 <= session.nb_trans <= 15
         and session.max_duty <= 15 and region.band(session.rx2_hz) >= 0
     )  # fmt: skip
     if not good:

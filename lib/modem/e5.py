@@ -16,13 +16,13 @@ from modem.codes import (
 REGIONS = {"EU868": b"EU868"}
 SET_END = QUERY_END = VALUE
 RESET = b"AT+RESET"
-REMEDY = ()
+RESUME = ()
 JOINED_QUERY = b""  # none: a join is answered "Joined already"
 EUI_QUERY = b"AT+ID=DevEui"
 JOIN_FIRST, JOIN_FINAL = STARTED | JOINED, DONE
 SEND_FIRST, SEND_FINAL = STARTED, DONE
 SENT_BY, ACKED_BY = DONE, ACKED
-AFTER = (("dr", b"AT+DR"), ("room", b"AT+LW=LEN"), ("f_cnt_up", b"AT+LW=ULDL"))
+FACT_QUERIES = (("dr", b"AT+DR"), ("max_payload", b"AT+LW=LEN"), ("f_cnt_up", b"AT+LW=ULDL"))
 TIME_REQUEST, TIME_FINAL, TIME_BY, TIME_QUERY = b"AT+LW=DTR", 0, SIGNAL, b"AT+RTC=UTCMS"
 
 _BODIES = (
@@ -65,16 +65,16 @@ def classify(line, expected):
     return code
 
 
-def setup(who, region, adr, retries):
+def setup(keys, region, adr, retries):
     """(what, command), in order; `what` may be told, the command may not."""
     return (
         ("mode", b"AT+MODE=LWOTAA"),
         ("region", b"AT+DR=" + region),
         ("channels", b"AT+CH=NUM,0-2"),
         ("class", b"AT+CLASS=A"),
-        ("dev_eui", b'AT+ID=DevEui,"%s"' % who[0]),
-        ("join_eui", b'AT+ID=AppEui,"%s"' % who[1]),
-        ("app_key", b'AT+KEY=APPKEY,"%s"' % who[2]),
+        ("dev_eui", b'AT+ID=DevEui,"%s"' % keys[0]),
+        ("join_eui", b'AT+ID=AppEui,"%s"' % keys[1]),
+        ("app_key", b'AT+KEY=APPKEY,"%s"' % keys[2]),
         ("adr", b"AT+ADR=" + (b"ON" if adr else b"OFF")),
         ("retries", b"AT+RETRY=%d" % retries),
     )

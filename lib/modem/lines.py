@@ -7,14 +7,14 @@ modem prints, is dropped as a whole without an allocation. The longest useful li
 
 from micropython import const
 
-_LONGEST = const(544)
+_LINE_MAX = const(544)
 
 
 class Lines:
     """dropped_long, dropped_foreign: lines not handed out."""
 
     def __init__(self):
-        self._buf = bytearray(_LONGEST)
+        self._buf = bytearray(_LINE_MAX)
         self._view = memoryview(self._buf)
         self._from = 0  # of the line being read
         self._at = 0  # looked at up to here
@@ -66,7 +66,7 @@ class Lines:
     def _compact(self):
         """Make room: move the unfinished line to the front, or give it up."""
         n = self._end - self._from
-        if self._skip or n == _LONGEST:
+        if self._skip or n == _LINE_MAX:
             self._skip = True
             n = 0
         elif self._from:

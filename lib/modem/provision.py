@@ -9,7 +9,7 @@ DIALECTS = ("rui3", "e5", "rn2483")
 _LENGTHS = (("lora_dev_eui", 8), ("lora_join_eui", 8), ("lora_app_key", 16))
 
 
-def dialect(name):
+def load_dialect(name):
     """The module of a dialect; ValueError for one that does not exist."""
     # Imported here: the tables of the modems that a board does not have cost no RAM.
     if name == "rui3":
@@ -28,13 +28,13 @@ class Provision:
     lora_data_rate (0..5, for joining, and after it without ADR), lora_adr (0, 1).
     """
 
-    def __init__(self, talk, settings):
-        self.who = tuple([_hex(settings, key, size) for key, size in _LENGTHS])
+    def __init__(self, dialect, settings):
+        self.keys = tuple([_hex(settings, key, size) for key, size in _LENGTHS])
         region = settings["lora_region"]
-        if region not in talk.REGIONS:
-            choices = ", ".join(sorted(talk.REGIONS))
+        if region not in dialect.REGIONS:
+            choices = ", ".join(sorted(dialect.REGIONS))
             raise ValueError("lora_region = %s: this modem has %s" % (region, choices))
-        self.region = talk.REGIONS[region]
+        self.region = dialect.REGIONS[region]
         self.data_rate = settings["lora_data_rate"]
         if self.data_rate not in (0, 1, 2, 3, 4, 5):
             raise ValueError("lora_data_rate out of 0..5")

@@ -17,13 +17,13 @@ from modem.codes import (
 REGIONS = {"EU868": 868}
 SET_END, QUERY_END = OK, VALUE
 RESET = b"sys reset"
-REMEDY = (b"mac resume", b"mac forceENABLE")
+RESUME = (b"mac resume", b"mac forceENABLE")
 JOINED_QUERY = b"mac get status"
 EUI_QUERY = b"mac get deveui"
 JOIN_FIRST, JOIN_FINAL = OK, JOINED | JOIN_FAILED
 SEND_FIRST, SEND_FINAL = OK, SENT | DOWN | NOT_ACKED
 SENT_BY = ACKED_BY = SENT | DOWN
-AFTER = (
+FACT_QUERIES = (
     ("dr", b"mac get dr"), ("f_cnt_up", b"mac get upctr"), ("snr", b"radio get snr"),
     ("rssi", b"radio get rssi"),
 )  # fmt: skip
@@ -66,13 +66,13 @@ def classify(line, expected):
     return VALUE
 
 
-def setup(who, region, adr, retries):
+def setup(keys, region, adr, retries):
     """(what, command), in order; `what` may be told, the command may not."""
     return (
         ("region", b"mac reset %d" % region),
-        ("dev_eui", b"mac set deveui " + who[0]),
-        ("join_eui", b"mac set appeui " + who[1]),
-        ("app_key", b"mac set appkey " + who[2]),
+        ("dev_eui", b"mac set deveui " + keys[0]),
+        ("join_eui", b"mac set appeui " + keys[1]),
+        ("app_key", b"mac set appkey " + keys[2]),
         ("adr", b"mac set adr " + (b"on" if adr else b"off")),
         ("retries", b"mac set retx %d" % retries),
     )

@@ -17,13 +17,13 @@ from modem.codes import (
 REGIONS = {"EU868": 4}
 SET_END = QUERY_END = OK
 RESET = b"ATZ"
-REMEDY = ()
+RESUME = ()
 JOINED_QUERY = b"AT+NJS=?"
 EUI_QUERY = b"AT+DEVEUI=?"
 JOIN_FIRST, JOIN_FINAL = OK, JOINED | JOIN_FAILED
 SEND_FIRST, SEND_FINAL = OK, SENT | ACKED | NOT_ACKED
 SENT_BY, ACKED_BY = SENT, ACKED
-AFTER = (("dr", b"AT+DR=?"), ("rssi", b"AT+RSSI=?"), ("snr", b"AT+SNR=?"))
+FACT_QUERIES = (("dr", b"AT+DR=?"), ("rssi", b"AT+RSSI=?"), ("snr", b"AT+SNR=?"))
 TIME_REQUEST, TIME_FINAL, TIME_BY, TIME_QUERY = (
     b"AT+TIMEREQ=1", TIME_OK | TIME_FAILED, TIME_OK, b"AT+LTIME=?",
 )  # fmt: skip
@@ -58,16 +58,16 @@ def classify(line, expected):
     return lookup(_LINES, line)
 
 
-def setup(who, region, adr, retries):
+def setup(keys, region, adr, retries):
     """(what, command), in order; `what` may be told, the command may not."""
     return (
         ("mode", b"AT+NWM=1"),
         ("join mode", b"AT+NJM=1"),
         ("class", b"AT+CLASS=A"),
         ("region", b"AT+BAND=%d" % region),
-        ("dev_eui", b"AT+DEVEUI=" + who[0]),
-        ("join_eui", b"AT+APPEUI=" + who[1]),
-        ("app_key", b"AT+APPKEY=" + who[2]),
+        ("dev_eui", b"AT+DEVEUI=" + keys[0]),
+        ("join_eui", b"AT+APPEUI=" + keys[1]),
+        ("app_key", b"AT+APPKEY=" + keys[2]),
         ("adr", b"AT+ADR=%d" % adr),
         ("retries", b"AT+RETY=%d" % retries),
     )

@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-MAX_BYTES = const(255)
+FRAME_MAX = const(255)
 
 
 class Chip:
@@ -28,7 +28,7 @@ class Chip:
         self._reset = reset
         self.flag = asyncio.ThreadSafeFlag()
         self.irq_us = None  # written by the interrupt, cleared while nothing is expected
-        self.buf = bytearray(MAX_BYTES)
+        self.buf = bytearray(FRAME_MAX)
         self._view = memoryview(self.buf)
         self.size = self.rssi = self.snr = 0
         cs.value(1)

@@ -108,7 +108,7 @@ class SX126x(Chip):
 
     # --- bus
 
-    def _ready(self):
+    def _wait_ready(self):
         """Wait until the chip takes a command (8.3.1); OSError if it never does."""
         begin = time.ticks_us()
         time.sleep_us(1)  # BUSY rises up to 600 ns after the last command (8.3.1)
@@ -117,28 +117,28 @@ class SX126x(Chip):
                 raise OSError("radio: BUSY stays high")
             time.sleep_us(10)
 
-    def _do(self, *command):
-        self._ready()
+    def _command(self, *command):
+        self._wait_ready()
         self._write(bytes(command))
 
-    def _ask(self, command, into):
+    def _query(self, command, into):
         """The answer to a command, which comes behind a status byte."""
-        self._ready()
+        self._wait_ready()
         self._read(bytes((command, 0)), into)
         return into
 
-    def _set(self, register, *values):
-        self._do(_WRITE_REGISTER, register >> 8, register & 0xFF, *values)
+    def _write_register(self, register, *values):
+        self._command(_WRITE_REGISTER, register >> 8, register & 0xFF, *values)
 
-    def _get(self, register, into):
-        self._ready()
+    def _read_register(self, register, into):
+        self._wait_ready()
         self._read(bytes((_READ_REGISTER, register >> 8, register & 0xFF, 0)), into)
         return into
 
-    def _change(self, register, clear, mask):
+    def _update_register(self, register, clear, mask):
         """Set the bits of `mask` in a register, after those of `clear` were cleared."""
-        one = self._get(register, memoryview(self._two)[:1])
-        self._set(register, one[0] & ~clear & 0xFF | mask)
+        one = self._read_register(register, memoryview(self._two)[:1])
+        self._write_register(register, one[0] & ~clear & 0xFF | mask)
 
     # --- life
 
@@ -147,35 +147,41 @@ class SX126x(Chip):
         options = self._options
         self._switch(0)
         self._pulse_reset(100)
-        if bytes(self._get(_SYNC_WORD, self._two)) != b"\x14\x24":  # its value after a reset (12)
+        if (
+            bytes(self._read_register(_SYNC_WORD, self._two)) != b"\x14\x24"
+        ):  # its value after a reset (12)
             raise OSError("radio: no SX126x answers (%02x%02x)" % tuple(self._two))
-        self._do(_STANDBY, _RC)
+        self._command(_STANDBY, _RC)
         if options["tcxo_mv"]:
             steps = options["tcxo_us"] * 8 // 125  # of 15.625 us (13.3.6)
             voltage = _TCXO_MV.index(options["tcxo_mv"])
-            self._do(_TCXO, voltage, steps >> 16, steps >> 8 & 0xFF, steps & 0xFF)
-        self._do(_CLEAR_ERRORS, 0, 0)  # 13.3.6: with a TCXO the start itself leaves one
-        self._do(_CALIBRATE, 0x7F)
-        self._do(_REGULATOR, 1 if options["dcdc"] else 0)
-        self._do(_RF_SWITCH, 1 if options["dio2_switch"] else 0)
-        self._do(_CALIBRATE_IMAGE, *_image(self.mhz))
-        errors = self._ask(_GET_ERRORS, self._two)
+            self._command(_TCXO, voltage, steps >> 16, steps >> 8 & 0xFF, steps & 0xFF)
+        self._command(_CLEAR_ERRORS, 0, 0)  # 13.3.6: with a TCXO the start itself leaves one
+        self._command(_CALIBRATE, 0x7F)
+        self._command(_REGULATOR, 1 if options["dcdc"] else 0)
+        self._command(_RF_SWITCH, 1 if options["dio2_switch"] else 0)
+        self._command(_CALIBRATE_IMAGE, *_image(self.mhz))
+        errors = self._query(_GET_ERRORS, self._two)
         if (errors[0] << 8 | errors[1]) & _START_ERRORS:
             raise OSError("radio: start error %02x%02x (oscillator?)" % tuple(errors))
-        self._do(_PACKET_TYPE, _LORA)
-        self._do(_BASE_ADDRESS, 0, 0)
-        self._do(_FALLBACK, _FALLBACK_XOSC)
-        self._set(_SYNC_WORD, 0x34, 0x44)  # public network
+        self._command(_PACKET_TYPE, _LORA)
+        self._command(_BASE_ADDRESS, 0, 0)
+        self._command(_FALLBACK, _FALLBACK_XOSC)
+        self._write_register(_SYNC_WORD, 0x34, 0x44)  # public network
         if options["chip"] == "sx1262":
-            self._change(_TX_CLAMP, 0, 0x1E)  # 15.2: a poor antenna must not clamp the output
+            self._update_register(
+                _TX_CLAMP, 0, 0x1E
+            )  # 15.2: a poor antenna must not clamp the output
         if options["boost"]:
-            self._set(_RX_GAIN, 0x96)  # 9.6
-        self._do(_DIO_IRQ, _ALL >> 8, _ALL & 0xFF | _HEADER, _ALL >> 8, _ALL & 0xFF, 0, 0, 0, 0)
+            self._write_register(_RX_GAIN, 0x96)  # 9.6
+        self._command(
+            _DIO_IRQ, _ALL >> 8, _ALL & 0xFF | _HEADER, _ALL >> 8, _ALL & 0xFF, 0, 0, 0, 0
+        )
 
     def standby(self):
         """Stop whatever is going on; the oscillator goes off."""
-        self._do(_STANDBY, _RC)
-        self._do(_CLEAR_IRQ, 0xFF, 0xFF)
+        self._command(_STANDBY, _RC)
+        self._command(_CLEAR_IRQ, 0xFF, 0xFF)
         self._switch(0)
 
     # --- frames
@@ -186,75 +192,75 @@ class SX126x(Chip):
         select, lowest, rows = _PA[self._options["chip"]]
         dbm = max(lowest, min(request.power_dbm, rows[-1][0]))
         row = [row for row in rows if dbm <= row[0]][0]
-        self._do(_PA_CONFIG, row[1], row[2], select, 1)
-        self._do(_TX_PARAMS, row[3] - row[0] + dbm & 0xFF, _RAMP_200_US)
-        self._frame(len(request.data), True, False)
-        self._ready()
+        self._command(_PA_CONFIG, row[1], row[2], select, 1)
+        self._command(_TX_PARAMS, row[3] - row[0] + dbm & 0xFF, _RAMP_200_US)
+        self._set_packet(len(request.data), True, False)
+        self._wait_ready()
         self._write(b"\x0e\x00", request.data)
         self._switch(2)
         self._arm()
-        self._do(_TX, 0, 0, 0)
+        self._command(_TX, 0, 0, 0)
 
     def prepare(self, request):
         """Set up a window: `listen()` opens it. request: freq_hz, sf, bw_hz, symbols."""
         self._tune(request)
-        self._frame(0xFF, False, True)
+        self._set_packet(0xFF, False, True)
         mantissa, exponent = _symbols(request.symbols)
-        self._do(_SYMBOL_TIMEOUT, mantissa << (2 * exponent + 1))
-        self._set(_SYMBOLS, mantissa << 3 | exponent)
+        self._command(_SYMBOL_TIMEOUT, mantissa << (2 * exponent + 1))
+        self._write_register(_SYMBOLS, mantissa << 3 | exponent)
         self._switch(1)
-        self._ready()  # `listen()` need not wait
+        self._wait_ready()  # `listen()` need not wait
 
     def listen(self):
         """Begin to listen."""
         self._arm()
-        self._do(_RX, 0, 0, 0)
+        self._command(_RX, 0, 0, 0)
 
     def outcome(self):
         """SENT, RECEIVED (see `data()`), TIMED_OUT, GARBLED; NOTHING has happened yet."""
-        flags = self._ask(_GET_IRQ, self._two)
+        flags = self._query(_GET_IRQ, self._two)
         flags = flags[0] << 8 | flags[1]
         if not flags & _ALL:
             return self.NOTHING
-        self._do(_CLEAR_IRQ, flags >> 8, flags & 0xFF)
+        self._command(_CLEAR_IRQ, flags >> 8, flags & 0xFF)
         if flags & _TX_DONE:
             return self.SENT
         if flags & (_CRC_ERROR | _HEADER_ERROR):
             return self.GARBLED
         if flags & _TIMEOUT:
             return self.TIMED_OUT
-        self._fetch()
+        self._read_frame()
         return self.RECEIVED
 
     def has_header(self):
         """Whether the header of a frame has come in, and not the end of it."""
-        return bool(self._ask(_GET_IRQ, self._two)[1] & _HEADER)
+        return bool(self._query(_GET_IRQ, self._two)[1] & _HEADER)
 
-    def _fetch(self):
-        size, start = self._ask(_GET_RX_BUFFER, self._two)
+    def _read_frame(self):
+        size, start = self._query(_GET_RX_BUFFER, self._two)
         self.size = size
-        self._ready()
+        self._wait_ready()
         self._read(bytes((_READ_BUFFER, start, 0)), self.data())
-        status = self._ask(_GET_PACKET, memoryview(self._four)[:3])
+        status = self._query(_GET_PACKET, memoryview(self._four)[:3])
         self.rssi = -(status[0] // 2)  # 13.5.3
         self.snr = (status[1] - (status[1] & 0x80) * 2 + 2) >> 2
 
     def _tune(self, request):
         """Frequency, spreading factor and bandwidth, in standby with the oscillator on."""
-        self._do(_STANDBY, _XOSC)
-        self._do(_CLEAR_IRQ, 0xFF, 0xFF)
+        self._command(_STANDBY, _XOSC)
+        self._command(_CLEAR_IRQ, 0xFF, 0xFF)
         freq_hz = request.freq_hz  # in steps of 32 MHz / 2 ** 25 (13.4.1), to the nearest
         steps = freq_hz // 15625 * 16384 + (freq_hz % 15625 * 16384 + 7812) // 15625
-        self._do(_FREQUENCY, steps >> 24, steps >> 16 & 0xFF, steps >> 8 & 0xFF, steps & 0xFF)
+        self._command(_FREQUENCY, steps >> 24, steps >> 16 & 0xFF, steps >> 8 & 0xFF, steps & 0xFF)
         bw_hz = request.bw_hz
         slow = 1 if (1 << request.sf) * 1000 // (bw_hz // 1000) >= 16_000 else 0  # 6.1.1.4
-        self._do(_MODULATION, request.sf, _BANDWIDTHS[bw_hz], 1, slow)
-        self._change(_TX_MODULATION, 4, 0 if bw_hz == 500_000 else 4)  # 15.1
+        self._command(_MODULATION, request.sf, _BANDWIDTHS[bw_hz], 1, slow)
+        self._update_register(_TX_MODULATION, 4, 0 if bw_hz == 500_000 else 4)  # 15.1
 
-    def _frame(self, size, crc, inverted):
+    def _set_packet(self, size, crc, inverted):
         """Explicit header, 8 symbols of preamble (13.4.6)."""
-        self._do(_PACKET, 0, 8, 0, size, 1 if crc else 0, 1 if inverted else 0)
-        self._change(_IQ_POLARITY, 4, 0 if inverted else 4)  # 15.4
+        self._command(_PACKET, 0, 8, 0, size, 1 if crc else 0, 1 if inverted else 0)
+        self._update_register(_IQ_POLARITY, 4, 0 if inverted else 4)  # 15.4
 
 
 def _symbols(count):
@@ -273,5 +279,5 @@ def _image(mhz):
     return chosen[1:]
 
 
-def _no_switch(_way):
+def _no_switch(_state):
     return None

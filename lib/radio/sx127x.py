@@ -65,7 +65,7 @@ _CAL_START = const(0x40)
 _CAL_RUNNING = const(0x20)
 _CAL_US = const(50_000)
 _BANDWIDTHS = {125_000: 7, 250_000: 8, 500_000: 9}
-_MOST_SYMBOLS = const(1023)
+_SYMBOLS_MAX = const(1023)
 
 # pa_boost: the antenna hangs on PA_BOOST, as on most modules, and not on RFO. tcxo: a TCXO feeds
 # XTA. switch: a function that drives the antenna switch, with 0 = off, 1 = receive, 2 = transmit.
@@ -85,15 +85,15 @@ class SX127x(Chip):
 
     # --- bus: bit 7 of the address is set to write
 
-    def _set(self, register, *values):
+    def _write_register(self, register, *values):
         self._write(bytes((register | 0x80,) + values))
 
-    def _get(self, register):
+    def _read_register(self, register):
         self._read(bytes((register,)), self._one)
         return self._one[0]
 
     def _mode(self, mode):
-        self._set(_OP_MODE, _LORA | mode)
+        self._write_register(_OP_MODE, _LORA | mode)
 
     # --- life
 
@@ -101,32 +101,34 @@ class SX127x(Chip):
         """Reset the chip and set up what stays; OSError if it does not answer."""
         self._switch(0)
         self._pulse_reset(5000)  # 7.2.2
-        version = self._get(_VERSION)
+        version = self._read_register(_VERSION)
         if version != _CHIP:
             raise OSError("radio: no SX127x answers (version %02x)" % version)
         if self._options["tcxo"]:
-            self._set(_TCXO, 0x19)
+            self._write_register(_TCXO, 0x19)
         self._calibrate()
-        self._set(_OP_MODE, _SLEEP)  # LoRa is chosen in sleep alone: RegOpMode
+        self._write_register(_OP_MODE, _SLEEP)  # LoRa is chosen in sleep alone: RegOpMode
         self._mode(_SLEEP)
         self._mode(_STANDBY)
-        if self._get(_OP_MODE) != _LORA | _STANDBY:
+        if self._read_register(_OP_MODE) != _LORA | _STANDBY:
             raise OSError("radio: no LoRa mode (oscillator?)")
-        self._set(_LNA, 0x23)  # highest gain, boosted (5.5.3); the AGC goes on from there
-        self._set(_TX_BASE, 0, 0)
-        self._set(_PREAMBLE, 0, 8)
-        self._set(_MAX_PAYLOAD, 0xFF)
-        self._set(_THRESHOLD, 0x0A)  # SF7 to SF12
-        self._set(_SYNC_WORD, 0x34)
+        self._write_register(
+            _LNA, 0x23
+        )  # highest gain, boosted (5.5.3); the AGC goes on from there
+        self._write_register(_TX_BASE, 0, 0)
+        self._write_register(_PREAMBLE, 0, 8)
+        self._write_register(_MAX_PAYLOAD, 0xFF)
+        self._write_register(_THRESHOLD, 0x0A)  # SF7 to SF12
+        self._write_register(_SYNC_WORD, 0x34)
 
     def _calibrate(self):
         """Image and RSSI, in FSK standby, for the band; the amplifier is off."""
-        self._set(_OP_MODE, _STANDBY)
-        self._set(_PA_CONFIG, 0)
-        self._set(_FREQUENCY, *_steps(self.mhz * 1_000_000))
-        self._set(_IMAGE_CAL, self._get(_IMAGE_CAL) | _CAL_START)
+        self._write_register(_OP_MODE, _STANDBY)
+        self._write_register(_PA_CONFIG, 0)
+        self._write_register(_FREQUENCY, *_steps(self.mhz * 1_000_000))
+        self._write_register(_IMAGE_CAL, self._read_register(_IMAGE_CAL) | _CAL_START)
         begin = time.ticks_us()
-        while self._get(_IMAGE_CAL) & _CAL_RUNNING:
+        while self._read_register(_IMAGE_CAL) & _CAL_RUNNING:
             if time.ticks_diff(time.ticks_us(), begin) > _CAL_US:
                 raise OSError("radio: the calibration does not end")
             time.sleep_us(500)
@@ -134,7 +136,7 @@ class SX127x(Chip):
     def standby(self):
         """Stop whatever is going on."""
         self._mode(_STANDBY)
-        self._set(_IRQ, 0xFF)
+        self._write_register(_IRQ, 0xFF)
         self._switch(0)
 
     # --- frames
@@ -143,11 +145,11 @@ class SX127x(Chip):
         """Send a frame now. request: freq_hz, sf, bw_hz, power_dbm, data."""
         self._tune(request, True, 0)
         self._power(request.power_dbm)
-        self._set(_DIO_MAPPING, 0x40)  # DIO0: TxDone (table 18)
-        self._set(_INVERT_IQ, 0x27)
-        self._set(_INVERT_IQ_2, 0x1D)
-        self._set(_PAYLOAD, len(request.data))
-        self._set(_FIFO_AT, 0)
+        self._write_register(_DIO_MAPPING, 0x40)  # DIO0: TxDone (table 18)
+        self._write_register(_INVERT_IQ, 0x27)
+        self._write_register(_INVERT_IQ_2, 0x1D)
+        self._write_register(_PAYLOAD, len(request.data))
+        self._write_register(_FIFO_AT, 0)
         self._write(b"\x80", request.data)
         self._switch(2)
         self._arm()
@@ -155,11 +157,11 @@ class SX127x(Chip):
 
     def prepare(self, request):
         """Set up a window: `listen()` opens it. request: freq_hz, sf, bw_hz, symbols."""
-        self._tune(request, False, min(request.symbols, _MOST_SYMBOLS))
-        self._set(_DIO_MAPPING, 0x00)  # DIO0: RxDone, DIO1: RxTimeout
-        self._set(_INVERT_IQ, 0x67)
-        self._set(_INVERT_IQ_2, 0x19)
-        self._set(_FIFO_AT, 0)
+        self._tune(request, False, min(request.symbols, _SYMBOLS_MAX))
+        self._write_register(_DIO_MAPPING, 0x00)  # DIO0: RxDone, DIO1: RxTimeout
+        self._write_register(_INVERT_IQ, 0x67)
+        self._write_register(_INVERT_IQ_2, 0x19)
+        self._write_register(_FIFO_AT, 0)
         self._switch(1)
 
     def listen(self):
@@ -169,26 +171,26 @@ class SX127x(Chip):
 
     def outcome(self):
         """SENT, RECEIVED (see `data()`), TIMED_OUT, GARBLED; NOTHING has happened yet."""
-        flags = self._get(_IRQ)
+        flags = self._read_register(_IRQ)
         if not flags & (_TX_DONE | _RX_DONE | _TIMEOUT):
             return self.NOTHING
-        self._set(_IRQ, flags)
+        self._write_register(_IRQ, flags)
         if flags & _TX_DONE:
             return self.SENT
         if flags & _CRC_ERROR:
             return self.GARBLED
         if flags & _TIMEOUT:
             return self.TIMED_OUT
-        self._fetch()
+        self._read_frame()
         return self.RECEIVED
 
     def has_header(self):
         """Whether the header of a frame has come in, and not the end of it."""
-        return bool(self._get(_IRQ) & _HEADER)
+        return bool(self._read_register(_IRQ) & _HEADER)
 
-    def _fetch(self):
-        self.size = self._get(_RX_BYTES)
-        self._set(_FIFO_AT, self._get(_RX_CURRENT))
+    def _read_frame(self):
+        self.size = self._read_register(_RX_BYTES)
+        self._write_register(_FIFO_AT, self._read_register(_RX_CURRENT))
         self._read(b"\x00", self.data())
         strength = bytearray(2)
         self._read(bytes((_SNR,)), strength)
@@ -199,26 +201,30 @@ class SX127x(Chip):
     def _tune(self, request, crc, symbols):
         """Frequency, modulation and length of the window, in standby."""
         self._mode(_STANDBY)
-        self._set(_IRQ, 0xFF)
-        self._set(_IRQ_MASK, 0xFF & ~(_TX_DONE | _RX_DONE | _TIMEOUT | _CRC_ERROR | _HEADER))
-        self._set(_FREQUENCY, *_steps(request.freq_hz))
+        self._write_register(_IRQ, 0xFF)
+        self._write_register(
+            _IRQ_MASK, 0xFF & ~(_TX_DONE | _RX_DONE | _TIMEOUT | _CRC_ERROR | _HEADER)
+        )
+        self._write_register(_FREQUENCY, *_steps(request.freq_hz))
         sf, bw_hz = request.sf, request.bw_hz
         second = sf << 4 | (4 if crc else 0) | symbols >> 8
-        self._set(_CONFIG_1, _BANDWIDTHS[bw_hz] << 4 | 1 << 1, second, symbols & 0xFF)
+        self._write_register(_CONFIG_1, _BANDWIDTHS[bw_hz] << 4 | 1 << 1, second, symbols & 0xFF)
         slow = 8 if (1 << sf) * 1000 // (bw_hz // 1000) >= 16_000 else 0  # RegModemConfig3
-        self._set(_CONFIG_3, slow | 4)  # the AGC sets the gain
+        self._write_register(_CONFIG_3, slow | 4)  # the AGC sets the gain
         self._errata(bw_hz)
 
     def _errata(self, bw_hz):
         """Errata 2.1, sensitivity at 500 kHz; 2.3, spurious reception below that."""
         if bw_hz == 500_000:
-            self._set(_HIGH_BW_1, 0x02)
-            self._set(_HIGH_BW_2, 0x64)
-            self._set(_DETECT, 0xC3)
+            self._write_register(_HIGH_BW_1, 0x02)
+            self._write_register(_HIGH_BW_2, 0x64)
+            self._write_register(_DETECT, 0xC3)
         else:
-            self._set(_HIGH_BW_1, 0x03)
-            self._set(_DETECT, 0x43)  # no automatic intermediate frequency, but this one:
-            self._set(_IF_FREQ, 0x40, 0x00)
+            self._write_register(_HIGH_BW_1, 0x03)
+            self._write_register(
+                _DETECT, 0x43
+            )  # no automatic intermediate frequency, but this one:
+            self._write_register(_IF_FREQ, 0x40, 0x00)
 
     def _power(self, dbm):
         """Output in dBm: 2 to 20 on PA_BOOST, 0 to 14 on RFO (5.4.2, 5.4.3)."""
@@ -230,9 +236,9 @@ class SX127x(Chip):
             value = 0x80 | max(dbm, 2) - 2
         else:
             value = 0x70 | max(0, min(dbm, 14))
-        self._set(_PA_CONFIG, value)
-        self._set(_PA_DAC, 0x87 if high else 0x84)
-        self._set(_OCP, 0x31 if high else 0x2B)  # 140 mA, 100 mA (5.4.4)
+        self._write_register(_PA_CONFIG, value)
+        self._write_register(_PA_DAC, 0x87 if high else 0x84)
+        self._write_register(_OCP, 0x31 if high else 0x2B)  # 140 mA, 100 mA (5.4.4)
 
 
 def _steps(freq_hz):
@@ -241,5 +247,5 @@ def _steps(freq_hz):
     return steps >> 16, steps >> 8 & 0xFF, steps & 0xFF
 
 
-def _no_switch(_way):
+def _no_switch(_state):
     return None

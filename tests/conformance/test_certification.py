@@ -220,7 +220,7 @@ def test_010_transmit_parameters(rig: Rig) -> None:
 def test_011_link_check(rig: Rig) -> None:
     """LinkCheckReq is sent when the application wants it, once, and its answer handed over."""
     session = rig.join()
-    rig.call("want", "link_check")
+    rig.call("queue_request", "link_check")
     rig.send()
     assert session.answers == [(2, b"")]
     margin = round(rig.snr - plan.NEEDED_SNR[rig.sent[-1].sf])

@@ -97,7 +97,7 @@ def test_014_device_time(rig: Rig) -> None:
     session = rig.join()
     for window in (1, 2):
         rig.network.window = window
-        rig.call("want", "time")
+        rig.call("queue_request", "time")
         rig.send()
         assert session.answers == [(13, b"")]
         [[_name, seconds, fraction, at]] = rig.take("time")
@@ -232,14 +232,14 @@ def test_021_priority_of_commands(rig: Rig) -> None:
     session = rig.join()
     session.requests += [mac.dev_status()] * 4
     rig.send()
-    rig.call("want", "link_check")
+    rig.call("queue_request", "link_check")
     rig.send(b"pay", 3)
     assert session.answers == [(6, b"\xff\7")] * 4 + [(2, b"")]
     assert session.received[-1][2] == b"pay"
     ask(rig, mac.link_adr(0, 0, 7))
     session.requests += [mac.dev_status()] * 5
     rig.send()
-    rig.call("want", "time")
+    rig.call("queue_request", "time")
     rig.send(bytes(45), 3)
     answers, payload = (frame for _fcnt, frame in session.frames[-2:])
     assert (answers.port, answers.options) == (None, b"\6\xff\7" * 5)

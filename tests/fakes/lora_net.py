@@ -53,7 +53,7 @@ class Station:
         self.sent = []  # (uptime, port, payload) of what was on the air
         self.on_down = self.on_time = None
 
-    def room(self):
+    def max_payload(self):
         return self.space
 
     def modulation(self):

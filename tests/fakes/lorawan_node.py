@@ -9,7 +9,7 @@ from lorawan.regions.as923 import Group
 from lorawan.crypto import DOWN, Key
 from lorawan.frames import Identity
 from lorawan.mac import Mac
-from lorawan.radio import RX, TX
+from lorawan.radio import RX, TX, Radio
 from lorawan.regions.region import Region, airtime_us
 
 REGION = Region(eu868)
@@ -91,7 +91,7 @@ class Node:
         self.store = store or Store()
         self.now = 0
         self.region = region
-        self.mac = Mac(region, self.store, generator(seed), 0, radio)
+        self.mac = Mac(region, self.store, generator(seed), 0, radio or Radio())
         if session:
             self.mac.personalise(ADDR, NWK_KEY, APP_SKEY)
         self.down = 0  # next FCntDown
@@ -114,8 +114,6 @@ class Node:
         self.mac.tx_done(sent.end)
         windows = []
         for data in (rx1, rx2):
-            if self.mac._exchange.idle():
-                break
             self.now = max(self.now, self.mac.wake_us)
             request = self.mac.poll(self.now)
             if request is None:
@@ -125,9 +123,17 @@ class Node:
             self.now = request.open_us + 100_000
             if data is None:
                 self.mac.rx_timeout(self.now)
-            else:
-                self.mac.rx_done(self.now, data, -80, 7)
+                continue
+            refused = self._refused()
+            self.mac.rx_done(self.now, data, -80, 7)
+            if self._refused() == refused:
+                break
         return windows
+
+    def _refused(self):
+        """Number of frames that the MAC did not accept. It counts a forbidden port after that."""
+        refused = self.mac.health()["refused"]
+        return sum(refused.values()) - refused.get("port", 0)
 
     def exchange(self, rx1=None, rx2=None):
         sent = self.transmit()

@@ -1,7 +1,7 @@
 """Scripted modems: what each command is answered with, taken from the manuals' examples."""
 
 from board_parts import FakeLog, FakeUart
-from modem.station import Station
+from modem.end_device import EndDevice
 
 KEY = "00112233445566778899AABBCCDDEEFF"
 SETTINGS = {
@@ -101,6 +101,6 @@ class Seen:
         self.times = []
         settings = dict(SETTINGS)
         settings.update(changes)
-        self.station = Station(self.uart, name, settings, lambda bits: 0, self.log)
-        self.station.on_down = lambda port, payload: self.downs.append((port, payload))
-        self.station.on_time = lambda utc, ms: self.times.append(utc)
+        self.device = EndDevice(self.uart, name, settings, lambda bits: 0, self.log)
+        self.device.on_down = lambda port, payload: self.downs.append((port, payload))
+        self.device.on_time = lambda utc, ms: self.times.append(utc)

@@ -20,11 +20,11 @@ def bare(driver, nvs, store, *, rng, log, recent, region):
     from lorawan.device.storage import NvsStore  # not in the image of a board with a modem
     from lorawan.frames import Identity
     from lorawan.regions.region import Region
-    from lorawan.device.end_device import Station
+    from lorawan.device.end_device import EndDevice
 
     table = _table(region)
     driver.mhz = (table.BANDS[0][0] + table.BANDS[-1][1]) // 2_000_000
-    return Station(
+    return EndDevice(
         driver, Identity(*keys(nvs)), Region(table, _SURE_BYTES), NvsStore(store),
         rng=rng, log=log, recent=recent,
     )  # fmt: skip
@@ -57,9 +57,9 @@ def modem(uart, name, nvs, *, rng, log, reset, region):
 
     reset: a function that pulls the modem's reset line, or None. Raises ValueError as `bare`.
     """
-    from modem.station import Station as ModemStation
+    from modem.end_device import EndDevice as ModemEndDevice
 
     settings = {"lora_region": region, "lora_data_rate": 5, "lora_adr": 1}
     for key, value in zip(_KEYS, keys(nvs)):
         settings[key] = value
-    return ModemStation(uart, name, settings, rng, log, reset=reset)
+    return ModemEndDevice(uart, name, settings, rng, log, reset=reset)

@@ -91,7 +91,7 @@ class LoraLink(Bundles):
         """Send one frame; return for how many seconds there is nothing to do."""
         if not self._is_needed() and not self.orders.answers:
             return _LOOK_S
-        room, how = self._station.room(), self._station.modulation()
+        room, how = self._station.max_payload(), self._station.modulation()
         if not room or how is None:
             return _LOOK_S
         self._period_s = period_s(how)

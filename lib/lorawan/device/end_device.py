@@ -1,96 +1,84 @@
-"""A node on a LoRaWAN network: the MAC and a radio driver, run as a task.
-
-The MAC says when a window is to open; this opens it there to some hundred microseconds, as long
-as the event loop comes round within the lead that the MAC gives (`Radio.lead_us`). How late it
-is, and how long the chip and the heap take to be ready, is measured each time, and the lead
-follows. For the last of it, some milliseconds, nothing else runs.
+"""A LoRaWAN end device: the MAC and a radio driver, run as one task.
 
     join (random delay, back-off) -> empty frame that asks for the time -> the link's frames
-    32 frames without a downlink: LinkCheckReq in every eighth; 352: the session is taken for
-    lost, join again
+    352 uplinks without a downlink: the session counts as lost, join again
 
-The link calls `send()`, and is called at `on_down` and `on_time`. A network that does not answer
-DeviceTimeReq is asked by AppTimeReq (`packages.py`), which its application server may know.
+The MAC says when a receive window is to open. The task opens it there to some hundred
+microseconds, as long as the event loop comes round within the lead that the MAC gives
+(`Radio.lead_us`). The task measures each time how late the loop is and how long the chip and the
+heap take to be ready. The lead follows these figures. For the last milliseconds before a window
+the task waits without a yield, and nothing else runs.
+
+The link calls `send()`, and is called at `on_down` and `on_time`.
 """
 
 import asyncio
 import time
 
-from lorawan.mac_answers import DEVICE_TIME, LINK_CHECK
-from lorawan.device.storage import Airtime, Micros
-from lorawan.mac import (
-    DOWNLINK, JOIN_FAILED, JOINED, LINK_CHECK_ANS, OVER, SENT, TIME, TOO_LONG, Mac, NotReady,
-)  # fmt: skip
-from lorawan.device.radio_io import OnAir, wait
-from lorawan.device.device_frames import Posts
-from lorawan.radio import TX, Radio
-from lorawan.uplink import payload_rate
 from micropython import const
 
+from lorawan.device.device_frames import DeviceFrames
+from lorawan.device.radio_io import RadioIo, wait_flag
+from lorawan.device.storage import DailyAirtime, Micros
+from lorawan.mac import Mac, NotReady
+from lorawan.mac_core import (
+    DOWNLINK, JOIN_FAILED, JOINED, LINK_CHECK_ANS, OVER, SENT, TIME, TOO_LONG,
+)  # fmt: skip
+from lorawan.radio import TX, Radio
+from lorawan.uplink import payload_rate
+
 _SECOND = const(1_000_000)
-_LONGEST_SLEEP_MS = const(60_000)  # Micros has to be asked now and then
-_PATIENCE_US = const(120 * _SECOND)  # for airtime; then the frame is given back
+_SLEEP_MAX_MS = const(60_000)  # `Micros` has to be read now and then
+_AIRTIME_WAIT_MAX_US = const(120 * _SECOND)  # then the frame is given back
 _RESTART_S = const(60)
 _LEAD_US = const(20_000)
-_MOST_LEAD_US = const(150_000)
-_CHECK_FROM = const(32)  # frames without a downlink
-_CHECK_EACH = const(8)
+_LEAD_MAX_US = const(150_000)
 _REJOIN_AFTER = const(352)  # the ADR back-off has ended at 288 (TS001-1.0.4, table 9)
-_ASK_TIME_US = const(300 * _SECOND)  # until there is an answer
-# DeviceTimeReq without an answer; then AppTimeReq as well: at once when the network was heard
-# meanwhile, else (it may be away) now and then.
-_ASK_OTHERWISE = const(3)
-_SELDOM = const(12)
-_TIME_HOLDS_US = 6 * 3600 * _SECOND  # 0.4 s of a 20 ppm crystal
-_OWN_FRAME_US = const(5 * _SECOND)  # for the application to come first
 _GPS_TO_UNIX = 315_964_800 - 18  # 1980-01-06, leap seconds since
 
 
-class Station:
-    """driver: as `radio.sx126x.SX126x`. identity: `lorawan.frames.Identity`. rng(bits) -> int.
+class EndDevice:
+    """driver: such as `radio.sx126x.SX126x`. identity: `lorawan.frames.Identity`.
 
-    store: as `Mac` has it. recent: memory that outlives a reset, `read()` and `write(bytes)`.
-    log: info, warn. radio: `lorawan.radio.Radio`. join_within_s: of the random delay of the
-    first Join-Request. Raises ValueError; OSError if the store cannot be read.
+    store: as for `Mac`. rng(bits) -> int. log: info, warn. recent: memory that outlives a reset,
+    `read()` and `write(bytes)`. radio: `lorawan.radio.Radio`. join_within_s: longest random delay
+    of the first Join-Request. Raises ValueError; OSError if the store cannot be read.
 
     on_down(port, payload): data for the application. on_time(utc_s, ms): it was `utc_s`, whole
-    unix seconds, at `ticks_ms` `ms`. on_reset(shut): the network wants a restart, and with `shut`
-    no certification after it.
+    unix seconds, at `ticks_ms` `ms`. on_reset(shut): the network orders a restart; shut: accept
+    no certification messages after it.
     """
 
     def __init__(self, driver, identity, region, store, **rest):
         rng, self._log = rest["rng"], rest["log"]
         self._recent = rest.get("recent")
-        self._within_us = rest.get("join_within_s", 30) * _SECOND
+        self._join_within_us = rest.get("join_within_s", 30) * _SECOND
         self._driver = driver
         self._clock = Micros()
-        self._air = OnAir(driver, self._clock)
+        self._radio_io = RadioIo(driver, self._clock)
         self._identity = identity
         self._radio = rest.get("radio") or Radio()
         self.mac = Mac(region, store, rng, self._clock.now(), self._radio)
-        self._airtime = Airtime()
-        self._changed = asyncio.Event()  # the MAC has said something
-        self._kick = asyncio.ThreadSafeFlag()  # there is something new for the MAC
-        self._turn = asyncio.Lock()
+        self._frames = DeviceFrames(self.mac)
+        self._airtime = DailyAirtime()
+        self._changed = asyncio.Event()  # events of the MAC were handled, or the radio is dead
+        self._wake = asyncio.ThreadSafeFlag()  # `send()` has given the MAC a frame
+        self._send_lock = asyncio.Lock()
         self._handlers = {
             JOINED: self._joined, JOIN_FAILED: self._join_failed, SENT: self._sent,
-            TOO_LONG: self._too_long, DOWNLINK: self._down, TIME: self._time, OVER: self._over,
-            LINK_CHECK_ANS: self._link_check,
+            TOO_LONG: self._too_long, DOWNLINK: self._downlink, TIME: self._time,
+            OVER: self._over, LINK_CHECK_ANS: self._link_check,
         }  # fmt: skip
         self.on_down = self.on_time = self.on_reset = None
-        self._result = None  # of the frame on its way: True, False, or an exception
-        self._own = False  # a frame of the station itself is on its way
-        self._posts = Posts(self.mac)  # what is to be in it
-        self._asked = 0  # for the time, without an answer
-        self._asked_at = 0  # FCntDown at the first of these
+        self._result = None  # of the application's frame: True, False, or an exception
+        self._sends_own = False  # the frame on its way is one of `_frames`
         self._answered = 0  # FCntDown up to which the network has had its answer
-        self._ask_us = 0  # when to ask for the time again
         self._dead = None
         self._margin = None  # dB of the last LinkCheckAns
 
-    # --- the port
+    # --- the port of the link
 
-    def room(self):
+    def max_payload(self):
         """Bytes of payload that one frame may carry now; 0 when not joined."""
         return self.mac.max_payload() if self._is_up() else 0
 
@@ -107,76 +95,81 @@ class Station:
         return self.mac.session is not None and not self.mac.joining()
 
     async def send(self, port, payload, confirmed=False):
-        """Send; True: on the air, and acknowledged if that was asked for.
+        """Send; True: the frame was on the air, and acknowledged if that was asked for.
 
-        False: not joined, no airtime for long, not acknowledged. Raises ValueError (port, length)
-        and OSError (the radio is dead).
+        False: not joined, no airtime for two minutes, or not acknowledged. Raises ValueError
+        (port, length) and OSError (the radio is dead).
         """
         if port is None:
             raise ValueError("port None, 1..223")
-        async with self._turn:
-            while self._own and not self._dead:
-                await self._change()
+        async with self._send_lock:
+            while self._sends_own and not self._dead:
+                await self._wait_change()
             if self._dead:
                 raise self._dead
             if not self._is_up():
                 return False
-            self._want()
+            now_us = self._clock.now()
+            self._frames.add_requests(now_us)
             try:
-                self.mac.send(port, payload, self._clock.now(), confirmed)
+                self.mac.send(port, payload, now_us, confirmed)
             except NotReady:
                 return False
-            self._posts.go_on(self._clock.now())
+            self._frames.frame_done(now_us)
             self._result = None
-            self._kick.set()
+            self._wake.set()
             return await self._wait_result()
 
     async def _wait_result(self):
         while self._result is None:
-            await self._change()
-            now = self._clock.now()
+            await self._wait_change()
+            now_us = self._clock.now()
             if self._dead:
                 self._result = self._dead
-            elif self._result is None and self._waits_too_long(now):
-                self.mac.stop(now)
+            elif self._result is None and self._waits_too_long(now_us):
+                self.mac.stop(now_us)
                 self._result = False
         if isinstance(self._result, Exception):
             raise self._result
         return self._result
 
-    def _waits_too_long(self, now):
-        return (self.mac.wake_us or now) - now > _PATIENCE_US
+    def _waits_too_long(self, now_us):
+        return (self.mac.wake_us or now_us) - now_us > _AIRTIME_WAIT_MAX_US
 
-    async def _change(self):
+    async def _wait_change(self):
         self._changed.clear()
         await self._changed.wait()
 
     def state(self):
-        """For health reports; nothing secret. errors: counts by name."""
-        session, now = self.mac.session, self._clock.now()
-        air, errors = self._air, dict(self._air.errors)
+        """For health reports, without secrets. errors: counts by name."""
+        session, now_us = self.mac.session, self._clock.now()
+        radio_io, errors = self._radio_io, dict(self._radio_io.errors)
         health = self.mac.health()
         for reason, count in health.pop("refused").items():
             errors["refused_" + reason] = count
-        errors["lost"], errors["package"] = health.pop("radio"), self._posts.refused()
+        errors["lost"], errors["package"] = health.pop("radio"), self._frames.refused()
         errors.update(health)
         return {
-            "joined": self._is_up(), "dr": self.data_rate(), "rssi": air.rssi,
-            "f_cnt_up": session.fcnt_up if session else None, "snr": air.snr,
-            "margin": self._margin, "airtime_s": self._airtime.seconds(now),
-            "late_us": air.late_us, "errors": errors,
+            "joined": self._is_up(), "dr": self.data_rate(), "rssi": radio_io.rssi,
+            "f_cnt_up": session.fcnt_up if session else None, "snr": radio_io.snr,
+            "margin": self._margin, "airtime_s": self._airtime.seconds(now_us),
+            "late_us": radio_io.late_us, "errors": errors,
         }  # fmt: skip
+
+    def certify(self, version):
+        """Accept messages of the certification package, TS009, from now on. version: 4 bytes."""
+        self._frames.certify(version, self._rejoin, self._reset)
 
     # --- the task
 
     async def run(self):
-        """Join and serve; returns never."""
+        """Join and serve; never returns."""
         mac, recent = self.mac, self._recent
         if mac.restore(self._clock.now(), recent.read() if recent else None):
             self._log.info("lorawan: session restored, FCntUp %d", mac.session.fcnt_up)
             self._answered = mac.session.fcnt_down
         else:
-            mac.join(self._identity, self._clock.now(), self._within_us)
+            mac.join(self._identity, self._clock.now(), self._join_within_us)
         while True:
             try:
                 self._driver.start()
@@ -184,49 +177,70 @@ class Station:
                 while True:
                     await self._step()
             except OSError as error:
-                self._air.errors["radio"] += 1
+                self._radio_io.errors["radio"] += 1
                 self._dead = error
                 self._log.warn("lorawan: %s", error)
                 self._changed.set()
             await asyncio.sleep(_RESTART_S)
 
     async def _step(self):
-        """One request of the MAC, or one wait for it."""
-        now = self._clock.now()
-        request = self.mac.poll(now)
+        """Carry out one request of the MAC, or wait for one."""
+        now_us = self._clock.now()
+        request = self.mac.poll(now_us)
         if request is None:
-            self._tell()
-            self._supervise(now)
-            await self._rest()
+            self._handle_events()
+            self._supervise(now_us)
+            await self._sleep()
         elif request.kind == TX:
             if self._recent and self.mac.session:
                 self._recent.write(self.mac.snapshot())
-            toa_us, end_us = await self._air.transmit(request)
-            self._airtime.add(toa_us, now)
-            self._posts.on_air(end_us)
+            toa_us, end_us = await self._radio_io.transmit(request)
+            self._airtime.add(toa_us, now_us)
+            self._frames.tx_done(end_us)
             self.mac.tx_done(end_us)
         else:
-            frame, now = await self._air.listen(request)
+            frame, now_us = await self._radio_io.listen(request)
             if frame is None:
-                self.mac.rx_timeout(now)
+                self.mac.rx_timeout(now_us)
             else:
-                self.mac.rx_done(now, frame, self._air.rssi, self._air.snr)
+                self.mac.rx_done(now_us, frame, self._radio_io.rssi, self._radio_io.snr)
 
-    async def _rest(self):
-        """Until the MAC wants to be called, or `send()` has something."""
-        self._radio.lead_us = min(_LEAD_US + self._air.lead_us(), _MOST_LEAD_US)
-        now, post_us = self._clock.now(), self._posts.due_us()
-        if post_us is not None and (self._own or self._turn.locked()):
-            post_us = max(post_us, now + _SECOND)  # it has to wait
-        due = [at for at in (self.mac.wake_us, post_us) if at is not None]
-        ms = _LONGEST_SLEEP_MS
+    def _supervise(self, now_us):
+        """Send the device's own frames; join again when the network is gone."""
+        if not self._is_up():
+            return
+        session, frames = self.mac.session, self._frames
+        busy = self._send_lock.locked() or self._sends_own
+        frames.poll(now_us)
+        if session.adr_ack_count >= _REJOIN_AFTER and not busy:
+            self._log.warn("lorawan: %d frames without an answer", session.adr_ack_count)
+            self.mac.join(self._identity, now_us, self._join_within_us)
+            return
+        if session.fcnt_down != self._answered:
+            self._answered = session.fcnt_down
+            if self.mac.wants_uplink():
+                frames.schedule(now_us)
+        if frames.send_us is not None and now_us >= frames.send_us and not busy:
+            self._sends_own = frames.send(now_us)
+        elif self._sends_own and self._waits_too_long(now_us):
+            self.mac.stop(now_us)
+            self._sends_own = False
+
+    async def _sleep(self):
+        """Wait until the MAC or a frame of the device is due, or `send()` was called."""
+        self._radio.lead_us = min(_LEAD_US + self._radio_io.lead_us(), _LEAD_MAX_US)
+        now_us, frame_us = self._clock.now(), self._frames.due_us()
+        if frame_us is not None and (self._sends_own or self._send_lock.locked()):
+            frame_us = max(frame_us, now_us + _SECOND)  # another frame is on its way
+        due = [at for at in (self.mac.wake_us, frame_us) if at is not None]
+        ms = _SLEEP_MAX_MS
         if due:
-            ms = min(ms, max(0, min(due) - now) // 1000 + 1)
-        await wait(self._kick, ms)
+            ms = min(ms, max(0, min(due) - now_us) // 1000 + 1)
+        await wait_flag(self._wake, ms)
 
-    # --- what the MAC says
+    # --- events of the MAC
 
-    def _tell(self):
+    def _handle_events(self):
         event = self.mac.event()
         while event:
             self._handlers[event[0]](*event[1:])
@@ -235,97 +249,48 @@ class Station:
 
     def _joined(self, addr):
         self._log.info("lorawan: joined")
-        self._answered = self._ask_us = 0
-        self._posts.own_us = self._clock.now() + _OWN_FRAME_US
+        self._answered = 0
+        self._frames.joined(self._clock.now())
 
     def _join_failed(self, requests):
         self._log.info("lorawan: no answer to Join-Request %d", requests)
 
     def _sent(self, acknowledged, transmissions):
-        self._gone(acknowledged is not False)
+        self._finish_frame(acknowledged is not False)
 
-    def _too_long(self, room):
-        self._gone(ValueError("payload: no more than %d bytes now" % room))
+    def _too_long(self, size_max):
+        self._finish_frame(ValueError("payload: no more than %d bytes now" % size_max))
 
-    def _gone(self, result):
-        """The frame on its way has come to its end."""
-        if self._own:
-            self._own = False
-            self._posts.go_on(self._clock.now())
+    def _finish_frame(self, result):
+        if self._sends_own:
+            self._sends_own = False
+            self._frames.frame_done(self._clock.now())
         else:
             self._result = result
 
-    def _down(self, port, payload, rssi, snr):
-        now = self._clock.now()
-        is_taken, gps_s = self._posts.take(port, payload, now)
+    def _downlink(self, port, payload, rssi, snr):
+        now_us = self._clock.now()
+        is_handled, gps_s = self._frames.handle(port, payload, now_us)
         if gps_s is not None:
-            self._time(gps_s, 0, now)
-        if self.on_down and not is_taken:
+            self._time(gps_s, 0, now_us)
+        if self.on_down and not is_handled:
             self.on_down(port, payload)
 
     def _link_check(self, margin, gateways):
         self._margin = margin
 
     def _time(self, gps_s, fraction, at_us):
-        ago_ms = (self._clock.now() - at_us + fraction * 15625 // 4) // 1000
-        self._ask_us = self._clock.now() + _TIME_HOLDS_US
-        self._asked = 0
+        now_us = self._clock.now()
+        self._frames.time_received(now_us)
         if self.on_time:
+            ago_ms = (now_us - at_us + fraction * 15625 // 4) // 1000
             self.on_time(gps_s + _GPS_TO_UNIX, time.ticks_add(time.ticks_ms(), -ago_ms))
 
     def _over(self, reason):
         self._log.warn("lorawan: %s is used up", reason)
-        self._result, self._own = False, False
+        self._result, self._sends_own = False, False
         if reason == "counter":
-            self.mac.join(self._identity, self._clock.now())
-
-    # --- the link's health
-
-    def _want(self):
-        """What the next frame should ask the network for."""
-        silent, now = self.mac.session.silent_count, self._clock.now()
-        if silent >= _CHECK_FROM and silent % _CHECK_EACH == 0:
-            self.mac.want(LINK_CHECK)
-        if now >= self._ask_us:
-            self.mac.want(DEVICE_TIME)
-            self._ask_us = now + _ASK_TIME_US
-            self._ask_otherwise(now)
-
-    def _ask_otherwise(self, now):
-        """The network may leave the time to its application server."""
-        heard = self.mac.session.fcnt_down
-        if not self._asked:
-            self._asked_at = heard
-        self._asked += 1
-        if self._asked > _ASK_OTHERWISE:
-            if heard != self._asked_at or self._asked % _SELDOM == 0:
-                self._posts.ask_time(now)
-
-    def _supervise(self, now):
-        """Answer the network when the application has nothing to say; join when it is gone."""
-        if not self._is_up():
-            return
-        session, busy = self.mac.session, self._turn.locked() or self._own
-        self._posts.poll(now)
-        if session.silent_count >= _REJOIN_AFTER and not busy:
-            self._log.warn("lorawan: %d frames without an answer", session.silent_count)
-            self.mac.join(self._identity, now, self._within_us)
-            return
-        if session.fcnt_down != self._answered:
-            self._answered = session.fcnt_down
-            if self.mac.wants_uplink():
-                self._posts.own_us = now + _OWN_FRAME_US
-        own_us = self._posts.own_us
-        if own_us is not None and now >= own_us and not busy:
-            self._want()
-            self._own = self._posts.send(now)
-        elif self._own and self._waits_too_long(now):
-            self.mac.stop(now)
-            self._own = False
-
-    def certify(self, version):
-        """Listen to the certification package, TS009, from now on. version: four bytes."""
-        self._posts.certify(version, self._rejoin, self._reset)
+            self._rejoin()
 
     def _rejoin(self):
         self.mac.join(self._identity, self._clock.now())

@@ -1,4 +1,4 @@
-"""What a station needs of the device below it: a clock that never goes back, and a store."""
+"""A clock that never goes back, the airtime of a day, and the MAC's store in flash."""
 
 import time
 from array import array
@@ -7,11 +7,11 @@ from micropython import const
 
 _HOUR_US = 3_600_000_000
 _HOURS = const(24)
-_MAX_BLOB = const(512)  # a session with all its channels and answers
+_BLOB_MAX = const(512)  # a session with all its channels and answers
 
 
 class Micros:
-    """Microseconds since it was made, from `ticks_us`; to be asked every few minutes at least."""
+    """Microseconds since it was made, from `ticks_us`. Call `now()` every few minutes at least."""
 
     def __init__(self):
         self._ticks = time.ticks_us()
@@ -24,11 +24,11 @@ class Micros:
         return self._us
 
     def at(self, ticks):
-        """The time of a tick that was read some minutes ago at most."""
+        """The time of a tick that was read a few minutes ago at most."""
         return self.now() + time.ticks_diff(ticks, self._ticks)
 
 
-class Airtime:
+class DailyAirtime:
     """Milliseconds on air in the last 24 hours, hour by hour."""
 
     def __init__(self):
@@ -57,7 +57,7 @@ class NvsStore:
         self._nvs = nvs
 
     def read(self, name):
-        buf = bytearray(_MAX_BLOB)
+        buf = bytearray(_BLOB_MAX)
         try:
             size = self._nvs.get_blob(name, buf)
         except OSError:  # there is none

@@ -1,35 +1,35 @@
-"""EU863-870 (RP002-1.0.4, 2.4) as data for `lorawan.regions.region.Region`.
+"""The table of EU863-870 (RP002-1.0.4, 2.4).
 
-Left out: FSK (DR7) and LR-FHSS (DR8 to DR11), which the drivers do not speak. A network that asks
-for them is refused in the answer to its command.
+Left out: FSK (DR7) and LR-FHSS (DR8 to DR11), which the drivers do not support. A network that
+asks for them is refused in the answer to its command.
 """
 
 from lorawan.regions.channels import Channels  # noqa: F401 - it is part of the table
 from micropython import const
 
 NAME = "EU868"
-DEFAULT_RATE = const(0)  # the lowest data rate of an uplink, which an ABP device begins with
-MAX_EIRP_DBM = const(16)
-TOP_POWER = const(7)  # highest TXPower index; index i is MAX_EIRP_DBM - 2 i
-MOST_DBM = const(30)  # at the antenna connector, beside that
-TX_PARAM = const(0)  # what TxParamSetupReq has set, 0 = nothing
-DROPPED = b"\x09"  # commands that are not for this region: TxParamSetupReq
-SNAPSHOT = const(1)  # first byte of a packed session: another one in every region
+DEFAULT_RATE = const(0)  # the lowest of an uplink, and the first of an ABP device
+EIRP_MAX_DBM = const(16)
+TX_POWER_MAX = const(7)  # of TXPower; index i is EIRP_MAX_DBM - 2 i
+POWER_MAX_DBM = const(30)  # at the antenna connector
+TX_PARAM = const(0)  # set by TxParamSetupReq, 0 = nothing
+DROPPED_COMMANDS = b"\x09"  # that are not for this region: TxParamSetupReq
+REGION_ID = const(1)  # first byte of a packed session
 
 # Per data rate: spreading factor, bandwidth in Hz.
 RATES = (
     (12, 125_000), (11, 125_000), (10, 125_000), (9, 125_000), (8, 125_000), (7, 125_000),
     (7, 250_000),
 )  # fmt: skip
-DOWN_RATE = const(0)  # the lowest of a receive window
+RX_RATE_MIN = const(0)  # of a receive window
 # M: longest MACPayload in bytes, per data rate.
-MAX_MAC = bytes((59, 59, 59, 123, 250, 250, 250))
-MAX_DOWN = MAX_MAC  # of a downlink
+MAC_PAYLOAD_MAX = bytes((59, 59, 59, 123, 250, 250, 250))
+DOWN_PAYLOAD_MAX = MAC_PAYLOAD_MAX  # of a downlink
 
 # Default channels in Hz, usable with DR0 to DR5; also the join channels.
 CHANNELS = (868_100_000, 868_300_000, 868_500_000)
 CHANNEL_RATES = const(0x50)  # of the default channels and of a CFList: highest << 4 | lowest
-MAX_CHANNELS = const(16)
+CHANNELS_MAX = const(16)
 
 # Data rate of RX1, per data rate of the uplink a row, per RX1DROffset (0 to 5) a column.
 RX1_RATES = (
@@ -39,8 +39,8 @@ RX1_RATES = (
 RX2_HZ = const(869_525_000)
 RX2_RATE = const(0)
 
-# Sub-bands of ETSI EN 300 220: from (Hz), to below (Hz), off-time factor (100 = 1 %). What lies
-# between them is not used.
+# Sub-bands of ETSI EN 300 220: from (Hz), to below (Hz), off-time factor (100 = 1 %).
+# The gaps between them are not used.
 BANDS = (
     (863_000_000, 865_000_000, 1000),
     (865_000_000, 868_000_001, 100),
@@ -50,6 +50,6 @@ BANDS = (
     (869_700_000, 870_000_001, 100),
 )
 
-# Data rates of successive Join-Requests: every one in turn, the short ones more often, so that
-# a node near a gateway is in after a second of airtime and one far away is still heard.
+# Data rates of successive Join-Requests: each in turn, the fast ones more often. A node near a
+# gateway joins within a second of airtime, and a distant one is still heard.
 JOIN_RATES = b"\5\4\3\5\2\4\1\5\3\0"

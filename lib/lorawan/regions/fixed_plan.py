@@ -1,7 +1,7 @@
 """The channels of a fixed plan: all of them exist, and some are enabled (RP002-1.0.4, 2.5).
 
-Beside `channels.py`, with the same face; in memory only where the region's table asks for it. The
-channels of 125 kHz are groups of eight, each with one of 500 kHz.
+The methods are those of `channels.Channels`. Only a region with such a plan loads this module. The
+channels of 125 kHz form groups of eight, each with one channel of 500 kHz.
 """
 
 from lorawan.regions.channels import Channels
@@ -13,8 +13,8 @@ _GROUP = const(8)
 _MASK_BYTES = const(9)
 
 
-class _Steps:
-    """Frequencies in Hz by the number of the channel; it goes round at the end."""
+class _Frequencies:
+    """Frequencies in Hz by channel number. After the last one the first one follows."""
 
     def __init__(self, spans, size):
         self._spans = spans
@@ -31,21 +31,21 @@ class _Steps:
                 index -= span[0]
 
 
-class Fixed(Channels):
-    """region: `lorawan.regions.region.Region`, with a table that has `UPLINKS` and `DOWNLINKS`."""
+class FixedPlan(Channels):
+    """region: `lorawan.regions.region.Region` with a table that has `UPLINKS` and `DOWNLINKS`."""
 
     def __init__(self, region):
-        # Not that of `Channels`, whose arrays are for channels that are defined one by one.
+        # Without the arrays of `Channels.__init__`, which channels of a fixed plan do not need.
         self._table = table = region.table
         self._size = sum([span[0] for span in table.UPLINKS])
-        self.freq = _Steps(table.UPLINKS, self._size)
-        self.down = _Steps(table.DOWNLINKS, self._size)
+        self.freq = _Frequencies(table.UPLINKS, self._size)
+        self.down = _Frequencies(table.DOWNLINKS, self._size)
         self._last = 0
-        self._turn = 0  # channels of the groups that have had one used since all of them had
+        self._used_groups = 0  # mask of all channels of the groups used in this round
         self.reset()
 
     def reset(self):
-        """All channels, enabled."""
+        """Enable all channels."""
         self._used = 0
         self.mask = self.default_mask()
 
@@ -54,21 +54,21 @@ class Fixed(Channels):
 
     defined_mask = default_mask
 
-    def take_list(self, cf_list):
-        """Take over the CFList of a Join-Accept: type 1 is a mask for all channels.
+    def apply_cf_list(self, cf_list):
+        """Apply the CFList of a Join-Accept: type 1 is a mask for all channels.
 
-        Any other type is ignored, and so is a mask with which nothing could be sent.
+        Any other type is ignored, and so is a mask that leaves no usable channel.
         """
         mask = int.from_bytes(cf_list[:_MASK_BYTES], "little")
         rates = range(len(self._table.RX1_RATES))
         if cf_list[15] == 1 and any([self.supports(rate, mask) for rate in rates]):
             self.mask = mask
 
-    def masked(self, mask, control, bits):
+    def change_mask(self, mask, control, bits):
         """`mask` after a LinkADRReq with this ChMaskCntl and ChMask (2.5.5 and its errata).
 
-        0 to 3 = sixteen channels of 125 kHz, 4 = those of 500 kHz, 5 = the groups with theirs,
-        6 and 7 = all of 125 kHz on and off, and those of 500 kHz. Bits above are RFU.
+        0 to 3 = sixteen channels of 125 kHz, 4 = those of 500 kHz, 5 = the groups with theirs, 6
+        and 7 = all of 125 kHz on and off, and those of 500 kHz. Bits above are RFU.
         """
         if control < 4:
             at = 16 * control
@@ -84,10 +84,10 @@ class Fixed(Channels):
         return wide | _NARROW_MASK if control == 6 else wide
 
     def supports(self, rate, mask):
-        """Whether enough of the channels in `mask` can be used with a data rate."""
+        """True if enough of the channels in `mask` support a data rate."""
         usable = self._usable(rate, mask)
-        least = min([span[4] for span in self._table.UPLINKS if _has(span, rate)] or [1])
-        return _count(usable) >= least
+        enabled_min = min([span[4] for span in self._table.UPLINKS if _has(span, rate)] or [1])
+        return len(self._indexes(usable)) >= enabled_min
 
     def _usable(self, rate, mask):
         usable = at = 0
@@ -98,17 +98,17 @@ class Fixed(Channels):
         return mask & usable
 
     def pick(self, rate, mask, free, rng):
-        """As `Channels.pick()`, of a group that has not had its turn if there is one.
+        """As `Channels.pick()`, preferring groups that have not been used in this round.
 
-        A gateway mostly hears one group: whoever joins comes by there with every eighth request.
+        A gateway mostly listens to one group. So every eighth Join-Request reaches it.
         """
         usable = self._usable(rate, mask)
-        fresh = usable & ~self._used & ~self._turn
+        fresh = usable & ~self._used & ~self._used_groups
         if not fresh:
-            self._turn &= ~usable
+            self._used_groups &= ~usable
         index = super().pick(rate, fresh or mask, free, rng)
         if 0 <= index < _NARROW:
-            self._turn |= 0xFF << index // _GROUP * _GROUP
+            self._used_groups |= 0xFF << index // _GROUP * _GROUP
         return index
 
     # --- snapshot: the mask, 9 bytes
@@ -117,7 +117,7 @@ class Fixed(Channels):
         return self.mask.to_bytes(_MASK_BYTES, "little")
 
     def unpack(self, data):
-        """Take over what `pack()` wrote; raises ValueError."""
+        """Restore the packed mask. Raises ValueError."""
         if len(data) != _MASK_BYTES:
             raise ValueError("session: channels")
         self.reset()
@@ -126,11 +126,3 @@ class Fixed(Channels):
 
 def _has(span, rate):
     return span[3] & 15 <= rate <= span[3] >> 4
-
-
-def _count(mask):
-    count = 0
-    while mask:
-        count += 1
-        mask &= mask - 1
-    return count

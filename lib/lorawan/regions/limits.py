@@ -1,9 +1,8 @@
-"""The air as the node may use it: a channel for a frame, now or when a sub-band has airtime; the
-back-off of joining.
+"""Airtime limits: a channel for a frame, now or later, and the back-off of joining.
 
-Airtime and times in microseconds; time is a number that only grows. What the store holds of the
-sub-bands covers what may be sent before it is written again, so that the limit of an hour holds
-across power cuts, too: after one, all of it counts as sent at the moment of start.
+Airtime and times are in microseconds. Time is a number that only grows. The airtime in the store
+covers all frames until the next write. So the limit of an hour holds across power cuts, too: after
+one, all of it counts as sent at the moment of start.
 
     version u8 = 1 | airtime per sub-band, u16 each, in steps of 2 ms
 """
@@ -14,7 +13,7 @@ from array import array
 from micropython import const
 
 _BUCKET_US = const(120_000_000)
-_BUCKETS = const(32)  # any hour lies within them, with a frame that began just before it
+_BUCKETS = const(32)  # they span an hour and a frame that began just before it
 _UNIT_US = const(2000)  # airtime is kept in steps of it, rounded up
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
@@ -26,8 +25,8 @@ _SHARE = const(8)  # of an hour's limit that one write covers: an eighth
 class HourlyAirtime:
     """Airtime per sub-band: in no hour more than its share (RP002-1.0.4, 2.4.2: ETSI limits).
 
-    Not by a pause after each frame: the share of an hour may be used at once, and what was
-    used comes back an hour later, in steps of two minutes. bands: (from, below, factor) each.
+    There is no pause after each frame. The share of an hour may be used at once, and comes back an
+    hour later in steps of two minutes. bands: (from, below, factor) each.
     """
 
     def __init__(self, bands, now_us):
@@ -43,7 +42,7 @@ class HourlyAirtime:
         self._head = max(self._head, head)
 
     def reset(self):
-        """Nothing has been sent."""
+        """Forget all airtime."""
         for i in range(len(self._used)):
             self._used[i] = 0
 
@@ -78,34 +77,36 @@ class HourlyAirtime:
         self._used[i] = min(0xFFFF, self._used[i] + _units(airtime_us))
 
 
-class Air:
+class DutyCycle:
     """store: read(name) -> bytes or None, write(name, bytes), which may raise OSError.
 
-    rng(bits) -> int. free_us: after a `choose()` that found nothing, when to ask again.
-    keeps_limits: False only where nothing leaves the room, for a test.
+    rng(bits) -> int. free_us: when to ask again after a `choose()` that found nothing.
+    is_enforced: False only for a test on a wire.
     """
 
     def __init__(self, region, store, rng, now_us):
         self._region = region
         self._store = store
         self._rng = rng
-        self._book = HourlyAirtime(region.table.BANDS, now_us)
-        self._bands = range(len(region.table.BANDS))
-        self._covered = [0 for _ in self._bands]
+        self._hourly = HourlyAirtime(region.table.BANDS, now_us)
+        bands = len(region.table.BANDS)
+        self._bands = range(bands)
+        self._form = "<B%dH" % bands
+        self._stored = [0] * bands
         self.free_us = 0
-        self.keeps_limits = True
+        self.is_enforced = True
         data = store.read(_NAME) or b""
-        if len(data) == 1 + 2 * len(self._covered) and data[0] == _VERSION:
-            self._covered = [struct.unpack_from("<H", data, 1 + 2 * i)[0] for i in self._bands]
-            self.restore(self._covered, now_us)
+        if len(data) == 1 + 2 * bands and data[0] == _VERSION:
+            self._stored = struct.unpack(self._form, data)[1:]
+            self.restore(self._stored, now_us)
 
     def choose(self, now_us, rate, toa_us, channels):
-        """Index of a channel for a frame of this airtime, -1 = no sub-band has any left."""
+        """Index of a channel for a frame of this airtime; -1 = no sub-band has any left."""
 
         def free_at(freq):
-            if not self.keeps_limits:
+            if not self.is_enforced:
                 return now_us
-            return self._book.free_at(self._region.band(freq), toa_us, now_us)
+            return self._hourly.free_at(self._region.band(freq), toa_us, now_us)
 
         mask = channels.mask
         index = channels.pick(rate, mask, lambda freq: free_at(freq) <= now_us, self._rng)
@@ -113,40 +114,37 @@ class Air:
             self.free_us = min([free_at(freq) for freq in channels.frequencies(rate, mask)])
         return index
 
-    def book(self, freq_hz, toa_us, now_us):
-        """A frame is to be sent now; raises OSError if the store cannot cover it."""
+    def add(self, freq_hz, toa_us, now_us):
+        """A frame is to be sent now. Raises OSError if the store cannot cover its airtime."""
         band = self._region.band(freq_hz)
-        self._book.add(band, toa_us, now_us)
-        spent, share = self._book.spent(band), self._book.limit(band) // _SHARE
-        if spent > self._covered[band] or spent + 3 * share < self._covered[band]:
-            self._cover(band, spent + share)
+        self._hourly.add(band, toa_us, now_us)
+        spent, share = self._hourly.spent(band), self._hourly.limit(band) // _SHARE
+        if spent > self._stored[band] or spent + 3 * share < self._stored[band]:
+            self._store_airtime(band, spent + share)
 
-    def _cover(self, band, value):
-        covered = list(self._covered)
-        covered[band] = min(value, 0xFFFF)
-        data = bytearray((_VERSION,))
-        for value in covered:
-            data += struct.pack("<H", value)
-        self._store.write(_NAME, bytes(data))
-        self._covered = covered
+    def _store_airtime(self, band, value):
+        stored = list(self._stored)
+        stored[band] = min(value, 0xFFFF)
+        self._store.write(_NAME, struct.pack(self._form, _VERSION, *stored))
+        self._stored = stored
 
     def spent(self):
         """Airtime of the last hour per sub-band, in steps of 2 ms."""
-        return [self._book.spent(band) for band in self._bands]
+        return [self._hourly.spent(band) for band in self._bands]
 
     def restore(self, spent, now_us):
-        """Take up the book of an earlier life, as if all of it had been spent now."""
-        if len(spent) == len(self._covered):
-            self._book.reset()
+        """Restore the airtime from before a restart, as if all of it had been spent now."""
+        if len(spent) == len(self._stored):
+            self._hourly.reset()
             for band in self._bands:
-                self._book.add(band, spent[band] * 2000, now_us)
+                self._hourly.add(band, spent[band] * 2000, now_us)
 
 
 class JoinBackoff:
     """Airtime of Join-Requests since power-up (TS001-1.0.4, 7; TR007-1.1, 4.8).
 
-    Below 36 s in the first hour, 36 s in the ten hours after it, 8.7 s in every day from then
-    on; between two requests a random pause whose mean keeps the same 1, 0.1 and 0.01 per cent.
+    Below 36 s in the first hour, 36 s in the next ten hours, 8.7 s in every later day. Between two
+    requests there is a random pause. Its mean keeps to the same 1, 0.1 and 0.01 per cent.
     """
 
     def __init__(self, now_us):

@@ -88,14 +88,14 @@ class Device:
     def send(self, now, port, payload, confirmed):
         self.mac.send(port, unhexlify(payload), now, confirmed)
 
-    def want(self, what):
-        self.mac.want(WANTED[what])
+    def queue_request(self, what):
+        self.mac.queue_request(WANTED[what])
 
     def set_adr(self, on, rate):
         self.mac.set_adr(on, rate)
 
     def set_battery(self, level):
-        self.mac.set_battery(level)
+        self.mac.battery = level
 
     def certify(self, on):
         self.mac.certification = on

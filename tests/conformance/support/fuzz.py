@@ -130,9 +130,8 @@ def obeyed(node):
         node.old = frame
     node.events()
     unpack(node.region, state(node))  # ValueError if it has been set to what is not possible
-    node.mac.session.max_duty = 0  # or the virtual years pass
+    node.mac.session.max_duty = 0
     node.mac.session.nb_trans = 1
-    node.mac._quiet_until = 0
 
 
 def joining(node):
@@ -164,7 +163,7 @@ def session(most, region):
         if (
             random.randrange(6) == 0
             or node.mac.session.answers
-            or node.mac.session.silent_count > 50
+            or node.mac.session.adr_ack_count > 50
         ):
             obeyed(node)
             given += 1
@@ -172,8 +171,8 @@ def session(most, region):
             quiet(node, given)
             given += 2
         node.events()
-        assert node.mac.wake_us is None or node.mac._uplink
         node.mac.stop(node.now)
+        assert node.mac.wake_us is None, "it neither rests nor can be stopped"
     reasons = set(node.mac.health()["refused"])
     assert reasons <= set(REASONS + ("port",)), reasons
     return given

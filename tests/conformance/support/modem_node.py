@@ -13,7 +13,7 @@ from binascii import hexlify, unhexlify
 
 import machine
 from machine import UART
-from modem import Station
+from modem import EndDevice
 
 PLAN = globals()["PLAN"]
 
@@ -37,8 +37,8 @@ def settings():
     }  # fmt: skip
 
 
-async def uplinks(station):
-    while not station.room():
+async def uplinks(device):
+    while not device.max_payload():
         await asyncio.sleep(1)
     for number in range(PLAN["uplinks"]):
         confirmed = PLAN["confirmed"] and number % PLAN["confirmed"] == 0
@@ -46,7 +46,7 @@ async def uplinks(station):
         while not good and tries < PLAN["tries"]:
             tries += 1
             try:
-                good = await station.send(2, number.to_bytes(2, "big") + bytes(8), confirmed)
+                good = await device.send(2, number.to_bytes(2, "big") + bytes(8), confirmed)
             except (OSError, ValueError) as error:
                 tell("error", str(error))
             if not good:
@@ -63,16 +63,16 @@ async def main():
     def rng(bits):
         return 77 & ((1 << bits) - 1)
 
-    station = Station(uart, PLAN["modem"], settings(), rng, Log())
+    device = EndDevice(uart, PLAN["modem"], settings(), rng, Log())
     gc.collect()
     tell("heap", gc.mem_alloc() - before)
-    station.on_down = lambda port, payload: tell("down", port, hexlify(payload).decode())
-    station.on_time = lambda utc, ms: tell("time", utc, ms)
-    asyncio.create_task(station.run())
-    await uplinks(station)
+    device.on_down = lambda port, payload: tell("down", port, hexlify(payload).decode())
+    device.on_time = lambda utc, ms: tell("time", utc, ms)
+    asyncio.create_task(device.run())
+    await uplinks(device)
     gc.collect()
     tell("heap", gc.mem_alloc() - before)
-    tell("state", station.state(), station.room())
+    tell("state", device.state(), device.max_payload())
     if PLAN["reset"] and machine.reset_cause() == machine.PWRON_RESET:
         machine.reset()
     while True:

@@ -15,7 +15,7 @@ from lorawan.device.storage import NvsStore
 from lorawan.frames import Identity
 from lorawan.radio import Radio
 from lorawan.regions.region import Region
-from lorawan.device.end_device import Station
+from lorawan.device.end_device import EndDevice
 from settings import SETTINGS
 
 
@@ -99,23 +99,23 @@ async def chatter():
         await asyncio.sleep_ms(50)
 
 
-async def work(station):
-    asyncio.create_task(station.run())
+async def work(device):
+    asyncio.create_task(device.run())
     if SETTINGS["chatter_bits"]:
         asyncio.create_task(chatter())
-    while not station.room():
+    while not device.max_payload():
         await asyncio.sleep(1)
-    print("up", station.room(), station.data_rate())
+    print("up", device.max_payload(), device.data_rate())
     for number in range(SETTINGS["frames"]):
         payload = b"%04d" % number
         try:
-            good = await station.send(2, payload, SETTINGS["confirmed"])
+            good = await device.send(2, payload, SETTINGS["confirmed"])
         except (OSError, ValueError) as error:
             print("failed", error)
             good = None
         print("sent", number, good)
         await asyncio.sleep(SETTINGS["pause_s"])
-    print("state", station.state())
+    print("state", device.state())
     gc.collect()
     print("heap", gc.mem_alloc())
     print("done")
@@ -128,16 +128,16 @@ def main():
     print("heap", gc.mem_alloc())
     who = Identity(*[bytes(part) for part in SETTINGS["identity"]])
     radio = slow(driver())
-    station = Station(
+    device = EndDevice(
         radio, who, region(radio), NvsStore(esp32.NVS("lora")),
         rng=random.getrandbits, log=Log(), recent=Recent(), join_within_s=SETTINGS["within_s"],
         radio=Radio(SETTINGS["error_us"], SETTINGS["drift_ppm"]),
     )  # fmt: skip
-    station.on_down, station.on_time = on_down, on_time
-    station.on_reset = on_reset
+    device.on_down, device.on_time = on_down, on_time
+    device.on_reset = on_reset
     if SETTINGS["certify"]:
-        station.certify(b"\0\1\0\0")
-    asyncio.run(work(station))
+        device.certify(b"\0\1\0\0")
+    asyncio.run(work(device))
 
 
 main()  # it is what this is imported for

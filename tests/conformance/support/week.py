@@ -73,8 +73,8 @@ def _ask(rig: Rig, draw: random.Random, interval: int) -> None:
             Message(10, draw.randbytes(draw.randrange(1, 40)), interval % 80 == 7)
         )
     if interval % DAY == 3:
-        rig.call("want", "time")
-        rig.call("want", "link_check")
+        rig.call("queue_request", "time")
+        rig.call("queue_request", "link_check")
 
 
 def _frames(rig: Rig) -> list[Frame]:

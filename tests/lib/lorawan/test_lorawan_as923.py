@@ -57,15 +57,15 @@ def test_a_group_that_does_not_exist():
 
 def test_payloads_with_and_without_a_dwell_time():
     free, short = limited(NONE), limited(UP)
-    assert [free.max_mac(rate) - 8 for rate in RATES] == [51, 51, 115, 115, 242, 242, 242]
-    assert [short.max_mac(rate) - 8 for rate in range(2, 7)] == [11, 53, 125, 242, 242]
+    assert [free.max_mac_payload(rate) - 8 for rate in RATES] == [51, 51, 115, 115, 242, 242, 242]
+    assert [short.max_mac_payload(rate) - 8 for rate in range(2, 7)] == [11, 53, 125, 242, 242]
     assert [rate for rate in range(9) if short.is_rate(rate)] == [2, 3, 4, 5, 6]
     assert [rate for rate in range(9) if free.is_rate(rate)] == list(RATES)
     for rate in range(2, 7):
-        assert short.uplink_us(rate, short.max_mac(rate) + 5) <= 400_000
+        assert short.uplink_us(rate, short.max_mac_payload(rate) + 5) <= 400_000
     assert short.uplink_us(1, 13) > 400_000  # not even an empty frame
     for region in (AS923, free, short, limited(DOWN)):
-        assert [region.table.MAX_DOWN[rate] - 8 for rate in RATES] == [
+        assert [region.table.DOWN_PAYLOAD_MAX[rate] - 8 for rate in RATES] == [
             51, 51, 115, 115, 242, 242, 242
         ]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_power_is_what_the_network_permits():
 
 def test_before_the_network_has_spoken_a_dwell_time_holds():
     one = session()
-    assert one.rate == 2 and one.region.max_mac(2) == 19
+    assert one.rate == 2 and one.region.max_mac_payload(2) == 19
     made = node(session=False)
     made.mac.join(identity(), 0)
     sent = [made.exchange()[0] for _ in range(20)]
@@ -137,7 +137,7 @@ def test_the_back_off_ends_at_the_lowest_data_rate_that_there_is():
         for _ in range(420):
             made.send(b"")
             assert made.mac.session.rate >= lowest
-            made.mac._air.keeps_limits = False
+            made.mac.set_duty_cycle(False)
         assert made.mac.session.rate == lowest
 
 

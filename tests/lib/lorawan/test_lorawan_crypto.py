@@ -5,7 +5,7 @@ from binascii import hexlify, unhexlify
 from lorawan_node import refused
 
 from lorawan.crypto import DOWN, UP, Key
-from lorawan.frames import Identity, JoinAccept, join_request
+from lorawan.frames import Identity, JoinAccept, build_join_request
 
 # RFC 4493, section 4: key, message of 64 bytes, codes of its first 0, 16, 40 and 64 bytes.
 RFC_KEY = unhexlify("2b7e151628aed2a6abf7158809cf4f3c")
@@ -61,7 +61,7 @@ def test_session_keys_of_a_join_with_other_bytes():
 
 def test_a_join_request_byte_for_byte():
     buf = bytearray(23)
-    assert join_request(buf, Identity(DEV_EUI, JOIN_EUI, ROOT_KEY), 1) == 23
+    assert build_join_request(buf, Identity(DEV_EUI, JOIN_EUI, ROOT_KEY), 1) == 23
     assert hexlify(buf).decode() == REQUEST
 
 

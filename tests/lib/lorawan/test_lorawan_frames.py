@@ -6,7 +6,7 @@ from binascii import unhexlify
 from lorawan_node import ADDR, APP_SKEY, NWK_KEY, REGION, downlink, refused
 
 from lorawan.crypto import UP, Key
-from lorawan.frames import ACK, ADR, PENDING, REASONS, Downlink, counter, data_up
+from lorawan.frames import ACK, ADR, PENDING, REASONS, Downlink, full_counter, build_data_up
 from lorawan.session import Session
 
 
@@ -20,7 +20,7 @@ def _up(**more):
     buf = bytearray(255)
     fields = {"head": (0x40, 0), "options": b"", "port": 1, "payload": b"test"}
     fields.update(more)
-    size = data_up(buf, fields.pop("session", _session()), fields.pop("fcnt", 2), **fields)
+    size = build_data_up(buf, fields.pop("session", _session()), fields.pop("fcnt", 2), **fields)
     return bytes(buf[:size])
 
 
@@ -109,13 +109,13 @@ def test_an_old_frame_is_a_replay():
 
 
 def test_the_counter_goes_on_beyond_sixteen_bits():
-    assert counter(0, 0) == 0
-    assert counter(0xFFFF, 0xFFFF) == 0xFFFF
-    assert counter(0xFFFF, 0) == 0x10000
-    assert counter(0x10000, 0) == 0x10000
-    assert counter(0x10001, 0) == 0x20000
-    assert counter(0x2FFFF, 5) == 0x30005
-    assert counter(5, 0x8000) == 0x8000  # no limit to the gap since 1.0.4
+    assert full_counter(0, 0) == 0
+    assert full_counter(0xFFFF, 0xFFFF) == 0xFFFF
+    assert full_counter(0xFFFF, 0) == 0x10000
+    assert full_counter(0x10000, 0) == 0x10000
+    assert full_counter(0x10001, 0) == 0x20000
+    assert full_counter(0x2FFFF, 5) == 0x30005
+    assert full_counter(5, 0x8000) == 0x8000  # no limit to the gap since 1.0.4
     for lowest, fcnt in ((0xFFF0, 0x10002), (0x1FFFF, 0x2000A), (0, 0xFFFF)):
         assert Downlink(downlink(fcnt), _session(lowest)).fcnt == fcnt
 

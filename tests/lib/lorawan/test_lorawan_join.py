@@ -7,7 +7,8 @@ from lorawan_node import (
 )  # fmt: skip
 
 from lorawan.crypto import Key
-from lorawan.mac import JOIN_FAILED, JOINED, OVER, NotReady
+from lorawan.mac import NotReady
+from lorawan.mac_core import JOIN_FAILED, JOINED, OVER
 from lorawan.persistence import Nonces
 
 DEFAULTS = (868_100_000, 868_300_000, 868_500_000)
@@ -97,7 +98,7 @@ def test_a_nonce_is_stored_before_it_is_used():
     node = _joining(store)
     for number in range(4):
         sent = node.transmit()
-        assert Nonces(store).next == number + 1  # what a start would find now
+        assert Nonces(store).dev_nonce == number + 1  # what a start would find now
         assert struct.unpack_from("<H", sent.data, 17)[0] == number
         node.listen(sent)
         node = _joining(store)  # power cut

@@ -6,7 +6,7 @@ from lorawan_node import HOUR, REGION, SECOND, Node, Store, freq3, generator
 
 from lorawan.regions import eu868
 from lorawan.regions.channels import Channels
-from lorawan.regions.limits import Air, HourlyAirtime, JoinBackoff
+from lorawan.regions.limits import DutyCycle, HourlyAirtime, JoinBackoff
 
 BAND = 2  # 868.0 to 868.6 MHz, 1 %
 
@@ -124,13 +124,13 @@ def test_the_airtime_of_an_hour_is_counted_across_power_cuts():
     random.seed(6)
     channels = Channels(REGION)
     while now < 4 * HOUR:
-        air = Air(REGION, store, generator(now & 0xFF), now)
+        air = DutyCycle(REGION, store, generator(now & 0xFF), now)
         for _ in range(random.randrange(1, 40)):
             toa = random.randrange(50_000, 2_000_000)
             if air.choose(now, 0, toa, channels) < 0:
                 now = air.free_us
                 continue
-            air.book(868_100_000, toa, now)
+            air.add(868_100_000, toa, now)
             sent.append((now, toa))
             now += random.randrange(60 * SECOND)
     assert _most_in_an_hour(sent) <= 36 * SECOND
@@ -139,11 +139,11 @@ def test_the_airtime_of_an_hour_is_counted_across_power_cuts():
 
 def test_what_was_sent_long_ago_does_not_weigh_after_a_start():
     store = Store()
-    air = Air(REGION, store, generator(1), 0)
-    air.book(868_100_000, 35 * SECOND, 0)
+    air = DutyCycle(REGION, store, generator(1), 0)
+    air.add(868_100_000, 35 * SECOND, 0)
     air.choose(3 * HOUR, 5, 50_000, Channels(REGION))
-    air.book(868_100_000, 50_000, 3 * HOUR)
-    later = Air(REGION, store, generator(1), 3 * HOUR)
+    air.add(868_100_000, 50_000, 3 * HOUR)
+    later = DutyCycle(REGION, store, generator(1), 3 * HOUR)
     assert later.spent()[BAND] < 10 * 500  # seconds in steps of 2 ms
 
 
@@ -165,4 +165,4 @@ def test_a_damaged_book_is_not_believed():
     for data in (b"", b"\1", b"\2" + bytes(12), b"\1" + bytes(11)):
         store = Store()
         store.write("air", data)
-        assert Air(REGION, store, generator(1), 0).spent() == [0] * 6
+        assert DutyCycle(REGION, store, generator(1), 0).spent() == [0] * 6

@@ -6,7 +6,6 @@ from lorawan_node import Node
 
 from lorawan.mac_answers import DEVICE_TIME, LINK_CHECK
 from lorawan.device.packages import Certification, Clock
-from lorawan.device.device_frames import Posts
 
 SECOND = 1_000_000
 GPS = 1_400_000_000
@@ -14,12 +13,12 @@ GPS = 1_400_000_000
 
 def answer(clock, server_s, token=None, now=0):
     """What the node makes of an AppTimeAns to its request, which the server had at `server_s`."""
-    asked = clock.say(now)
+    asked = clock.next_message(now)
     number, device_s, param = struct.unpack("<BIB", asked)
     assert number == 1 and param & 0x10
-    clock.on_air(now)
+    clock.tx_done(now)
     token = param & 15 if token is None else token
-    return clock.take(struct.pack("<BiB", 1, server_s - device_s, token), now + 2 * SECOND)
+    return clock.handle(struct.pack("<BiB", 1, server_s - device_s, token), now + 2 * SECOND)
 
 
 def test_the_clock_follows_the_correction():
@@ -31,62 +30,62 @@ def test_the_clock_follows_the_correction():
 
 def test_a_request_that_had_to_wait_for_the_air_is_no_error_of_the_clock():
     clock = Clock()
-    device_s = struct.unpack("<BIB", clock.say(10 * SECOND))[1]
-    clock.on_air(70 * SECOND)
-    clock.on_air(75 * SECOND)  # sent once more: the server takes the first
+    device_s = struct.unpack("<BIB", clock.next_message(10 * SECOND))[1]
+    clock.tx_done(70 * SECOND)
+    clock.tx_done(75 * SECOND)  # sent once more: the server takes the first
     correction = GPS + 70 - device_s
-    assert clock.take(struct.pack("<BiB", 1, correction, 0), 80 * SECOND)[1] == GPS + 80
+    assert clock.handle(struct.pack("<BiB", 1, correction, 0), 80 * SECOND)[1] == GPS + 80
 
 
 def test_each_answer_has_its_token_and_counts_once():
     clock = Clock()
     assert answer(clock, GPS, token=5) == (b"", None) and clock.refused == 1
     assert answer(clock, GPS)[1] == GPS + 2
-    assert struct.unpack("<BIB", clock.say(0))[2] == 0x11, "the next token"
-    assert clock.take(struct.pack("<BiB", 1, 77, 1), 0) == (b"", None), "it was not sent yet"
+    assert struct.unpack("<BIB", clock.next_message(0))[2] == 0x11, "the next token"
+    assert clock.handle(struct.pack("<BiB", 1, 77, 1), 0) == (b"", None), "it was not sent yet"
     assert clock.refused == 2 and clock.device_s(0) == GPS
     for _ in range(15):
         answer(clock, GPS)
-    assert struct.unpack("<BIB", clock.say(0))[2] == 0x10, "after 15 comes 0"
+    assert struct.unpack("<BIB", clock.next_message(0))[2] == 0x10, "after 15 comes 0"
 
 
 def test_the_version_and_a_period():
     clock = Clock()
-    answered, gps_s = clock.take(b"\0\2\3", 50 * SECOND)
+    answered, gps_s = clock.handle(b"\0\2\3", 50 * SECOND)
     assert answered == b"\0\1\2" + b"\2\0" + struct.pack("<I", 50) and gps_s is None
     period_s = 128 << 3
     assert clock.due_us == (50 + period_s) * SECOND
-    assert not clock.is_due(clock.due_us - 1)
-    assert clock.is_due((50 + period_s) * SECOND)
+    assert not clock.poll(clock.due_us - 1)
+    assert clock.poll((50 + period_s) * SECOND)
     assert clock.due_us == (50 + 2 * period_s) * SECOND
 
 
 def test_a_forced_resync_ends_with_the_first_answer():
     clock = Clock()
-    assert clock.take(b"\3\3", SECOND) == (b"", None)
+    assert clock.handle(b"\3\3", SECOND) == (b"", None)
     asked, now = [], SECOND
     while clock.due_us is not None:
         now = clock.due_us
         asked.append(now // SECOND)
-        assert clock.is_due(now)
+        assert clock.poll(now)
     assert asked == [1, 41, 81]
-    clock.take(b"\3\7", now)
-    clock.is_due(now)
-    clock.say(now)
-    clock.on_air(now)
-    clock.take(struct.pack("<BiB", 1, 5, 0), now)
-    clock.is_due(clock.due_us)
+    clock.handle(b"\3\7", now)
+    clock.poll(now)
+    clock.next_message(now)
+    clock.tx_done(now)
+    clock.handle(struct.pack("<BiB", 1, 5, 0), now)
+    clock.poll(clock.due_us)
     assert clock.due_us is None
-    assert clock.take(b"\3\0", now) == (b"", None) and clock.due_us is None
+    assert clock.handle(b"\3\0", now) == (b"", None) and clock.due_us is None
 
 
 def test_messages_that_are_wrong_are_counted_and_end_there():
     for data in (b"\4", b"\xff\0", b"\1\0\0\0\0", b"\2", b"\3", b"\0\x55"):
         clock = Clock()
-        answered, gps_s = clock.take(data, 0)
+        answered, gps_s = clock.handle(data, 0)
         assert clock.refused == 1 and gps_s is None and clock.due_us is None, data
         assert answered == (b"\0\1\2" if data[0] == 0 else b"")
-    assert Clock().take(b"", 0) == (b"", None)
+    assert Clock().handle(b"", 0) == (b"", None)
 
 
 class Tested:
@@ -102,7 +101,7 @@ class Tested:
         )
 
     def ask(self, data, now=0):
-        return self.package.take(data, now)
+        return self.package.handle(data, now)
 
 
 def test_versions_and_echo():
@@ -128,7 +127,7 @@ def test_the_counter_of_application_frames():
 def test_requests_of_the_mac():
     tested = Tested()
     assert tested.ask(b"\x20") == tested.ask(b"\x21") == b"", "a frame is wanted"
-    assert tested.mac._wanted == bytes((LINK_CHECK, DEVICE_TIME))
+    assert tested.node.send().options() == bytes((LINK_CHECK, DEVICE_TIME))
 
 
 def test_settings():
@@ -161,9 +160,9 @@ def test_frames_in_a_period():
     tested = Tested()
     assert tested.ask(b"\6\1", 7 * SECOND) is None
     package = tested.package
-    assert package.due_us == 12 * SECOND and not package.is_due(12 * SECOND - 1)
-    assert package.is_due(12 * SECOND) and package.due_us == 17 * SECOND
-    assert package.say(12 * SECOND) == b"\x09\0\0"
+    assert package.due_us == 12 * SECOND and not package.poll(12 * SECOND - 1)
+    assert package.poll(12 * SECOND) and package.due_us == 17 * SECOND
+    assert package.next_message(12 * SECOND) == b"\x09\0\0"
     tested.ask(b"\6\x0a", 0)
     assert package.due_us == 480 * SECOND
     assert tested.ask(b"\6\0") is None and package.due_us is None
@@ -187,26 +186,3 @@ def test_what_is_not_known_or_has_a_wrong_length_changes_nothing():
         assert tested.ask(data) is None and tested.package.refused == number + 1, data
     assert tested.joins == tested.resets == [] and tested.package.due_us is None
     assert tested.mac.session.adr and tested.mac.certification
-
-
-def test_posts_go_one_after_the_other_and_the_oldest_gives_way():
-    node = Node()
-    posts = Posts(node.mac)
-    assert posts.due_us() is None and posts.take(7, b"x", 0) == (False, None)
-    assert posts.take(224, b"\0", 0) == (False, None), "nobody listens there"
-    posts.certify(b"\0\1\0\0", None, None)
-    for byte in range(6):
-        assert posts.take(224, b"\x08" + bytes((byte,)), 0) == (True, None)
-    assert posts.due_us() == SECOND
-    sent = []
-    while posts.due_us() is not None:
-        node.now = max(node.now, posts.due_us())
-        assert posts.send(node.now)
-        sent.append(node.exchange()[0])
-        posts.go_on(node.now)
-    assert [frame.port() for frame in sent] == [224] * 4
-    posts.take(224, b"\x21", node.now)
-    assert posts.send(node.now) and node.exchange()[0].options() == bytes((DEVICE_TIME,))
-    posts.take(224, b"\0", node.now)
-    node.mac.certification = False
-    assert not posts.send(node.now) and posts.refused() == 0

@@ -24,16 +24,16 @@ AIRTIMES = (
 def test_airtimes():
     for rate in RATES:
         sf, bw = REGION.modulation(rate)
-        longest = REGION.max_mac(rate) + 5
+        longest = REGION.max_mac_payload(rate) + 5
         sizes = (23, 13, 23, 33, longest)
         assert tuple([REGION.uplink_us(rate, size) for size in sizes]) == AIRTIMES[rate][:5]
         assert airtime_us(sf, bw, 33, False) == AIRTIMES[rate][5]
 
 
 def test_payloads_per_data_rate():
-    most = [REGION.max_mac(rate) - 8 for rate in RATES]
+    most = [REGION.max_mac_payload(rate) - 8 for rate in RATES]
     assert most == [51, 51, 51, 115, 242, 242, 242]
-    assert eu868.MAX_DOWN == eu868.MAX_MAC
+    assert eu868.DOWN_PAYLOAD_MAX == eu868.MAC_PAYLOAD_MAX
 
 
 def test_data_rates_and_power():
@@ -95,6 +95,6 @@ def test_the_length_of_windows():
 
 
 def test_an_error_that_no_window_can_cover_is_refused():
-    most = REGION.most_error_us()
+    most = REGION.max_error_us()
     assert REGION.window(6, most)[1] <= 248
     assert (2 * (most + 512) + 511) // 512 + 6 > 248

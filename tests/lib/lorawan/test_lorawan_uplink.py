@@ -4,7 +4,8 @@ from lorawan_node import SECOND, Node, downlink, freq3, refused
 
 from lorawan.mac_answers import DEVICE_TIME, LINK_CHECK
 from lorawan.frames import ACK, ADR, ADR_ACK_REQ, PENDING
-from lorawan.mac import DOWNLINK, SENT, TIME, TOO_LONG, NotReady
+from lorawan.mac import NotReady
+from lorawan.mac_core import DOWNLINK, SENT, TIME, TOO_LONG
 
 LINK_CHECK_ANS = "link_check"
 SF12_7 = {12: 0, 11: 1, 10: 2, 9: 3, 8: 4, 7: 5}
@@ -105,9 +106,9 @@ def test_an_answer_is_given_once_unless_it_moves_the_downlinks():
 
 def test_requests_of_the_device():
     node = Node()
-    node.mac.want(LINK_CHECK)
-    node.mac.want(DEVICE_TIME)
-    node.mac.want(DEVICE_TIME)
+    node.mac.queue_request(LINK_CHECK)
+    node.mac.queue_request(DEVICE_TIME)
+    node.mac.queue_request(DEVICE_TIME)
     answer = b"\2\x0a\2" + b"\x0d\x10\x27\0\0\x40"
     sent = node.send(rx1=node.downlink(options=answer))
     assert sent.options() == b"\2\x0d"
@@ -122,7 +123,7 @@ def test_requests_of_the_device():
 def test_answers_come_before_requests_and_these_before_the_payload():
     node = Node()
     node.obey(b"\6" * 5)
-    node.mac.want(LINK_CHECK)
+    node.mac.queue_request(LINK_CHECK)
     sent = node.send(b"pay")
     assert sent.options() == b"\6\xff\7" * 5 and sent.port() == 1  # 15 bytes are full
     assert node.send().options() == b"\2"
@@ -249,7 +250,7 @@ def test_a_payload_that_has_become_too_long_is_given_back():
 def test_the_back_off_tells_before_a_payload_is_too_long():
     node = Node()
     node.obey(_link_adr(3))
-    node.mac.session.silent_count = 127
+    node.mac.session.adr_ack_count = 127
     assert SF12_7[node.send(bytes(113)).sf] == 3
     assert node.mac.max_payload() == 51
     refused(node.mac.send, 1, bytes(52), node.now)

@@ -8,7 +8,7 @@ from lorawan_node import (
 
 from lorawan.regions import us915
 from lorawan.commands import Commands
-from lorawan.mac import JOINED
+from lorawan.mac_core import JOINED
 from lorawan.session import Session, unpack
 
 ALL = (1 << 72) - 1
@@ -51,16 +51,16 @@ def test_channels_are_those_of_the_formula():
 
 def test_data_rates_payloads_and_power():
     assert [rate for rate in range(16) if US915.is_rate(rate)] == list(RATES)
-    assert [rate for rate in range(16) if US915.hears(rate)] == list(range(8, 14))
-    assert [US915.max_mac(rate) - 8 for rate in RATES] == [11, 53, 125, 242, 242]
-    down = [us915.MAX_DOWN[rate] - 8 for rate in range(8, 14)]
+    assert [rate for rate in range(16) if US915.is_rx_rate(rate)] == list(range(8, 14))
+    assert [US915.max_mac_payload(rate) - 8 for rate in RATES] == [11, 53, 125, 242, 242]
+    down = [us915.DOWN_PAYLOAD_MAX[rate] - 8 for rate in range(8, 14)]
     assert down == [53, 129, 242, 242, 242, 242]
     assert [US915.modulation(rate)[0] for rate in RATES] == [10, 9, 8, 7, 8]
     assert [US915.modulation(rate) for rate in range(8, 14)] == [
         (sf, 500_000) for sf in range(12, 6, -1)
     ]
     for rate in RATES:  # the longest frame keeps to 400 ms; at DR0 one byte more would not
-        assert US915.uplink_us(rate, US915.max_mac(rate) + 5) <= 400_000
+        assert US915.uplink_us(rate, US915.max_mac_payload(rate) + 5) <= 400_000
     assert [US915.eirp_dbm(index) for index in range(15)] == list(range(30, 0, -2))
     assert US915.is_power(14) and not [i for i in range(16) if not US915.is_power(i)]
 
@@ -186,7 +186,7 @@ def test_masks_of_link_adr():
         ((1, 0), ALL & ~0xFFFF0000),
         ((3, 0x8001), ALL & ~(0xFFFF << 48) | 0x8001 << 48),
     ):
-        assert channels.masked(ALL, *commands) == mask, commands
+        assert channels.change_mask(ALL, *commands) == mask, commands
     assert obey(one, link_adr(15, 15, 2, 7), link_adr(15, 15, 0xFF00, 0)) == b"\3\7\3\7"
     assert channels.mask == SUB_BAND_2
     assert obey(one, link_adr(2, 15, 0, 6)) == b"\3\7" and channels.mask == NARROW
@@ -259,7 +259,7 @@ def test_answers_that_dr0_does_not_carry_are_cut_at_whole_ones():
     made.mac.session.answers = bytearray(b"\3\7" * 7)
     sent = made.send(b"x" * 9)
     assert sent.port() is None and sent.options() == b"\3\7" * 5
-    assert len(sent.data) <= us915.MAX_MAC[0] + 5
+    assert len(sent.data) <= us915.MAC_PAYLOAD_MAX[0] + 5
 
 
 def test_a_session_with_its_mask_outlives_a_reset():

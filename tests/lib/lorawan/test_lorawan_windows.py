@@ -2,7 +2,7 @@
 
 from lorawan_node import SECOND, Node, freq3, refused
 
-from lorawan.mac import SENT
+from lorawan.mac_core import SENT
 from lorawan.radio import RX, Radio
 
 

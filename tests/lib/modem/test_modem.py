@@ -13,7 +13,7 @@ def _live(seen, work):
     """Run the station until `work` (a coroutine function) is done."""
 
     async def both():
-        task = asyncio.create_task(seen.station.run())
+        task = asyncio.create_task(seen.device.run())
         try:
             await asyncio.wait_for(work(), 20)
         finally:
@@ -23,7 +23,7 @@ def _live(seen, work):
 
 
 async def _joined(seen):
-    while not seen.station.state()["joined"]:
+    while not seen.device.state()["joined"]:
         await asyncio.sleep_ms(20)
 
 
@@ -40,14 +40,14 @@ def test_each_modem_joins_sends_and_hands_out_a_downlink():
         seen = Seen(name)
 
         async def work(seen=seen):
-            assert await seen.station.send(2, b"\x01\x02")
+            assert await seen.device.send(2, b"\x01\x02")
 
         _after_join(seen, work)
-        state = seen.station.state()
+        state = seen.device.state()
         assert seen.uart.said(UPLINK[name]) == [UPLINK[name] + b"\r\n"], name
         assert seen.downs == [(2, b"\x0a\x0b")], name
         assert (state["dr"], state["rssi"], state["snr"]) == (3, -80, -7), (name, state)
-        assert seen.station.room() == 115
+        assert seen.device.max_payload() == 115
         assert state["f_cnt_up"] == (1 if name == "rui3" else 867)
 
 
@@ -64,12 +64,12 @@ def test_confirmed_uplinks_say_whether_they_were_acknowledged():
             seen.uart.script[b"AT+SEND="] = acked[name]
 
         async def work(seen=seen, name=name):
-            assert await seen.station.send(2, b"\x01", True)
+            assert await seen.device.send(2, b"\x01", True)
             seen.uart.script[missed[name][0]] = missed[name][1]
-            assert not await seen.station.send(2, b"\x01", True)
+            assert not await seen.device.send(2, b"\x01", True)
 
         _after_join(seen, work)
-        assert seen.station.state()["errors"]["not_acked"] == 1, name
+        assert seen.device.state()["errors"]["not_acked"] == 1, name
 
 
 def test_network_time_comes_where_the_dialect_has_it():
@@ -80,8 +80,8 @@ def test_network_time_comes_where_the_dialect_has_it():
             seen.uart.script[b"AT+SEND="] = done
 
         async def work(seen=seen):
-            assert await seen.station.send(2, b"\x01")
-            assert await seen.station.send(2, b"\x01")  # asks once
+            assert await seen.device.send(2, b"\x01")
+            assert await seen.device.send(2, b"\x01")  # asks once
 
         _after_join(seen, work)
         assert seen.times == [1786979335] * times, (name, seen.times)
@@ -96,7 +96,7 @@ def test_a_session_that_the_modem_has_kept_is_not_joined_again():
         seen.uart.script[query] = answer
 
         async def work(seen=seen):
-            assert await seen.station.send(2, b"\x01\x02")
+            assert await seen.device.send(2, b"\x01\x02")
 
         _after_join(seen, work)
         assert not seen.uart.said(JOIN[name]) and not seen.uart.said(b"AT+APPKEY"), name
@@ -125,14 +125,14 @@ def test_a_restart_between_uplinks_is_noticed_and_joined_again():
 
         async def work(seen=seen, banner=banner):
             seen.uart.inject(banner)
-            while seen.station.state()["joined"]:
+            while seen.device.state()["joined"]:
                 await asyncio.sleep_ms(20)
             await _joined(seen)
-            assert await seen.station.send(2, b"\x01\x02")
+            assert await seen.device.send(2, b"\x01\x02")
 
         _after_join(seen, work)
         assert len(seen.uart.said(JOIN[name])) == 2, name
-        assert seen.station.state()["errors"]["restarts"] == 1
+        assert seen.device.state()["errors"]["restarts"] == 1
 
 
 def test_a_lost_session_is_joined_anew():
@@ -148,11 +148,11 @@ def test_a_lost_session_is_joined_anew():
             command, refusal = refusals[name]
             good = seen.uart.script[command]
             seen.uart.script[command] = refusal
-            assert not await seen.station.send(2, b"\x01")
-            assert seen.station.room() == 0
+            assert not await seen.device.send(2, b"\x01")
+            assert seen.device.max_payload() == 0
             seen.uart.script[command] = good
             await _joined(seen)
-            assert await seen.station.send(2, b"\x01")
+            assert await seen.device.send(2, b"\x01")
 
         _after_join(seen, work)
         assert len(seen.uart.said(JOIN[name])) == 2, name
@@ -170,12 +170,12 @@ def test_a_lack_of_airtime_is_waited_for_or_given_up():
         async def work(seen=seen, command=command, refusal=refusal):
             good = seen.uart.script[command]
             seen.uart.script[command] = [refusal % 50, good]
-            assert await seen.station.send(2, b"\x01")
+            assert await seen.device.send(2, b"\x01")
             seen.uart.script[command] = refusal % 3_343_902
-            assert not await seen.station.send(2, b"\x01")
+            assert not await seen.device.send(2, b"\x01")
 
         _after_join(seen, work)
-        assert seen.station.state()["errors"]["busy"] == 2, name
+        assert seen.device.state()["errors"]["busy"] == 2, name
 
 
 def test_what_does_not_fit_is_a_value_error():
@@ -184,18 +184,18 @@ def test_what_does_not_fit_is_a_value_error():
     async def work():
         for port, payload in ((0, b"1"), (224, b"1"), (1, b""), (1, bytes(116))):
             try:
-                await seen.station.send(port, payload)
+                await seen.device.send(port, payload)
                 raise AssertionError((port, len(payload)))
             except ValueError as error:
                 assert "out of 1.." in error.args[0]
         seen.uart.script[b"AT+MSGHEX"] = b"+MSGHEX: Length error 51\r\n"
         seen.uart.script[b"AT+LW=LEN"] = b"+LW: LEN, 51\r\n"  # the data rate has dropped
         try:
-            await seen.station.send(1, bytes(100))
+            await seen.device.send(1, bytes(100))
             raise AssertionError("too long")
         except ValueError as error:
             assert "1..51" in error.args[0]
-        assert seen.station.room() == 51
+        assert seen.device.max_payload() == 51
 
     _after_join(seen, work)
 
@@ -217,7 +217,7 @@ def test_wrong_settings_name_the_key_and_the_range_and_no_secret():
             message = error.args[0]
         assert message.startswith(key) and text in message and "0011" not in message
     try:
-        Seen("e5").station.__class__(None, "sim800", SETTINGS, None, None)
+        Seen("e5").device.__class__(None, "sim800", SETTINGS, None, None)
         raise AssertionError("dialect")
     except ValueError as error:
         assert "rui3, e5, rn2483" in error.args[0]
@@ -241,5 +241,5 @@ def test_keys_are_in_no_log_and_no_state_even_when_the_modem_refuses_them():
                 await asyncio.sleep_ms(20)
 
         _live(seen, work)
-        told = str(seen.log.lines) + str(seen.station.state())
+        told = str(seen.log.lines) + str(seen.device.state())
         assert "app_key" in told and KEY not in told and KEY[:8] not in told, name

@@ -6,9 +6,9 @@ import time
 
 from board_parts import FakeUart
 from modem import codes
-from modem.engine import Engine
+from modem.at_client import AtClient
 from modem.lines import Lines
-from modem.provision import DIALECTS, dialect
+from modem.provision import DIALECTS, load_dialect
 from modem_scripts import SCRIPTS, Seen
 
 LINES = 40_000  # for each dialect
@@ -59,6 +59,10 @@ class Storm(FakeUart):
         self.inject(burst + b"\r\n" + self.true)
         return len(data)
 
+    def drop(self):
+        """Lose the bytes that have not been read."""
+        self._rx = b""
+
 
 def test_damaged_lines_raise_nothing_and_the_next_answer_is_understood():
     for name in DIALECTS:
@@ -66,33 +70,39 @@ def test_damaged_lines_raise_nothing_and_the_next_answer_is_understood():
 
 
 def _storm(name):
-    talk = dialect(name)
+    dialect = load_dialect(name)
     seen = Seen(name)
-    take = seen.station._take
     uart = Storm(name, _seeded(11), LINES)
-    engine = Engine(uart, talk, take)
+    client = AtClient(uart, dialect, seen.device.on_event)
 
     async def work():
         while uart.left:
-            code = await engine.ask(b"AT+X", codes.SENT | codes.DONE | codes.TIME_FAILED, 1)
+            code = await client.ask(b"AT+X", codes.SENT | codes.DONE | codes.TIME_FAILED, 1)
             assert code >= 0
-            _all_parsers(talk, uart.rng, uart.words)
-        engine.pump()
-        uart.true = SCRIPTS[name][talk.EUI_QUERY]
-        uart._rx = b""
-        assert await engine.ask(talk.EUI_QUERY, talk.QUERY_END) == talk.QUERY_END
-        assert talk.eui(engine.value) == b"70B3D57ED0000002"
+            _all_parsers(dialect, uart.rng, uart.words)
+        client.pump()
+        uart.true = SCRIPTS[name][dialect.EUI_QUERY]
+        uart.drop()
+        assert await client.ask(dialect.EUI_QUERY, dialect.QUERY_END) == dialect.QUERY_END
+        assert dialect.eui(client.value) == b"70B3D57ED0000002"
 
     asyncio.run(work())
-    assert seen.station.state()["joined"] is False
+    assert seen.device.state()["joined"] is False
 
 
-def _all_parsers(talk, rng, words):
+def _all_parsers(dialect, rng, words):
     line = _damaged(rng, words)
-    for parse in (talk.down, talk.signal, talk.utc, talk.wait_ms, talk.joined, talk.eui):
+    for parse in (
+        dialect.down,
+        dialect.signal,
+        dialect.utc,
+        dialect.wait_ms,
+        dialect.joined,
+        dialect.eui,
+    ):
         parse(line)
-    for name, _command in talk.AFTER:
-        talk.value(name, line)
+    for name, _command in dialect.FACT_QUERIES:
+        dialect.value(name, line)
 
 
 def test_lines_survive_any_bytes_and_any_cut():
@@ -145,16 +155,16 @@ def test_noise_without_end_does_not_move_a_deadline():
         def ioctl(self, op, flags):
             return 1 & flags if op == 3 else -22
 
-    engine = Engine(Endless(), dialect("rui3"), lambda code, line: None)
+    client = AtClient(Endless(), load_dialect("rui3"), lambda code, line: None)
     start = time.ticks_ms()
-    assert asyncio.run(engine.ask(b"AT", codes.OK, 50)) == 0
-    asyncio.run(engine.settle())
+    assert asyncio.run(client.ask(b"AT", codes.OK, 50)) == 0
+    asyncio.run(client.settle())
     assert time.ticks_diff(time.ticks_ms(), start) < 5000
 
 
 def test_an_answer_in_pieces_and_an_echo_are_no_obstacle():
     uart = FakeUart()
-    engine = Engine(uart, dialect("rui3"), lambda code, line: None)
+    client = AtClient(uart, load_dialect("rui3"), lambda code, line: None)
 
     async def pieces():
         for piece in (b"AT+DR=", b"?\r\nAT+", b"DR=4\r", b"\n\r\nO", b"K\r\n"):
@@ -163,23 +173,23 @@ def test_an_answer_in_pieces_and_an_echo_are_no_obstacle():
 
     async def work():
         task = asyncio.create_task(pieces())
-        assert await engine.ask(b"AT+DR=?", codes.OK) == codes.OK
+        assert await client.ask(b"AT+DR=?", codes.OK) == codes.OK
         await task
-        assert dialect("rui3").value("dr", engine.value) == 4
+        assert load_dialect("rui3").value("dr", client.value) == 4
 
     asyncio.run(work())
 
 
 def test_a_late_answer_is_not_taken_for_the_next_ones():
     uart = FakeUart()
-    engine = Engine(uart, dialect("rui3"), lambda code, line: None)
+    client = AtClient(uart, load_dialect("rui3"), lambda code, line: None)
 
     async def work():
-        assert await engine.ask(b"AT+DR=?", codes.OK, 20) == 0 and engine.muddled
+        assert await client.ask(b"AT+DR=?", codes.OK, 20) == 0 and client.is_unsettled
         uart.inject(b"AT+DR=4\r\nOK\r\n")
-        await engine.settle()
-        assert not engine.muddled
-        assert await engine.ask(b"AT+NJS=?", codes.OK, 20) == 0
-        assert engine.value == b""
+        await client.settle()
+        assert not client.is_unsettled
+        assert await client.ask(b"AT+NJS=?", codes.OK, 20) == 0
+        assert client.value == b""
 
     asyncio.run(work())

@@ -37,7 +37,7 @@ def ticks_add_refuses_half_a_turn():
     """An interval of half a turn or more is refused, not folded.
 
     Source: extmod/modtime.c, time_ticks_add (commit 815920c: overflow of delta)
-    Leans: lib/modem/engine.py, lib/mqtt/client.py: longest deadlines
+    Leans: lib/modem/at_client.py, lib/mqtt/client.py: longest deadlines
     """
     expect(time.ticks_add(1, _HALF - 1), _HALF)
     expect(time.ticks_add(0, 1 - _HALF), _HALF + 1)

@@ -28,7 +28,7 @@ def nothing_there_is_none():
     """With timeout=0 nothing blocks: read and readinto say None, any() says 0.
 
     Source: docs/library/machine.UART.rst; machine_uart.c, mp_machine_uart_read; py/stream.c
-    Leans: lib/radar, lib/modem/engine.py
+    Leans: lib/radar, lib/modem/at_client.py
     """
     uart = _loop()
     expect((uart.any(), uart.read(), uart.read(5)), (0, None, None))
@@ -53,7 +53,7 @@ def bytes_come_back():
     """What is written arrives, in order; write() returns its length, readinto() how many came.
 
     Source: docs/library/machine.UART.rst; py/stream.c, stream_readinto
-    Leans: lib/radar/ld24xx.py, lib/modem/engine.py
+    Leans: lib/radar/ld24xx.py, lib/modem/at_client.py
     """
     uart = _loop()
     sent = bytes(range(100))
@@ -140,7 +140,7 @@ def a_stream_reader_takes_what_is_there():
     """asyncio.StreamReader.readinto over a UART returns as soon as anything came.
 
     Source: docs/library/asyncio.rst, Stream.readinto; extmod/asyncio/stream.py
-    Leans: lib/radar/ld24xx.py, lib/radar/ops243.py, lib/modem/engine.py
+    Leans: lib/radar/ld24xx.py, lib/radar/ops243.py, lib/modem/at_client.py
     """
     import asyncio
 

@@ -101,7 +101,7 @@ def a_wait_ends_in_time():
     """wait_for raises asyncio.TimeoutError, an Exception, and cancels what it waited for.
 
     Source: docs/library/asyncio.rst, wait_for; extmod/asyncio/funcs.py
-    Leans: lib/mqtt/client.py, lib/radar, lib/modem/engine.py
+    Leans: lib/mqtt/client.py, lib/radar, lib/modem/at_client.py
     """
     got = []
 

@@ -19,25 +19,25 @@ _QUIET_MS = const(120)
 _DRAIN_MS = const(2000)
 
 
-class Engine:
+class AtClient:
     """uart: `any()`, `write()`, a stream for asyncio. take(code, line): what is no answer.
 
     seen: codes since the command was written or since its first answer. value: the line with the
     answer. wait_ms: how long the modem says that it must wait, 0 when it did not say.
     """
 
-    def __init__(self, uart, dialect, take):
+    def __init__(self, uart, dialect, on_event):
         self._uart = uart
         self._stream = asyncio.StreamReader(uart)
         self._dialect = dialect
-        self._take = take
+        self._on_event = on_event
         self._lines = Lines()
         self._command = b""
         self._expect = b""
         self.seen = 0
         self.value = b""
         self.wait_ms = 0
-        self.muddled = True  # an answer may still be under way
+        self.is_unsettled = True  # an answer may still be under way
         self.noise = 0
         self.timeouts = 0
 
@@ -63,7 +63,7 @@ class Engine:
             left_ms = time.ticks_diff(end_ms, time.ticks_ms())
             if line is None and left_ms <= 0:
                 self.timeouts += 1
-                self.muddled = True
+                self.is_unsettled = True
                 return 0
             if line is None:
                 await self._read(left_ms)
@@ -93,7 +93,7 @@ class Engine:
         self.pump()
         self._lines.clear()
         self.seen = 0
-        self.muddled = False
+        self.is_unsettled = False
 
     def forget(self):
         """The first answer has come: only what follows belongs to the rest of the command."""
@@ -124,5 +124,5 @@ class Engine:
         elif code & (WAIT | BUSY):
             self.wait_ms = self._dialect.wait_ms(line) or self.wait_ms
         else:
-            self._take(code, line)
+            self._on_event(code, line)
         return code

@@ -8,13 +8,13 @@ import time
 
 from micropython import const
 
-_ROOM = b"\x33\x33\x33\x73\xf2\xf2\xf2"  # 51, 51, 51, 115, 242, 242, 242
+_PAYLOAD_MAX = b"\x33\x33\x33\x73\xf2\xf2\xf2"  # 51, 51, 51, 115, 242, 242, 242
 _OVERHEAD = const(13)
 _HOUR_MS = const(3_600_000)
 
 
-def room(data_rate):
-    return _ROOM[data_rate]
+def max_payload(data_rate):
+    return _PAYLOAD_MAX[data_rate]
 
 
 def modulation(data_rate):
@@ -31,7 +31,7 @@ def airtime_us(data_rate, size):
     return (49 + 4 * (8 + 5 * ((bits + per - 1) // per))) * symbol_us // 4
 
 
-class Day:
+class DailyAirtime:
     """Airtime of the last 24 hours, in 24 parts."""
 
     def __init__(self):
@@ -40,10 +40,10 @@ class Day:
         self._since_ms = time.ticks_ms()
 
     def add(self, us):
-        self.turn()
+        self.advance()
         self._us[self._hour] += us
 
-    def turn(self):
+    def advance(self):
         """Call more often than every six days: ticks wrap."""
         while time.ticks_diff(time.ticks_ms(), self._since_ms) >= _HOUR_MS:
             self._since_ms = time.ticks_add(self._since_ms, _HOUR_MS)

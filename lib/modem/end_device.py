@@ -15,20 +15,20 @@ import time
 from micropython import const
 
 from modem import codes
-from modem.air import Day, airtime_us, modulation, room
+from modem.airtime import DailyAirtime, airtime_us, modulation, max_payload
 from modem.provision import digits
-from modem.session import IDLE_MS, Session
+from modem.session import IDLE_MS, ModemSession
 
 _SEND_MS = const(15_000)
 _ACK_MS = const(60_000)  # with the repetitions that the modem makes of its own
 _TIME_MS = const(2000)
 _BUSY_MS = const(5000)  # the modem did not say how long
-_PATIENCE_MS = const(120_000)  # a lack of airtime that is waited for
+_AIRTIME_WAIT_MAX_MS = const(120_000)  # a lack of airtime that is waited for
 _SILENCES = const(3)  # timeouts in a row before a reset
 _CLOCK_S = const(12 * 3600)
 
 
-class Station(Session):
+class EndDevice(ModemSession):
     """uart: set to the modem's rate, receive buffer of 1024 bytes or more, `any()`, a stream.
 
     name: "rui3", "e5" or "rn2483". settings: see `Provision`. rng(bits): random bits. reset: None,
@@ -38,12 +38,12 @@ class Station(Session):
 
     def __init__(self, uart, name, settings, rng, log, *, reset=None):
         super().__init__(uart, name, settings, rng, log)
-        self._pull = reset
+        self._pull_reset = reset
         self._lock = asyncio.Lock()
-        self._day = Day()
+        self._airtime = DailyAirtime()
         self.on_down = None
         self.on_time = None
-        self._asked_ms = None  # when network time was last got
+        self._time_ms = None  # when network time was last got
 
     # --- the port of the link
 
@@ -53,18 +53,18 @@ class Station(Session):
             pause_ms = IDLE_MS
             if not self._joined:
                 async with self._lock:
-                    pause_ms = await self._raise()
+                    pause_ms = await self._connect()
             await asyncio.sleep_ms(pause_ms)
             async with self._lock:
-                self._engine.pump()
-                self._day.turn()
+                self._client.pump()
+                self._airtime.advance()
 
-    def room(self):
+    def max_payload(self):
         """Bytes of payload that one uplink may carry now; 0 when not joined."""
         if not self._joined:
             return 0
-        given = self._facts["room"]
-        return room(self._facts["dr"] or 0) if given is None else given
+        given = self._facts["max_payload"]
+        return max_payload(self._facts["dr"] or 0) if given is None else given
 
     def data_rate(self):
         return self._facts["dr"] if self._joined else None
@@ -82,136 +82,136 @@ class Station(Session):
                 raise OSError("the modem does not answer")
             if not self._joined:
                 return False
-            if not 1 <= len(payload) <= self.room():
-                raise ValueError("payload out of 1..%d bytes" % self.room())
+            if not 1 <= len(payload) <= self.max_payload():
+                raise ValueError("payload out of 1..%d bytes" % self.max_payload())
             return await self._send(port, payload, confirmed)
 
     def state(self):
         facts = self._facts
         errors = dict(self._errors)
-        errors["timeouts"] = self._engine.timeouts
-        errors["noise"] = self._engine.noise + self._engine.dropped()
+        errors["timeouts"] = self._client.timeouts
+        errors["noise"] = self._client.noise + self._client.dropped()
         return {
             "joined": self._joined,
             "dr": self.data_rate(),
             "f_cnt_up": facts["f_cnt_up"],
             "rssi": facts["rssi"],
             "snr": facts["snr"],
-            "airtime_s": self._day.seconds(),
+            "airtime_s": self._airtime.seconds(),
             "errors": errors,
         }
 
     # --- sending
 
     async def _send(self, port, payload, confirmed):
-        timed = await self._want_time()
-        left_ms = _PATIENCE_MS
+        timed = await self._request_time()
+        left_ms = _AIRTIME_WAIT_MAX_MS
         while True:
             code = await self._uplink(port, payload, confirmed)
             if code != codes.BUSY:
                 break
             self._count("busy")
-            wait_ms = self._engine.wait_ms or _BUSY_MS
+            wait_ms = self._client.wait_ms or _BUSY_MS
             left_ms -= wait_ms
             if left_ms < 0:
                 return False
             await asyncio.sleep_ms(wait_ms)
-        seen = self._engine.seen
+        seen = self._client.seen
         await self._after_bad(code)
         if code == codes.TOO_LONG:
-            await self._look()
-            raise ValueError("payload out of 1..%d bytes" % self.room())
-        if not seen & self._talk.SEND_FINAL:
+            await self._refresh_facts()
+            raise ValueError("payload out of 1..%d bytes" % self.max_payload())
+        if not seen & self._dialect.SEND_FINAL:
             self._count("lost")
             return False
-        self._on_air(len(payload))
+        self._count_uplink(len(payload))
         if timed:
-            await self._clock(seen)
-        await self._look()
-        good = seen & (self._talk.ACKED_BY if confirmed else self._talk.SENT_BY)
+            await self._read_time(seen)
+        await self._refresh_facts()
+        good = seen & (self._dialect.ACKED_BY if confirmed else self._dialect.SENT_BY)
         if not good:
             self._count("not_acked")
         return bool(good)
 
-    def _on_air(self, size):
+    def _count_uplink(self, size):
         self._silent = 0
-        self._day.add(airtime_us(self._facts["dr"] or 0, size))
+        self._airtime.add(airtime_us(self._facts["dr"] or 0, size))
         if self._facts["f_cnt_up"] is not None:
             self._facts["f_cnt_up"] += 1  # modems that can be asked correct it
 
     async def _uplink(self, port, payload, confirmed):
         """The code that ended it; `seen` of the engine tells the rest."""
-        talk, engine = self._talk, self._engine
-        if engine.muddled:
-            await engine.settle()
-        prepare = talk.prepare(port, confirmed)
+        dialect, client = self._dialect, self._client
+        if client.is_unsettled:
+            await client.settle()
+        prepare = dialect.prepare(port, confirmed)
         if prepare and prepare != self._prepared:
             self._prepared = None
-            code = await engine.ask(prepare, talk.SET_END)
-            if code != talk.SET_END:
+            code = await client.ask(prepare, dialect.SET_END)
+            if code != dialect.SET_END:
                 return code
             self._prepared = prepare
-        code = await engine.ask(talk.send(port, digits(payload), confirmed), talk.SEND_FIRST)
-        if code != talk.SEND_FIRST:
+        code = await client.ask(dialect.send(port, digits(payload), confirmed), dialect.SEND_FIRST)
+        if code != dialect.SEND_FIRST:
             return code
-        engine.forget()
-        return await engine.until(talk.SEND_FINAL, _ACK_MS if confirmed else _SEND_MS)
+        client.forget()
+        return await client.until(dialect.SEND_FINAL, _ACK_MS if confirmed else _SEND_MS)
 
     async def _after_bad(self, code):
         """What a refusal or a silence means for the session."""
         if code == 0:
             self._silent += 1
             if self._silent >= _SILENCES:
-                self._known = False
-                self._lost("the modem does not answer")
+                self._is_provisioned = False
+                self._session_lost("the modem does not answer")
         elif code == codes.NOT_JOINED:
-            self._anew = True
-            self._known = False  # it may have restarted without a word, and know no key
+            self._needs_join = True
+            self._is_provisioned = False  # it may have restarted without a word, and know no key
             self._count("sessions_lost")
-            self._lost("the modem has no session")
+            self._session_lost("the modem has no session")
         elif code == codes.PAUSED:
-            await self._remedy()
+            await self._resume()
         elif code & (codes.REFUSED | codes.TOO_LONG):
             self._count("refused" if code == codes.REFUSED else "too_long")
 
     # --- network time
 
-    async def _want_time(self):
+    async def _request_time(self):
         """Let the next uplink ask for network time, if the modem can and it is due."""
-        talk, asked_ms = self._talk, self._asked_ms
-        if not talk.TIME_REQUEST or not self.on_time:
+        dialect, time_ms = self._dialect, self._time_ms
+        if not dialect.TIME_REQUEST or not self.on_time:
             return False
         now_ms = time.ticks_ms()
-        if asked_ms is not None and time.ticks_diff(now_ms, asked_ms) < _CLOCK_S * 1000:
+        if time_ms is not None and time.ticks_diff(now_ms, time_ms) < _CLOCK_S * 1000:
             return False
-        if self._engine.muddled:
-            await self._engine.settle()
-        return await self._engine.ask(talk.TIME_REQUEST, talk.SET_END) == talk.SET_END
+        if self._client.is_unsettled:
+            await self._client.settle()
+        return await self._client.ask(dialect.TIME_REQUEST, dialect.SET_END) == dialect.SET_END
 
-    async def _clock(self, seen):
-        talk, engine = self._talk, self._engine
-        if talk.TIME_FINAL and not seen & talk.TIME_FINAL:
-            seen = await engine.until(talk.TIME_FINAL, _TIME_MS)
-        line = await self._query(talk.TIME_QUERY) if seen & talk.TIME_BY else b""
-        utc = talk.utc(line) if line else None
+    async def _read_time(self, seen):
+        dialect, client = self._dialect, self._client
+        if dialect.TIME_FINAL and not seen & dialect.TIME_FINAL:
+            seen = await client.until(dialect.TIME_FINAL, _TIME_MS)
+        line = await self._query(dialect.TIME_QUERY) if seen & dialect.TIME_BY else b""
+        utc = dialect.utc(line) if line else None
         if utc is None:
             self._count("no_time")
             return
         now_ms = time.ticks_ms()
-        self._asked_ms = now_ms
+        self._time_ms = now_ms
         self.on_time(utc[0], time.ticks_add(now_ms, -utc[1]))
 
-    def _take(self, code, line):
+    def on_event(self, code, line):
         """A line that came unasked."""
         if code == codes.RESTART:
             self._count("restarts")
-            self._known = False
-            self._lost("the modem has restarted")
+            self._is_provisioned = False
+            self._session_lost("the modem has restarted")
         elif code == codes.DOWN or code == codes.SIGNAL:
-            signal = self._talk.signal(line)
+            signal = self._dialect.signal(line)
             if signal and None not in signal:
                 self._facts["rssi"], self._facts["snr"] = signal
-            down = self._talk.down(line) if code == codes.DOWN else None
+            down = self._dialect.down(line) if code == codes.DOWN else None
             if code == codes.DOWN and down is None:
                 self._count("bad_downlinks")
             elif down and self.on_down and 1 <= down[0] <= 223:
