@@ -1,7 +1,8 @@
-"""EU868 as far as a host of a modem needs it: payload per data rate, time on air, a day's sum.
+"""EU868 for the host of a modem: payload per data rate, time on air, airtime of a day.
 
-RP002-1.0.4, 2.4 (payload without options and repeater); SX1262 data sheet, 6.1.4 (time on air).
-The modem keeps the duty cycle; the sum is an estimate for health: it knows no repetitions.
+RP002-1.0.4, 2.4 (payload without options and repeater). SX1262 data sheet, 6.1.4 (time on air).
+The modem keeps the duty cycle. The airtime of a day is an estimate for health reports, because it
+does not include the modem's repetitions.
 """
 
 import time
@@ -14,6 +15,7 @@ _HOUR_MS = const(3_600_000)
 
 
 def max_payload(data_rate):
+    """Bytes of payload in one frame."""
     return _PAYLOAD_MAX[data_rate]
 
 
@@ -44,7 +46,7 @@ class DailyAirtime:
         self._us[self._hour] += us
 
     def advance(self):
-        """Call more often than every six days: ticks wrap."""
+        """Call more often than every six days, because ticks wrap."""
         while time.ticks_diff(time.ticks_ms(), self._since_ms) >= _HOUR_MS:
             self._since_ms = time.ticks_add(self._since_ms, _HOUR_MS)
             self._hour = (self._hour + 1) % 24

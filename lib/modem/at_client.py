@@ -1,9 +1,9 @@
-"""Commands to a modem and the lines that come back, whatever comes between.
+"""Sends commands to a modem and sorts the lines that come back.
 
-A command ends with one of the codes it waits for, with a refusal, or with its deadline: nothing
-here waits for ever. Lines that answer nothing (events, echo, noise) are handed to `take` or
-counted. After a silence the line is put in order before the next command, so that a late answer
-is not taken for that of another command. What a line says is never logged: modems echo keys.
+A command ends with one of the codes it waits for, with a refusal, or with its deadline. Nothing
+here waits for ever. Lines that answer no command (events, echo, noise) go to `on_event` or are
+counted. After a silence the line is settled before the next command, so that a late answer is not
+taken for the answer to another command. Lines are never logged, because modems echo keys.
 """
 
 import asyncio
@@ -20,10 +20,12 @@ _DRAIN_MS = const(2000)
 
 
 class AtClient:
-    """uart: `any()`, `write()`, a stream for asyncio. take(code, line): what is no answer.
+    """uart: `any()`, `write()`, a stream for asyncio. on_event(code, line): called for every
+    event.
 
-    seen: codes since the command was written or since its first answer. value: the line with the
-    answer. wait_ms: how long the modem says that it must wait, 0 when it did not say.
+    seen: codes since the command was written, or since `forget()`. value: the line with the
+    answer. wait_ms: waiting time that the modem has told, 0 without one. is_unsettled: an answer
+    may still come. noise, timeouts: counts.
     """
 
     def __init__(self, uart, dialect, on_event):
@@ -42,7 +44,7 @@ class AtClient:
         self.timeouts = 0
 
     async def ask(self, command, ends, ms=_ANSWER_MS):
-        """Write a command; the code that ended it, 0 after a silence."""
+        """Write a command. Returns the code that ended it, 0 after a silence."""
         self.pump()
         self._command = command
         self._expect = self._dialect.expect(command)
@@ -52,7 +54,7 @@ class AtClient:
         return await self.until(ends, ms)
 
     async def until(self, ends, ms):
-        """Read lines up to a code of `ends`, or a refusal; 0 after a silence."""
+        """Read lines up to a code of `ends`, or a refusal. Returns the code, 0 after a silence."""
         end_ms = time.ticks_add(time.ticks_ms(), ms)
         while True:
             line = self._lines.next()
@@ -69,7 +71,7 @@ class AtClient:
                 await self._read(left_ms)
 
     def pump(self):
-        """Sort what has come meanwhile, without waiting. At most one full buffer of the UART."""
+        """Sort the bytes that have come, without waiting. At most one full buffer of the UART."""
         budget = 4096
         while budget > 0:
             line = self._lines.next()
@@ -83,7 +85,9 @@ class AtClient:
                 return
 
     async def settle(self):
-        """Let late answers pass, then forget them: the line is quiet, or loud beyond patience."""
+        """Let late answers pass, then forget them. Ends when the line is quiet, or after 2 s of
+        noise.
+        """
         end_ms = time.ticks_add(time.ticks_ms(), _DRAIN_MS)
         self._command = self._expect = b""
         while time.ticks_diff(end_ms, time.ticks_ms()) > 0:
@@ -96,14 +100,14 @@ class AtClient:
         self.is_unsettled = False
 
     def forget(self):
-        """The first answer has come: only what follows belongs to the rest of the command."""
+        """Forget the codes of the first answer. The rest of the command starts with none."""
         self.seen = 0
 
     def dropped(self):
         return self._lines.dropped_long + self._lines.dropped_foreign
 
     async def _read(self, ms):
-        """Wait for bytes; how many have come."""
+        """Wait for bytes. Returns how many have come."""
         space = self._lines.space()
         try:
             n = await asyncio.wait_for_ms(self._stream.readinto(space), max(1, ms))
@@ -122,7 +126,7 @@ class AtClient:
         elif code == VALUE:
             self.value = line
         elif code & (WAIT | BUSY):
-            self.wait_ms = self._dialect.wait_ms(line) or self.wait_ms
+            self.wait_ms = self._dialect.parse_wait_ms(line) or self.wait_ms
         else:
             self._on_event(code, line)
         return code

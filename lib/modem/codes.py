@@ -1,8 +1,8 @@
-"""What a line of a modem means: one bit each, so that what was seen is one small int."""
+"""Codes for the meaning of a modem's line, one bit each. All codes seen fit into one small int."""
 
 NOISE = 0
 OK = 1 << 0
-VALUE = 1 << 1  # the answer to a question, or the echo of a setting
+VALUE = 1 << 1  # the answer to a query, or the echo of a setting
 STARTED = 1 << 2
 JOINED = 1 << 3
 JOIN_FAILED = 1 << 4
@@ -14,7 +14,7 @@ DOWN = 1 << 9
 SIGNAL = 1 << 10
 TIME_OK = 1 << 11
 TIME_FAILED = 1 << 12
-WAIT = 1 << 13  # tells how long airtime is lacking; the refusal itself follows
+WAIT = 1 << 13  # how long airtime is lacking; the refusal itself follows
 BUSY = 1 << 14
 NOT_JOINED = 1 << 15
 TOO_LONG = 1 << 16
@@ -27,7 +27,7 @@ BAD = BUSY | NOT_JOINED | TOO_LONG | REFUSED | RESTART | PAUSED
 
 
 def lookup(table, line):
-    """The code of the first prefix that the line begins with."""
+    """The code of the first prefix in `table` that the line begins with."""
     for prefix, code in table:
         if line.startswith(prefix):
             return code
@@ -35,7 +35,7 @@ def lookup(table, line):
 
 
 def number(text):
-    """A decimal integer, or None: int() alone takes more than modems print."""
+    """A decimal integer, or None. int() alone accepts more than modems print."""
     text = text.strip()
     digits = text[1:] if text[:1] == b"-" else text
     if not 0 < len(digits) <= 10 or not digits.isdigit():
@@ -54,9 +54,10 @@ def octets(text):
 
 
 def unix(date, clock):
-    """Seconds since 1970 of (year, month, day) and (hour, minute, second); None if impossible.
+    """Seconds since 1970 of (year, month, day) and (hour, minute, second). None if impossible.
 
-    Ports differ in their epochs, so none is asked. Before 2024 a modem's clock has not been set.
+    Computed here, because the epoch of `time` depends on the port. Before 2024 a modem's clock has
+    not been set.
     """
     if None in date or None in clock:
         return None

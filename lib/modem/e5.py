@@ -1,11 +1,11 @@
 """Seeed LoRa-E5 (Wio-E5): every line is `+COMMAND: text`, long commands end with `Done`. 9600 8N1.
 
-Sources: Seeed "LoRa-E5 AT Command Specification V1.0" as quoted in public code, Seeed's wiki;
-`AT+LW=DTR` (the request rides on the next uplink) and `AT+RTC=UTCMS` (answers
-`+RTC: 2026-04-30 12:30:49.465`) from public drivers. Firmware 4.0.11 speaks LoRaWAN 1.0.2: its
-DevNonce is random, a network that demands rising numbers refuses joins now and then, and the next
-attempt has another one. Not confirmed by hardware: whether UTCMS is free of leap seconds, whether
-`Done` follows a refusal, what is printed after a restart.
+Sources: Seeed "LoRa-E5 AT Command Specification V1.0" as quoted in public code, Seeed's wiki. From
+public drivers: `AT+LW=DTR` (the request goes with the next uplink) and `AT+RTC=UTCMS` (answers
+`+RTC: 2026-04-30 12:30:49.465`). Firmware 4.0.11 speaks LoRaWAN 1.0.2. Its DevNonce is random, so
+a network that demands rising numbers refuses joins now and then. The next attempt has another
+number. Not confirmed by hardware: whether UTCMS is free of leap seconds, whether `Done` follows a
+refusal, which line follows a restart.
 """
 
 from modem.codes import (
@@ -46,7 +46,7 @@ _BODIES = (
 
 
 def expect(command):
-    """`+NAME:`, and for AT+LW and AT+ID the parameter too."""
+    """Start of the answer: `+NAME:`, for AT+LW and AT+ID with the parameter."""
     name, _, rest = command[3:].partition(b"=")
     if name in (b"LW", b"ID"):
         return b"+" + name + b": " + rest.partition(b",")[0]
@@ -66,7 +66,7 @@ def classify(line, expected):
 
 
 def setup(keys, region, adr, retries):
-    """(what, command), in order; `what` may be told, the command may not."""
+    """(name, command), in order. The name may be logged, the command may not."""
     return (
         ("mode", b"AT+MODE=LWOTAA"),
         ("region", b"AT+DR=" + region),
@@ -80,11 +80,11 @@ def setup(keys, region, adr, retries):
     )
 
 
-def needless(_command):
+def skip_query(_command):
     return None
 
 
-def rate(data_rate):
+def set_data_rate(data_rate):
     return b"AT+DR=%d" % data_rate
 
 
@@ -100,15 +100,15 @@ def send(_port, text, confirmed):
     return b'AT+%sMSGHEX="%s"' % (b"C" if confirmed else b"", text)
 
 
-def joined(_line):
+def is_joined(_line):
     return False
 
 
-def eui(line):
+def parse_eui(line):
     return line.partition(b", ")[2].replace(b":", b"").strip()
 
 
-def value(name, line):
+def parse_value(name, line):
     if name == "dr":
         at = line.rfind(b"DR")
         return number(line[at + 2 : at + 4].strip())
@@ -118,7 +118,7 @@ def value(name, line):
     return number(parts[1])
 
 
-def down(line):
+def parse_downlink(line):
     """(port, payload) of +MSGHEX: PORT: 8; RX: "3E99", or None."""
     parts = line.split(b'"')
     at = line.find(b"PORT: ")
@@ -128,7 +128,7 @@ def down(line):
     return None if port is None or data is None else (port, data)
 
 
-def signal(line):
+def parse_signal(line):
     """(dBm, dB) of +MSGHEX: RXWIN1, RSSI -84, SNR 6.0."""
     parts = line.split(b", ")
     if len(parts) != 3:
@@ -136,12 +136,12 @@ def signal(line):
     return number(parts[1][5:]), number(parts[2][4:].partition(b".")[0])
 
 
-def wait_ms(line):
+def parse_wait_ms(line):
     at = line.find(b"No band in ")
     return 0 if at < 0 else number(line[at + 11 :].partition(b"ms")[0]) or 0
 
 
-def utc(line):
+def parse_time(line):
     """(seconds since 1970, milliseconds) of +RTC: 2026-04-30 12:30:49.465, or None."""
     text = line[6:]
     if len(text) != 23:

@@ -1,10 +1,12 @@
-"""A LoRaWAN station that is an AT modem: joins, sends, keeps the modem at work.
+"""A LoRaWAN end device that is an AT modem: joins, sends, recovers the modem.
 
-The modem holds keys, counters and duty cycle; this class asks it, waits when it says so, and puts
-it in order again (`session.py`) when it restarts, falls silent or talks nonsense. One transaction
-at a time. Joining backs off from 15 s, doubling up to 4.3 h: with 1.5 s a Join-Request that stays
-within 36 s of the first hour, 36 s of the next ten and 8.7 s of a day (TS001-1.0.4, 7), whatever
-the modem does of its own; the data rate goes down by one with every attempt, and round.
+The modem holds keys, counters and duty cycle. This class queries it and waits as long as the modem
+says. When the modem restarts, falls silent or sends nonsense, `session.py` sets it up again. There
+is one transaction at a time.
+
+Joining backs off from 15 s, doubling up to 4.3 h. With 1.5 s a Join-Request that stays within 36 s
+of the first hour, 36 s of the next ten and 8.7 s of a day (TS001-1.0.4, 7), independent of the
+modem's own back-off. The data rate goes down by one with every attempt, and round.
 
 Left out: class B and C, sleep modes of the modems, ABP, regions other than EU868.
 """
@@ -15,25 +17,25 @@ import time
 from micropython import const
 
 from modem import codes
-from modem.airtime import DailyAirtime, airtime_us, modulation, max_payload
+from modem.airtime import DailyAirtime, airtime_us, max_payload, modulation
 from modem.provision import digits
 from modem.session import IDLE_MS, ModemSession
 
 _SEND_MS = const(15_000)
-_ACK_MS = const(60_000)  # with the repetitions that the modem makes of its own
+_ACK_MS = const(60_000)  # with the modem's own repetitions
 _TIME_MS = const(2000)
-_BUSY_MS = const(5000)  # the modem did not say how long
-_AIRTIME_WAIT_MAX_MS = const(120_000)  # a lack of airtime that is waited for
+_BUSY_MS = const(5000)  # if the modem does not say how long
+_AIRTIME_WAIT_MAX_MS = const(120_000)
 _SILENCES = const(3)  # timeouts in a row before a reset
-_CLOCK_S = const(12 * 3600)
+_TIME_VALID_S = const(12 * 3600)
 
 
 class EndDevice(ModemSession):
     """uart: set to the modem's rate, receive buffer of 1024 bytes or more, `any()`, a stream.
 
     name: "rui3", "e5" or "rn2483". settings: see `Provision`. rng(bits): random bits. reset: None,
-    or a function that pulls the modem's reset line. log: `info`, `warn`.
-    on_down(port, payload), on_time(utc_s, ticks_ms): called from `run` and `send`.
+    or a function that pulls the modem's reset line. log: `info`, `warn`. on_down(port, payload),
+    on_time(utc_s, ticks_ms): called from `run` and `send`.
     """
 
     def __init__(self, uart, name, settings, rng, log, *, reset=None):
@@ -60,7 +62,7 @@ class EndDevice(ModemSession):
                 self._airtime.advance()
 
     def max_payload(self):
-        """Bytes of payload that one uplink may carry now; 0 when not joined."""
+        """Bytes of payload that one uplink may carry now, 0 when not joined."""
         if not self._joined:
             return 0
         given = self._facts["max_payload"]
@@ -70,11 +72,11 @@ class EndDevice(ModemSession):
         return self._facts["dr"] if self._joined else None
 
     def modulation(self):
-        """(spreading factor, bandwidth in Hz) of the next uplink; None when not joined."""
+        """(spreading factor, bandwidth in Hz) of the next uplink, None when not joined."""
         return modulation(self._facts["dr"] or 0) if self._joined else None
 
     async def send(self, port, payload, confirmed=False):
-        """True: on the air, acknowledged if confirmed. ValueError, OSError as in the README."""
+        """True: on the air, and acknowledged if confirmed. Errors: see the README."""
         if not 1 <= port <= 223:
             raise ValueError("port out of 1..223")
         async with self._lock:
@@ -104,7 +106,7 @@ class EndDevice(ModemSession):
     # --- sending
 
     async def _send(self, port, payload, confirmed):
-        timed = await self._request_time()
+        asks_time = await self._request_time()
         left_ms = _AIRTIME_WAIT_MAX_MS
         while True:
             code = await self._uplink(port, payload, confirmed)
@@ -125,7 +127,7 @@ class EndDevice(ModemSession):
             self._count("lost")
             return False
         self._count_uplink(len(payload))
-        if timed:
+        if asks_time:
             await self._read_time(seen)
         await self._refresh_facts()
         good = seen & (self._dialect.ACKED_BY if confirmed else self._dialect.SENT_BY)
@@ -137,10 +139,10 @@ class EndDevice(ModemSession):
         self._silent = 0
         self._airtime.add(airtime_us(self._facts["dr"] or 0, size))
         if self._facts["f_cnt_up"] is not None:
-            self._facts["f_cnt_up"] += 1  # modems that can be asked correct it
+            self._facts["f_cnt_up"] += 1  # a modem that can be asked corrects it
 
     async def _uplink(self, port, payload, confirmed):
-        """The code that ended it; `seen` of the engine tells the rest."""
+        """Send one uplink. Returns the code that ended it; `seen` of the client has the rest."""
         dialect, client = self._dialect, self._client
         if client.is_unsettled:
             await client.settle()
@@ -158,7 +160,7 @@ class EndDevice(ModemSession):
         return await client.until(dialect.SEND_FINAL, _ACK_MS if confirmed else _SEND_MS)
 
     async def _after_bad(self, code):
-        """What a refusal or a silence means for the session."""
+        """Handle a refusal or a silence."""
         if code == 0:
             self._silent += 1
             if self._silent >= _SILENCES:
@@ -166,7 +168,7 @@ class EndDevice(ModemSession):
                 self._session_lost("the modem does not answer")
         elif code == codes.NOT_JOINED:
             self._needs_join = True
-            self._is_provisioned = False  # it may have restarted without a word, and know no key
+            self._is_provisioned = False  # it may have restarted silently, without its keys
             self._count("sessions_lost")
             self._session_lost("the modem has no session")
         elif code == codes.PAUSED:
@@ -182,7 +184,7 @@ class EndDevice(ModemSession):
         if not dialect.TIME_REQUEST or not self.on_time:
             return False
         now_ms = time.ticks_ms()
-        if time_ms is not None and time.ticks_diff(now_ms, time_ms) < _CLOCK_S * 1000:
+        if time_ms is not None and time.ticks_diff(now_ms, time_ms) < _TIME_VALID_S * 1000:
             return False
         if self._client.is_unsettled:
             await self._client.settle()
@@ -193,7 +195,7 @@ class EndDevice(ModemSession):
         if dialect.TIME_FINAL and not seen & dialect.TIME_FINAL:
             seen = await client.until(dialect.TIME_FINAL, _TIME_MS)
         line = await self._query(dialect.TIME_QUERY) if seen & dialect.TIME_BY else b""
-        utc = dialect.utc(line) if line else None
+        utc = dialect.parse_time(line) if line else None
         if utc is None:
             self._count("no_time")
             return
@@ -208,10 +210,10 @@ class EndDevice(ModemSession):
             self._is_provisioned = False
             self._session_lost("the modem has restarted")
         elif code == codes.DOWN or code == codes.SIGNAL:
-            signal = self._dialect.signal(line)
+            signal = self._dialect.parse_signal(line)
             if signal and None not in signal:
                 self._facts["rssi"], self._facts["snr"] = signal
-            down = self._dialect.down(line) if code == codes.DOWN else None
+            down = self._dialect.parse_downlink(line) if code == codes.DOWN else None
             if code == codes.DOWN and down is None:
                 self._count("bad_downlinks")
             elif down and self.on_down and 1 <= down[0] <= 223:

@@ -1,8 +1,8 @@
-"""Lines in a byte stream: bounded, and never stopped by nonsense.
+"""Lines from a byte stream: bounded, and robust against any bytes.
 
-A line ends with CR or LF; empty ones are skipped. One that is too long, or holds a byte that no
-modem prints, is dropped as a whole without an allocation. The longest useful line is a downlink of
-242 bytes in hexadecimal with its head.
+A line ends with CR or LF. Empty lines are skipped. A line that is too long, or holds a byte that
+no modem prints, is dropped as a whole without an allocation. The longest useful line is a downlink
+of 242 bytes in hexadecimal with its head.
 """
 
 from micropython import const
@@ -11,7 +11,7 @@ _LINE_MAX = const(544)
 
 
 class Lines:
-    """dropped_long, dropped_foreign: lines not handed out."""
+    """dropped_long, dropped_foreign: lines that were too long, or held a foreign byte."""
 
     def __init__(self):
         self._buf = bytearray(_LINE_MAX)
@@ -25,7 +25,7 @@ class Lines:
         self.dropped_foreign = 0
 
     def space(self):
-        """Where the next bytes go; never empty after `next()` has returned None."""
+        """Free space for the next bytes. Never empty after `next()` has returned None."""
         return self._view[self._end :]
 
     def added(self, n):
@@ -64,7 +64,7 @@ class Lines:
         return None
 
     def _compact(self):
-        """Make room: move the unfinished line to the front, or give it up."""
+        """Move the unfinished line to the front, or drop it if it fills the buffer."""
         n = self._end - self._from
         if self._skip or n == _LINE_MAX:
             self._skip = True

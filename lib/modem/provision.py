@@ -1,6 +1,6 @@
-"""What a modem is told before it joins: checked here, so that a wrong key never gets to the radio.
+"""The settings of a modem, checked before they are sent.
 
-An error names the key and its range, never the value: one of them is secret.
+An error names the key and its range, never the value, because one of the values is secret.
 """
 
 from modem.codes import octets
@@ -10,8 +10,8 @@ _LENGTHS = (("lora_dev_eui", 8), ("lora_join_eui", 8), ("lora_app_key", 16))
 
 
 def load_dialect(name):
-    """The module of a dialect; ValueError for one that does not exist."""
-    # Imported here: the tables of the modems that a board does not have cost no RAM.
+    """The module of a dialect. ValueError for an unknown one."""
+    # RAM: a board has one modem, and loads the tables of this one alone.
     if name == "rui3":
         from modem import rui3 as found
     elif name == "e5":
@@ -25,7 +25,9 @@ def load_dialect(name):
 
 class Provision:
     """settings: lora_dev_eui, lora_join_eui (8 bytes), lora_app_key (16 bytes), lora_region,
-    lora_data_rate (0..5, for joining, and after it without ADR), lora_adr (0, 1).
+    lora_data_rate (0..5, for joining, and without ADR for all frames), lora_adr (0, 1).
+
+    Raises ValueError. keys: the first three as upper-case digits.
     """
 
     def __init__(self, dialect, settings):
@@ -44,7 +46,7 @@ class Provision:
 
 
 def _hex(settings, key, size):
-    """The value as upper-case digits: bytes, or a text of digits."""
+    """The value as upper-case digits. It is given as bytes or as a text of digits."""
     value = settings[key]
     if isinstance(value, str):
         value = octets(value.encode())

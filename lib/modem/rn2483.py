@@ -2,11 +2,11 @@
 
 Sources: Microchip "RN2483 LoRa Technology Module Command Reference User's Guide" DS40001784G:
 2.4.1 (mac reset), 2.4.2 (mac tx), 2.4.3 (mac join), 2.4.5 to 2.4.7 (forceENABLE, pause, resume),
-2.4.8, 2.4.9. `mac get status`: bits 0..3 are the MAC's state, bit 4 says joined from firmware
-1.0.4 on, where eight digits are printed; older ones print four (public drivers). Microchip's
-published source has `fram_counter_err_rejoin_needed`: the word is matched in both spellings.
-LoRaWAN 1.0.2: DevNonce is random, there is no DeviceTimeReq. Not confirmed by hardware: `radio get
-rssi` before 1.0.5.
+2.4.8, 2.4.9. `mac get status`: bits 0..3 are the state of the MAC. Bit 4 says joined from firmware
+1.0.4 on, where eight digits are printed. Older ones print four (public drivers). Microchip's
+published source has `fram_counter_err_rejoin_needed`, so the word is matched in both spellings.
+LoRaWAN 1.0.2: DevNonce is random, and there is no DeviceTimeReq. Not confirmed by hardware: `radio
+get rssi` before 1.0.5.
 """
 
 from modem.codes import (
@@ -52,7 +52,7 @@ _LINES = (
 
 
 def expect(command):
-    """Answers are bare: a question is recognised, its answer is whatever is a number."""
+    """Answers have no prefix. A query is recognised, and a line of digits is its answer."""
     return b"?" if command.startswith((b"mac get", b"radio get")) else b""
 
 
@@ -67,7 +67,7 @@ def classify(line, expected):
 
 
 def setup(keys, region, adr, retries):
-    """(what, command), in order; `what` may be told, the command may not."""
+    """(name, command), in order. The name may be logged, the command may not."""
     return (
         ("region", b"mac reset %d" % region),
         ("dev_eui", b"mac set deveui " + keys[0]),
@@ -78,11 +78,11 @@ def setup(keys, region, adr, retries):
     )
 
 
-def needless(_command):
+def skip_query(_command):
     return None
 
 
-def rate(data_rate):
+def set_data_rate(data_rate):
     return b"mac set dr %d" % data_rate
 
 
@@ -98,20 +98,20 @@ def send(port, text, confirmed):
     return b"mac tx %s %d %s" % (b"cnf" if confirmed else b"uncnf", port, text)
 
 
-def joined(line):
+def is_joined(line):
     status = octets(line)
     return status is not None and len(status) == 4 and bool(status[3] & 0x10)
 
 
-def eui(line):
+def parse_eui(line):
     return line
 
 
-def value(_name, line):
+def parse_value(_name, line):
     return number(line)
 
 
-def down(line):
+def parse_downlink(line):
     """(port, payload) of mac_rx 8 3E99, or None."""
     parts = line.split(b" ")
     if len(parts) != 3:
@@ -120,13 +120,13 @@ def down(line):
     return None if port is None or data is None else (port, data)
 
 
-def signal(_line):
+def parse_signal(_line):
     return None
 
 
-def wait_ms(_line):
+def parse_wait_ms(_line):
     return 0
 
 
-def utc(_line):
+def parse_time(_line):
     return None

@@ -1,12 +1,15 @@
 """RAK3172 with RUI3: `OK` or a status word, then `+EVT:` lines. 115200 8N1.
 
 Sources: RAKwireless "RUI3 AT Command Manual" (sections on keys, joining and sending, class B mode
-for LTIME); the words and their order from RAK's published firmware, RAK-STM32-RUI
-`service/mode/cli/atcmd_join_send.c` and `service/lora/service_lora.c`: the confirmation of an
-uplink is printed before its downlink, a confirmed downlink makes the module send an empty uplink
-(and print a further TX_DONE) by itself, a lack of airtime is `Restricted_Wait_<n>_ms` followed by
-AT_BUSY_ERROR, LTIME has its leap seconds taken off. DevNonce and counters live in the module's
-flash. Not confirmed by hardware of ours.
+for LTIME). The words and their order are from RAK's published firmware, RAK-STM32-RUI
+`service/mode/cli/atcmd_join_send.c` and `service/lora/service_lora.c`:
+
+- The confirmation of an uplink is printed before its downlink.
+- After a confirmed downlink the module sends an empty uplink itself, and prints TX_DONE again.
+- A lack of airtime is `Restricted_Wait_<n>_ms` followed by AT_BUSY_ERROR.
+- LTIME has its leap seconds taken off.
+
+DevNonce and counters live in the module's flash. No hardware of ours has confirmed this.
 """
 
 from modem.codes import (
@@ -48,7 +51,7 @@ _LINES = (
 
 
 def expect(command):
-    """What the answer to a question begins with."""
+    """Start of the answer to a query."""
     return command[:-1] if command.endswith(b"=?") else b""
 
 
@@ -59,7 +62,7 @@ def classify(line, expected):
 
 
 def setup(keys, region, adr, retries):
-    """(what, command), in order; `what` may be told, the command may not."""
+    """(name, command), in order. The name may be logged, the command may not."""
     return (
         ("mode", b"AT+NWM=1"),
         ("join mode", b"AT+NJM=1"),
@@ -73,15 +76,15 @@ def setup(keys, region, adr, retries):
     )
 
 
-def needless(command):
-    """A question whose answer ends with the wanted value makes the command needless, or None.
+def skip_query(command):
+    """(query, end of its answer) that makes the command unnecessary, or None.
 
-    The network mode restarts the module when it is set.
+    Setting the network mode restarts the module.
     """
     return (b"AT+NWM=?", b"=1") if command == b"AT+NWM=1" else None
 
 
-def rate(data_rate):
+def set_data_rate(data_rate):
     return b"AT+DR=%d" % data_rate
 
 
@@ -98,19 +101,19 @@ def send(port, text, _confirmed):
     return b"AT+SEND=%d:%s" % (port, text)
 
 
-def joined(line):
+def is_joined(line):
     return line.endswith(b"=1")
 
 
-def eui(line):
+def parse_eui(line):
     return line[len(b"AT+DEVEUI=") :]
 
 
-def value(_name, line):
+def parse_value(_name, line):
     return number(line[line.find(b"=") + 1 :])
 
 
-def down(line):
+def parse_downlink(line):
     """(port, payload) of +EVT:RX_1:-80:7:UNICAST:2:0a0b, or None."""
     parts = line.split(b":")
     if len(parts) != 7:
@@ -119,23 +122,23 @@ def down(line):
     return None if port is None or data is None else (port, data)
 
 
-def signal(line):
+def parse_signal(line):
     parts = line.split(b":")
     if len(parts) < 4:
         return None
     return number(parts[2]), number(parts[3])
 
 
-def wait_ms(line):
+def parse_wait_ms(line):
     if not line.startswith(b"Restricted_Wait_"):
         return 0
     return number(line[16:].split(b"_")[0]) or 0
 
 
-def utc(line):
+def parse_time(line):
     """(seconds since 1970, milliseconds) of AT+LTIME=15h08m55s on 08/17/2026, or None.
 
-    The fraction is not told: the middle is wrong by half a second at most.
+    The line has no fraction. The middle of the second is wrong by half a second at most.
     """
     text = line[line.find(b"=") + 1 :]
     if len(text) != 23 or text[9:13] != b" on ":

@@ -1,4 +1,4 @@
-"""A modem with or without a session: present, provisioned, joined; how each is reached again."""
+"""The session of a modem: finding the modem, sending its settings, joining."""
 
 from micropython import const
 
@@ -11,15 +11,15 @@ _JOIN_MS = const(30_000)  # Join-Request at DR0, 6 s to the second window, its d
 _RESET_MS = const(4000)
 _BACKOFF_MS = const(15_000)
 _BACKOFF_STEPS_MAX = const(10)
-_DEAD_STEPS_MAX = const(5)  # a modem that does not answer is asked again within 8 minutes
+_DEAD_STEPS_MAX = const(5)  # a silent modem is asked again within 8 minutes
 _PROBES = const(3)
 _RETRIES = const(1)
 
 
 class ModemSession:
-    """What `station.Station`, whose arguments these are, does to have a session.
+    """Base class of `end_device.EndDevice`, with the same arguments.
 
-    `on_event(code, line)`, of the subclass, gets the lines that come unasked.
+    The subclass has `on_event(code, line)` for the lines that come unasked.
     """
 
     def __init__(self, uart, name, settings, rng, log):
@@ -31,22 +31,17 @@ class ModemSession:
         self._pull_reset = None  # function that pulls the modem's reset line
         self._joined = False
         self._is_provisioned = False  # provisioned since it started
-        self._needs_join = False  # the modem's session is of no use
+        self._needs_join = False  # the modem's session is unusable
         self._dead = False
         self._silent = 0
         self._failed = 0  # attempts to join in a row
         self._prepared = None
-        self._facts = {
-            "dr": None,
-            "rssi": None,
-            "snr": None,
-            "f_cnt_up": None,
-            "max_payload": None,
-        }
+        names = ("dr", "rssi", "snr", "f_cnt_up", "max_payload")
+        self._facts = {name: None for name in names}
         self._errors = {}
 
     async def _connect(self):
-        """Try to get a session; milliseconds until the next attempt."""
+        """Try to get a session. Returns the milliseconds until the next attempt."""
         if not await self._probe():
             self._dead = True
             self._silent += 1
@@ -74,7 +69,7 @@ class ModemSession:
         return ms + (ms * self._rng(8) >> 10)
 
     async def _probe(self):
-        """Let late answers pass and ask for life."""
+        """Let late answers pass, then check that the modem answers."""
         for _ in range(_PROBES):
             await self._client.settle()
             if await self._query(self._dialect.EUI_QUERY):
@@ -84,25 +79,25 @@ class ModemSession:
         return False
 
     async def _has_session(self):
-        """Whether the modem still has a session of this device: a restart of ours costs none."""
+        """True if the modem still has a session of this device, so that no join is needed."""
         dialect = self._dialect
         line = await self._query(dialect.EUI_QUERY)
-        if not line or dialect.eui(line).upper() != self._settings.keys[0]:
+        if not line or dialect.parse_eui(line).upper() != self._settings.keys[0]:
             self._needs_join = True
             return False
         if not dialect.JOINED_QUERY:
             return False
         line = await self._query(dialect.JOINED_QUERY)
-        return bool(line) and dialect.joined(line)
+        return bool(line) and dialect.is_joined(line)
 
     async def _send_settings(self):
         settings, dialect = self._settings, self._dialect
         setup = dialect.setup(settings.keys, settings.region, settings.adr, _RETRIES)
         for name, command in setup:
-            needless = dialect.needless(command)
-            if needless:
-                line = await self._query(needless[0])
-                if line and line.endswith(needless[1]):
+            query = dialect.skip_query(command)
+            if query:
+                line = await self._query(query[0])
+                if line and line.endswith(query[1]):
                     continue
             code = await self._client.ask(command, dialect.SET_END, _RESET_MS)
             if code == codes.RESTART:
@@ -117,7 +112,7 @@ class ModemSession:
     async def _join(self):
         dialect, client = self._dialect, self._client
         top = self._settings.data_rate
-        await client.ask(dialect.rate((top - self._failed) % (top + 1)), dialect.SET_END)
+        await client.ask(dialect.set_data_rate((top - self._failed) % (top + 1)), dialect.SET_END)
         code = await client.ask(dialect.join(self._needs_join), dialect.JOIN_FIRST)
         if code == dialect.JOIN_FIRST or code == codes.STARTED:
             client.forget()
@@ -136,7 +131,9 @@ class ModemSession:
         self._facts["f_cnt_up"] = f_cnt_up
         if not self._settings.adr:
             dialect = self._dialect
-            await self._client.ask(dialect.rate(self._settings.data_rate), dialect.SET_END)
+            await self._client.ask(
+                dialect.set_data_rate(self._settings.data_rate), dialect.SET_END
+            )
         await self._refresh_facts()
 
     def _session_lost(self, why):
@@ -170,9 +167,9 @@ class ModemSession:
         facts = self._facts
         for name, command in self._dialect.FACT_QUERIES:
             line = await self._query(command)
-            value = self._dialect.value(name, line) if line else None
+            value = self._dialect.parse_value(name, line) if line else None
             if value is None or value <= -128 or (name == "rssi" and value >= 0):
-                continue  # before anything was received modems print 0 or -128
+                continue  # modems print 0 or -128 until they have received a frame
             if name == "dr" and not 0 <= value <= 6:
                 continue
             if name == "max_payload" and not 0 < value <= 242:

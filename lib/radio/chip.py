@@ -1,4 +1,4 @@
-"""What the drivers share: the bus, the interrupt lines, what came of it."""
+"""Common parts of the drivers: the bus, the interrupt lines, the result of an operation."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ FRAME_MAX = const(255)
 
 
 class Chip:
-    """A transceiver on an SPI bus that it has for itself.
+    """A transceiver on an SPI bus of its own.
 
     spi: write(buf), readinto(buf), mode 0, at most 10 MHz. cs, reset: outputs. dios: inputs with
-    `irq()`, lines on which the chip reports; None for one that is not wired.
+    `irq()`, the lines on which the chip reports; None for one that is not wired.
 
-    NOTHING, SENT, RECEIVED, TIMED_OUT, GARBLED: what `outcome()` of a driver returns.
+    NOTHING, SENT, RECEIVED, TIMED_OUT, GARBLED: results of `outcome()` of a driver.
 
     flag: set by the interrupt. irq_us: `ticks_us` at the edge, None before it. buf, size: the
-    frame that was received; rssi (dBm), snr (dB): its strength.
+    received frame. rssi (dBm), snr (dB): its strength.
     """
 
     NOTHING, SENT, RECEIVED, TIMED_OUT, GARBLED = range(5)
@@ -37,8 +37,8 @@ class Chip:
                 dio.irq(handler=self._on_edge, trigger=dio.IRQ_RISING)
 
     def _on_edge(self, _pin):
-        # Interrupt: no allocation; ticks are small numbers on the chip, too.
-        self.irq_us = time.ticks_us()  # the last one counts: one before it may be an old one
+        # Interrupt: no allocation. Ticks are small integers on the chip, too.
+        self.irq_us = time.ticks_us()  # the last edge counts, an earlier one may be old
         self.flag.set()
 
     def _arm(self):
@@ -57,7 +57,7 @@ class Chip:
         time.sleep_us(settle_us)
 
     def _write(self, head, body=None):
-        """One transaction: `head`, and `body` behind it."""
+        """One transaction: `head`, then `body`."""
         self._cs.value(0)
         self._spi.write(head)
         if body is not None:
@@ -73,7 +73,7 @@ class Chip:
 
 
 def settings(defaults, options):
-    """`defaults` with the board's options; ValueError for one that does not exist."""
+    """`defaults` with the board's options. ValueError for an unknown option."""
     merged = dict(defaults)
     for name in options or ():
         if name not in defaults:

@@ -1,12 +1,12 @@
 """Driver of the Semtech SX1261 and SX1262: LoRa frames out, single windows in.
 
-Numbers in brackets are sections of the data sheet DS.SX1261-2.W.APP, Rev. 1.2 and 2.1; values were
-compared with the reference driver of the maker. No hardware has confirmed this driver yet.
+Numbers in brackets are sections of the data sheet DS.SX1261-2.W.APP, Rev. 1.2 and 2.1. The values
+were compared with the reference driver of the maker. No hardware has confirmed this driver yet.
 
-A window is ended by the chip itself when it has found no preamble after so many symbols (13.4.9),
-so that neither timer nor `StopTimerOnPreamble` is used. Between the frame and its windows the
-oscillator stays on (fall-back mode, 13.1.15): from there the receiver is up in some 60 us, whereas
-a TCXO needs milliseconds.
+The chip itself ends a window when it has found no preamble after a number of symbols (13.4.9). So
+neither its timer nor `StopTimerOnPreamble` is used. Between a frame and its windows the oscillator
+stays on (fall-back mode, 13.1.15). From there the receiver starts in some 60 us, while a TCXO
+needs milliseconds.
 
 Left out: FSK, sleep (standby takes 0.6 mA, the detector a hundred times that), channel activity
 detection, implicit headers.
@@ -71,9 +71,9 @@ _RAMP_200_US = const(4)
 _START_ERRORS = const(0x7F)  # calibrations and the oscillator (13.6.1)
 _BUSY_US = const(100_000)  # the longest legitimate BUSY is a calibration, 3.5 ms, and a TCXO
 _TCXO_MV = (1600, 1700, 1800, 2200, 2400, 2700, 3000, 3300)
-# Of 7.8 to 500 kHz (13.4.5) only those of LoRaWAN.
+# The bandwidths of LoRaWAN (13.4.5 has 7.8 to 500 kHz).
 _BANDWIDTHS = {125_000: 4, 250_000: 5, 500_000: 6}
-# Best settings (13.1.14): up to dBm, PaDutyCycle, HpMax, what SetTxParams gets for those dBm.
+# Best settings (13.1.14): up to dBm, PaDutyCycle, HpMax, SetTxParams for those dBm.
 _PA = {
     "sx1262": (0, -9, ((14, 2, 2, 22), (17, 2, 3, 22), (20, 3, 5, 22), (22, 4, 7, 22))),
     "sx1261": (1, -17, ((10, 1, 0, 13), (14, 4, 0, 14), (15, 6, 0, 14))),
@@ -81,10 +81,10 @@ _PA = {
 _IMAGE = ((430, 0x6B, 0x6F), (470, 0x75, 0x81), (779, 0xC1, 0xC5), (863, 0xD7, 0xDB),
           (902, 0xE1, 0xE9))  # from MHz, bytes of CalibrateImage (9.2.1)  # fmt: skip
 
-# chip: "sx1261" or "sx1262". tcxo_mv: supply of a TCXO at DIO3, 0 = a crystal; tcxo_us: what it
-# needs to settle. dio2_switch: DIO2 drives the antenna switch. switch: a function that does,
-# with 0 = off, 1 = receive, 2 = transmit. dcdc: the board has the inductor. boost: receiver gain
-# at the price of 0.7 mA. mhz: the band that the image is calibrated for.
+# chip: "sx1261" or "sx1262". tcxo_mv: supply of a TCXO at DIO3, 0 = a crystal. tcxo_us: its
+# settling time. dio2_switch: DIO2 drives the antenna switch. switch: a function drives it,
+# called with 0 = off, 1 = receive, 2 = transmit. dcdc: the board has the inductor. boost: more
+# receiver gain for 0.7 mA. mhz: the band of the image calibration.
 _OPTIONS = {
     "chip": "sx1262", "tcxo_mv": 0, "tcxo_us": 5000, "dio2_switch": False, "switch": None,
     "dcdc": True, "boost": True, "mhz": 868,
@@ -109,7 +109,7 @@ class SX126x(Chip):
     # --- bus
 
     def _wait_ready(self):
-        """Wait until the chip takes a command (8.3.1); OSError if it never does."""
+        """Wait until the chip accepts a command (8.3.1). OSError if it never does."""
         begin = time.ticks_us()
         time.sleep_us(1)  # BUSY rises up to 600 ns after the last command (8.3.1)
         while self._busy.value():
@@ -122,7 +122,7 @@ class SX126x(Chip):
         self._write(bytes(command))
 
     def _query(self, command, into):
-        """The answer to a command, which comes behind a status byte."""
+        """The answer to a command. A status byte comes before it."""
         self._wait_ready()
         self._read(bytes((command, 0)), into)
         return into
@@ -136,27 +136,26 @@ class SX126x(Chip):
         return into
 
     def _update_register(self, register, clear, mask):
-        """Set the bits of `mask` in a register, after those of `clear` were cleared."""
+        """Clear the bits of `clear` in a register, then set those of `mask`."""
         one = self._read_register(register, memoryview(self._two)[:1])
         self._write_register(register, one[0] & ~clear & 0xFF | mask)
 
     # --- life
 
     def start(self):
-        """Reset the chip and set up what stays; OSError if it does not answer."""
+        """Reset the chip and send its fixed settings. OSError if it does not answer."""
         options = self._options
         self._switch(0)
         self._pulse_reset(100)
-        if (
-            bytes(self._read_register(_SYNC_WORD, self._two)) != b"\x14\x24"
-        ):  # its value after a reset (12)
+        sync_word = bytes(self._read_register(_SYNC_WORD, self._two))
+        if sync_word != b"\x14\x24":  # its value after a reset (12)
             raise OSError("radio: no SX126x answers (%02x%02x)" % tuple(self._two))
         self._command(_STANDBY, _RC)
         if options["tcxo_mv"]:
             steps = options["tcxo_us"] * 8 // 125  # of 15.625 us (13.3.6)
             voltage = _TCXO_MV.index(options["tcxo_mv"])
             self._command(_TCXO, voltage, steps >> 16, steps >> 8 & 0xFF, steps & 0xFF)
-        self._command(_CLEAR_ERRORS, 0, 0)  # 13.3.6: with a TCXO the start itself leaves one
+        self._command(_CLEAR_ERRORS, 0, 0)  # 13.3.6: the start with a TCXO leaves one
         self._command(_CALIBRATE, 0x7F)
         self._command(_REGULATOR, 1 if options["dcdc"] else 0)
         self._command(_RF_SWITCH, 1 if options["dio2_switch"] else 0)
@@ -169,9 +168,8 @@ class SX126x(Chip):
         self._command(_FALLBACK, _FALLBACK_XOSC)
         self._write_register(_SYNC_WORD, 0x34, 0x44)  # public network
         if options["chip"] == "sx1262":
-            self._update_register(
-                _TX_CLAMP, 0, 0x1E
-            )  # 15.2: a poor antenna must not clamp the output
+            # 15.2: a poor antenna must not clamp the output
+            self._update_register(_TX_CLAMP, 0, 0x1E)
         if options["boost"]:
             self._write_register(_RX_GAIN, 0x96)  # 9.6
         self._command(
@@ -179,7 +177,7 @@ class SX126x(Chip):
         )
 
     def standby(self):
-        """Stop whatever is going on; the oscillator goes off."""
+        """Stop the current operation and the oscillator."""
         self._command(_STANDBY, _RC)
         self._command(_CLEAR_IRQ, 0xFF, 0xFF)
         self._switch(0)
@@ -202,14 +200,14 @@ class SX126x(Chip):
         self._command(_TX, 0, 0, 0)
 
     def prepare(self, request):
-        """Set up a window: `listen()` opens it. request: freq_hz, sf, bw_hz, symbols."""
+        """Set up a window, which `listen()` opens. request: freq_hz, sf, bw_hz, symbols."""
         self._tune(request)
         self._set_packet(0xFF, False, True)
         mantissa, exponent = _symbols(request.symbols)
         self._command(_SYMBOL_TIMEOUT, mantissa << (2 * exponent + 1))
         self._write_register(_SYMBOLS, mantissa << 3 | exponent)
         self._switch(1)
-        self._wait_ready()  # `listen()` need not wait
+        self._wait_ready()  # so that `listen()` need not wait
 
     def listen(self):
         """Begin to listen."""
@@ -217,7 +215,9 @@ class SX126x(Chip):
         self._command(_RX, 0, 0, 0)
 
     def outcome(self):
-        """SENT, RECEIVED (see `data()`), TIMED_OUT, GARBLED; NOTHING has happened yet."""
+        """SENT, RECEIVED (see `data()`), TIMED_OUT or GARBLED; NOTHING while the operation goes
+        on.
+        """
         flags = self._query(_GET_IRQ, self._two)
         flags = flags[0] << 8 | flags[1]
         if not flags & _ALL:
@@ -233,7 +233,7 @@ class SX126x(Chip):
         return self.RECEIVED
 
     def has_header(self):
-        """Whether the header of a frame has come in, and not the end of it."""
+        """True if the header of a frame has come in, but not its end."""
         return bool(self._query(_GET_IRQ, self._two)[1] & _HEADER)
 
     def _read_frame(self):
@@ -246,7 +246,7 @@ class SX126x(Chip):
         self.snr = (status[1] - (status[1] & 0x80) * 2 + 2) >> 2
 
     def _tune(self, request):
-        """Frequency, spreading factor and bandwidth, in standby with the oscillator on."""
+        """Set frequency, spreading factor and bandwidth, in standby with the oscillator on."""
         self._command(_STANDBY, _XOSC)
         self._command(_CLEAR_IRQ, 0xFF, 0xFF)
         freq_hz = request.freq_hz  # in steps of 32 MHz / 2 ** 25 (13.4.1), to the nearest

@@ -1,12 +1,12 @@
 """Driver of the Semtech SX1276 to SX1279: LoRa frames out, single windows in.
 
-Numbers in brackets are sections and tables of the data sheet SX1276/77/78/79, Rev. 4; "errata" is
-the maker's note for the SX1276/77/78, Rev. 1. Values were compared with the reference driver of
-the maker. No hardware has confirmed this driver yet.
+Numbers in brackets are sections and tables of the data sheet SX1276/77/78/79, Rev. 4. "Errata" is
+the maker's note for the SX1276/77/78, Rev. 1. The values were compared with the reference driver
+of the maker. No hardware has confirmed this driver yet.
 
-A window is ended by the chip itself when it has found no preamble after so many symbols (4.1.6);
-DIO0 reports the end of a frame, DIO1 the end of a window. A board without DIO1 works, but its
-windows end at the station's time-out only.
+The chip itself ends a window when it has found no preamble after a number of symbols (4.1.6). DIO0
+reports the end of a frame, DIO1 the end of a window. A board without DIO1 works, but its windows
+end at the time-out of `lorawan.device.radio_io` only.
 
 Left out: FSK, frequency hopping, channel activity detection, SF6, the bands below 779 MHz.
 """
@@ -67,8 +67,8 @@ _CAL_US = const(50_000)
 _BANDWIDTHS = {125_000: 7, 250_000: 8, 500_000: 9}
 _SYMBOLS_MAX = const(1023)
 
-# pa_boost: the antenna hangs on PA_BOOST, as on most modules, and not on RFO. tcxo: a TCXO feeds
-# XTA. switch: a function that drives the antenna switch, with 0 = off, 1 = receive, 2 = transmit.
+# pa_boost: the antenna is at PA_BOOST, as on most modules, not at RFO. tcxo: a TCXO feeds XTA.
+# switch: a function drives the antenna switch, called with 0 = off, 1 = receive, 2 = transmit.
 _OPTIONS = {"pa_boost": True, "tcxo": False, "switch": None, "mhz": 868}
 
 
@@ -98,7 +98,7 @@ class SX127x(Chip):
     # --- life
 
     def start(self):
-        """Reset the chip and set up what stays; OSError if it does not answer."""
+        """Reset the chip and send its fixed settings. OSError if it does not answer."""
         self._switch(0)
         self._pulse_reset(5000)  # 7.2.2
         version = self._read_register(_VERSION)
@@ -107,14 +107,12 @@ class SX127x(Chip):
         if self._options["tcxo"]:
             self._write_register(_TCXO, 0x19)
         self._calibrate()
-        self._write_register(_OP_MODE, _SLEEP)  # LoRa is chosen in sleep alone: RegOpMode
+        self._write_register(_OP_MODE, _SLEEP)  # LoRa can be selected in sleep only: RegOpMode
         self._mode(_SLEEP)
         self._mode(_STANDBY)
         if self._read_register(_OP_MODE) != _LORA | _STANDBY:
             raise OSError("radio: no LoRa mode (oscillator?)")
-        self._write_register(
-            _LNA, 0x23
-        )  # highest gain, boosted (5.5.3); the AGC goes on from there
+        self._write_register(_LNA, 0x23)  # highest gain, boosted (5.5.3), until the AGC sets it
         self._write_register(_TX_BASE, 0, 0)
         self._write_register(_PREAMBLE, 0, 8)
         self._write_register(_MAX_PAYLOAD, 0xFF)
@@ -122,7 +120,7 @@ class SX127x(Chip):
         self._write_register(_SYNC_WORD, 0x34)
 
     def _calibrate(self):
-        """Image and RSSI, in FSK standby, for the band; the amplifier is off."""
+        """Calibrate image and RSSI for the band, in FSK standby, with the amplifier off."""
         self._write_register(_OP_MODE, _STANDBY)
         self._write_register(_PA_CONFIG, 0)
         self._write_register(_FREQUENCY, *_steps(self.mhz * 1_000_000))
@@ -134,7 +132,7 @@ class SX127x(Chip):
             time.sleep_us(500)
 
     def standby(self):
-        """Stop whatever is going on."""
+        """Stop the current operation."""
         self._mode(_STANDBY)
         self._write_register(_IRQ, 0xFF)
         self._switch(0)
@@ -156,7 +154,7 @@ class SX127x(Chip):
         self._mode(_TX)
 
     def prepare(self, request):
-        """Set up a window: `listen()` opens it. request: freq_hz, sf, bw_hz, symbols."""
+        """Set up a window, which `listen()` opens. request: freq_hz, sf, bw_hz, symbols."""
         self._tune(request, False, min(request.symbols, _SYMBOLS_MAX))
         self._write_register(_DIO_MAPPING, 0x00)  # DIO0: RxDone, DIO1: RxTimeout
         self._write_register(_INVERT_IQ, 0x67)
@@ -170,7 +168,9 @@ class SX127x(Chip):
         self._mode(_RX_SINGLE)
 
     def outcome(self):
-        """SENT, RECEIVED (see `data()`), TIMED_OUT, GARBLED; NOTHING has happened yet."""
+        """SENT, RECEIVED (see `data()`), TIMED_OUT or GARBLED; NOTHING while the operation goes
+        on.
+        """
         flags = self._read_register(_IRQ)
         if not flags & (_TX_DONE | _RX_DONE | _TIMEOUT):
             return self.NOTHING
@@ -185,7 +185,7 @@ class SX127x(Chip):
         return self.RECEIVED
 
     def has_header(self):
-        """Whether the header of a frame has come in, and not the end of it."""
+        """True if the header of a frame has come in, but not its end."""
         return bool(self._read_register(_IRQ) & _HEADER)
 
     def _read_frame(self):
@@ -199,7 +199,7 @@ class SX127x(Chip):
         self.rssi = strength[1] - 157 + min(0, quarters // 4)  # 5.5.5, high band
 
     def _tune(self, request, crc, symbols):
-        """Frequency, modulation and length of the window, in standby."""
+        """Set frequency, modulation and length of the window, in standby."""
         self._mode(_STANDBY)
         self._write_register(_IRQ, 0xFF)
         self._write_register(
@@ -214,20 +214,18 @@ class SX127x(Chip):
         self._errata(bw_hz)
 
     def _errata(self, bw_hz):
-        """Errata 2.1, sensitivity at 500 kHz; 2.3, spurious reception below that."""
+        """Errata 2.1: sensitivity at 500 kHz. Errata 2.3: spurious reception below that."""
         if bw_hz == 500_000:
             self._write_register(_HIGH_BW_1, 0x02)
             self._write_register(_HIGH_BW_2, 0x64)
             self._write_register(_DETECT, 0xC3)
         else:
             self._write_register(_HIGH_BW_1, 0x03)
-            self._write_register(
-                _DETECT, 0x43
-            )  # no automatic intermediate frequency, but this one:
+            self._write_register(_DETECT, 0x43)  # no automatic intermediate frequency
             self._write_register(_IF_FREQ, 0x40, 0x00)
 
     def _power(self, dbm):
-        """Output in dBm: 2 to 20 on PA_BOOST, 0 to 14 on RFO (5.4.2, 5.4.3)."""
+        """Set the output: 2 to 20 dBm on PA_BOOST, 0 to 14 dBm on RFO (5.4.2, 5.4.3)."""
         boost = self._options["pa_boost"]
         high = boost and dbm > 17
         if high:

@@ -84,7 +84,7 @@ def _storm(name):
         uart.true = SCRIPTS[name][dialect.EUI_QUERY]
         uart.drop()
         assert await client.ask(dialect.EUI_QUERY, dialect.QUERY_END) == dialect.QUERY_END
-        assert dialect.eui(client.value) == b"70B3D57ED0000002"
+        assert dialect.parse_eui(client.value) == b"70B3D57ED0000002"
 
     asyncio.run(work())
     assert seen.device.state()["joined"] is False
@@ -93,16 +93,16 @@ def _storm(name):
 def _all_parsers(dialect, rng, words):
     line = _damaged(rng, words)
     for parse in (
-        dialect.down,
-        dialect.signal,
-        dialect.utc,
-        dialect.wait_ms,
-        dialect.joined,
-        dialect.eui,
+        dialect.parse_downlink,
+        dialect.parse_signal,
+        dialect.parse_time,
+        dialect.parse_wait_ms,
+        dialect.is_joined,
+        dialect.parse_eui,
     ):
         parse(line)
     for name, _command in dialect.FACT_QUERIES:
-        dialect.value(name, line)
+        dialect.parse_value(name, line)
 
 
 def test_lines_survive_any_bytes_and_any_cut():
@@ -175,7 +175,7 @@ def test_an_answer_in_pieces_and_an_echo_are_no_obstacle():
         task = asyncio.create_task(pieces())
         assert await client.ask(b"AT+DR=?", codes.OK) == codes.OK
         await task
-        assert load_dialect("rui3").value("dr", client.value) == 4
+        assert load_dialect("rui3").parse_value("dr", client.value) == 4
 
     asyncio.run(work())
 
