@@ -1,4 +1,4 @@
-"""The bench for a test; a scenario that ends with a fault on the network's list has failed."""
+"""The bench for a test. A scenario fails if it ends with a fault on the network's list."""
 
 from __future__ import annotations
 

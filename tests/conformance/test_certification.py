@@ -1,7 +1,8 @@
 """Scenarios with the numbers of the LoRaWAN 1.0.4 certification tests, Class A: 001A to 011.
 
-One test each; its docstring is the row in `lib/lorawan/CONFORMANCE.md`. The scenarios are written
-from TS001-1.0.4; the numbers and titles are all they share with the Alliance's own procedures.
+There is one test each. Its docstring is the row in `lib/lorawan/CONFORMANCE.md`. The scenarios
+were written from TS001-1.0.4. They share only numbers and titles with the Alliance's own
+procedures.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ EXTRA_HZ = (867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 
 
 def test_001A_activation_over_the_air(rig: Rig) -> None:
-    """OTAA: DevNonce counts from 0 and is never repeated, channels and data rates vary, answers
-    in RX1 and RX2 at 5 and 6 s, wrong codes and repeated JoinNonces are refused, CFList."""
+    """OTAA: DevNonce counts from 0 and never repeats. Channels and data rates vary. Answers arrive
+    in RX1 and RX2 at 5 and 6 s. Wrong codes and repeated JoinNonces are refused. The CFList is
+    applied.
+    """
     rig.enrol(cf_list=cf_list(*EXTRA_HZ), delay=3, rx1_offset=1, rx2_rate=3)
     rig.network.silent = True
     rig.request_join()
@@ -31,7 +34,7 @@ def test_001A_activation_over_the_air(rig: Rig) -> None:
     rig.network.silent = False
     rig.network.window = 2
     rig.run()
-    assert rig.take("joined") == [["joined", rig.session().addr]]
+    assert rig.pop_events("joined") == [["joined", rig.session().addr]]
     rig.network.window = 1
     rig.send(b"hello", 7)
     session = rig.session()
@@ -45,7 +48,7 @@ def test_001A_activation_over_the_air(rig: Rig) -> None:
     first, second = rig.windows[-2:]
     assert 0 <= rig.sent[-1].end_us + 3 * SECOND - first.open_us <= 2 * rig.error_us
     assert (first.sf, second.sf) == (rig.sent[-1].sf + 1, 9)
-    rig.take("joined")
+    rig.pop_events("joined")
     granted = rig.heard[0].raw
     wrong = granted[:-1] + bytes([granted[-1] ^ 1])
 
@@ -57,26 +60,28 @@ def test_001A_activation_over_the_air(rig: Rig) -> None:
     rig.forge = forge
     rig.request_join()
     rig.run(until=rig.now + 120 * SECOND)
-    assert len(rig.take("join_failed")) > 4
-    refused = rig.look()["health"]["refused"]
+    assert len(rig.pop_events("join_failed")) > 4
+    refused = rig.facts()["health"]["refused"]
     assert refused["nonce"] > 1 and refused["mic"] > 1
 
 
 def test_002_cryptography(rig: Rig) -> None:
-    """Every length of payload from 1 to 51 bytes is decrypted alike by the network, and downlinks
-    of every length by the device."""
+    """The network decrypts payloads of every length from 1 to 51 bytes, and the device decrypts
+    downlinks of every length.
+    """
     session = rig.join()
     for size in range(1, 52):
         payload = bytes((size + i) & 0xFF for i in range(size))
         session.messages.append(Message(size, payload))
         rig.send(payload, size)
         assert session.received[-1][1:] == (size, payload)
-        assert rig.take("down")[-1][1:3] == [size, payload.hex()]
+        assert rig.pop_events("down")[-1][1:3] == [size, payload.hex()]
 
 
 def test_003_downlink_sequence_numbers(rig: Rig) -> None:
-    """A counter that has been seen, or is behind, is dropped; gaps are accepted, 16 bits roll
-    over, a wrong upper half is not accepted."""
+    """A counter that was seen, or is behind, is dropped. Gaps are accepted. 16 bits roll over. A
+    wrong upper half is not accepted.
+    """
     session = rig.join()
     cases = (
         (0, True), (0, False), (1, True), (20_000, True), (19_999, False), (20_000, False),
@@ -86,24 +91,25 @@ def test_003_downlink_sequence_numbers(rig: Rig) -> None:
     for fcnt, accepted in cases:
         replace(rig, down(session, fcnt, port=3, payload=b"n"))
         rig.send()
-        assert bool(rig.take("down")) == accepted, hex(fcnt)
+        assert bool(rig.pop_events("down")) == accepted, hex(fcnt)
 
 
 def test_004_confirmed_frames(rig: Rig) -> None:
-    """A confirmed downlink is acknowledged by the next uplink only; a confirmed uplink that is
-    not acknowledged goes out NbTrans times, unchanged, until something is heard."""
+    """Only the next uplink acknowledges a confirmed downlink. A confirmed uplink without an
+    acknowledgement goes out NbTrans times, unchanged, until something is heard.
+    """
     session = rig.join()
     session.messages.append(Message(4, b"do", confirmed=True))
     rig.send()
-    assert rig.look()["wants_uplink"]
+    assert rig.facts()["wants_uplink"]
     rig.send()
     assert last_frame(rig).ack
     rig.send()
     assert not last_frame(rig).ack and session.acknowledged == 1
     ask(rig, mac.link_adr(5, 0, 7, nb_trans=3))
-    rig.take("sent")
+    rig.pop_events("sent")
     rig.send(confirmed=True)
-    assert rig.take("sent") == [["sent", True, 1]]
+    assert rig.pop_events("sent") == [["sent", True, 1]]
     before = len(rig.sent)
     rig.network.silent = True
     rig.send(confirmed=True)
@@ -112,7 +118,7 @@ def test_004_confirmed_frames(rig: Rig) -> None:
     assert all(a.freq_hz != b.freq_hz for a, b in zip(repeated, repeated[1:]))
     pauses = [b.begin_us - a.end_us - 2 * SECOND for a, b in zip(repeated, repeated[1:])]
     assert all(0 <= pause - SECOND + rig.error_us <= 2 * SECOND for pause in pauses)
-    assert rig.take("sent") == [["sent", False, 3]]
+    assert rig.pop_events("sent") == [["sent", False, 3]]
 
 
 def test_005_device_status(rig: Rig) -> None:
@@ -127,8 +133,9 @@ def test_005_device_status(rig: Rig) -> None:
 
 
 def test_006_new_channel(rig: Rig) -> None:
-    """Channels are defined and used, changed and removed; default channels, frequencies and data
-    rates that are not possible are refused without effect."""
+    """Channels are defined and used, changed and removed. Changes of default channels, impossible
+    frequencies and impossible data rates are refused without effect.
+    """
     session = rig.join()
     wanted = (mac.new_channel(3, 867_100_000), mac.new_channel(4, 867_300_000))
     assert ask(rig, *wanted) == [(7, b"\3"), (7, b"\3")]
@@ -151,8 +158,9 @@ def test_006_new_channel(rig: Rig) -> None:
 
 
 def test_007_downlink_channel(rig: Rig) -> None:
-    """RX1 moves to the frequency of DlChannelReq, which is answered until a downlink comes in;
-    channels and frequencies that do not exist are refused."""
+    """RX1 moves to the frequency of DlChannelReq, which is answered until a downlink comes in.
+    Unknown channels and impossible frequencies are refused.
+    """
     session = rig.join()
     session.requests += [mac.dl_channel(i, 869_450_000 + i * 50_000) for i in range(3)]
     rig.send()
@@ -168,15 +176,16 @@ def test_007_downlink_channel(rig: Rig) -> None:
 
 
 def test_008_receive_parameters(rig: Rig) -> None:
-    """RX1DROffset 0 to 5 and RX2 are set, all or nothing, answered until a downlink comes in,
-    and the windows are where they should be."""
+    """RX1DROffset 0 to 5 and RX2 are set, all or nothing, and answered until a downlink comes in.
+    The windows open accordingly.
+    """
     session = rig.join()
     rate = 5
     for offset in range(6):
         assert ask(rig, mac.rx_param(offset, 3, 869_500_000)) == [(5, b"\7")]
         rig.network.window = 1 + offset % 2
         rig.send(confirmed=True)
-        assert rig.take("sent")[-1] == ["sent", True, 1]
+        assert rig.pop_events("sent")[-1] == ["sent", True, 1]
         rig.send()
         assert session.answers == []
         first, second = rig.windows[-2:]
@@ -192,8 +201,9 @@ def test_008_receive_parameters(rig: Rig) -> None:
 
 
 def test_009_receive_timing(rig: Rig) -> None:
-    """Every delay from 1 to 15 s (0 is 1) holds for both windows; the answer is repeated until a
-    downlink comes in."""
+    """Every delay from 1 to 15 s (0 is 1) holds for both windows. The answer is repeated until a
+    downlink comes in.
+    """
     session = rig.join()
     for delay in range(16):
         assert ask(rig, mac.rx_timing(delay)) == [(8, b"")]
@@ -202,7 +212,7 @@ def test_009_receive_timing(rig: Rig) -> None:
         for window in (1, 2):
             rig.network.window = window
             rig.send(confirmed=True)
-            assert rig.take("sent")[-1] == ["sent", True, 1]
+            assert rig.pop_events("sent")[-1] == ["sent", True, 1]
             begin = rig.heard[-1].begin_us - rig.sent[-1].end_us
             assert begin == (max(delay, 1) + window - 1) * SECOND
         rig.network.window = 1
@@ -211,19 +221,23 @@ def test_009_receive_timing(rig: Rig) -> None:
 
 
 def test_010_transmit_parameters(rig: Rig) -> None:
-    """EU868 has no TxParamSetupReq: it is dropped without an answer, what follows it is done."""
+    """EU868 has no TxParamSetupReq. It is dropped without an answer, and the commands after it are
+    carried out.
+    """
     rig.join()
     assert ask(rig, mac.tx_param(0x25)) == []
     assert ask(rig, mac.tx_param(0x25), mac.duty_cycle(0)) == [(4, b"")]
 
 
 def test_011_link_check(rig: Rig) -> None:
-    """LinkCheckReq is sent when the application wants it, once, and its answer handed over."""
+    """LinkCheckReq is sent once when the application asks for it, and the application gets its
+    answer.
+    """
     session = rig.join()
     rig.call("queue_request", "link_check")
     rig.send()
     assert session.answers == [(2, b"")]
     margin = round(rig.snr - plan.NEEDED_SNR[rig.sent[-1].sf])
-    assert rig.take("link_check") == [["link_check", margin, 1]]
+    assert rig.pop_events("link_check") == [["link_check", margin, 1]]
     rig.send()
     assert session.answers == []

@@ -1,7 +1,8 @@
 """Scenarios with the numbers of the LoRaWAN 1.0.4 certification tests, Class A: 012A to 022.
 
-One test each; its docstring is the row in `lib/lorawan/CONFORMANCE.md`. The scenarios are written
-from TS001-1.0.4; the numbers and titles are all they share with the Alliance's own procedures.
+There is one test each. Its docstring is the row in `lib/lorawan/CONFORMANCE.md`. The scenarios
+were written from TS001-1.0.4. They share only numbers and titles with the Alliance's own
+procedures.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from tests.conformance.support.steps import ask, down, replace
 
 
 def test_012A_link_adr_one_request(rig: Rig) -> None:
-    """Data rate, power, mask and NbTrans are taken together or not at all; 15 keeps; RFU values
-    of ChMaskCntl, empty and undefined masks are refused."""
+    """Data rate, power, mask and NbTrans are set together or not at all. 15 keeps the old value.
+    RFU values of ChMaskCntl, empty and undefined masks are refused.
+    """
     session = rig.join()
     for rate in range(6):
         for power in (0, 7):
@@ -47,8 +49,9 @@ def test_012A_link_adr_one_request(rig: Rig) -> None:
 
 
 def test_012B_link_adr_in_blocks_and_back_off(rig: Rig) -> None:
-    """Contiguous requests are one change with an answer each; a device that hears nothing asks
-    from 64 frames on, then goes back to full power, DR0, one transmission, default channels."""
+    """Contiguous requests are one change with an answer each. A device without downlinks asks from
+    64 frames on. Then it goes back to full power, DR0, one transmission and the default channels.
+    """
     session = rig.join()
     block = (mac.link_adr(9, 9, 0xFF), mac.link_adr(3, 4, 7))
     assert ask(rig, *block) == [(3, b"\6")] * 2
@@ -93,14 +96,14 @@ def test_013_duty_cycle(rig: Rig) -> None:
 
 
 def test_014_device_time(rig: Rig) -> None:
-    """DeviceTimeAns is handed over with the end of the uplink that it belongs to, to 4 ms."""
+    """The application gets DeviceTimeAns with the end of its uplink, to 4 ms."""
     session = rig.join()
     for window in (1, 2):
         rig.network.window = window
         rig.call("queue_request", "time")
         rig.send()
         assert session.answers == [(13, b"")]
-        [[_name, seconds, fraction, at]] = rig.take("time")
+        [[_name, seconds, fraction, at]] = rig.pop_events("time")
         told = (seconds - GPS_AT_ZERO) * SECOND + fraction * SECOND // 256
         end = rig.sent[-1].end_us
         assert abs(told - end) <= SECOND // 256
@@ -108,20 +111,21 @@ def test_014_device_time(rig: Rig) -> None:
 
 
 def test_015A_first_window_at_every_data_rate(rig: Rig) -> None:
-    """RX1 hears a frame at the nominal time at DR0 to DR5, with a clock that is as wrong as the
-    budget says."""
+    """RX1 hears a frame at the nominal time at DR0 to DR5, even with the largest permitted clock
+    error.
+    """
     rig.join()
     for rate in range(6):
         ask(rig, mac.link_adr(rate, 0, 7))
         for _ in range(10):
             rig.send(confirmed=True)
-            assert rig.take("sent")[-1] == ["sent", True, 1]
+            assert rig.pop_events("sent")[-1] == ["sent", True, 1]
             assert rig.heard[-1].window == 1
-    assert rig.look()["health"]["late"] == 0
+    assert rig.facts()["health"]["late"] == 0
 
 
 def test_015B_first_window_with_wrong_frames(rig: Rig) -> None:
-    """After a frame in RX1 that is not for this device RX2 is opened, and what comes is taken."""
+    """RX2 opens after a frame in RX1 that is not for this device."""
     session = rig.join()
     good = down(session, 0)
     wrong = (good[:-1] + bytes([good[-1] ^ 1]), b"\x60" + bytes(11), b"\x20" + bytes(16), b"")
@@ -129,7 +133,7 @@ def test_015B_first_window_with_wrong_frames(rig: Rig) -> None:
         replace(rig, raw)
         rig.send()
         assert len(rig.windows[-2:]) == 2 and rig.windows[-1].freq_hz == plan.RX2_HZ
-        assert rig.take("down") == []
+        assert rig.pop_events("down") == []
 
 
 def test_016_second_window(rig: Rig) -> None:
@@ -141,7 +145,7 @@ def test_016_second_window(rig: Rig) -> None:
         for _ in range(10):
             session.messages.append(Message(9, b"two"))
             rig.send()
-            assert [event[1:3] for event in rig.take("down")] == [[9, b"two".hex()]]
+            assert [event[1:3] for event in rig.pop_events("down")] == [[9, b"two".hex()]]
             assert rig.heard[-1].window == 2
 
 
@@ -157,8 +161,9 @@ def test_017_both_windows(rig: Rig) -> None:
 
 
 def test_018_oversized_frames(rig: Rig) -> None:
-    """A downlink that is longer than its data rate allows is dropped, code or not; the longest
-    that is allowed is taken."""
+    """A downlink that is longer than its data rate allows is dropped, even with a correct code.
+    The longest permitted one is accepted.
+    """
     session = rig.join()
     fcnt = 0
     for rate in (0, 3, 5):
@@ -168,28 +173,29 @@ def test_018_oversized_frames(rig: Rig) -> None:
             size = min(plan.MAX_PAYLOAD[rate] + extra, 242)
             replace(rig, down(session, fcnt, port=2, payload=bytes(size)))
             rig.send()
-            taken = bool(rig.take("down"))
+            taken = bool(rig.pop_events("down"))
             assert taken == (extra == 0 or size == 242 and fcnt > session.fcnt_down)
             fcnt += 1
         session.fcnt_down = fcnt
 
 
 def test_019A_longest_uplinks(rig: Rig) -> None:
-    """The longest payload of every data rate goes out; one byte more is refused with a reason."""
+    """The longest payload of every data rate goes out. One byte more is refused with a reason."""
     session = rig.join()
     for rate in range(6):
         ask(rig, mac.link_adr(rate, 0, 7))
-        most = plan.MAX_PAYLOAD[rate]
-        assert rig.look()["max_payload"] == most
-        rig.send(bytes(most), 5)
-        assert session.received[-1][1:] == (5, bytes(most))
-        with pytest.raises(Refused, match=f"{most + 1} of {most} bytes"):
-            rig.send(bytes(most + 1), 5)
+        size_max = plan.MAX_PAYLOAD[rate]
+        assert rig.facts()["max_payload"] == size_max
+        rig.send(bytes(size_max), 5)
+        assert session.received[-1][1:] == (5, bytes(size_max))
+        with pytest.raises(Refused, match=f"{size_max + 1} of {size_max} bytes"):
+            rig.send(bytes(size_max + 1), 5)
 
 
 def test_019B_longest_uplinks_beside_commands(rig: Rig) -> None:
-    """Answers that leave no room for the payload go first, in a frame of their own; the payload
-    follows, unharmed."""
+    """Answers that leave too little space for the payload go first, in a frame of their own. The
+    payload follows unchanged.
+    """
     session = rig.join()
     ask(rig, mac.link_adr(0, 0, 7))
     session.requests.append(mac.dev_status())
@@ -203,8 +209,9 @@ def test_019B_longest_uplinks_beside_commands(rig: Rig) -> None:
 
 
 def test_020_commands_in_payload_and_options(rig: Rig) -> None:
-    """Commands are taken from FOpts, from port 0, and not from both; what is not known ends the
-    list; more than 15 bytes of answers leave on port 0."""
+    """Commands are read from FOpts and from port 0, but not from both. An unknown command ends the
+    list. More than 15 bytes of answers leave on port 0.
+    """
     session = rig.join()
     for in_payload in (False, True):
         rig.network.on_port_zero = in_payload
@@ -247,15 +254,16 @@ def test_021_priority_of_commands(rig: Rig) -> None:
 
 
 def test_022_port_224_is_shut(rig: Rig) -> None:
-    """Port 224 is shut unless certification is on, and shut again when it is switched off; other
-    ports of the application's range always work."""
+    """Port 224 is closed unless certification is on, and closed again when it is switched off.
+    Other ports of the application's range always work.
+    """
     session = rig.join()
     for on in (False, True, False):
         rig.call("certify", on)
         for port, accepted in ((224, on), (1, True), (223, True), (225, False), (255, False)):
             session.messages.append(Message(port, b"\0"))
             rig.send()
-            assert bool(rig.take("down")) == accepted, port
+            assert bool(rig.pop_events("down")) == accepted, port
         if on:
             rig.send(b"\0\6\1", 224)
         else:

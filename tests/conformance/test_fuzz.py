@@ -1,4 +1,4 @@
-"""Fuzzed downlinks; LORAWAN_FUZZ=1000000 gives that many to the MAC instead of the usual few."""
+"""Fuzzed downlinks. LORAWAN_FUZZ=1000000 gives that many to the MAC instead of the usual 4,000."""
 
 from __future__ import annotations
 

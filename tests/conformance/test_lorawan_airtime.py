@@ -1,4 +1,4 @@
-"""The airtime table of the payload's README, from the formula (SX126x data sheet, 6.1.4)."""
+"""The airtime table in the payload's README, from the formula (SX126x data sheet, 6.1.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAIR_USE_S = 30
 
 
 def airtime_ms(sf: int, payload: int) -> float:
-    """Of an uplink: 125 kHz, coding rate 4/5, 8 symbols preamble, explicit header, CRC."""
+    """Airtime of an uplink: 125 kHz, coding rate 4/5, 8 symbols preamble, explicit header, CRC."""
     symbol = 2**sf / 125
     slow = 2 if symbol >= 16 else 0
     bits = 8 * (payload + AROUND) + 16 - 4 * sf + 28

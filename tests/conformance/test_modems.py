@@ -1,4 +1,4 @@
-"""A station on each emulated modem, against the network: well-behaved, and badly."""
+"""An end device on each emulated modem, against the network: with and without faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UTC_AT_ZERO = GPS_AT_ZERO + 315_964_800 - 18
 BOOT_MS = 350 - (1 << 30) + 5000  # of ticks, in world time, when they have wrapped
 EVERY = pytest.mark.parametrize("name", NAMES)
 # Each is what a line, a cable or a supply does to a modem now and then.
-MANNERS = {
+FAULTS = {
     "echo": Faults(echo=True),
     "late answers": Faults(late=0.05),
     "split and glued lines": Faults(split=0.3, glued=0.3),
@@ -39,7 +39,7 @@ def sent(rig: ModemRig) -> list[int]:
 
 
 @EVERY
-def test_join_uplinks_downlink_and_time_pass_through_codec_and_server(
+def test_join_uplinks_downlink_and_time_pass_through_modem_and_server(
     name: str, tmp_path: Path
 ) -> None:
     with ModemRig(tmp_path, name, confirmed=2) as rig:
@@ -71,10 +71,12 @@ def _counter(rig: ModemRig) -> int:
 
 
 @EVERY
-@pytest.mark.parametrize("manner", sorted(MANNERS))
-def test_bad_manners_cost_time_but_no_uplink(name: str, manner: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_faulty_line_or_modem_costs_time_but_no_uplink(
+    name: str, fault: str, tmp_path: Path
+) -> None:
     with ModemRig(tmp_path, name, 7, uplinks=20, every_s=30, tries=40, confirmed=3) as rig:
-        rig.modem.faults = MANNERS[manner]
+        rig.modem.faults = FAULTS[fault]
         rig.run(8 * 3600)
         assert not crashed(rig), crashed(rig)[0]
         assert sent(rig) == list(range(20)), rig.state()
@@ -119,9 +121,7 @@ def test_a_restart_in_the_middle_of_an_uplink_is_survived(name: str, tmp_path: P
 
 
 @EVERY
-def test_a_silent_modem_is_an_error_to_the_link_until_it_speaks_again(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_silent_modem_is_an_error_until_it_answers_again(name: str, tmp_path: Path) -> None:
     with ModemRig(tmp_path, name, uplinks=8, every_s=60, tries=60) as rig:
         rig.node.call_at(100_000_000, lambda: setattr(rig.modem.faults, "silent", True))
         rig.node.call_at(900_000_000, lambda: setattr(rig.modem.faults, "silent", False))

@@ -13,7 +13,9 @@ GPS_TO_UNIX = 315_964_800 - 18
 
 
 class TimeServer:
-    """An application server with TS003. asked: device times; wrong: seconds it answers with."""
+    """An application server with TS003. asked: device times. wrong: error of its answers in
+    seconds.
+    """
 
     def __init__(self, node: RadioNode, *, wrong: int = 0) -> None:
         self.asked: list[int] = []
@@ -57,8 +59,8 @@ def test_a_network_without_device_time_is_asked_for_it_by_the_package(tmp_path: 
     assert len([line for line in node.lines() if line.startswith("down")]) == 0
 
 
-def test_a_server_of_its_own_accord(tmp_path: Path) -> None:
-    """PackageVersionReq, a period of 256 s, a resync: each is followed."""
+def test_a_server_asks_for_version_period_and_resync(tmp_path: Path) -> None:
+    """PackageVersionReq, a period of 256 s and a resync are each followed."""
     node = RadioNode(tmp_path, Plan(frames=30, pause_s=60))
     server = TimeServer(node)
     assert node.until("up", 60)
@@ -74,7 +76,7 @@ def test_a_server_of_its_own_accord(tmp_path: Path) -> None:
 
 
 class Tool:
-    """The other end of a certification test."""
+    """The test server of a certification test."""
 
     def __init__(self, folder: Path, *, certify: bool = True) -> None:
         self.node = RadioNode(folder, Plan(frames=1000, pause_s=20, certify=certify))
@@ -87,14 +89,14 @@ class Tool:
             self.heard.append(data)
 
     def ask(self, data: bytes, seconds: float = 50) -> list[bytes]:
-        """What the device says on the port in the time after this message."""
+        """Send a message. Returns the device's messages on the port in the time after it."""
         self.heard.clear()
         self.node.session().messages.append(Message(CERTIFICATION, data))
         self.node.run(self.node.node.now_us / 1e6 + seconds)
         return list(self.heard)
 
 
-def test_a_device_under_certification_does_what_it_is_told(tmp_path: Path) -> None:
+def test_a_device_under_certification_obeys_the_test_server(tmp_path: Path) -> None:
     tool = Tool(tmp_path)
     assert tool.ask(b"\0") == [b"\0\6\1"]
     assert tool.ask(b"\x7f") == [b"\x7f" + b"\0\1\0\0" + b"\1\0\4\0" + b"\2\1\0\4"]
@@ -115,7 +117,7 @@ def test_a_device_under_certification_does_what_it_is_told(tmp_path: Path) -> No
     assert tool.node.chip.violations == [] and tool.node.network.faults == []
 
 
-def test_a_device_joins_restarts_and_shuts_the_port_when_it_is_told(tmp_path: Path) -> None:
+def test_a_device_under_certification_joins_restarts_and_closes_the_port(tmp_path: Path) -> None:
     tool = Tool(tmp_path)
     node = tool.node
     assert len(node.device.nonces) == 1
@@ -130,7 +132,7 @@ def test_a_device_joins_restarts_and_shuts_the_port_when_it_is_told(tmp_path: Pa
     assert node.chip.violations == [] and node.network.faults == []
 
 
-def test_a_device_in_service_does_not_listen(tmp_path: Path) -> None:
+def test_a_device_in_service_ignores_certification(tmp_path: Path) -> None:
     tool = Tool(tmp_path, certify=False)
     for data in (b"\0", b"\1", b"\x08abc", b"\6\1"):
         assert tool.ask(data) == []

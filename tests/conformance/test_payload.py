@@ -1,7 +1,7 @@
 """The LoRaWAN payload: the firmware's encoder, `decoder.js`, the backend, the simulator's checker.
 
-PAYLOAD_RECORDS=100000 runs more random records than the usual 10,000. Without Node its decoder is
-left out, and the test says so.
+PAYLOAD_RECORDS=100000 runs more random records than the usual 10,000. Without Node.js the tests of
+`decoder.js` are skipped by name.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def frames() -> tuple[list[Body], list[Body]]:
     return at_random()
 
 
-def test_random_records_say_what_they_were_made_from(
+def test_decoded_random_records_equal_their_source(
     frames: tuple[list[Body], list[Body]],
 ) -> None:
     held = 0
@@ -153,7 +153,7 @@ def test_the_published_examples_are_those_of_the_vectors() -> None:
         )
 
 
-def test_the_published_examples_are_what_javascript_says() -> None:
+def test_the_published_examples_agree_with_javascript() -> None:
     made = lorawan_examples.chirpstack()
     for function, name in (
         ("decodeUplink", "test_decode_tallypost.json"),

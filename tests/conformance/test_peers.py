@@ -1,7 +1,7 @@
 """A simulated week, decoded by others: npm `lora-packet` and Debian's `tshark`.
 
-Neither comes with `make setup`: `npm install --prefix .build/npm lora-packet@0.9.3` and
-`apt-get install tshark`. What is missing is skipped; the frames are checked by the network anyway.
+Neither comes with `make setup`: `npm install --prefix .build/npm lora-packet@0.9.3` and `apt-get
+install tshark`. Without a decoder its tests are skipped. The network checks the frames anyway.
 """
 
 from __future__ import annotations
@@ -109,8 +109,9 @@ def tshark(path: Path, frames: list[Frame]) -> list[list[str]]:
 
 
 def known_to_tshark(frame: Frame) -> bool:
-    """4.0 takes no Join-Accept apart, loses its place behind DlChannel and DeviceTime, and takes
-    the code of a frame without a port for one."""
+    """4.0 cannot parse a Join-Accept, stops at DlChannel and DeviceTime, and misreads frames
+    without a port.
+    """
     if frame.kind == JOIN_REQUEST:
         return True
     return frame.port is not None and not set(frame.options) & BEYOND_TSHARK

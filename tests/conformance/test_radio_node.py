@@ -28,7 +28,7 @@ GPS_TO_UNIX = 315_964_800 - 18
 
 
 def live(folder: Path, plan: Plan, seconds: float = 600) -> RadioNode:
-    """Run a node until it is done; it must not have misused its chip."""
+    """Run a node until it is done. It must not have misused its chip."""
     node = RadioNode(folder, plan)
     try:
         assert node.until("done", seconds), node.lines()[-5:]
@@ -62,7 +62,9 @@ def test_a_node_joins_delivers_and_learns_the_time(tmp_path: Path, plan: Plan) -
     assert (facts["rssi"], facts["airtime_s"]) == (-96, 1)
 
 
-def test_downlinks_in_both_windows_and_on_other_channels(tmp_path: Path, plan: Plan) -> None:
+def test_downlinks_arrive_in_both_windows_and_on_other_channels(
+    tmp_path: Path, plan: Plan
+) -> None:
     plan.frames, plan.confirmed = 6, True
     node = RadioNode(tmp_path, plan)
     node.device.settings.cf_list = cf_list(867_100_000, 867_300_000, 867_500_000)
@@ -88,7 +90,7 @@ def test_downlinks_in_both_windows_and_on_other_channels(tmp_path: Path, plan: P
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_window_covers_the_preamble(tmp_path: Path, plan: Plan, seed: int) -> None:
-    """Whatever the clocks and the interrupts are like within the budget."""
+    """With all errors of clocks and interrupts within the budget."""
     rng = random.Random(seed)
     plan.error_us = rng.choice((4000, 10_000, 20_000))
     plan.drift_ppm = rng.choice((10, 50, 100))
@@ -114,7 +116,7 @@ def test_the_window_covers_the_preamble(tmp_path: Path, plan: Plan, seed: int) -
         assert opened and opened[0].open_us <= down.begin_us, down
 
 
-def test_uplinks_and_windows_of_500_khz(tmp_path: Path, plan: Plan) -> None:
+def test_uplinks_and_windows_of_500_khz_work(tmp_path: Path, plan: Plan) -> None:
     plan.region, plan.frames, plan.confirmed, plan.seed = "US915", 4, True, 3
     node = RadioNode(tmp_path, plan)
     assert node.until("up", 900, 30), node.lines()
@@ -126,7 +128,9 @@ def test_uplinks_and_windows_of_500_khz(tmp_path: Path, plan: Plan) -> None:
     assert {125_000, 500_000} == {s.how.bw_hz for s in node.ether.sent if s.sender == "n1"}
 
 
-def test_a_fifth_of_all_frames_is_lost(tmp_path: Path, plan: Plan) -> None:
+def test_a_loss_of_a_fifth_of_all_frames_costs_no_acknowledged_frame(
+    tmp_path: Path, plan: Plan
+) -> None:
     plan.loss, plan.frames, plan.confirmed = 0.2, 15, True
     node = live(tmp_path, plan, 1800)
     acknowledged = [line.split()[1] for line in node.lines() if line.endswith("True")]
@@ -144,7 +148,7 @@ def test_another_node_on_the_same_channel_is_a_collision(tmp_path: Path, plan: P
 
 
 def interferer(ether: Ether) -> None:
-    """A stronger signal on top of everything that a node sends."""
+    """Put a stronger signal on top of all signals of the node."""
     send = ether.send
 
     def both(signal: Signal) -> None:
@@ -196,8 +200,8 @@ def test_a_network_that_has_forgotten_the_node_is_joined_again(tmp_path: Path) -
     assert sum(line == "info lorawan: joined" for line in node.lines()) == 2
 
 
-def test_a_wire_that_is_missing(tmp_path: Path) -> None:
-    """The chip's failures are errors with a text, and the node tries again."""
+def test_a_missing_wire_is_logged_and_the_node_recovers(tmp_path: Path) -> None:
+    """Failures of the chip are errors with a text, and the node tries again."""
     plan = Plan(frames=1)
     node = RadioNode(tmp_path, plan)
     node.chip.mute = True
@@ -232,8 +236,10 @@ def test_noise_that_looks_like_a_preamble_does_not_cost_the_second_window(
     assert state(node)["errors"]["deaf"] >= 6 and state(node)["errors"]["late"] == 0
 
 
-def test_an_event_loop_that_is_held_up_is_waited_for(tmp_path: Path, plan: Plan) -> None:
-    """Other tasks hold it for up to 33 ms; the lead before a window follows what is measured."""
+def test_a_late_event_loop_makes_the_node_wake_earlier(tmp_path: Path, plan: Plan) -> None:
+    """Other tasks hold the loop for up to 33 ms. The lead before a window follows the measured
+    delay.
+    """
     plan.chatter_bits, plan.confirmed, plan.frames = 15, True, 12
     node = live(tmp_path, plan)
     failed = [line for line in node.lines() if line.startswith("sent") and "False" in line]
@@ -242,7 +248,7 @@ def test_an_event_loop_that_is_held_up_is_waited_for(tmp_path: Path, plan: Plan)
 
 
 def test_a_slow_set_up_is_begun_earlier(tmp_path: Path, plan: Plan) -> None:
-    """A large heap may take 60 ms to collect: after the first window that is known."""
+    """A large heap may take 60 ms to collect. After the first window the node allows for that."""
     plan.slow_us, plan.confirmed, plan.frames, plan.error_us = 60_000, True, 6, 4000
     node = live(tmp_path, plan)
     assert [line for line in node.lines() if line.startswith("sent") and "True" not in line] == []
@@ -252,10 +258,11 @@ def test_a_slow_set_up_is_begun_earlier(tmp_path: Path, plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("chip", CHIPS)
-@pytest.mark.parametrize(("region", "most"), SIZES.items())
-def test_mac_and_driver_keep_their_size(chip: str, region: str, most: int) -> None:
-    """Station, MAC, the table of one region and one driver. Packages are loaded by who needs
-    them."""
+@pytest.mark.parametrize(("region", "size_max"), SIZES.items())
+def test_mac_and_driver_keep_their_size(chip: str, region: str, size_max: int) -> None:
+    """End device, MAC, the table of one region and one driver. The packages are loaded when
+    needed.
+    """
     driver = "sx127x" if chip == "sx1276" else "sx126x"
     others = {f"lorawan/regions/{name}.mpy" for name in TABLES - ONE_OF[region]}
     others.add("lorawan/device/packages.mpy")
@@ -266,10 +273,10 @@ def test_mac_and_driver_keep_their_size(chip: str, region: str, most: int) -> No
         and name not in others
     }
     assert len(parts) > 20
-    assert sum(len(data) for data in parts.values()) <= most
+    assert sum(len(data) for data in parts.values()) <= size_max
 
 
-def test_a_join_and_an_uplink_in_a_small_heap(tmp_path: Path, plan: Plan) -> None:
+def test_a_join_and_an_uplink_fit_into_a_small_heap(tmp_path: Path, plan: Plan) -> None:
     """Some 180 KB of 64-bit words are enough, the shims of the board among them."""
     plan.heap = "180k"
     node = live(tmp_path, plan)
@@ -277,7 +284,7 @@ def test_a_join_and_an_uplink_in_a_small_heap(tmp_path: Path, plan: Plan) -> Non
     assert len(used) == 2 and used[1] < 150_000
 
 
-def test_an_sx1276_without_its_second_line(tmp_path: Path) -> None:
+def test_an_sx1276_works_without_its_second_line(tmp_path: Path) -> None:
     """The end of an empty window is found by asking."""
     plan = Plan(chip="sx1276", options={}, wires=("cs", "reset", "dio0"))
     node = live(tmp_path, plan)
@@ -293,14 +300,14 @@ def test_a_lost_interrupt_line_costs_precision_alone(tmp_path: Path, plan: Plan)
     assert state(node)["errors"]["irq"] == len(node.gateway.heard)
 
 
-def test_an_antenna_on_the_other_pin_is_silence(tmp_path: Path) -> None:
+def test_an_antenna_on_the_other_pin_means_silence(tmp_path: Path) -> None:
     node = RadioNode(tmp_path, Plan(chip="sx1276", options={"pa_boost": False}))
     node.run(60)
     node.stop()
     assert node.ether.sent and node.gateway.heard == []
 
 
-def test_a_tcxo_that_the_board_did_not_mention(tmp_path: Path) -> None:
+def test_a_tcxo_missing_in_the_options_is_logged(tmp_path: Path) -> None:
     node = RadioNode(tmp_path, Plan(options={"dio2_switch": True}))
     node.run(20)
     node.stop()

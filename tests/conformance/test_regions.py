@@ -1,4 +1,4 @@
-"""US915 and AS923 against a network of theirs: joining, masks, windows, payloads, dwell time."""
+"""US915 and AS923 against their networks: joining, masks, windows, payloads, dwell time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tests.conformance.support.steps import ask, last_frame
 
 @contextmanager
 def at(region: Region, sure: int = 51) -> Iterator[Rig]:
-    """A device under a gateway that hears the region's channels; what it hears must be right."""
+    """A device under a gateway that receives only the region's channels, without a fault at the
+    end.
+    """
     with Rig(region=region, sure=sure, error_us=20_000) as rig:
         hear = rig.network.uplink
 
@@ -30,7 +32,7 @@ def at(region: Region, sure: int = 51) -> Iterator[Rig]:
 
 
 def enabled(rig: Rig, frames: int = 18) -> set[int]:
-    """Numbers of the channels that the next frames go out on."""
+    """Channel numbers of the next frames."""
     before = len(rig.sent)
     for _ in range(frames):
         rig.send(b"")
@@ -69,7 +71,7 @@ def test_both_windows_are_heard_in_us915() -> None:
                     rig.network.window = window
                     session.messages.append(Message(9, b"down"))
                     rig.send()
-                    assert rig.take("down"), (rate, offset, window)
+                    assert rig.pop_events("down"), (rate, offset, window)
                 rig.network.window = 1
 
 
@@ -77,12 +79,12 @@ def test_the_longest_payload_of_every_data_rate_of_us915() -> None:
     with at(Us915(), sure=0) as rig:
         session = rig.join()
         rig.send()
-        for rate, most in Us915.payload.items():
+        for rate, size_max in Us915.payload.items():
             ask(rig, mac.link_adr(rate, 15, *((2, 7) if rate == 4 else (0xFF00, 0))))
-            rig.send(bytes(most), 5)
-            assert session.received[-1][2] == bytes(most)
-            with pytest.raises(Refused, match=f"{most + 1} of {most} bytes"):
-                rig.send(bytes(most + 1), 5)
+            rig.send(bytes(size_max), 5)
+            assert session.received[-1][2] == bytes(size_max)
+            with pytest.raises(Refused, match=f"{size_max + 1} of {size_max} bytes"):
+                rig.send(bytes(size_max + 1), 5)
 
 
 def test_records_go_out_above_a_data_rate_that_does_not_carry_them() -> None:
@@ -105,8 +107,8 @@ def test_downlinks_are_as_long_as_their_data_rate_allows_in_us915() -> None:
         for size, taken in ((53, True), (54, False)):
             session.messages.append(Message(9, bytes(size)))
             rig.send()
-            assert bool(rig.take("down")) is taken
-        assert rig.look()["health"]["refused"] == {"length": 1}
+            assert bool(rig.pop_events("down")) is taken
+        assert rig.facts()["health"]["refused"] == {"length": 1}
 
 
 @pytest.mark.parametrize("limited", [False, True])
@@ -143,4 +145,4 @@ def test_both_windows_are_heard_in_as923(limited: bool) -> None:
                 assert ask(rig, mac.rx_param(offset, 2, 923_200_000)) == [(5, b"\7")]
                 session.messages.append(Message(9, bytes(40)))
                 rig.send()
-                assert rig.take("down"), (rate, offset)
+                assert rig.pop_events("down"), (rate, offset)

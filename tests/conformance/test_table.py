@@ -1,4 +1,4 @@
-"""The published table is the one that the scenarios give, and no number is missing."""
+"""The published table equals the scenarios, and no number is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_the_published_table_is_up_to_date() -> None:
     assert table.TABLE.read_text() == table.text()
 
 
-def test_every_number_has_a_scenario_that_says_what_it_checks() -> None:
+def test_every_number_has_a_scenario_with_a_description() -> None:
     rows = table.rows()
     assert [number for number, _what in rows] == NUMBERS.split()
     assert all(len(what) > 40 for _number, what in rows)

@@ -17,7 +17,7 @@ from tests.conformance.support.rig import APP_KEY, DEV_EUI, JOIN_EUI
 
 
 class UdpServer(threading.Thread):
-    """The network behind a socket; what it answers with is sent before the acknowledgement."""
+    """The network behind a socket. It sends its answer before the acknowledgement."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

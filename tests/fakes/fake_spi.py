@@ -1,10 +1,10 @@
-"""A bus whose other end is a script: what was written is kept, what is read was laid down."""
+"""A scripted SPI bus: writes are kept, reads are answered from a table."""
 
 from binascii import hexlify
 
 
 class Bus:
-    """said: transactions as hexadecimal text. answers: what follows a head, by its bytes."""
+    """said: transactions as hexadecimal text. answers: bytes to read, by bytes written before."""
 
     def __init__(self, answers=None):
         self.said = []
@@ -28,13 +28,14 @@ class Bus:
         for i in range(len(buf)):
             buf[i] = answer[i] if i < len(answer) else 0
 
-    def take(self):
+    def pop_said(self):
+        """Return the transactions so far, and forget them."""
         said, self.said = self.said, []
         return said
 
 
 class Line:
-    """A pin: `level`, what happens at a change, and the handler of its interrupt."""
+    """A pin. level: its level. changed(level): called at a change. handler: of its interrupt."""
 
     IRQ_RISING = 2
 
@@ -58,7 +59,7 @@ class Line:
 
 
 class Request:
-    """What the MAC asks for."""
+    """A request of the MAC."""
 
     def __init__(self, freq_hz=868_100_000, sf=7, bw_hz=125_000, **rest):
         self.freq_hz, self.sf, self.bw_hz = freq_hz, sf, bw_hz

@@ -1,4 +1,4 @@
-"""A MAC with a store, a radio and a network made of nothing, for the tests of `lorawan`."""
+"""A MAC with a store, a radio and a network as plain calls, for the tests of `lorawan`."""
 
 import struct
 
@@ -26,7 +26,7 @@ def identity():
 
 
 class Store:
-    """Keeps what is written; `broken` makes it fail; `writes` are (name, data)."""
+    """Keeps all writes as (name, data). broken: writes fail."""
 
     def __init__(self):
         self.items = {}
@@ -54,7 +54,7 @@ def generator(seed):
 
 
 class Sent:
-    """One transmission: when it began and ended, and what it was."""
+    """One transmission: begin, end and contents."""
 
     def __init__(self, begin, request):
         self.begin = begin
@@ -85,7 +85,7 @@ class Window:
 
 
 class Node:
-    """A MAC that is run by hand. store, seed, radio: of the MAC; session: with one (ABP)."""
+    """A MAC that is run by hand. store, seed, radio: of the MAC. session: with one (ABP)."""
 
     def __init__(self, store=None, seed=1, radio=None, session=True, region=REGION):
         self.store = store or Store()
@@ -97,7 +97,7 @@ class Node:
         self.down = 0  # next FCntDown
 
     def transmit(self):
-        """Let time pass until the next transmission: `Sent`, or None if none is due."""
+        """Let time pass until the next transmission. Returns `Sent`, or None if none is due."""
         for _ in range(100):
             if self.mac.wake_us is None:
                 return None
@@ -109,7 +109,7 @@ class Node:
         raise AssertionError("it neither sends nor waits")
 
     def listen(self, sent, rx1=None, rx2=None):
-        """What follows `sent`: the windows that were opened. rx1, rx2: what comes in there."""
+        """Run the windows after `sent`, and return them. rx1, rx2: frames received there."""
         self.now = sent.end
         self.mac.tx_done(sent.end)
         windows = []
@@ -140,7 +140,7 @@ class Node:
         return sent, self.listen(sent, rx1, rx2)
 
     def send(self, payload=b"x", port=1, confirmed=False, rx1=None):
-        """Send a payload, hear `rx1`; returns what was sent first."""
+        """Send a payload, and receive `rx1`. Returns the transmission."""
         self.mac.send(port, payload, self.now, confirmed)
         return self.exchange(rx1)[0]
 
@@ -176,7 +176,7 @@ def downlink(fcnt, port=None, payload=b"", *, options=b"", control=0, mhdr=0x60,
 
 
 def join_accept(nonce=1, *, settings=0, delay=1, cf_list=b"", addr=ADDR, key=APP_KEY):
-    """A Join-Accept of the network; nonce: a number."""
+    """A Join-Accept of the network. nonce: a number."""
     frame = bytearray(b"\x20" + struct.pack("<I", nonce)[:3] + b"\x13\0\0")
     frame += struct.pack("<IBB", addr, settings, delay) + cf_list
     frame += struct.pack("<I", Key(key).join_mic(frame))

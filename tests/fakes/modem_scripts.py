@@ -1,4 +1,4 @@
-"""Scripted modems: what each command is answered with, taken from the manuals' examples."""
+"""Scripted modems. The answers to commands are taken from the manuals' examples."""
 
 from board_parts import FakeLog, FakeUart
 from modem.end_device import EndDevice
@@ -66,7 +66,7 @@ SCRIPTS = {"rui3": RUI3, "e5": E5, "rn2483": RN2483}
 
 
 class Scripted(FakeUart):
-    """Answers from a script: the first entry that the command begins with."""
+    """Answers from a script, by the longest entry that the command begins with."""
 
     def __init__(self, script):
         super().__init__(self._reply)
@@ -92,7 +92,7 @@ def _one(answer):
 
 
 class Seen:
-    """A station on a scripted modem, and what it told the application."""
+    """An end device on a scripted modem, and its reports to the application."""
 
     def __init__(self, name, **changes):
         self.uart = Scripted(SCRIPTS[name])

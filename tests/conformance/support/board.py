@@ -1,8 +1,8 @@
 """A whole radio node in virtual time: board, driver, MAC, chip, air, gateway, network.
 
-The station of `lib/lorawan` and a driver of `lib/radio` run on the simulated ESP32 (`on_board.py`)
-and speak SPI to an emulated chip; what that sends goes through the air to a gateway and a network
-that share no code with them.
+The end device of `lib/lorawan` and a driver of `lib/radio` run on the simulated ESP32
+(`on_board.py`). They drive an emulated chip over SPI. Its signals go through the air to a gateway
+and a network that share no code with them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PINS = {"cs": 8, "reset": 12, "busy": 13, "dio0": 26, "dio1": 14}
 
 @dataclass
 class Plan:
-    """What the node does, and how the world is. Times in seconds, clocks in ppm."""
+    """Tasks of the node and properties of the world. Times in seconds, clocks in ppm."""
 
     chip: str = "sx1262"
     options: dict[str, Any] = field(default_factory=lambda: {"tcxo_mv": 1800, "dio2_switch": True})
@@ -76,7 +76,7 @@ def compiled(*packages: str) -> dict[str, bytes]:
 
 
 def image(path: Path, texts: dict[str, str]) -> Path:
-    """A flash file: some texts, and the packages under /lib."""
+    """A flash file with some texts, and the packages under /lib."""
     size = next(size for name, _, _, _, size in PARTITIONS if name == "vfs")
     files = LittleFS(
         block_size=4096, block_count=size // 4096, read_size=32, prog_size=32,
@@ -100,7 +100,7 @@ def image(path: Path, texts: dict[str, str]) -> Path:
 
 
 class RadioNode:
-    """Build, `run()`, look at `lines()`, `chip`, `ether`, `gateway`, `network`."""
+    """Build it, `run()` it, then check `lines()`, `chip`, `ether`, `gateway`, `network`."""
 
     def __init__(self, folder: Path, plan: Plan | None = None) -> None:
         self.plan = plan = plan or Plan()
@@ -135,7 +135,7 @@ class RadioNode:
         return self
 
     def until(self, text: str, seconds: float, step: float = 10) -> bool:
-        """Run until the node has said so, at most so long."""
+        """Run until a line of the node begins with the text, up to a time."""
         while not any(line.startswith(text) for line in self.lines()):
             if self.node.now_us >= seconds * 1_000_000:
                 return False

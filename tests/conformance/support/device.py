@@ -1,9 +1,9 @@
-"""The MAC of `lib/lorawan` in MicroPython, moved by lines of JSON from `rig.py`.
+"""The MAC of `lib/lorawan` in MicroPython, driven by lines of JSON from `rig.py`.
 
-A request is [operation, arguments...], the answer {"wake", "do", "events", "error"?}: when the MAC
-wants to be called, what the radio is to do, what the application is told. The store survives
-`boot`; RTC memory does so if asked to. Arguments: the region, and the bytes of payload that the
-application counts on. `cut` makes the power fail at the n-th write of the store.
+A request is [operation, arguments...]. The answer is {"wake", "result", "events", "error"?}: the
+time of the next call, the result or the request to the radio, and the events. The store survives
+`boot`, RTC memory does on request. Arguments of the script: the region, and the bytes of payload
+that the application counts on. `cut` makes the power fail at the n-th write of the store.
 """
 
 import gc
@@ -50,7 +50,7 @@ class Store:
 
 
 class Random:
-    """Multiply with carry; the same numbers everywhere."""
+    """A random generator (xorshift) with the same numbers on every platform."""
 
     def __init__(self, seed):
         self.state = seed * 2654435761 + 88172645463325252
@@ -74,7 +74,7 @@ class Device:
         self.peak = 0
 
     def boot(self, now, seed, error_us, drift_ppm, warm):
-        """Start; warm: with what RTC memory holds. Returns whether there is a session."""
+        """Start. warm: with the contents of RTC memory. Returns whether there is a session."""
         self.mac = Mac(REGION, self.store, Random(seed), now, Radio(error_us, drift_ppm))
         return self.mac.restore(now, self.rtc if warm else None)
 
@@ -122,8 +122,8 @@ class Device:
     def cut(self, until, done):
         self.store.until, self.store.done = until, done
 
-    def look(self):
-        """Facts for the checks: nothing of it moves the MAC."""
+    def facts(self):
+        """Facts for the checks. None of them changes the MAC."""
         session = self.mac.session
         gc.collect()
         return {
@@ -135,7 +135,7 @@ class Device:
             "heap": gc.mem_alloc(),
         }
 
-    def do(self, name, *arguments):
+    def call(self, name, *arguments):
         return getattr(self, name)(*arguments)
 
 
@@ -146,7 +146,7 @@ def plain(event):
 def answer(device, request):
     reply = {}
     try:
-        reply["do"] = device.do(*request)
+        reply["result"] = device.call(*request)
     except NotReady as error:
         reply["error"] = "not ready: " + error.args[0]
     except ValueError as error:

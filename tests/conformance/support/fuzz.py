@@ -1,8 +1,8 @@
-"""Frames that nobody has asked for, in MicroPython: `fuzz.py NUMBER SEED REGION`.
+"""Random and damaged downlinks, in MicroPython: `fuzz.py NUMBER SEED REGION`.
 
-Without the key nothing moves: no event, no counter, no setting. With the key anything may be asked
-for: the MAC does not fall over, and what it has been set to is always possible.
-Prints how many frames were given to it, or ends with an exception that names the frame.
+A frame without the key changes nothing: no event, no counter, no setting. A frame with the key may
+ask for anything. The MAC survives it, and its settings stay possible. Prints how many frames were
+given to the MAC, or ends with an exception that names the frame.
 """
 
 import random
@@ -26,14 +26,14 @@ PER_SESSION = 400  # frames, then a new node
 
 
 class Quiet(Store):
-    """Keeps no history."""
+    """A store without a history."""
 
     def write(self, name, data):
         self.items[name] = bytes(data)
 
 
-def noise(most):
-    return bytes([random.getrandbits(8) for _ in range(random.randrange(most))])
+def noise(size_max):
+    return bytes([random.getrandbits(8) for _ in range(random.randrange(size_max))])
 
 
 def broken(frame):
@@ -51,7 +51,7 @@ def broken(frame):
 
 
 def genuine(fcnt):
-    """A frame of the network, with anything in it."""
+    """A frame of the network with random contents."""
     how = random.randrange(4)
     options = noise(16) if how < 2 else b""
     port = None if how == 0 else random.choice((0, 0, 1, 223, 224, 255))
@@ -64,7 +64,7 @@ def genuine(fcnt):
 
 
 def commands():
-    """MAC commands of the right lengths with any content; most frequencies are possible ones."""
+    """MAC commands of the right lengths with any content. Most frequencies are possible ones."""
     lengths = b"\xff\xff\2\4\1\4\0\5\1\1\4\xff\xff\5"
     data = b""
     while len(data) < 40:
@@ -77,7 +77,9 @@ def commands():
 
 
 def foreign(good, old):
-    """A frame without the key. good: one that would be taken, old: one that was."""
+    """A frame without the key. good: a frame that the MAC would accept. old: one that it has
+    accepted.
+    """
     how = random.randrange(7)
     if how == 0:
         return noise(260)
@@ -135,7 +137,7 @@ def obeyed(node):
 
 
 def joining(node):
-    """Frames without the key while the node joins."""
+    """Frames without the key during a join."""
     good = join_accept(5)
     for _ in range(10):
         first, second = broken(good), noise(40)
@@ -146,8 +148,8 @@ def joining(node):
         assert node.mac.session is None, hexlify(first)
 
 
-def session(most, region):
-    """One node: joining, then frames with and without the key; how many it was given."""
+def session(frames, region):
+    """One node: a join, then frames with and without the key. Returns the number of frames."""
     given = 20
     node = Node(Quiet(), random.getrandbits(30), session=False, region=region)
     node.mac.join(identity(), 0)
@@ -158,7 +160,7 @@ def session(most, region):
     node.exchange(node.old)
     node.down = 1
     node.events()
-    while given < most:
+    while given < frames:
         node.mac.send(1, b"x", node.now)
         if (
             random.randrange(6) == 0

@@ -1,8 +1,8 @@
-"""Runs on the simulated board: a station on an AT modem that sends numbered uplinks.
+"""Runs on the simulated board: an end device on an AT modem that sends numbered uplinks.
 
-Prints one line of JSON for each thing that happens, and its state at last. `PLAN` is put in front
-by `modem_rig.py`: the modem, its baud rate, how many uplinks, seconds between them, every how many
-is confirmed, whether the node restarts once after them.
+Prints one line of JSON for each event, and its state at the end. `modem_rig.py` puts `PLAN` in
+front: the modem, its baud rate, the number of uplinks, seconds between them, every how many is
+confirmed, whether the node restarts once after them.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ def library() -> dict[str, bytes]:
 
 
 class ModemRig:
-    """told: what the node printed, as [kind, ticks_ms, facts...]. Seeds decide everything."""
+    """told: lines of the node as [kind, ticks_ms, facts...]. Seeds decide everything."""
 
     def __init__(self, folder: Path, name: str, seed: int = 1, **plan: int) -> None:
         compile_shims()

@@ -1,4 +1,4 @@
-"""Runs on the simulated board: a station with a radio driver; says on the console what happens.
+"""Runs on the simulated board: an end device with a radio driver. Prints its events.
 
 `board.py` puts the settings beside it on the file system.
 """
@@ -41,7 +41,7 @@ class Recent:
 
 
 def slow(radio):
-    """A driver whose `prepare()` takes its time, as a collection of a large heap does."""
+    """Makes `prepare()` of a driver slow, as the collection of a large heap does."""
     prepare = radio.prepare
 
     def longer(request):

@@ -1,4 +1,4 @@
-"""Frames made by the firmware's encoder, what they must say, and the three that read them."""
+"""Frames made by the firmware's encoder, their expected contents, and their three decoders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DECODER = ROOT / "lib" / "wire" / "lorawan" / "decoder.js"
 VECTORS = ROOT / "lib" / "wire" / "lorawan" / "vectors.json"
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
-WAYS = ("forward", "backward")
+DIRECTIONS = ("forward", "backward")
 WHY = ("boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config")
 DETECTORS = ("unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured")
 SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
@@ -26,7 +26,7 @@ Body = dict[str, Any]
 
 
 def on_node(tasks: list[Body]) -> list[Body]:
-    """What `payload_device.py` answers, run by MicroPython."""
+    """The answers of `payload_device.py`, run by MicroPython."""
     micropython = Path(sys.executable).parent / "micropython"
     script = Path(__file__).with_name("payload_device.py")
     env = {**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"}
@@ -39,7 +39,7 @@ def on_node(tasks: list[Body]) -> list[Body]:
 
 
 def in_javascript(calls: list[tuple[str, Body]]) -> list[Body] | None:
-    """What `decoder.js` returns for (function, input); None without Node."""
+    """Results of `decoder.js` for (function, input). None without Node.js."""
     if not shutil.which("node"):
         return None
     script = str(Path(__file__).with_name("payload_node.js"))
@@ -60,7 +60,7 @@ def vectors() -> list[Body]:
 
 
 def said(task: Body, records: int, is_long: bool) -> Body:
-    """The JSON form of a frame, of the fields it was made from; `totals` apart."""
+    """The JSON form of a frame, from the fields it was made of, without `totals`."""
     recs = [_said(fields) for fields in task["recs"][:records]]
     log = f"{task['log'] & 0xFFFF:04x}"
     return {"type": "counts", "v": 1, "log": log, "recs": recs, "long": is_long}
@@ -73,13 +73,17 @@ def totals(task: Body) -> Body:
 
 def _said(fields: Body) -> Body:
     counts = {
-        way: dict(zip(CLASSES, fields["counts"][5 * i : 5 * i + 5], strict=True))
-        for i, way in enumerate(WAYS)
+        direction: dict(zip(CLASSES, fields["counts"][5 * i : 5 * i + 5], strict=True))
+        for i, direction in enumerate(DIRECTIONS)
     }
     limit: list[str] = []
-    speed = {way: _speed(fields, i, limit) for i, way in enumerate(WAYS)}
+    speed = {direction: _speed(fields, i, limit) for i, direction in enumerate(DIRECTIONS)}
     for cls in CLASSES:
-        limit += [f"counts.{way}.{cls}" for way in WAYS if counts[way][cls] == 65535]
+        limit += [
+            f"counts.{direction}.{cls}"
+            for direction in DIRECTIONS
+            if counts[direction][cls] == 65535
+        ]
     return {
         "seq": fields["seq"], "first": fields["seq"] - fields["span"] + 1,
         "start": _time(fields["start"]), "len": fields["length"], "cov": fields["coverage"],
@@ -96,12 +100,12 @@ def _speed(fields: Body, i: int, limit: list[str]) -> Body | None:
         return None
     mean = min(_rounded(Fraction(fields["speed_sum"][i], 5 * n)), 255)
     v85 = _v85(bins, n)
-    limit += [f"mean.{WAYS[i]}"] * (mean == 255) + [f"v85.{WAYS[i]}"] * (v85 is None)
+    limit += [f"mean.{DIRECTIONS[i]}"] * (mean == 255) + [f"v85.{DIRECTIONS[i]}"] * (v85 is None)
     return {"mean": mean / 2, "v85": 124 if v85 is None else v85}
 
 
 def _v85(bins: dict[int, int], n: int) -> int | None:
-    """The 85th percentile, the passages of a bin spread evenly over it; None in the open bin."""
+    """The 85th percentile, a bin's passages spread evenly over it. None in the open bin."""
     wanted, below = Fraction(85 * n, 100), 0
     for bin_ in sorted(bins):
         if below + bins[bin_] >= wanted:
@@ -144,7 +148,7 @@ def at_random(rng: random.Random, records: int) -> list[Body]:
 
 
 def _chain(rng: random.Random, count: int) -> list[Body]:
-    """Records from the newest to the oldest, most of them one after the other."""
+    """Records from the newest to the oldest, usually without gaps."""
     seq = rng.choice((1, 1 << 14, 1 << 17, 1 << 20, 1 << 32)) + rng.randrange(-2000, 2000)
     seq = max(70 * count, min(seq, (1 << 32) - 1))
     end = EPOCH + 900 * rng.randrange(1000, 1_300_000) + rng.choice((0, 0, 0, rng.randrange(900)))
@@ -161,7 +165,7 @@ def _chain(rng: random.Random, count: int) -> list[Body]:
 def _fields(rng: random.Random, seq: int, span: int, end: int) -> Body:
     length = rng.choice((60, 300, 900, 900, 900, 1800, 3600, rng.randrange(65536)))
     good = rng.random() < 0.6
-    hist = [_hist(rng) for _ in WAYS]
+    hist = [_hist(rng) for _ in DIRECTIONS]
     return {
         "seq": seq, "span": span, "start": 0 if rng.random() < 0.05 else end - length,
         "length": length, "coverage": length if good else rng.randrange(length + 1),

@@ -1,7 +1,7 @@
-"""Runs in MicroPython: makes frames. A line of JSON says what of; the answer is a line of JSON.
+"""Runs in MicroPython: makes frames. Each line of JSON is a task, and each answer a line of JSON.
 
-{"kind": "frame", "log", "room", "turn", "recs": [...]} gives {"hex", "records", "long"}; `event`,
-`state` and `answer` give {"hex"}; a downlink ("port", "hex") gives {"parsed"} or {"refused"}.
+{"kind": "frame", "log", "room", "turn", "recs": [...]} gives {"hex", "records", "long"}. `event`,
+`state` and `answer` give {"hex"}. A downlink ("port", "hex") gives {"parsed"} or {"refused"}.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What must hold for everything that a device has sent, whatever happened to it.
+"""Properties of all frames that a device has sent, in any life.
 
-Each check takes what was on air and raises AssertionError; none asks the device.
+Each check reads frames from the air and raises AssertionError. No check asks the device.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from tests.conformance.support.rig import SECOND, Transmission
 HOUR = plan.HOUR_US
 
 
-def most_in_an_hour(frames: list[Transmission]) -> int:
-    """The largest airtime within any hour, in microseconds; a frame counts from its beginning."""
-    most = total = first = 0
+def max_in_an_hour(frames: list[Transmission]) -> int:
+    """The largest airtime within any hour, in microseconds. A frame counts from its beginning."""
+    largest = total = first = 0
     for frame in frames:
         total += frame.end_us - frame.begin_us
         while frames[first].begin_us <= frame.begin_us - HOUR:
             total -= frames[first].end_us - frames[first].begin_us
             first += 1
-        most = max(most, total)
-    return most
+        largest = max(largest, total)
+    return largest
 
 
 def duty_cycle(sent: list[Transmission], region: Region = EU868) -> dict[int, float]:
-    """In no hour more than its share in any sub-band; returns the share of it that was used."""
+    """In no hour more than its share in any sub-band. Returns the share that was used."""
     bands: dict[int, list[Transmission]] = defaultdict(list)
     for frame in sent:
         bands[region.band(frame.freq_hz)].append(frame)
     used = {}
     for band, frames in bands.items():
         limit = region.share(frames[0].freq_hz) * HOUR
-        used[band] = most_in_an_hour(frames) / limit
+        used[band] = max_in_an_hour(frames) / limit
         assert used[band] <= 1, f"{used[band]:.3f} of sub-band {band}"
     return used
 
@@ -56,7 +56,7 @@ def join_airtime(sent: list[Transmission], boots: list[int]) -> list[int]:
 
 
 def counters(sent: list[Transmission]) -> None:
-    """DevNonce and, per address, FCntUp only rise; a repetition is the very same frame."""
+    """DevNonce and, per address, FCntUp only rise. A repetition is the very same frame."""
     nonce = -1
     last: dict[int, tuple[int, DataUp]] = {}
     for on_air in sent:

@@ -1,4 +1,4 @@
-"""A device, a channel and a network in virtual time: the bench that the tests stand at.
+"""The bench of the tests: a device, a channel and a network in virtual time.
 
 The MAC runs in MicroPython (`device.py`), the network is `simulator.world.lorawan`. The device's
 clock is wrong by `clock_ppm`, its time stamps and wake-ups by a random part of `error_us`.
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Interpreter:
-    """The process with the MAC in it."""
+    """The process with the MAC."""
 
     def __init__(self, heap: str = HEAP, region: str = "EU868", sure: int = 0) -> None:
         micropython = Path(sys.executable).parent / "micropython"
@@ -65,7 +65,7 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Transmission:
-    """An uplink on air; times of the world."""
+    """An uplink on air, with times of the world."""
 
     begin_us: int
     end_us: int
@@ -78,11 +78,10 @@ class Transmission:
 
 
 class Rig:
-    """error_us: budget of the device; clock_ppm: its clock; loss: of uplinks and of downlinks.
+    """error_us: budget of the device. clock_ppm: its clock. loss: of uplinks and of downlinks.
 
-    now: the device's time in microseconds. events, sent, windows: everything so far.
-    forge: what arrives instead of the network's answer. sure: bytes of payload that the
-    application counts on.
+    now: the device's time in microseconds. events, sent, windows: everything so far. forge:
+    replaces the network's answer. sure: bytes of payload that the application counts on.
     """
 
     def __init__(
@@ -134,10 +133,10 @@ class Rig:
         self.events += reply["events"]
         if "error" in reply:
             raise Refused(reply["error"])
-        return reply["do"]
+        return reply["result"]
 
     def enrol(self, **settings: Any) -> Device:
-        """Make the device known to the network."""
+        """Register the device at the network."""
         device = Device(DEV_EUI, JOIN_EUI, APP_KEY, self.network.region.accept())
         for name, value in settings.items():
             setattr(device.settings, name, value)
@@ -148,7 +147,7 @@ class Rig:
         self.call("join", self.now, *euis, app_key.hex(), within_us)
 
     def join(self, **settings: Any) -> Session:
-        """Enrol the device and let it join; the session as the network has it."""
+        """Enrol the device and let it join. Returns the network's session."""
         self.enrol(**settings)
         self.request_join()
         self.run()
@@ -161,16 +160,16 @@ class Rig:
     def send(
         self, payload: bytes = b"data", port: int | None = 1, confirmed: bool = False
     ) -> None:
-        """Send, and let everything happen that follows from it."""
+        """Send a payload, and run until it is done."""
         self.call("send", self.now, port, payload.hex(), confirmed)
         self.run()
 
-    def look(self) -> dict[str, Any]:
-        facts: dict[str, Any] = self.call("look")
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = self.call("facts")
         return facts
 
-    def take(self, name: str) -> list[list[Any]]:
-        """The events of a name; all events are forgotten."""
+    def pop_events(self, name: str) -> list[list[Any]]:
+        """The events of a name. All events are forgotten."""
         found = [event for event in self.events if event[0] == name]
         self.events.clear()
         return found
@@ -206,11 +205,11 @@ class Rig:
         self._end, self._coming = end, down
         self.call("tx_done", end + self._wrong(self.error_us // 2))
 
-    def _wrong(self, most: int) -> int:
-        """An error of a time stamp or a wake-up; half of them are as large as they may be."""
+    def _wrong(self, error_max: int) -> int:
+        """A random error of a time stamp or a wake-up. Half of them have the largest size."""
         if self.random.random() < 0.5:
-            return self.random.choice((-most, most))
-        return self.random.randint(-most, most)
+            return self.random.choice((-error_max, error_max))
+        return self.random.randint(-error_max, error_max)
 
     def _listen(self, request: list[Any]) -> None:
         _kind, freq, sf, bw, open_us, symbols = request

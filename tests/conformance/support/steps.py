@@ -1,4 +1,4 @@
-"""What several scenarios do."""
+"""Steps of several scenarios."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.conformance.support.rig import SECOND, Rig, Transmission
 
 
 def ask(rig: Rig, *requests: Request) -> list[tuple[int, bytes]]:
-    """Give the device commands; what the uplink after them answers."""
+    """Give the device commands. Returns the answers in the uplink after them."""
     rig.session().requests += requests
     rig.send()
     rig.send()
@@ -21,7 +21,7 @@ def last_frame(rig: Rig) -> DataUp:
 
 
 def replace(rig: Rig, *raws: bytes) -> None:
-    """The next uplinks are answered with these bytes in RX1."""
+    """Answer the next uplinks with these bytes in RX1."""
     queue = list(raws)
 
     def forge(answer: Downlink | None, sent: Transmission) -> Downlink | None:

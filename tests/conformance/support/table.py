@@ -1,4 +1,4 @@
-"""Writes `lib/lorawan/CONFORMANCE.md`: one row a scenario of `test_certification*.py`."""
+"""Writes `lib/lorawan/CONFORMANCE.md`, one row for each scenario of `test_certification*.py`."""
 
 from __future__ import annotations
 
@@ -12,39 +12,44 @@ HEAD = """\
 # Conformance of lib/lorawan
 
 LoRaWAN 1.0.4 (TS001-1.0.4), RP002-1.0.4, Class A. **Conformance-tested in simulation, not
-certified.** Each row is a test of `tests/conformance/test_certification*.py`, named after the
-number of a 1.0.4 certification test for end devices; what it checks was written from the
-specification, not from the Alliance's procedures. The MAC runs in the MicroPython interpreter
-against an independent network. Written by `python -m tests.conformance.support.table`.
+certified.** Each row is a test of `tests/conformance/test_certification*.py`. It has the number of
+a 1.0.4 certification test for end devices. Its checks were written from the specification, not
+from the Alliance's procedures. The MAC runs in the MicroPython interpreter against an independent
+network. `python -m tests.conformance.support.table` writes this page.
 
-| test | what holds |
+All rows are for EU868.
+
+| test | checked |
 |---|---|
 """
 TAIL = """
-These are in EU868. **US915 and AS923**, by `tests/conformance/test_regions.py`: joining under a
-gateway of 8 + 1 channels, masks by CFList and by LinkADRReq, both windows at every data rate and
-offset, the longest payloads, the dwell time of TxParamSetupReq. In all three regions, by
-`test_properties.py` and `test_fuzz.py`: random lives keep airtime, counters and windows, fuzzed
-downlinks move nothing; the tables against the formulae, by `tests/lib/lorawan/test_lorawan_us915.py`,
-`test_lorawan_as923.py` and `test_lorawan_region.py`.
+**US915 and AS923**, by `tests/conformance/test_regions.py`: joining under a gateway of 8 + 1
+channels, masks by CFList and by LinkADRReq, both windows at every data rate and offset, the
+longest payloads, the dwell time of TxParamSetupReq.
 
-**Packages**, by `tests/conformance/test_packages.py` over the air and
-`tests/lib/lorawan/test_lorawan_packages.py`: TS009-1.0.0 on port 224, off unless `lora_certification` is
-set; TS003-2.0.0 on port 202, asked when three DeviceTimeReq had no answer.
+**All three regions.** In `test_properties.py` random lives keep the limits of airtime, counters
+and windows. In `test_fuzz.py` fuzzed downlinks change nothing. `test_lorawan_us915.py`,
+`test_lorawan_as923.py` and `test_lorawan_region.py` in `tests/lib/lorawan/regions` compare the
+tables with the formulae.
+
+**Packages**, by `tests/conformance/test_packages.py` over the air and by
+`tests/lib/lorawan/device/test_lorawan_packages.py`. TS009-1.0.0 on port 224 is off unless
+`lora_certification` is set. TS003-2.0.0 on port 202 is used after three DeviceTimeReq without an
+answer.
 
 **Not covered**
 
-- 000 (activation of the device under test by the test harness), and everything that needs a radio:
-  power, spectrum, sensitivity, time on air as measured.
-- Of TS009: TxCwReq, beacons and ping slots, fragments, relays; they are dropped and counted.
-- DR7 (FSK) and LR-FHSS; listening before talking (Japan); Class B and C; multicast; repeaters;
-  activation by personalisation beyond the unit tests.
+- 000, the activation of the device under test by the test harness.
+- Everything that needs a real radio: power, spectrum, sensitivity, time on air as measured.
+- Of TS009: TxCwReq, beacons and ping slots, fragments, relays. They are dropped and counted.
+- DR7 (FSK) and LR-FHSS, listening before talking (Japan), Class B and C, multicast, repeaters.
+- Activation by personalisation, beyond the unit tests.
 - Several networks or devices at once, collisions, downlinks outside the windows.
 """
 
 
 def rows() -> list[tuple[str, str]]:
-    """(number, what holds) of each scenario, in order."""
+    """(number, description) of each scenario, in order."""
     found = []
     body = [node for path in SCENARIOS for node in ast.parse(path.read_text()).body]
     for node in body:

@@ -17,9 +17,9 @@ DAY = 96  # intervals
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame on air and what it says. kind: 0 to 5, the type in its header.
+    """One frame on air and its contents. kind: 0 to 5, the type in its header.
 
-    text: of the port's payload, in clear. nwk, app: keys; of a Join-Accept those it gives.
+    text: of the port's payload, in clear. nwk, app: keys, of a Join-Accept the new ones.
     """
 
     kind: int
@@ -50,7 +50,7 @@ def record(days: int = 7, seed: int = 1) -> list[Frame]:
                 rig.boot()
                 _join(rig)
             _ask(rig, draw, interval)
-            size = min(draw.choice((12, 24, 51)), rig.look()["max_payload"])
+            size = min(draw.choice((12, 24, 51)), rig.facts()["max_payload"])
             rig.send(draw.randbytes(size), draw.choice((1, 2, 223)), draw.random() < 0.1)
         assert rig.network.faults == []
         return _frames(rig)
@@ -58,7 +58,7 @@ def record(days: int = 7, seed: int = 1) -> list[Frame]:
 
 def _join(rig: Rig) -> None:
     rig.request_join()
-    while not rig.take("joined"):
+    while not rig.pop_events("joined"):
         rig.run(until=rig.now + 60 * SECOND)
 
 
@@ -100,7 +100,7 @@ def _data(rig: Rig, frame: DataUp, sent: Transmission) -> Frame:
 
 
 def _down(rig: Rig, down: Downlink) -> Frame:
-    """A downlink: what it says is what the network wanted to say."""
+    """A downlink with the contents that the network put in."""
     said = rig.network.said[down.raw]
     keys = rig.network.sessions[said.addr].keys
     if down.raw[0] >> 5 == 1:

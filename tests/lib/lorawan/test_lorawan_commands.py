@@ -57,7 +57,7 @@ def test_fifteen_keeps_rate_and_power():
     assert device.session.channels.mask == 3
 
 
-def test_link_adr_says_what_cannot_be_done_and_does_nothing():
+def test_an_impossible_link_adr_is_named_in_the_answer_and_changes_nothing():
     for request, status in (
         (link_adr(7), 5), (link_adr(14), 5), (link_adr(6), 5),  # no channel has DR6
         (link_adr(5, 8), 3), (link_adr(5, 14), 3),
@@ -71,7 +71,7 @@ def test_link_adr_says_what_cannot_be_done_and_does_nothing():
         assert session.channels.mask == 7
 
 
-def test_control_six_enables_every_channel_that_is_defined():
+def test_control_six_enables_every_defined_channel():
     device = Device()
     device.obey(new_channel(3, 867_100_000))
     device.obey(link_adr(5, 0, 1))
@@ -94,7 +94,7 @@ def test_another_command_between_ends_a_block():
     assert device.session.rate == 5
 
 
-def test_without_adr_only_the_channels_are_the_networks():
+def test_without_adr_link_adr_changes_the_channels_alone():
     device = Device()
     device.session.adr = False
     device.session.rate = 3
@@ -104,7 +104,7 @@ def test_without_adr_only_the_channels_are_the_networks():
     assert session.channels.mask == 3
 
 
-def test_duty_cycle():
+def test_duty_cycle_req_sets_the_limit():
     device = Device()
     for value in range(16):
         assert device.obey(bytes((4, value))) == b"\4"
@@ -131,7 +131,7 @@ def test_dev_status_reports_battery_and_margin():
     assert Device(battery=0).obey(b"\6", 3) == b"\6\0\3"
 
 
-def test_new_channel():
+def test_new_channel_defines_a_channel_or_is_refused():
     device = Device()
     assert device.obey(new_channel(3, 867_100_000)) == b"\7\3"
     channels = device.session.channels
@@ -147,7 +147,7 @@ def test_new_channel():
     assert channels.freq[0] == 868_100_000
 
 
-def test_a_channel_of_other_data_rates_and_its_removal():
+def test_a_channel_with_other_data_rates_is_used_and_removed():
     device = Device()
     assert device.obey(new_channel(15, 869_700_000, 0x66)) == b"\7\3"
     assert device.obey(link_adr(6, 0, 0x8007)) == b"\3\7"
@@ -157,18 +157,18 @@ def test_a_channel_of_other_data_rates_and_its_removal():
     assert device.obey(new_channel(15, 0)) == b"\7\3"  # removing nothing is no error
 
 
-def test_rx_timing_setup():
+def test_rx_timing_setup_sets_the_delay():
     device = Device()
     for value, seconds in ((0, 1), (1, 1), (5, 5), (15, 15), (0xF2, 2)):
         assert device.obey(bytes((8, value))) == b"\x08"
         assert device.session.rx1_delay_s == seconds
 
 
-def test_tx_param_setup_is_not_for_this_region():
+def test_tx_param_setup_is_dropped_in_eu868():
     assert Device().obey(b"\x09\x35\6") == b"\6\xff\0"
 
 
-def test_dl_channel():
+def test_dl_channel_sets_the_downlink_frequency_or_is_refused():
     device = Device()
     assert device.obey(b"\x0a\1" + freq3(869_525_000)) == b"\x0a\3"
     assert device.session.channels.down[1] == 869_525_000
@@ -180,7 +180,7 @@ def test_dl_channel():
     assert device.session.channels.down[1] == 869_525_000
 
 
-def test_a_new_channel_has_its_downlinks_where_its_uplinks_are():
+def test_a_new_channel_has_downlinks_on_its_uplink_frequency():
     device = Device()
     device.obey(new_channel(3, 867_100_000) + b"\x0a\3" + freq3(869_525_000))
     assert device.session.channels.down[3] == 869_525_000

@@ -1,4 +1,4 @@
-"""AES-CMAC and what LoRaWAN builds on it, against published and cross-checked vectors."""
+"""AES-CMAC and LoRaWAN's keys and codes, against published and cross-checked vectors."""
 
 from binascii import hexlify, unhexlify
 
@@ -30,13 +30,13 @@ ACCEPT = unhexlify("20b3a92b07e5866c530cc4002743c3e2055c54464f18f56202265b97ee70
 NWK_SKEY, APP_SKEY = "0eefb98de4af7af2bf34536bdf61555e", "ef6d49e996790e5781a5c52313e7a611"
 
 
-def test_the_vectors_of_rfc_4493():
+def test_cmac_gives_the_vectors_of_rfc_4493():
     key = Key(RFC_KEY)
     for size, code in RFC_CODES:
         assert hexlify(key.cmac(RFC_MESSAGE[:size])).decode() == code
 
 
-def test_a_data_frame_has_the_code_and_the_text_that_others_find():
+def test_mic_and_text_of_a_data_frame_agree_with_other_decoders():
     assert Key(NWK_KEY).mic(FRAME[:-4], ADDR, 2, UP) == int.from_bytes(FRAME[-4:], "little")
     text = bytearray(FRAME[9:-4])
     Key(APP_KEY).crypt(text, ADDR, 2, UP)
@@ -51,7 +51,7 @@ def test_direction_counter_and_address_are_part_of_the_code():
         assert Key(NWK_KEY).mic(FRAME[:-4], addr, fcnt, direction) != right
 
 
-def test_session_keys_of_a_join_with_other_bytes():
+def test_session_keys_agree_with_a_published_join():
     root = Key(unhexlify("98929b92c49edba9676d646d3b612456"))
     # JoinNonce 376338, NetID aabbcc and DevNonce f18e, each turned round as on air
     nonces = unhexlify("386337ccbbaa8ef1")
@@ -59,13 +59,13 @@ def test_session_keys_of_a_join_with_other_bytes():
     assert hexlify(root.session_key(2, nonces)) == b"610897aa6f1460623443b527d3ac6a9d"
 
 
-def test_a_join_request_byte_for_byte():
+def test_a_join_request_has_the_published_bytes():
     buf = bytearray(23)
     assert build_join_request(buf, Identity(DEV_EUI, JOIN_EUI, ROOT_KEY), 1) == 23
     assert hexlify(buf).decode() == REQUEST
 
 
-def test_a_join_accept_with_its_list_of_channels():
+def test_a_join_accept_gives_keys_and_channel_list():
     join = JoinAccept(ACCEPT, Identity(DEV_EUI, JOIN_EUI, ROOT_KEY), 1)
     assert join.nonce == b"\1\0\0"
     assert hexlify(join.nwk_key).decode() == NWK_SKEY
@@ -76,7 +76,7 @@ def test_a_join_accept_with_its_list_of_channels():
     assert join.cf_list[15] == 0
 
 
-def test_a_join_accept_with_one_wrong_bit_is_none():
+def test_a_join_accept_with_one_wrong_bit_is_refused():
     who = Identity(DEV_EUI, JOIN_EUI, ROOT_KEY)
     for at in range(1, len(ACCEPT)):
         wrong = bytearray(ACCEPT)

@@ -1,4 +1,4 @@
-"""Frames: built and taken apart, and everything that is wrong with one (TS001-1.0.4, 4)."""
+"""Frames: building, parsing, and every fault of a received one (TS001-1.0.4, 4)."""
 
 import struct
 from binascii import unhexlify
@@ -24,7 +24,7 @@ def _up(**more):
     return bytes(buf[:size])
 
 
-def test_an_uplink_byte_for_byte():
+def test_an_uplink_has_the_published_bytes():
     session = Session(
         REGION, 0x49BE7DF1, unhexlify("44024241ed4ce9a68c6a8bc055233fd3"),
         unhexlify("ec925802ae430ca77fd3dd73cb2cc588"),
@@ -32,7 +32,7 @@ def test_an_uplink_byte_for_byte():
     assert _up(session=session) == unhexlify("40F17DBE4900020001954378762B11FF0D")
 
 
-def test_an_uplink_with_options_and_all_flags():
+def test_an_uplink_carries_options_and_all_flags():
     frame = _up(head=(0x80, ADR | ACK), options=b"\2\x0d", fcnt=0x1FFFE)
     assert frame[0] == 0x80 and struct.unpack_from("<I", frame, 1)[0] == ADDR
     assert frame[5] == ADR | ACK | 2
@@ -56,7 +56,7 @@ def test_a_frame_without_a_port_ends_after_its_header():
     assert len(_up(port=3, payload=b"")) == 13  # an empty payload may have a port
 
 
-def test_a_downlink_comes_apart():
+def test_a_downlink_is_parsed_into_its_fields():
     data = downlink(7, port=9, payload=b"hello", options=b"\6", control=ACK | PENDING, mhdr=0xA0)
     down = Downlink(data, _session(5))
     assert down.confirmed and down.ack and down.pending
@@ -70,7 +70,7 @@ def test_commands_are_found_in_the_options_and_on_port_zero():
     assert down.commands == b"\6" and down.port == 0
 
 
-def test_the_lengths_from_empty_to_the_longest():
+def test_downlinks_of_every_length_are_parsed():
     assert Downlink(downlink(0), _session()).port is None
     down = Downlink(downlink(0, port=1), _session())
     assert (down.port, down.payload) == (1, b"")
@@ -79,7 +79,7 @@ def test_the_lengths_from_empty_to_the_longest():
     assert Downlink(longest, _session()).payload == bytes(range(242))
 
 
-def test_what_is_wrong_is_named():
+def test_a_refused_frame_names_its_fault():
     good = downlink(3, port=1, payload=b"12")
     cases = (
         (good[:11], "length"), (b"", "length"), (good + b"\0" * 250, "length"),
@@ -120,7 +120,7 @@ def test_the_counter_goes_on_beyond_sixteen_bits():
         assert Downlink(downlink(fcnt), _session(lowest)).fcnt == fcnt
 
 
-def test_the_counter_has_an_end():
+def test_a_counter_at_its_end_is_refused():
     assert Downlink(downlink(0xFFFFFFFE), _session(0xFFFFFFF0)).fcnt == 0xFFFFFFFE
     assert refused(Downlink, downlink(0xFFFFFFFF), _session(0xFFFFFFF0)) == "counter"
     assert refused(Downlink, downlink(3), _session(0xFFFFFFF0)) == "counter"

@@ -30,7 +30,7 @@ def _cf_list(freqs, kind=0):
     return b"".join([freq3(freq) for freq in freqs]) + bytes((kind,))
 
 
-def test_a_request_and_its_windows():
+def test_a_join_request_opens_windows_at_five_and_six_seconds():
     node = _joining()
     sent, windows = node.exchange()
     assert len(sent.data) == 23 and sent.freq in DEFAULTS and sent.dbm == 14
@@ -56,7 +56,7 @@ def test_an_answer_in_either_window_makes_a_session():
         assert session.keys == tuple([Key(APP_KEY).session_key(kind, nonces) for kind in (1, 2)])
 
 
-def test_the_settings_of_the_answer():
+def test_a_join_accept_sets_offset_rx2_rate_and_delay():
     session = _joined(settings=0x23, delay=5).mac.session
     assert (session.rx1_offset, session.rx2_rate, session.rx1_delay_s) == (2, 3, 5)
     assert _joined(delay=0).mac.session.rx1_delay_s == 1
@@ -65,28 +65,28 @@ def test_the_settings_of_the_answer():
     assert (session.rx1_offset, session.rx2_rate) == (0, 0)
 
 
-def test_a_list_of_channels():
+def test_a_channel_list_adds_five_channels():
     freqs = (867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
     channels = _joined(cf_list=_cf_list(freqs)).mac.session.channels
     assert tuple(channels.freq[:8]) == DEFAULTS + freqs
     assert channels.mask == 0xFF and bytes(channels.rates[:8]) == b"\x50" * 8
 
 
-def test_a_list_with_holes_and_with_what_is_not_permitted():
+def test_holes_and_forbidden_frequencies_of_a_channel_list_are_left_out():
     freqs = (867_100_000, 0, 868_650_000, 433_000_000, 867_900_000)
     channels = _joined(cf_list=_cf_list(freqs)).mac.session.channels
     assert channels.mask == 0b10001111
     assert tuple(channels.freq[3:8]) == (867_100_000, 0, 0, 0, 867_900_000)
 
 
-def test_a_list_of_another_type_is_ignored():
+def test_a_channel_list_of_another_type_is_ignored():
     for kind in (1, 2, 255):  # 1 is the channel masks of regions with fixed channels
         node = _joined(cf_list=b"\xff" * 15 + bytes((kind,)))
         assert node.mac.session.channels.mask == 7
         assert node.events() == [(JOINED, ADDR)]
 
 
-def test_the_first_join_of_a_life_begins_at_nonce_zero_and_counts_up():
+def test_dev_nonces_count_up_from_zero():
     node = _joining()
     nonces = [struct.unpack_from("<H", node.exchange()[0].data, 17)[0] for _ in range(5)]
     assert nonces == [0, 1, 2, 3, 4]
@@ -104,7 +104,7 @@ def test_a_nonce_is_stored_before_it_is_used():
         node = _joining(store)  # power cut
 
 
-def test_nothing_is_sent_while_nothing_can_be_stored():
+def test_a_join_request_waits_while_the_store_is_broken():
     node = _joining()
     node.store.broken = True
     assert node.mac.poll(0) is None
@@ -139,7 +139,7 @@ def test_the_last_eight_join_nonces_are_remembered():
         assert refused(nonces.check, bytes((number, 0, 0))) == "nonce"
 
 
-def test_what_is_not_for_this_device_leaves_it_joining():
+def test_a_foreign_or_damaged_answer_does_not_end_the_join():
     for data in (b"", b"\x20" * 17, join_accept(key=b"x" * 16), b"\x60" + bytes(16), bytes(33)):
         node = _joining()
         sent, windows = node.exchange(rx1=data)
@@ -148,7 +148,7 @@ def test_what_is_not_for_this_device_leaves_it_joining():
         assert node.events() == [(JOIN_FAILED, 1)]
 
 
-def test_all_data_rates_and_channels_are_tried():
+def test_join_requests_use_all_data_rates_and_channels():
     node = _joining()
     sent = [node.exchange()[0] for _ in range(10)]
     assert {frame.sf for frame in sent} == {7, 8, 9, 10, 11, 12}
@@ -156,7 +156,7 @@ def test_all_data_rates_and_channels_are_tried():
     assert all(a.sf != b.sf for a, b in zip(sent, sent[1:]))
 
 
-def test_requests_keep_to_the_back_off():
+def test_join_requests_keep_to_the_back_off():
     """7: below 36 s in the first hour, 36 s in the ten after it, 8.7 s in each day then."""
     node = _joining(seed=3)
     spent = [0, 0, 0, 0]
@@ -189,7 +189,7 @@ def test_devices_that_start_together_do_not_send_together():
     assert max(begins) <= 60 * SECOND and max(begins) - min(begins) > 20 * SECOND
 
 
-def test_the_last_nonce_ends_the_joining():
+def test_the_last_dev_nonce_ends_the_join():
     store = Store()
     store.write("nonces", struct.pack("<BIB", 1, 0xFFFF, 0))
     node = _joining(store)
@@ -205,7 +205,7 @@ def test_damaged_nonces_are_refused_at_start():
         refused(Node, store)
 
 
-def test_joining_can_be_given_up_and_nothing_else_is_sent_meanwhile():
+def test_a_join_can_be_stopped_and_blocks_payloads_until_then():
     node = _joining()
     try:
         node.mac.send(1, b"x", 0)
@@ -219,7 +219,7 @@ def test_joining_can_be_given_up_and_nothing_else_is_sent_meanwhile():
     assert node.events() == []
 
 
-def test_joining_again_keeps_the_old_session_until_the_new_one_is_there():
+def test_a_new_join_keeps_the_old_session_until_it_succeeds():
     node = _joined(addr=1)
     node.mac.join(identity(), node.now)
     node.exchange()

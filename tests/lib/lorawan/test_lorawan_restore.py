@@ -33,7 +33,7 @@ def test_the_store_is_written_every_64_frames():
     assert len(sessions) == 3  # before frame 0, 64 and 128
 
 
-def test_what_rtc_memory_holds_goes_on_without_a_jump():
+def test_a_session_from_rtc_memory_goes_on_without_a_jump():
     store = Store()
     node = Node(store)
     for _ in range(5):
@@ -76,7 +76,7 @@ def test_a_downlink_cannot_be_replayed_after_a_power_cut():
     assert again.mac.health()["refused"] == {"replay": 1}
 
 
-def test_everything_comes_back():
+def test_every_field_of_a_session_is_restored():
     store = Store()
     node = Node(store)
     node.obey(
@@ -109,7 +109,7 @@ def test_airtime_comes_back_from_rtc_memory():
     assert unpack(REGION, again.mac.snapshot())[1] == airtime and max(airtime) > 0
 
 
-def test_damage_is_noticed_and_counted():
+def test_a_damaged_session_is_refused_and_counted():
     store = Store()
     Node(store).send()
     good = store.items["session"]
@@ -144,7 +144,7 @@ def test_a_frame_waits_until_its_counter_is_stored():
     assert node.transmit().fcnt() == 0
 
 
-def test_a_downlink_counts_although_it_could_not_be_stored():
+def test_a_downlink_is_accepted_although_it_could_not_be_stored():
     node = Node()
     sent = node.send()
     node.mac.send(1, b"x", node.now)

@@ -1,4 +1,4 @@
-"""What goes into an uplink, how often it is sent, and what it says (TS001-1.0.4, 4.3 and 5)."""
+"""Contents, repetitions and flags of an uplink (TS001-1.0.4, 4.3 and 5)."""
 
 from lorawan_node import SECOND, Node, downlink, freq3, refused
 
@@ -64,7 +64,7 @@ def test_the_pause_before_the_next_frame_is_one_to_three_seconds_after_rx2():
         assert SECOND <= pause <= 3 * SECOND
 
 
-def test_nothing_is_sent_before_rx2_is_over_or_a_frame_was_received():
+def test_the_next_frame_waits_until_rx2_is_over():
     node = Node()
     sent = node.send()
     node.mac.send(1, b"y", node.now)
@@ -81,7 +81,7 @@ def test_a_confirmed_downlink_is_acknowledged_in_the_next_frame_only():
     assert not node.send().control() & ACK
 
 
-def test_more_to_come_asks_for_an_uplink():
+def test_a_pending_downlink_asks_for_an_uplink():
     node = Node()
     node.send(rx1=node.downlink(control=PENDING))
     assert node.mac.pending and node.mac.wants_uplink()
@@ -89,7 +89,7 @@ def test_more_to_come_asks_for_an_uplink():
     assert not node.mac.wants_uplink()
 
 
-def test_an_answer_is_given_once_unless_it_moves_the_downlinks():
+def test_an_answer_is_sent_once_unless_it_moves_the_downlinks():
     """5: RXParamSetupAns, RXTimingSetupAns and DlChannelAns until a downlink comes in."""
     sticky = (
         (b"\5\x10" + freq3(869_525_000), b"\5\7"), (b"\x08\2", b"\x08"),
@@ -104,7 +104,7 @@ def test_an_answer_is_given_once_unless_it_moves_the_downlinks():
         assert node.send().options() == b""
 
 
-def test_requests_of_the_device():
+def test_link_check_and_device_time_are_requested_once_and_answered():
     node = Node()
     node.mac.queue_request(LINK_CHECK)
     node.mac.queue_request(DEVICE_TIME)
@@ -169,7 +169,7 @@ def test_answers_are_cut_at_a_whole_one_where_a_frame_is_full():
     assert sent.port() == 0 and len(sent.data) == 13 + 51
 
 
-def test_what_cannot_be_sent_is_refused_at_once():
+def test_impossible_sends_are_refused_at_once():
     node = Node()
     mac = node.mac
     assert "52 of 51" in refused(mac.send, 1, bytes(52), 0)
@@ -189,7 +189,7 @@ def test_what_cannot_be_sent_is_refused_at_once():
         pass
 
 
-def test_the_back_off_of_a_device_that_hears_nothing():
+def test_a_device_without_downlinks_backs_off_step_by_step():
     """4.3.1.1, table 9, begun at DR5 with less than the full power."""
     node = Node()
     node.obey(_link_adr(5, 2, 2, 3) + b"\x07\3" + freq3(867_100_000) + b"\x50")

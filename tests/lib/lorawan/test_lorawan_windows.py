@@ -1,4 +1,4 @@
-"""When the radio listens, and where (TS001-1.0.4, 3.3)."""
+"""Times and frequencies of the receive windows (TS001-1.0.4, 3.3)."""
 
 from lorawan_node import SECOND, Node, freq3, refused
 
@@ -10,7 +10,7 @@ def _link_adr(rate):
     return bytes((3, rate << 4, 7, 0, 1))
 
 
-def test_both_windows_after_a_frame():
+def test_both_windows_open_after_a_frame():
     node = Node(radio=Radio(error_us=5000, drift_ppm=0))
     node.obey(_link_adr(5))
     node.mac.send(1, b"x", node.now)
@@ -32,7 +32,7 @@ def test_a_long_delay_widens_the_window_by_the_drift():
         assert rx2.open == sent.end + (delay + 1) * SECOND - 3000 - 100 * (delay + 1)
 
 
-def test_what_the_network_has_set_is_used():
+def test_windows_follow_the_settings_of_the_network():
     node = Node()
     node.obey(_link_adr(4) + b"\5\x23" + freq3(869_500_000))
     for index in range(3):
@@ -85,7 +85,7 @@ def test_a_window_that_was_missed_is_counted_and_the_next_one_opened():
     assert node.events() == [(SENT, None, 1)]
 
 
-def test_a_radio_that_does_not_answer_is_given_up():
+def test_a_radio_that_does_not_answer_ends_the_transmission():
     node = Node()
     node.mac.send(1, b"x", node.now)
     sent = node.transmit()
@@ -104,7 +104,7 @@ def test_a_radio_that_does_not_answer_is_given_up():
     assert node.events() == [(SENT, None, 1)]
 
 
-def test_what_the_radio_says_out_of_turn_changes_nothing():
+def test_a_report_of_the_radio_out_of_turn_changes_nothing():
     node = Node()
     node.mac.tx_done(5)
     node.mac.rx_timeout(5)

@@ -1,4 +1,4 @@
-"""AT modems: provisioning, joining, sending, downlinks against scripts of three dialects."""
+"""AT modems: settings, join, uplinks and downlinks against scripts of three dialects."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ JOIN = {"rui3": b"AT+JOIN=", "e5": b"AT+JOIN", "rn2483": b"mac join otaa"}
 
 
 def _live(seen, work):
-    """Run the station until `work` (a coroutine function) is done."""
+    """Run the device until `work` (a coroutine function) is done."""
 
     async def both():
         task = asyncio.create_task(seen.device.run())
@@ -102,7 +102,7 @@ def test_a_session_that_the_modem_has_kept_is_not_joined_again():
         assert not seen.uart.said(JOIN[name]) and not seen.uart.said(b"AT+APPKEY"), name
 
 
-def test_the_session_of_another_device_is_given_up():
+def test_a_session_of_another_device_in_the_modem_is_replaced():
     seen = Seen("rui3")
     seen.uart.script[b"AT+DEVEUI=?"] = b"AT+DEVEUI=0000000000000001\r\n\r\nOK\r\n"
     seen.uart.script[b"AT+NJS=?"] = b"AT+NJS=1\r\n\r\nOK\r\n"
@@ -159,7 +159,7 @@ def test_a_lost_session_is_joined_anew():
         assert name != "e5" or seen.uart.said(b"AT+JOIN=FORCE")
 
 
-def test_a_lack_of_airtime_is_waited_for_or_given_up():
+def test_a_send_waits_for_airtime_up_to_two_minutes():
     waits = {
         "rui3": (b"AT+SEND=", b"Restricted_Wait_%d_ms\r\n\r\nAT_BUSY_ERROR\r\n"),
         "e5": (b"AT+MSGHEX", b"+MSGHEX: No band in %dms\r\n+MSGHEX: Done\r\n"),
@@ -178,7 +178,7 @@ def test_a_lack_of_airtime_is_waited_for_or_given_up():
         assert seen.device.state()["errors"]["busy"] == 2, name
 
 
-def test_what_does_not_fit_is_a_value_error():
+def test_an_impossible_port_or_payload_is_a_value_error():
     seen = Seen("e5")
 
     async def work():

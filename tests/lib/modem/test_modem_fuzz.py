@@ -1,4 +1,4 @@
-"""AT modems: a hostile line. No exception, no stall, and the next true answer is understood."""
+"""AT modems on a hostile line: no exception, no stall, and the next true answer is understood."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ def _seeded(seed):
 
 
 def _words(name):
-    """What the modem really prints, cut into lines, to be damaged."""
+    """Real lines of the modem, to be damaged."""
     found = []
     for answer in SCRIPTS[name].values():
         found += [line for line in answer.split(b"\r\n") if line]
@@ -46,7 +46,7 @@ def _damaged(rng, words):
 
 
 class Storm(FakeUart):
-    """Puts a burst of damaged lines before the true answer, or nothing but damage."""
+    """Puts a burst of damaged lines before the true answer, or sends nothing but damage."""
 
     def __init__(self, name, rng, limit):
         super().__init__(None)
@@ -116,7 +116,7 @@ def test_lines_survive_any_bytes_and_any_cut():
 
 
 def _fed(lines, rng, data):
-    """Hand bytes in, cut anywhere; how often the good line came out."""
+    """Feed bytes, cut anywhere. Returns how often the good line came out."""
     found = 0
     while data:
         space = lines.space()

@@ -1,4 +1,4 @@
-"""Every byte on the bus of an SX126x, as its data sheet has the commands."""
+"""Every byte on the bus of an SX126x, as in its data sheet's commands."""
 
 import time
 
@@ -24,10 +24,10 @@ def _chip(options=None, **more):
     return radio, bus, busy, dio1
 
 
-def test_the_start_of_a_chip_with_a_tcxo_and_a_switch_on_dio2():
+def test_start_sets_up_a_chip_with_tcxo_and_switch_on_dio2():
     radio, bus, _busy, _dio1 = _chip({"tcxo_mv": 1800, "dio2_switch": True})
     radio.start()
-    assert bus.take() == [
+    assert bus.pop_said() == [
         "1d074000",
         "8000",  # standby, RC
         "9702000140",  # 1.8 V, 320 steps of 15.625 us
@@ -48,11 +48,11 @@ def test_the_start_of_a_chip_with_a_tcxo_and_a_switch_on_dio2():
     ]
 
 
-def test_a_crystal_no_dcdc_and_an_sx1261_without_its_clamp():
+def test_start_leaves_out_tcxo_dcdc_and_clamp_of_an_sx1261():
     options = {"chip": "sx1261", "dcdc": False, "boost": False, "mhz": 915}
     radio, bus, _busy, _dio1 = _chip(options)
     radio.start()
-    said = bus.take()
+    said = bus.pop_said()
     assert "9600" in said and "9d00" in said and "98e1e9" in said
     assert not [line for line in said if line[:2] == "97" or "08d8" in line or "08ac" in line]
 
@@ -64,12 +64,12 @@ def test_reset_is_pulled_low_and_released():
     assert reset.seen == [0, 1]
 
 
-def test_a_transmission():
+def test_transmit_sends_the_bytes_of_the_data_sheet():
     radio, bus, _busy, _dio1 = _chip()
     radio.start()
-    bus.take()
+    bus.pop_said()
     radio.transmit(Request(power_dbm=14, data=b"\xaa\xbb"))
-    assert bus.take() == [
+    assert bus.pop_said() == [
         "8001",
         "02ffff",
         "863641999a",  # 868.1 MHz * 2 ** 25 / 32 MHz
@@ -97,16 +97,18 @@ def test_power_follows_the_table_of_best_settings():
     for chip, rows in expected.items():
         radio, bus, _busy, _dio1 = _chip({"chip": chip})
         for dbm, said in rows:
-            bus.take()
+            bus.pop_said()
             radio.transmit(Request(power_dbm=dbm))
-            assert "".join([line for line in bus.take() if line[:2] in ("95", "8e")]) == said, dbm
+            assert (
+                "".join([line for line in bus.pop_said() if line[:2] in ("95", "8e")]) == said
+            ), dbm
 
 
-def test_a_window():
+def test_prepare_and_listen_open_a_window():
     radio, bus, _busy, _dio1 = _chip()
-    bus.take()
+    bus.pop_said()
     radio.prepare(Request(869_525_000, 12, symbols=7))
-    assert bus.take() == [
+    assert bus.pop_said() == [
         "8001",
         "02ffff",
         "8636586666",
@@ -120,14 +122,14 @@ def test_a_window():
         "0d070620",
     ]
     radio.listen()
-    assert bus.take() == ["82000000"]
+    assert bus.pop_said() == ["82000000"]
 
 
-def test_bandwidths_and_their_erratum():
+def test_wide_bandwidths_have_their_erratum():
     for bw_hz, code, register in ((250_000, "05", "05"), (500_000, "06", "01")):
         radio, bus, _busy, _dio1 = _chip()
         radio.prepare(Request(sf=9, bw_hz=bw_hz))
-        said = bus.take()
+        said = bus.pop_said()
         assert "8b09%s0100" % code in said and "0d0889" + register in said
 
 
@@ -138,7 +140,7 @@ def test_symbols_are_rounded_up_to_what_the_chip_can_count():
     ):  # fmt: skip
         radio, bus, _busy, _dio1 = _chip()
         radio.prepare(Request(symbols=count))
-        said = bus.take()
+        said = bus.pop_said()
         assert said[-2:] == [command, "0d0706" + register], (count, said[-2:])
 
 
@@ -149,7 +151,7 @@ def _after(flags, **answers):
     return radio, bus
 
 
-def test_what_came_of_it():
+def test_outcome_reads_and_clears_the_interrupt_flags():
     for flags, name in (
         (b"\0\1", "SENT"), (b"\2\0", "TIMED_OUT"), (b"\0\x42", "GARBLED"), (b"\0\x20", "GARBLED"),
         (b"\0\0", "NOTHING"), (b"\0\4", "NOTHING"),
@@ -157,16 +159,16 @@ def test_what_came_of_it():
         radio, bus = _after(flags)
         assert radio.outcome() == getattr(radio, name), name
         cleared = ["02" + "".join(["%02x" % byte for byte in flags])]
-        assert bus.take()[1:] == ([] if name == "NOTHING" else cleared)
+        assert bus.pop_said()[1:] == ([] if name == "NOTHING" else cleared)
 
 
-def test_a_header_is_seen_before_the_end():
+def test_has_header_is_true_before_the_end_of_the_frame():
     for flags, seen in ((b"\0\x10", True), (b"\0\4", False)):
         radio, _bus = _after(flags)
         assert radio.has_header() is seen and radio.outcome() == radio.NOTHING
 
 
-def test_a_frame_is_fetched_with_its_strength():
+def test_a_received_frame_has_its_strength():
     radio, bus, _busy, _dio1 = _chip(
         answers={
             b"\x12\x00": b"\0\x12", b"\x13\x00": b"\3\x10", b"\x1e\x10\x00": b"abc",
@@ -176,7 +178,7 @@ def test_a_frame_is_fetched_with_its_strength():
     assert radio.outcome() == radio.RECEIVED
     assert bytes(radio.data()) == b"abc"
     assert (radio.rssi, radio.snr) == (-90, -5)
-    assert bus.take() == ["1200", "020012", "1300", "1e1000", "1400"]
+    assert bus.pop_said() == ["1200", "020012", "1300", "1e1000", "1400"]
 
 
 def test_the_interrupt_keeps_the_time_of_the_last_edge():
@@ -197,38 +199,38 @@ def test_the_interrupt_keeps_the_time_of_the_last_edge():
 def test_standby_stops_everything():
     radio, bus, _busy, _dio1 = _chip()
     radio.standby()
-    assert bus.take() == ["8000", "02ffff"]
+    assert bus.pop_said() == ["8000", "02ffff"]
 
 
-def test_the_boards_switch_is_turned():
-    ways = []
-    radio, _bus, _busy, _dio1 = _chip({"switch": ways.append})
+def test_the_antenna_switch_follows_the_operation():
+    positions = []
+    radio, _bus, _busy, _dio1 = _chip({"switch": positions.append})
     radio.start()
     radio.transmit(Request())
     radio.prepare(Request())
     radio.standby()
-    assert ways == [0, 2, 1, 0]
+    assert positions == [0, 2, 1, 0]
 
 
-def test_a_chip_that_does_not_answer():
+def test_a_silent_chip_is_an_oserror():
     for silence in (b"\0\0", b"\xff\xff"):
         radio, _bus, _busy, _dio1 = _chip(answers={b"\x1d\x07\x40\x00": silence})
         assert "no SX126x answers" in failure(radio.start)
 
 
-def test_a_busy_line_that_is_stuck():
+def test_a_stuck_busy_line_is_an_oserror():
     radio, _bus, busy, _dio1 = _chip()
     busy.level = 1
     assert failure(radio.start) == "radio: BUSY stays high"
     assert failure(radio.standby) == "radio: BUSY stays high"
 
 
-def test_an_oscillator_that_does_not_start():
+def test_a_dead_oscillator_is_an_oserror():
     radio, _bus, _busy, _dio1 = _chip(answers={b"\x17\x00": b"\0\x20"})
     assert "0020" in failure(radio.start)
 
 
-def test_options_that_do_not_exist():
+def test_unknown_options_are_refused():
     assert "tcxo_volts" in failure(_chip, {"tcxo_volts": 1.8})
     assert "1850" in failure(_chip, {"tcxo_mv": 1850})
     assert "sx1268" in failure(_chip, {"chip": "sx1268"})

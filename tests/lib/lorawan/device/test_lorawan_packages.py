@@ -1,4 +1,4 @@
-"""The packages behind the MAC: clock on port 202 (TS003), certification on port 224 (TS009)."""
+"""Packages of the Alliance: clock on port 202 (TS003), certification on port 224 (TS009)."""
 
 import struct
 
@@ -12,7 +12,7 @@ GPS = 1_400_000_000
 
 
 def answer(clock, server_s, token=None, now=0):
-    """What the node makes of an AppTimeAns to its request, which the server had at `server_s`."""
+    """The node's result of an AppTimeAns to its request, which the server had at `server_s`."""
     asked = clock.next_message(now)
     number, device_s, param = struct.unpack("<BIB", asked)
     assert number == 1 and param & 0x10
@@ -49,7 +49,7 @@ def test_each_answer_has_its_token_and_counts_once():
     assert struct.unpack("<BIB", clock.next_message(0))[2] == 0x10, "after 15 comes 0"
 
 
-def test_the_version_and_a_period():
+def test_the_clock_package_answers_version_and_period_requests():
     clock = Clock()
     answered, gps_s = clock.handle(b"\0\2\3", 50 * SECOND)
     assert answered == b"\0\1\2" + b"\2\0" + struct.pack("<I", 50) and gps_s is None
@@ -79,7 +79,7 @@ def test_a_forced_resync_ends_with_the_first_answer():
     assert clock.handle(b"\3\0", now) == (b"", None) and clock.due_us is None
 
 
-def test_messages_that_are_wrong_are_counted_and_end_there():
+def test_a_wrong_message_is_counted_and_ends_the_processing():
     for data in (b"\4", b"\xff\0", b"\1\0\0\0\0", b"\2", b"\3", b"\0\x55"):
         clock = Clock()
         answered, gps_s = clock.handle(data, 0)
@@ -104,7 +104,7 @@ class Tested:
         return self.package.handle(data, now)
 
 
-def test_versions_and_echo():
+def test_certification_answers_versions_and_echoes_payloads():
     tested = Tested()
     assert tested.ask(b"\0") == b"\0\6\1"
     assert tested.ask(b"\x7f") == b"\x7f" + b"\0\1\0\0" + b"\1\0\4\0" + b"\2\1\0\4"
@@ -112,7 +112,7 @@ def test_versions_and_echo():
     assert tested.ask(b"\x08" + bytes(100)) == b"\x08" + b"\1" * 50, "as much as fits"
 
 
-def test_the_counter_of_application_frames():
+def test_certification_counts_frames_of_the_application():
     tested = Tested()
     node = tested.node
     for more, counted in (
@@ -124,13 +124,13 @@ def test_the_counter_of_application_frames():
     assert tested.ask(b"\x0a") is None and tested.ask(b"\x09") == b"\x09\0\0"
 
 
-def test_requests_of_the_mac():
+def test_certification_puts_mac_requests_into_the_next_uplink():
     tested = Tested()
     assert tested.ask(b"\x20") == tested.ask(b"\x21") == b"", "a frame is wanted"
     assert tested.node.send().options() == bytes((LINK_CHECK, DEVICE_TIME))
 
 
-def test_settings():
+def test_certification_changes_adr_and_confirmation():
     tested = Tested()
     assert tested.ask(b"\4\0") is None and not tested.mac.session.adr
     assert tested.ask(b"\4\1") is None and tested.mac.session.adr
@@ -140,7 +140,7 @@ def test_settings():
     assert tested.ask(b"\3\0") is None and tested.package.refused == 0, "it is class A"
 
 
-def test_without_limits_there_is_no_waiting_for_a_sub_band():
+def test_frames_do_not_wait_for_a_sub_band_without_limits():
     tested = Tested()
     node, began = tested.node, []
     tested.mac.set_adr(False, 0)
@@ -156,7 +156,7 @@ def test_without_limits_there_is_no_waiting_for_a_sub_band():
     assert node.now // SECOND > began[1] + 60
 
 
-def test_frames_in_a_period():
+def test_certification_sends_a_frame_each_period():
     tested = Tested()
     assert tested.ask(b"\6\1", 7 * SECOND) is None
     package = tested.package
@@ -168,7 +168,7 @@ def test_frames_in_a_period():
     assert tested.ask(b"\6\0") is None and package.due_us is None
 
 
-def test_joining_restarting_and_shutting_the_port():
+def test_certification_orders_a_join_a_restart_and_the_end_of_its_port():
     tested = Tested()
     assert tested.ask(b"\2") is None and tested.joins == [1]
     assert tested.ask(b"\1") is None and tested.resets == [False]
@@ -176,7 +176,7 @@ def test_joining_restarting_and_shutting_the_port():
     assert not tested.mac.is_port(224)
 
 
-def test_what_is_not_known_or_has_a_wrong_length_changes_nothing():
+def test_an_unknown_message_or_a_wrong_length_changes_nothing():
     tested = Tested()
     wrong = (
         b"", b"\0\0", b"\1\0", b"\2\2", b"\3", b"\3\1", b"\4\2", b"\5", b"\5\7", b"\6\x0b",

@@ -49,7 +49,7 @@ def test_channels_are_those_of_the_formula():
     assert bands == [0] * 74 and US915.band(901_999_900) == US915.band(928_000_100) == -1
 
 
-def test_data_rates_payloads_and_power():
+def test_data_rates_payloads_and_powers_are_those_of_us915():
     assert [rate for rate in range(16) if US915.is_rate(rate)] == list(RATES)
     assert [rate for rate in range(16) if US915.is_rx_rate(rate)] == list(range(8, 14))
     assert [US915.max_mac_payload(rate) - 8 for rate in RATES] == [11, 53, 125, 242, 242]
@@ -65,7 +65,7 @@ def test_data_rates_payloads_and_power():
     assert US915.is_power(14) and not [i for i in range(16) if not US915.is_power(i)]
 
 
-def test_data_rate_of_the_first_window():
+def test_rx1_has_the_data_rate_of_the_table():
     for rate in range(4):
         for offset in range(4):
             assert US915.rx1_rate(rate, offset) == max(8, rate + 10 - offset)
@@ -172,7 +172,7 @@ def test_a_session_begins_at_a_data_rate_that_carries_a_frame():
     assert made.send().sf == 7 and made.mac.session.rate == 3
 
 
-def test_masks_of_link_adr():
+def test_link_adr_changes_the_mask_by_its_control_value():
     one = session()
     channels = one.channels
     for commands, mask in (
@@ -192,7 +192,7 @@ def test_masks_of_link_adr():
     assert obey(one, link_adr(2, 15, 0, 6)) == b"\3\7" and channels.mask == NARROW
 
 
-def test_a_mask_with_which_nothing_can_be_sent_is_refused():
+def test_a_mask_without_usable_channels_is_refused():
     one = session()
     assert obey(one, link_adr(15, 15, 0, 7)) == b"\3\6"  # no channel at all
     assert obey(one, link_adr(0, 15, 2, 7)) == b"\3\5"  # DR0 is for 125 kHz
@@ -216,7 +216,7 @@ def test_rx_param_setup_takes_data_rates_of_downlinks():
     assert (one.rx2_hz, one.rx2_rate, one.rx1_offset) == (923_900_000, 13, 0)
 
 
-def test_commands_of_other_regions_are_dropped_without_a_word():
+def test_commands_of_other_regions_are_dropped_without_an_answer():
     one = session()
     before = one.pack(0, ())
     new = b"\7\3" + freq3(903_900_000) + b"\x50"
@@ -246,7 +246,7 @@ def test_a_payload_that_dr0_does_not_carry_goes_at_dr1_without_adr():
     assert made.send(b"x" * 51).toa <= 400_000
 
 
-def test_without_such_a_promise_a_long_payload_is_refused():
+def test_a_long_payload_is_refused_where_the_application_needs_none():
     from lorawan.regions.region import Region
 
     made = Node(region=Region(us915))
@@ -262,7 +262,7 @@ def test_answers_that_dr0_does_not_carry_are_cut_at_whole_ones():
     assert len(sent.data) <= us915.MAC_PAYLOAD_MAX[0] + 5
 
 
-def test_a_session_with_its_mask_outlives_a_reset():
+def test_a_session_with_its_mask_survives_a_reset():
     store = Store()
     made = node(store=store)
     made.obey(link_adr(3, 2, 2, 7) + link_adr(3, 2, 0xFF00, 0))
@@ -272,7 +272,7 @@ def test_a_session_with_its_mask_outlives_a_reset():
     assert (one.channels.mask, one.rate, one.power) == (SUB_BAND_2, 3, 2)
 
 
-def test_a_session_of_another_region_is_not_taken_up():
+def test_a_session_of_another_region_is_refused():
     packed = session().pack(0, ())
     assert refused(unpack, REGION, packed).startswith("session")
     other = Session(REGION, ADDR, NWK_KEY, APP_SKEY).pack(0, ())
@@ -281,7 +281,7 @@ def test_a_session_of_another_region_is_not_taken_up():
         refused(unpack, US915, packed[:size])
 
 
-def test_there_is_no_duty_cycle_and_nothing_is_written_for_it():
+def test_us915_has_no_duty_cycle_and_does_not_store_airtime():
     made = node()
     made.mac.set_adr(False, 0)
     start = made.now

@@ -1,4 +1,4 @@
-"""What keeps the node off the air: sub-bands, DutyCycleReq, join back-off (RP002-1.0.4, 2.4)."""
+"""Limits of airtime: sub-bands, DutyCycleReq, join back-off (RP002-1.0.4, 2.4)."""
 
 import random
 
@@ -11,19 +11,19 @@ from lorawan.regions.limits import DutyCycle, HourlyAirtime, JoinBackoff
 BAND = 2  # 868.0 to 868.6 MHz, 1 %
 
 
-def _most_in_an_hour(sent):
-    """Largest airtime that begins within any hour; sent: (begin, airtime), in order."""
-    most, first, total = 0, 0, 0
+def _max_in_an_hour(sent):
+    """Largest airtime that begins within any hour. sent: (begin, airtime), in order."""
+    largest, first, total = 0, 0, 0
     for begin, toa in sent:
         total += toa
         while sent[first][0] <= begin - HOUR:
             total -= sent[first][1]
             first += 1
-        most = max(most, total)
-    return most
+        largest = max(largest, total)
+    return largest
 
 
-def test_the_share_of_an_hour_may_be_used_at_once_and_comes_back_after_it():
+def test_the_airtime_of_an_hour_may_be_used_at_once_and_comes_back_after_it():
     book = HourlyAirtime(eu868.BANDS, 0)
     for _ in range(18):
         assert book.free_at(BAND, 2 * SECOND, 5) == 5
@@ -33,7 +33,7 @@ def test_the_share_of_an_hour_may_be_used_at_once_and_comes_back_after_it():
     assert book.free_at(BAND, 2 * SECOND, free) == free
 
 
-def test_no_hour_exceeds_its_share():
+def test_the_airtime_of_no_hour_exceeds_its_share():
     random.seed(4)
     for band, (_from, _below, factor) in enumerate(eu868.BANDS):
         book, now, sent = HourlyAirtime(eu868.BANDS, 0), 0, []
@@ -43,11 +43,11 @@ def test_no_hour_exceeds_its_share():
             now = book.free_at(band, toa, now)
             book.add(band, toa, now)
             sent.append((now, toa))
-        assert _most_in_an_hour(sent) <= HOUR // factor
-        assert _most_in_an_hour(sent) > HOUR // factor * 4 // 5 or factor == 10  # it is used
+        assert _max_in_an_hour(sent) <= HOUR // factor
+        assert _max_in_an_hour(sent) > HOUR // factor * 4 // 5 or factor == 10  # it is used
 
 
-def test_sub_bands_do_not_share():
+def test_sub_bands_have_separate_airtime():
     book = HourlyAirtime(eu868.BANDS, 0)
     book.add(BAND, 36 * SECOND, 0)
     assert book.free_at(BAND, 2000, 0) > 0
@@ -55,7 +55,7 @@ def test_sub_bands_do_not_share():
         assert book.free_at(band, 2000, 0) == 0
 
 
-def test_the_join_back_off_in_figures():
+def test_the_join_back_off_limits_each_period_as_published():
     """Airtimes of 100, 1000 and 1600 ms, as a published test of another stack has them."""
     for toa in (100_000, 1_000_000, 1_600_000):
         backoff, now, marks = JoinBackoff(0), 0, []
@@ -87,10 +87,10 @@ def test_frames_wait_for_their_sub_band():
         sent, _ = node.exchange()
         begins.append((sent.begin, sent.toa))
     assert begins[26][0] < 300 * SECOND and begins[27][0] >= HOUR
-    assert _most_in_an_hour(begins) <= 36 * SECOND
+    assert _max_in_an_hour(begins) <= 36 * SECOND
 
 
-def test_another_sub_band_is_taken_when_one_is_full():
+def test_a_full_sub_band_makes_way_for_another():
     node = Node()
     node.obey(b"\x07\3" + freq3(867_100_000) + b"\x50")
     freqs = set()
@@ -102,7 +102,7 @@ def test_another_sub_band_is_taken_when_one_is_full():
     assert 867_100_000 in freqs
 
 
-def test_the_networks_own_limit():
+def test_duty_cycle_req_spaces_the_frames():
     node = Node()
     node.obey(b"\x03\x50\7\0\1")
     node.obey(b"\4\6")  # 1/64
@@ -133,11 +133,11 @@ def test_the_airtime_of_an_hour_is_counted_across_power_cuts():
             air.add(868_100_000, toa, now)
             sent.append((now, toa))
             now += random.randrange(60 * SECOND)
-    assert _most_in_an_hour(sent) <= 36 * SECOND
+    assert _max_in_an_hour(sent) <= 36 * SECOND
     assert len(store.writes) < len(sent) // 2
 
 
-def test_what_was_sent_long_ago_does_not_weigh_after_a_start():
+def test_old_airtime_does_not_count_after_a_start():
     store = Store()
     air = DutyCycle(REGION, store, generator(1), 0)
     air.add(868_100_000, 35 * SECOND, 0)
@@ -161,7 +161,7 @@ def test_a_frame_whose_airtime_cannot_be_stored_is_not_sent():
     assert node.mac.health()["store"] > 0
 
 
-def test_a_damaged_book_is_not_believed():
+def test_damaged_airtime_in_the_store_is_ignored():
     for data in (b"", b"\1", b"\2" + bytes(12), b"\1" + bytes(11)):
         store = Store()
         store.write("air", data)

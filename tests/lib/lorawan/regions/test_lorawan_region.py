@@ -21,7 +21,7 @@ AIRTIMES = (
 )
 
 
-def test_airtimes():
+def test_airtimes_follow_the_formula_of_the_data_sheet():
     for rate in RATES:
         sf, bw = REGION.modulation(rate)
         longest = REGION.max_mac_payload(rate) + 5
@@ -30,13 +30,13 @@ def test_airtimes():
         assert airtime_us(sf, bw, 33, False) == AIRTIMES[rate][5]
 
 
-def test_payloads_per_data_rate():
-    most = [REGION.max_mac_payload(rate) - 8 for rate in RATES]
-    assert most == [51, 51, 51, 115, 242, 242, 242]
+def test_each_data_rate_has_its_longest_payload():
+    longest = [REGION.max_mac_payload(rate) - 8 for rate in RATES]
+    assert longest == [51, 51, 51, 115, 242, 242, 242]
     assert eu868.DOWN_PAYLOAD_MAX == eu868.MAC_PAYLOAD_MAX
 
 
-def test_data_rates_and_power():
+def test_data_rates_and_powers_are_those_of_the_region():
     assert [rate for rate in range(-1, 16) if REGION.is_rate(rate)] == list(RATES)
     assert [REGION.modulation(rate)[0] for rate in RATES] == [12, 11, 10, 9, 8, 7, 7]
     assert REGION.modulation(6)[1] == 250_000
@@ -49,14 +49,14 @@ def test_radiated_power_takes_the_antenna_and_the_chip_into_account():
     assert Radio(gain_dbi=-8, max_dbm=20).dbm(16) == 20
 
 
-def test_data_rate_of_the_first_window():
+def test_rx1_has_the_data_rate_of_the_table():
     for rate in RATES:
         for offset in range(6):
             assert REGION.rx1_rate(rate, offset) == max(0, rate - offset)
     assert [offset for offset in range(8) if REGION.is_offset(offset)] == list(range(6))
 
 
-def test_sub_bands_and_the_gaps_between_them():
+def test_every_frequency_has_its_sub_band_or_none():
     def permille(freq):
         band = REGION.band(freq)
         return 1000 // eu868.BANDS[band][2] if band >= 0 else None
@@ -88,13 +88,13 @@ def test_a_window_opens_early_enough_and_never_late():
             assert symbols <= 248
 
 
-def test_the_length_of_windows():
+def test_a_window_is_as_long_as_error_and_preamble_need():
     assert REGION.window(0, 10_000) == (10_000, 7)
     assert REGION.window(5, 10_000) == (10_000, 26)
     assert REGION.window(5, 0) == (0, 6)
 
 
 def test_an_error_that_no_window_can_cover_is_refused():
-    most = REGION.max_error_us()
-    assert REGION.window(6, most)[1] <= 248
-    assert (2 * (most + 512) + 511) // 512 + 6 > 248
+    error_us = REGION.max_error_us()
+    assert REGION.window(6, error_us)[1] <= 248
+    assert (2 * (error_us + 512) + 511) // 512 + 6 > 248

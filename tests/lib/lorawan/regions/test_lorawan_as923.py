@@ -34,7 +34,7 @@ def limited(value):
     return one.region
 
 
-def test_groups_differ_by_an_offset():
+def test_groups_of_as923_differ_by_a_frequency_offset():
     for name, offset in (("AS923", 0), ("AS923-2", -18), ("AS923-3", -66), ("AS923-4", -59)):
         region = Region(Group(name))
         channels = session(region).channels
@@ -47,7 +47,7 @@ def test_groups_differ_by_an_offset():
     assert outside == [-1] * 3
 
 
-def test_a_group_that_does_not_exist():
+def test_an_unknown_group_is_refused():
     try:
         Group("AS923-5")
         raise AssertionError("accepted")
@@ -55,7 +55,7 @@ def test_a_group_that_does_not_exist():
         pass
 
 
-def test_payloads_with_and_without_a_dwell_time():
+def test_a_dwell_time_shortens_payloads_of_uplinks_alone():
     free, short = limited(NONE), limited(UP)
     assert [free.max_mac_payload(rate) - 8 for rate in RATES] == [51, 51, 115, 115, 242, 242, 242]
     assert [short.max_mac_payload(rate) - 8 for rate in range(2, 7)] == [11, 53, 125, 242, 242]
@@ -70,7 +70,7 @@ def test_payloads_with_and_without_a_dwell_time():
         ]  # fmt: skip
 
 
-def test_data_rate_of_the_first_window():
+def test_rx1_has_the_data_rate_of_the_table():
     for rate in RATES:
         for offset, less in enumerate((0, 1, 2, 3, 4, 5, -1, -2)):
             for region, lowest in ((limited(NONE), 0), (limited(UP), 0), (limited(DOWN), 2)):
@@ -89,7 +89,7 @@ def test_power_is_what_the_network_permits():
     assert made.send().dbm == 10
 
 
-def test_before_the_network_has_spoken_a_dwell_time_holds():
+def test_a_dwell_time_holds_until_the_network_sets_another():
     one = session()
     assert one.rate == 2 and one.region.max_mac_payload(2) == 19
     made = node(session=False)
@@ -119,7 +119,7 @@ def test_tx_param_setup_is_answered_until_a_downlink_comes():
     assert made.send(b"").options() == b""
 
 
-def test_a_dwell_time_lifts_the_data_rate():
+def test_a_dwell_time_raises_the_data_rate():
     made = node()
     made.obey(bytes((9, NONE)))
     made.obey(b"\3\x00\3\0\1")
@@ -129,7 +129,7 @@ def test_a_dwell_time_lifts_the_data_rate():
     assert obey(made.mac.session, b"\3\x10\3\0\1") == b"\3\5"  # DR1 is refused now
 
 
-def test_the_back_off_ends_at_the_lowest_data_rate_that_there_is():
+def test_the_back_off_ends_at_the_lowest_possible_data_rate():
     for value, lowest in ((UP, 2), (NONE, 0)):
         made = node()
         made.obey(bytes((9, value)))
@@ -148,7 +148,7 @@ def test_downlinks_are_never_too_long_for_a_dwell_time():
     assert [event[0] for event in made.events()] == ["down", "sent"]
 
 
-def test_what_was_set_outlives_a_reset():
+def test_dwell_time_and_power_survive_a_reset():
     store = Store()
     for value in (0x00, 0x15, 0x24, 0x3F):
         made = node(store=store)
@@ -162,7 +162,7 @@ def test_what_was_set_outlives_a_reset():
         assert one.region.sure_bytes == 51
 
 
-def test_a_session_of_another_region_or_group_is_not_taken_up():
+def test_a_session_of_another_region_or_group_is_refused():
     for name in ("AS923-2", "AS923-3", "AS923-4"):
         other = Region(Group(name))
         assert refused(unpack, AS923, session(other).pack(0, ())).startswith("session")
@@ -181,7 +181,7 @@ def test_a_list_of_frequencies_follows_the_two_channels():
     assert tuple(channels.freq[2:7]) == (922_000_000, 922_200_000, 0, 0, 922_800_000)
 
 
-def test_one_per_cent_of_an_hour():
+def test_uplinks_of_as923_take_one_per_cent_of_an_hour():
     made = node()
     made.obey(bytes((9, NONE)))
     start = made.now
