@@ -1,4 +1,4 @@
-"""Runs `tests/firmware` and `tests/alloc` inside MicroPython, one pytest item a test function.
+"""Runs the tests of device code inside MicroPython, one pytest item a test function: `ON_DEVICE`.
 
 The files are read as text here (names of top-level `test_*` functions) and executed by the
 interpreter only: a unit test that passes has passed on the dialect and the number ranges of the
@@ -72,8 +72,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(tryfirst=True)
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Keeps pytest's own importer away from helpers of the device tests."""
-    if _is_on_device(collection_path) and not collection_path.name.startswith("test_"):
-        return True
+    if collection_path.suffix == ".py" and _is_on_device(collection_path):
+        return None if collection_path.name.startswith("test_") else True
     return None
 
 
