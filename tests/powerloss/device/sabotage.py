@@ -47,7 +47,7 @@ def _reuses_torn_space():
         pos = 32
         while (after := region.find(region.active, pos)) >= 0:
             pos = after
-        region.resume(pos)
+        region.write_from(pos)
 
     recovery.recover_tail = recover_tail
 
