@@ -7,13 +7,13 @@ import micropython
 from console.live_view import Live
 from beam.edges import Beam, EdgeLog
 from fake_spi import Bus, Line
-from passage.speed_bursts import Bursts
-from passage.planar_tracker import PlaneTracker
+from passage.speed_bursts import SpeedBurstTracker
+from passage.planar_tracker import PlanarTracker
 from passage.tracker import Tracker
 from radar import ld2450
 from radar.ld2451 import Reports
 from radar.lines import Lines
-from radar.view import Along
+from radar.view import LD2451View
 from radio.chip import Chip
 from console_node import SerialNode
 from wire.record import MAX_BYTES, Interval
@@ -53,7 +53,7 @@ def _given(parser, data):
 
 
 def test_a_frame_beside_a_path_is_parsed_and_tracked_without_allocation():
-    frames, tracker = ld2450.Reports(), PlaneTracker()
+    frames, tracker = ld2450.Reports(), PlanarTracker()
     _given(frames, unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC"))
     micropython.heap_lock()
     try:
@@ -68,7 +68,7 @@ def test_a_frame_beside_a_path_is_parsed_and_tracked_without_allocation():
 
 
 def test_a_line_of_a_doppler_radar_is_parsed_and_followed_without_allocation():
-    lines, bursts = Lines(), Bursts()
+    lines, bursts = Lines(), SpeedBurstTracker()
     _given(lines, b"606.71,-10.90\r\n" * 3)
     micropython.heap_lock()
     try:
@@ -99,7 +99,6 @@ def test_an_interrupt_of_a_radio_allocates_nothing():
     bus = Bus()
     dio = Line()
     chip = Chip(bus, bus.cs, Line(), (dio, None))
-    chip._arm()
     micropython.heap_lock()
     try:
         dio.handler(dio)
@@ -121,14 +120,14 @@ def test_a_passage_is_counted_without_allocation():
 
 
 def test_who_watches_a_radar_takes_its_report_without_allocation():
-    frames, view = _one_report(), Along(1)
+    frames, view = _one_report(), LD2451View(1)
     assert frames.next() == 1
     micropython.heap_lock()
     try:
         view.note(frames)
     finally:
         micropython.heap_unlock()
-    assert view.take() == [{"deg": 10, "m": 16, "near": True, "kmh": 20, "snr": 34}]
+    assert view.pop_targets() == [{"deg": 10, "m": 16, "near": True, "kmh": 20, "snr": 34}]
 
 
 def test_who_watches_passages_is_told_without_allocation():
