@@ -17,7 +17,7 @@ def new_client(keepalive=60, user=None, ack_ms=2000, password="secret"):
     BROKER.__init__()
     client = Client(
         "tallypost-n1", "broker.example", 1883,
-        user=user, password=password if user else None, keepalive=keepalive, room=512,
+        user=user, password=password if user else None, keepalive=keepalive, frame_bytes=512,
     )  # fmt: skip
     client.ack_ms = ack_ms
     return client, BROKER

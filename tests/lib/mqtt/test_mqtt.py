@@ -8,7 +8,7 @@ from fake_broker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
 
 import mqtt.client as module
-from mqtt.reach import LinkDown, Refused
+from mqtt.connection import LinkDown, Refused
 from mqtt.frame import FrameFull
 
 
@@ -165,7 +165,7 @@ def test_without_a_connection_nothing_is_sent():
     client, broker = new_client()
     for qos in (0, 1):
         assert "not connected" in asyncio.run(down(client.publish(TOPIC, text(b"x"), qos=qos)))
-    assert "not connected" in asyncio.run(down(client.subscribe_to(b"t")))
+    assert "not connected" in asyncio.run(down(client.subscribe(b"t")))
     assert broker.sockets == []
     client.drop()  # harmless
 

@@ -14,7 +14,7 @@ from mqtt import capture
 
 def _install():
     """Until the client has built its CONNECT the board has the later library."""
-    capture.let_go()
+    capture.unload()
     umqtt.simple = sys.modules["umqtt.simple"] = later_umqtt
     sys.modules["umqtt"] = umqtt
 
@@ -63,7 +63,7 @@ def test_what_was_in_flight_is_retransmitted():
         await down(client.publish(TOPIC, text(b"first"), qos=1))
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         task.cancel()
         assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
 

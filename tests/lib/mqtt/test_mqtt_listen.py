@@ -41,7 +41,7 @@ def test_messages_are_handed_over_and_acknowledged_when_asked():
 
 def test_a_subscription_asks_for_confirmed_delivery():
     async def body(client, broker):
-        await client.subscribe_to(b"root/n1/ack")
+        await client.subscribe(b"root/n1/ack")
         assert broker.others == [(0x82, b"\0\x01\0\x0broot/n1/ack\x01")]
         broker.send(b"\x90\x03\0\x01\x01")
         await asyncio.sleep_ms(10)

@@ -23,10 +23,10 @@ def _lost_then(then, payload=b"first"):
 
 def test_resume_sends_what_was_in_flight_with_dup_and_the_same_id():
     async def then(client, broker):
-        await client.resume()
+        await client.retransmit()
         assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
         assert client.retransmits == 1
-        await client.resume()  # nothing is in flight any more
+        await client.retransmit()  # nothing is in flight any more
         assert len(broker.published) == 2
 
     _lost_then(then)
@@ -43,7 +43,7 @@ def test_the_same_payload_on_another_topic_is_another_message():
 
 def test_what_resume_has_delivered_is_not_sent_again():
     async def then(client, broker):
-        await client.resume()
+        await client.retransmit()
         assert await client.publish(TOPIC, text(b"first"), qos=1) == 5
         assert len(broker.published) == 2
         await client.publish(TOPIC, text(b"first"), qos=1)  # a new message, by chance the same
@@ -74,10 +74,10 @@ def test_a_retransmission_lost_again_stays_in_flight():
     async def then(client, broker):
         broker.puback = lambda pid: b""
         client.ack_ms = 60
-        assert "no PUBACK" in await down(client.resume())
+        assert "no PUBACK" in await down(client.retransmit())
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         assert [(f, p) for f, _t, p, _x in broker.published] == [(2, 1), (10, 1), (10, 1)]
         task.cancel()
 
@@ -90,7 +90,7 @@ def test_what_was_in_flight_keeps_its_retain_flag():
         await down(client.publish(TOPIC, text(b"x"), True, 1))
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         task.cancel()
         assert [flags for flags, _t, _p, _x in broker.published] == [3, 11]
 
