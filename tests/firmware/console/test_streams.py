@@ -39,7 +39,7 @@ def test_aim_shows_targets_at_most_five_times_a_second():
         data = unhexlify(_LD2451)
         radar._frames.space()[: len(data)] = data
         radar._frames.added(len(data))
-        radar._take(0)
+        radar._read(0)
 
     found = node.stream(_end, report, id=1, cmd="aim", seconds=1)
     shown = [line for line in found if line.get("targets")]
