@@ -1,4 +1,4 @@
-"""A client of a scripted broker, listening, for as long as a test's body runs."""
+"""An MQTT client of a scripted broker. It listens while the body of a test runs."""
 
 import asyncio
 import sys
@@ -60,7 +60,7 @@ def with_listener(body, **options):
 
 
 async def reconnect(client):
-    """A new connection with a listener, as the link makes it after a loss."""
+    """Open a new connection with a listener, as the link does after a loss."""
     client.drop()
     await asyncio.sleep_ms(20)  # the listener of the old connection ends
     await client.open()

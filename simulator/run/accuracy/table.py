@@ -14,10 +14,10 @@ COLUMNS = (
     "mean", "v85",
 )  # fmt: skip
 LEGEND = """\
-recall: share of those who passed that was counted; precision: share of what was counted that had
-passed; total: counted against passed, misses and phantoms cancel in it; direction: share with the
-right one; class: share with the right one, of those given one; confused: pedestrians and bicycles
-taken for each other; mean, v85: error in km/h. In brackets the 95 % interval.
+recall: share of the passages that were counted. precision: share of the counts that are real.
+total: counts against passages, misses and phantoms cancel in it. direction: share of right
+directions. class: share of right classes, without unknown. confused: share of pedestrians and
+bicycles counted as each other. mean, v85: error in km/h. In brackets: the 95 % interval.
 """
 WIDTH = 118
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"

@@ -60,7 +60,7 @@ def _body(first, gap_ms, pieces, start=0):
     return edges
 
 
-def test_walkers_both_ways_have_speed_and_class():
+def test_walkers_in_both_directions_have_speed_and_class():
     for first, direction in (("A", 0), ("B", 1)):
         got = Gate().play(_body(first, 214, [(0, 70), (110, 214)]))
         assert _shown(got) == [(direction, 0, 50)], got
@@ -72,17 +72,17 @@ def test_a_bicycle_in_pieces_is_one_bicycle():
     assert _shown(got) == [(0, 1, 180)], got
 
 
-def test_a_car_is_long():
+def test_a_long_body_is_a_car():
     assert Gate().play(_body("A", 40, [(0, 600)]))[0][1] == 2
 
 
-def test_turning_back_in_the_gate_does_not_count():
+def test_a_walker_that_turns_back_in_the_gate_does_not_count():
     gate = Gate()
     assert gate.play([(0, "A", 0), (200, "B", 0), (700, "B", 1), (900, "A", 1)]) == []
     assert gate.detector.stats()["turned_back"] == 1
 
 
-def test_one_beam_alone_does_not_count():
+def test_a_break_of_one_beam_alone_does_not_count():
     gate = Gate()
     assert gate.play([(0, "A", 0), (200, "A", 1)]) == []
     assert gate.detector.stats()["one_beam_only"] == 1

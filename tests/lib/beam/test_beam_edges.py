@@ -72,7 +72,7 @@ def test_a_log_holds_256_edges_and_counts_the_rest():
     assert not log.next()
 
 
-def test_a_log_goes_round_without_loss():
+def test_a_log_wraps_without_loss():
     log = _log()
     written = read = 0
     for i in range(2000):
@@ -155,7 +155,7 @@ def test_the_queue_holds_eight_and_drops_the_oldest():
     assert got == [(i * 1000 * MS, i * 1000 * MS + 50 * MS) for i in range(3, 11)]
 
 
-def test_the_queue_serves_on_after_it_was_emptied():
+def test_the_queue_works_on_after_it_was_emptied():
     beam = _beam()
     for i in range(30):
         start = i * 1000 * MS

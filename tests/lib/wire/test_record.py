@@ -245,7 +245,7 @@ def test_counts_stop_at_their_limit_and_speeds_with_them():
     Interval().unpack(data, len(data))
 
 
-def test_totals_go_round_at_thirty_bits():
+def test_totals_wrap_at_thirty_bits():
     rec = Interval()
     rec.totals[0] = 0x3FFFFFFF
     rec.add(0, 0, -1)
