@@ -14,10 +14,10 @@ COLUMNS = (
     "mean", "v85",
 )  # fmt: skip
 LEGEND = """\
-recall: share of the passages that were counted. precision: share of the counts that are real.
-total: counts against passages, misses and phantoms cancel in it. direction: share of right
-directions. class: share of right classes, without unknown. confused: share of pedestrians and
-bicycles counted as each other. mean, v85: error in km/h. In brackets: the 95 % interval.
+Recall: share of the passages that were counted. Precision: share of the counts that are real.
+Total: counts against passages, misses and phantoms cancel in it. Direction: share of right
+directions. Class: share of right classes, without unknown. Confused: share of pedestrians and
+bicycles counted as each other. Mean, v85: error in km/h. In brackets: the 95 % interval.
 """
 WIDTH = 118
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
