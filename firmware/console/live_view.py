@@ -102,7 +102,7 @@ class Live:
 
     def _tell_targets(self):
         if self.view.fresh or self._idle >= _IDLE_STEPS:
-            self._say("targets", state=self._detector.state, targets=self.view.take())
+            self._say("targets", state=self._detector.state, targets=self.view.pop_targets())
 
     def _tell_beams(self):
         now = self._detector.beams()
@@ -124,7 +124,7 @@ def _view(config):
     from radar import view
 
     if kind == "ld2451":
-        return view.Along(config["radar_dir_approach"])
+        return view.LD2451View(config["radar_dir_approach"])
     if kind == "ld2450":
-        return view.Across()
-    return view.Bare() if kind == "doppler" else view.Speeds()
+        return view.LD2450View()
+    return view.DopplerView() if kind == "doppler" else view.OPS243View()

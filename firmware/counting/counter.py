@@ -19,7 +19,7 @@ from binascii import crc32
 
 from micropython import const
 
-from passage.queue import Follow
+from passage.queue import Headway
 from ring import ANCHOR, INTERVAL
 from wire.record import (
     DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,
@@ -60,7 +60,7 @@ class Counter:
         self.on_record = None  # function(): a record was appended
         self.on_passage = None  # function(passage): one was counted
         self.passages = 0
-        self._follow = Follow()
+        self._follow = Headway()
 
     def restore(self):
         """Take over what the last life left behind, and begin."""
@@ -96,7 +96,7 @@ class Counter:
         follow = self._follow
         follow.add(way, front_ms, occupied_ms)
         self.rec.add(way, cls, speed, speed - raw)
-        self.rec.follow(way, follow.headway, follow.gap, occupied_ms)
+        self.rec.add_headway(way, follow.headway, follow.gap, occupied_ms)
         self.passages += 1
         self._save_rtc()
         if self.on_passage:

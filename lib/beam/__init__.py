@@ -1,1 +1,1 @@
-"""Infrared light barriers, a module each. See README.md."""
+"""Infrared light barriers. See README.md."""

@@ -1,13 +1,13 @@
-"""Two light barriers one behind the other: direction, speed and length of what goes through.
+"""Two light barriers one behind the other give direction, speed and length of a passage.
 
-An occlusion of beam A and one of beam B make a passage when they begin within 1.5 s of each other
-and in the same order as they end. Who breaks A, then B, clears B and clears A last, has turned
-back. Front and rear each give a speed (gap / time between the beams); they must agree within 30 %,
-else the passage counts without a speed, and so without a class.
+An occlusion of beam A and one of beam B make a passage if they begin within 1.5 s of each other,
+and in the same order as they end. A road user that breaks A, then B, clears B and clears A last
+has turned back. Front and rear each give a speed (gap / time between the beams). If these differ
+by more than 30 %, the passage counts without a speed, and so without a class.
 
-`beam_merge_ms` unites the spokes of a wheel and the legs of a brisk walker. The legs of a slow one
-are further apart in time, but not in space: what follows within 150 mm, on both beams, at the
-speed of what went before, is the same walker.
+`beam_merge_ms` merges the spokes of a wheel and the legs of a brisk walker. The legs of a slow
+walker are further apart in time, but not in space. So a second occlusion within 150 mm of the
+first, on both beams, at the speed of the first, belongs to the same walker.
 """
 
 import asyncio
@@ -16,22 +16,22 @@ import time
 from micropython import const
 
 from beam.edges import UNKNOWN as UNKNOWN_STATE
-from beam.edges import Beam, EdgeLog, Hardware, Watch
+from beam.edges import Beam, EdgeLog, Hardware, Monitor
 from passage.queue import (
     BACKWARD, BICYCLE, CAR, FORWARD, HEAVY, PEDESTRIAN, UNKNOWN, PassageQueue,
 )  # fmt: skip
 
-_MAX_APART_US = const(1_500_000)
-_MIN_APART_US = const(2_000)
-_LEGS_MM = const(150)  # 120 ms at a usual walk of 1.3 m/s; walkers in a queue keep more
+_APART_MAX_US = const(1_500_000)
+_APART_MIN_US = const(2_000)
+_LEGS_MAX_MM = const(150)  # 120 ms at a usual walk of 1.3 m/s; walkers in a queue keep more
 
 
 class DualBeam:
-    """pin_a, pin_b: inputs with `irq()`, pulled up; A is broken first by who goes forward.
+    """pin_a, pin_b: inputs with `irq()`, pulled up. Forward passages break A first.
 
     settings: beam_gap_mm, beam_blocked_level, beam_debounce_ms, beam_merge_ms,
-    class_ped_max_kmh, class_bike_min_mm, class_car_min_mm, class_heavy_min_mm (lengths). counters:
-    of the edges in hardware, see `Hardware`.
+    class_ped_max_kmh, class_bike_min_mm, class_car_min_mm, class_heavy_min_mm (lengths).
+    counters: see `Hardware`.
     """
 
     def __init__(self, pin_a, pin_b, settings, counters=None):
@@ -45,14 +45,13 @@ class DualBeam:
         debounce_us = settings["beam_debounce_ms"] * 1000
         merge_us = settings["beam_merge_ms"] * 1000
         self._beams = (Beam(debounce_us, merge_us), Beam(debounce_us, merge_us))
-        self._merge_ms = settings["beam_merge_ms"]
         self._log = EdgeLog()
         self._flag = asyncio.ThreadSafeFlag()
         self._queue = PassageQueue()
         self.pop = self._queue.pop
-        self._watch = Watch()
+        self._monitor = Monitor()
         self._hardware = Hardware(counters)
-        self._lost = None  # edges, as the hardware has it
+        self._lost = None  # edges that the interrupts missed, by the hardware
         self.state = UNKNOWN_STATE
         self.turned_back = 0
         self.one_beam_only = 0
@@ -65,8 +64,8 @@ class DualBeam:
             beam.blocked = pin.value() == self._blocked_level
             beam.open = False
             pin.irq(handler=self._on_edge, trigger=pin.IRQ_FALLING | pin.IRQ_RISING)
-        self._watch.changed_ms = time.ticks_ms()
-        self.state = self._watch.state
+        self._monitor.changed_ms = time.ticks_ms()
+        self.state = self._monitor.state
 
     def _on_edge(self, pin):
         # Interrupt: no allocation, no exception, no I/O.
@@ -80,18 +79,18 @@ class DualBeam:
         self._settle()
 
     def tick(self, now_ms):
-        """Once a second: finish what needs no more edges, notice a blocked beam."""
+        """Call once a second: finishes occlusions, notices a blocked beam."""
         self._drain()
         a, b = self._beams
         if a.open or b.open or a.count or b.count:
             self._settle()
-        self._watch.look(a.blocked or b.blocked, now_ms)
-        self.state = self._watch.state
+        self._monitor.update(a.blocked or b.blocked, now_ms)
+        self.state = self._monitor.state
         self._lost = self._hardware.lost(self._log.seen)
         return False
 
     def beams(self):
-        """Of each beam: whether it is blocked, and edges seen so far: each is a level changed."""
+        """(blocked, edges seen so far) of each beam."""
         a, b = self._beams
         seen = self._log.seen
         return [(a.blocked, seen[0]), (b.blocked, seen[1])]
@@ -118,7 +117,7 @@ class DualBeam:
             self._pair(log.when)
             if not log.next():
                 break
-        self._watch.changed_ms = time.ticks_ms()
+        self._monitor.changed_ms = time.ticks_ms()
 
     def _settle(self):
         now_us = time.ticks_us()
@@ -130,51 +129,51 @@ class DualBeam:
         """Match finished occlusions of A and B, oldest first."""
         a, b = self._beams
         while a.count and b.count:
-            apart = time.ticks_diff(b.first(), a.first())
-            if apart > _MAX_APART_US:
-                self._alone(a)
-            elif apart < -_MAX_APART_US:
-                self._alone(b)
-            elif not self._legs(apart, time.ticks_diff(b.last(), a.last()), now_us):
-                self._passage(apart, time.ticks_diff(b.last(), a.last()))
-                a.take()
-                b.take()
+            apart = time.ticks_diff(b.front(), a.front())
+            if apart > _APART_MAX_US:
+                self._drop(a)
+            elif apart < -_APART_MAX_US:
+                self._drop(b)
+            elif not self._legs(apart, time.ticks_diff(b.rear(), a.rear()), now_us):
+                self._passage(apart, time.ticks_diff(b.rear(), a.rear()))
+                a.pop()
+                b.pop()
             elif a.count > 1 and b.count > 1:
-                a.unite()
-                b.unite()
+                a.merge()
+                b.merge()
             else:
-                return  # the second leg is on its way, or may yet come
-        self._give_up(a, b, now_us)
-        self._give_up(b, a, now_us)
+                return  # the second leg is in the beam, or may yet come
+        self._drop_late(a, b, now_us)
+        self._drop_late(b, a, now_us)
 
     def _legs(self, front_us, rear_us, now_us):
-        """Whether what follows the oldest occlusions, or may yet, is so near as to be the same."""
+        """True if the next occlusions follow, or may yet follow, as close as legs do."""
         if (front_us > 0) != (rear_us > 0):
             return False
         speed = self._speed(abs(front_us), abs(rear_us))
         if speed <= 0:
             return False
-        legs_us = _LEGS_MM * 36_000 // speed
+        legs_us = _LEGS_MAX_MM * 36_000 // speed
         a, b = self._beams
         return a.gap(now_us) <= legs_us and b.gap(now_us) <= legs_us
 
-    def _give_up(self, beam, other, now_us):
-        """An occlusion of one beam alone is an arm, a branch, or who turned back before B."""
+    def _drop_late(self, beam, other, now_us):
+        """Drop an occlusion of one beam alone: an arm, a branch, a walker that turned back."""
         if not beam.count or other.count or other.open:
             return
-        if time.ticks_diff(now_us, beam.last()) > _MAX_APART_US:
-            self._alone(beam)
+        if time.ticks_diff(now_us, beam.rear()) > _APART_MAX_US:
+            self._drop(beam)
 
-    def _alone(self, beam):
-        beam.take()
+    def _drop(self, beam):
+        beam.pop()
         self.one_beam_only += 1
-        self._watch.saw(False)
+        self._monitor.note(False)
 
     def _passage(self, front_us, rear_us):
         if (front_us > 0) != (rear_us > 0):
             self.turned_back += 1
             return
-        self._watch.saw(True)
+        self._monitor.note(True)
         direction = FORWARD if front_us > 0 else BACKWARD
         front_us, rear_us = abs(front_us), abs(rear_us)
         beam = self._beams[1 if direction == FORWARD else 0]
@@ -183,16 +182,16 @@ class DualBeam:
         if speed < 0:
             self.no_speed += 1
         else:
-            length_mm = speed * time.ticks_diff(beam.last(), beam.first()) // 36_000
+            length_mm = speed * time.ticks_diff(beam.rear(), beam.front()) // 36_000
             cls = self._class(speed, length_mm)
-        on_line_ms = time.ticks_diff(beam.last(), beam.first()) // 1000
-        ago_ms = time.ticks_diff(time.ticks_us(), beam.first()) // 1000
+        on_line_ms = time.ticks_diff(beam.rear(), beam.front()) // 1000
+        ago_ms = time.ticks_diff(time.ticks_us(), beam.front()) // 1000
         when = time.ticks_add(time.ticks_ms(), -ago_ms)
-        self._queue.put(direction, cls, speed, when, on_line_ms)
+        self._queue.push(direction, cls, speed, when, on_line_ms)
 
     def _speed(self, front_us, rear_us):
-        """0.1 km/h from the front's and the rear's time between the beams; -1 = unusable."""
-        if front_us < _MIN_APART_US or rear_us < _MIN_APART_US:
+        """0.1 km/h from the times of front and rear between the beams, -1 = unusable."""
+        if front_us < _APART_MIN_US or rear_us < _APART_MIN_US:
             return -1
         if abs(front_us - rear_us) * 10 > 3 * max(front_us, rear_us):
             return -1

@@ -1,8 +1,8 @@
-"""Edges of two light barriers: caught in interrupts, cleaned into occlusions.
+"""Edges of light barriers: stored in interrupts, cleaned into occlusions.
 
-On the ESP32 pin handlers are scheduled, at most eight wait, and what is too much is lost in
-silence. The handler therefore only stores time, beam and level; two equal levels in a row show
-that an edge was lost, and are counted.
+On the ESP32 pin handlers are scheduled. At most eight wait, and any more are lost in silence. So
+the handler only stores time, beam and level. Two equal levels in a row prove that an edge was
+lost, and are counted.
 """
 
 import time
@@ -13,24 +13,24 @@ from micropython import const
 _EDGES = const(256)  # a power of two
 _OCCLUSIONS = const(8)
 _COUNTER = const(32767)
-_BLOCKED_MS = const(60_000)  # a parked car or a waiting person is no fault before that
+_BLOCKED_MS = const(60_000)  # a shorter stop of a car or a person is no fault
 _CLEAR_MS = const(2_000)
 
-_DOUBTS = const(15)  # more than a branch in the wind makes between two passages
+_DOUBT_MAX = const(15)  # more than a branch in the wind makes between two passages
 
 UNKNOWN, OK, BLOCKED, MISALIGNED = 0, 1, 4, 5  # states of a detector
 
 
 class EdgeLog:
-    """A ring of edges; one writer (the interrupts), one reader. Times in ticks_us."""
+    """A ring of edges with one writer (the interrupts) and one reader. Times in ticks_us."""
 
     def __init__(self):
         self._when = array("i", [0] * _EDGES)
-        self._what = bytearray(_EDGES)  # beam * 2 + level
-        self._written = 0  # by the interrupt only
-        self._read = 0  # by `next` only
+        self._edge = bytearray(_EDGES)  # beam * 2 + level
+        self._written = 0  # written by the interrupt only
+        self._read = 0  # written by `next` only
         self.seen = array("I", (0, 0))  # edges that reached the interrupt, by beam
-        self.overflow = 0  # by the interrupt only
+        self.overflow = 0  # written by the interrupt only
         self.when = self.beam = self.level = 0
 
     def store(self, beam, level):
@@ -41,25 +41,25 @@ class EdgeLog:
             return
         i = self._written & (_EDGES - 1)
         self._when[i] = time.ticks_us()
-        self._what[i] = beam * 2 + level
+        self._edge[i] = beam * 2 + level
         self._written += 1
 
     def next(self):
-        """Take the oldest edge into when, beam, level; False if there is none."""
+        """Read the oldest edge into when, beam and level. False if there is none."""
         if self._read == self._written:
             return False
         i = self._read & (_EDGES - 1)
         self.when = self._when[i]
-        self.beam = self._what[i] >> 1
-        self.level = self._what[i] & 1
+        self.beam = self._edge[i] >> 1
+        self.level = self._edge[i] & 1
         self._read += 1
         return True
 
 
 class Hardware:
-    """Pulse counters beside the interrupts: what these miss is known to the edge.
+    """Pulse counters beside the interrupts: they count the edges that the interrupts miss.
 
-    counters: one a beam, `value()` counts both edges and begins again at 0 after 32766; None =
+    counters: one a beam. `value()` counts both edges and begins again at 0 after 32766. None =
     this board has none.
     """
 
@@ -69,7 +69,7 @@ class Hardware:
         self.edges = [0] * len(self._last)
 
     def lost(self, seen):
-        """Edges that never reached the interrupt; None if nobody counts them."""
+        """Edges that never reached the interrupt, None without counters."""
         if not self._counters:
             return None
         for i, counter in enumerate(self._counters):
@@ -79,11 +79,12 @@ class Hardware:
         return max(0, sum(self.edges) - sum(seen))
 
 
-class Watch:
-    """State of barriers.
+class Monitor:
+    """State of the barriers.
 
-    Blocked when one has been for a minute, ok two seconds after. Misaligned when, again and again,
-    one is broken and the other one not: who passes is then missed.
+    Blocked once a beam was broken for a minute, ok again two seconds after it is clear.
+    Misaligned if, again and again, one beam is broken and the other is not. Road users are then
+    missed.
     """
 
     def __init__(self):
@@ -91,27 +92,27 @@ class Watch:
         self.state = OK
         self._doubt = 0
 
-    def look(self, blocked, now_ms):
+    def update(self, blocked, now_ms):
         quiet_ms = time.ticks_diff(now_ms, self.changed_ms)
         if blocked and quiet_ms > _BLOCKED_MS:
             self.state = BLOCKED
         elif not blocked and self.state == BLOCKED and quiet_ms > _CLEAR_MS:
             self.state = OK
 
-    def saw(self, both):
-        """Somebody broke both beams, or one alone."""
-        self._doubt = max(0, self._doubt - 3) if both else min(_DOUBTS, self._doubt + 1)
-        if self._doubt == _DOUBTS and self.state == OK:
+    def note(self, both):
+        """Both beams were broken one after the other, or one beam alone."""
+        self._doubt = max(0, self._doubt - 3) if both else min(_DOUBT_MAX, self._doubt + 1)
+        if self._doubt == _DOUBT_MAX and self.state == OK:
             self.state = MISALIGNED
         elif self._doubt == 0 and self.state == MISALIGNED:
             self.state = OK
 
 
 class Beam:
-    """One barrier: turns edges into occlusions (start, end), short gaps merged.
+    """One barrier: turns edges into occlusions (start, end) and merges short gaps.
 
-    debounce_us: an occlusion must last so long. merge_us: gaps up to this (legs, spokes) belong
-    to one occlusion. Finished occlusions wait in a queue of 8.
+    debounce_us: shortest occlusion. merge_us: longest gap within an occlusion (legs, spokes).
+    Finished occlusions wait in a queue of 8. A full queue drops its oldest.
     """
 
     def __init__(self, debounce_us, merge_us):
@@ -124,7 +125,6 @@ class Beam:
         self.open = False  # an occlusion has begun and is not finished
         self.start = self.end = 0
         self.lost_edges = 0
-        self.dropped = 0
 
     def edge(self, blocked, when):
         if blocked == self.blocked:
@@ -141,7 +141,7 @@ class Beam:
             self.start = when
 
     def settle(self, now_us):
-        """Finish the occlusion when the beam has been clear for long enough."""
+        """Finish the occlusion once the beam was clear for longer than merge_us."""
         if self.open and not self.blocked:
             if time.ticks_diff(now_us, self.end) > self._merge_us:
                 self._finish()
@@ -151,35 +151,35 @@ class Beam:
         if time.ticks_diff(self.end, self.start) < self._debounce_us:
             return
         if self.count == _OCCLUSIONS:
-            self.take()
-            self.dropped += 1
+            self.pop()
         i = (self._head + self.count) % _OCCLUSIONS * 2
         self._queue[i] = self.start
         self._queue[i + 1] = self.end
         self.count += 1
 
-    def first(self):
+    def front(self):
         """Start of the oldest finished occlusion."""
         return self._queue[self._head * 2]
 
-    def last(self):
+    def rear(self):
         """End of the oldest finished occlusion."""
         return self._queue[self._head * 2 + 1]
 
     def gap(self, now_us):
-        """How long the beam was clear after the oldest finished occlusion, until now at most."""
+        """Time that the beam was clear after the oldest finished occlusion, at most until now."""
         if self.count > 1:
             now_us = self._queue[(self._head + 1) % _OCCLUSIONS * 2]
         elif self.open:
             now_us = self.start
-        return time.ticks_diff(now_us, self.last())
+        return time.ticks_diff(now_us, self.rear())
 
-    def unite(self):
+    def merge(self):
         """Make one of the two oldest finished occlusions."""
-        start = self.first()
-        self.take()
+        start = self.front()
+        self.pop()
         self._queue[self._head * 2] = start
 
-    def take(self):
+    def pop(self):
+        """Drop the oldest finished occlusion."""
         self._head = (self._head + 1) % _OCCLUSIONS
         self.count -= 1

@@ -1,9 +1,9 @@
-"""Takes the CONNECT that umqtt.simple would send, without a connection.
+"""Captures the CONNECT packet that umqtt.simple would send, without a connection.
 
-umqtt.simple resolves, connects and waits for the CONNACK in blocking calls: on a street with two
-passages a second that is a blind node for as long as a broker takes to answer. So it builds the
-packet, for which it is the reference, and the sending and waiting are awaited elsewhere. That is
-needed once: `let_go()` gives the memory back.
+umqtt.simple resolves, connects and waits for the CONNACK in blocking calls. A node on a busy
+street would miss passages until the broker answers. So umqtt.simple only builds the packet, and
+`mqtt.client` sends it and awaits the answer. The packet is needed once. After that, `unload()`
+gives the memory back.
 """
 
 import sys
@@ -12,7 +12,7 @@ from umqtt import simple
 
 
 class Capture:
-    """Stands for the module `socket` inside umqtt.simple, and for a socket: keeps what is sent."""
+    """Stands for the module `socket` inside umqtt.simple, and for a socket. Keeps sent bytes."""
 
     def __init__(self):
         self.packet = bytearray()
@@ -24,7 +24,7 @@ class Capture:
         return ((None,),)
 
     def connect(self, _address):
-        """There is nobody to connect to."""
+        """There is no broker here."""
 
     settimeout = connect
 
@@ -36,7 +36,7 @@ class Capture:
 
 
 def connect_packet(client):
-    """The CONNECT of a `mqtt.client.Client`, for a session that is kept."""
+    """The CONNECT packet of a `mqtt.client.Client`, for a session that is kept."""
     capture = simple.socket = Capture()
     made = simple.MQTTClient(
         client.client_id, client.server, client.port, client.user, client.password,
@@ -48,8 +48,8 @@ def connect_packet(client):
     return capture.packet
 
 
-def let_go():
-    """Forget this module and the library."""
+def unload():
+    """Unload this module and the library."""
     for name in ("umqtt.simple", "umqtt"):
         sys.modules.pop(name, None)
     if sys.modules.pop("mqtt.capture", None):

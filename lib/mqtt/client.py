@@ -1,9 +1,9 @@
-"""An MQTT 3.1.1 client: umqtt.simple for the connection, bounded and awaited for everything else.
+"""An MQTT 3.1.1 client: umqtt.simple builds the CONNECT, all else is awaited and bounded.
 
-umqtt.simple blocks while it connects, waits for a PUBACK without limit, loses the framing when
-one comes late, never pings and stops for ever at packet id 65,536. Here it builds the CONNECT; the
-waiting is awaited, packets are read in one place, one publish is in flight, ids go round from
-65,535 to 1, and silence of the broker is noticed within 1.5 keep-alives.
+umqtt.simple blocks while it connects, and waits for a PUBACK without a limit. If a PUBACK comes
+late, it loses the framing. It never pings, and stops for ever at packet id 65,536. Here all
+packets are read in one place, and one publish is in flight. Packet ids wrap from 65,535 to 1. A
+silent broker is noticed within 1.5 keep-alives.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ import time
 
 from micropython import const
 
-from mqtt.frame import Frame, length
-from mqtt.reach import LinkDown, connected, session_kept
+from mqtt.connection import LinkDown, connect, is_session_kept
+from mqtt.frame import Frame, encode_length
 from mqtt.reader import Reader
 
 _DUP = const(8)
@@ -24,15 +24,15 @@ _RESOLVE_MS = const(3_600_000)
 class Client(Reader):
     """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
 
-    on_message(topic, payload) is called with bytes, on_refused(reason) for a message that is not
-    handed over: too long for the heap, or malformed. room: bytes of the longest message, header
-    and topic included.
+    on_message(topic, payload) is called with bytes. on_refused(reason) is called for a message
+    that is malformed, or too long for the heap. frame_bytes: longest message, with its header and
+    topic.
     """
 
-    def __init__(self, client_id, server, port, *, user, password, keepalive, room):
+    def __init__(self, client_id, server, port, *, user, password, keepalive, frame_bytes):
         super().__init__()
-        # As bytes: umqtt.simple announces the length of what it is given, and text has fewer
-        # characters than bytes; a user without a password needs an empty one there.
+        # As bytes, because umqtt.simple sends `len()` as the length, and a text may have more
+        # bytes than characters. A user without a password needs an empty one.
         self.user = (user or "").encode() or None
         self.password = (password or "").encode()
         self.client_id = client_id.encode()
@@ -41,11 +41,11 @@ class Client(Reader):
         self.keepalive = keepalive
         self.pid = 0
         self.will = None  # topic, payload, retained, QoS
-        self._packet = None  # the CONNECT
-        self.resolve = None  # async function(host) -> address; else getaddrinfo, which blocks
-        self.wrap = None  # function(connected socket) -> TLS socket, without handshake yet
-        self.connect_ms = 5000  # how long connecting may take, and then the CONNACK
-        self.ack_ms = 10_000  # how long a PUBACK may take
+        self._packet = None  # the CONNECT packet
+        self.resolve = None  # async function(host) -> address; None = getaddrinfo, which blocks
+        self.wrap = None  # function(connected socket) -> TLS socket, before its handshake
+        self.connect_ms = 5000  # limit for connecting, and again for the CONNACK
+        self.ack_ms = 10_000  # limit for a PUBACK
         self.connected = False
         self.retransmits = 0
         self._address = None
@@ -53,20 +53,20 @@ class Client(Reader):
         self._stream = None
         self._reader = None
         self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
-        self._taken = None  # mark of a message that `resume()` has brought home
-        self._frame = Frame(room)
-        self._one = asyncio.Lock()  # one publish is in flight
+        self._delivered = None  # mark of the message that `retransmit()` has delivered
+        self._frame = Frame(frame_bytes)
+        self._lock = asyncio.Lock()  # one publish is in flight
 
     async def open(self):
-        """Connect; nothing blocks. Returns whether the broker kept the session.
+        """Connect without blocking. True if the broker kept the session.
 
         Raises LinkDown, or Refused with the broker's code.
         """
         packet = self._connect_packet()
         try:
-            await self._reach()
+            await self._connect()
             await self._write(packet)
-            kept = session_kept(await asyncio.wait_for_ms(self._exactly(4), self.connect_ms))
+            is_kept = is_session_kept(await asyncio.wait_for_ms(self._exactly(4), self.connect_ms))
         except asyncio.TimeoutError:
             self.drop()
             raise LinkDown("no CONNACK within %d ms" % self.connect_ms)
@@ -74,33 +74,33 @@ class Client(Reader):
             self.drop()
             raise error
         self.connected = True
-        return kept
+        return is_kept
 
     def set_last_will(self, topic, payload, retain, qos):
-        """What the broker publishes when the connection ends without a word; bytes."""
+        """Set the message that the broker publishes if the connection is lost, as bytes."""
         will = topic, payload, retain, qos
         if will != self.will:
             self.will = will
             self._packet = None
 
     def _connect_packet(self):
-        """The CONNECT, as umqtt.simple builds it."""
+        """The CONNECT packet, built by umqtt.simple."""
         if not self._packet:
             from mqtt import capture  # RAM: 5 KB, the library among them, needed once
 
             try:
                 self._packet = capture.connect_packet(self)
             finally:
-                capture.let_go()
+                capture.unload()
         return self._packet
 
-    async def _reach(self):
+    async def _connect(self):
         """Connect a socket to the broker."""
         try:
-            await self._find()
+            await self._look_up()
             self._stream = sock = socket.socket()
             sock.setblocking(False)
-            await asyncio.wait_for_ms(connected(sock, self._address), self.connect_ms)
+            await asyncio.wait_for_ms(connect(sock, self._address), self.connect_ms)
             if self.wrap:
                 self._stream = self.wrap(sock)
         except asyncio.TimeoutError:
@@ -109,8 +109,8 @@ class Client(Reader):
             raise LinkDown("connect: %r" % error)
         self._reader = asyncio.StreamReader(self._stream)
 
-    async def _find(self):
-        """Find the broker's address, once an hour; where that fails the old one serves on."""
+    async def _look_up(self):
+        """Look up the broker's address once an hour. If that fails, the old one stays in use."""
         now_ms = time.ticks_ms()
         if self._address and time.ticks_diff(now_ms, self._resolved_ms) < _RESOLVE_MS:
             return
@@ -123,7 +123,7 @@ class Client(Reader):
         self._resolved_ms = now_ms
 
     def drop(self):
-        """Close the connection without a word, so that the last will is sent."""
+        """Close the connection without DISCONNECT, so that the broker publishes the last will."""
         self.connected = False
         if self._stream:
             self._stream.close()
@@ -149,17 +149,17 @@ class Client(Reader):
             raise LinkDown("write timed out")
         except OSError as error:
             raise LinkDown("write: %r" % error)
-        except ValueError as error:  # a certificate that will not do
+        except ValueError as error:  # a certificate that is not accepted
             raise LinkDown("tls: " + str(error).strip())
 
     async def publish(self, topic, fill, retain=False, qos=0):
-        """Send what `fill(frame)` writes; with qos=1 return when the broker has acknowledged it.
+        """Send the message that `fill(frame)` writes. Return the result of `fill`.
 
-        Returns what `fill` returned. Raises LinkDown; the same message given again after that is
-        a retransmission (same packet id, DUP), unless `resume()` has delivered it meanwhile.
-        Raises FrameFull when the message is longer than `room`.
+        With qos=1 it returns once the broker has acknowledged the message. Raises LinkDown. The
+        same message after that is a retransmission (same packet id, DUP), unless `retransmit()`
+        has delivered it already. Raises FrameFull if the message is longer than `frame_bytes`.
         """
-        async with self._one:
+        async with self._lock:
             if not self.connected:
                 raise LinkDown("not connected")
             frame = self._frame
@@ -174,8 +174,8 @@ class Client(Reader):
             return result
 
     async def _publish_1(self, flags, mark):
-        if self._taken == mark:
-            self._taken = None
+        if self._delivered == mark:
+            self._delivered = None
             return
         _pid, unacked, _flags = self._unacked
         if unacked != mark:
@@ -198,15 +198,15 @@ class Client(Reader):
             raise LinkDown("connection lost before PUBACK")
         self._unacked = (0, None, 0)
 
-    async def resume(self):
-        """After `open()`: retransmit the message that was in flight (MQTT 3.1.1, 4.4)."""
+    async def retransmit(self):
+        """After `open()`: send the message that was in flight again (MQTT 3.1.1, 4.4)."""
         pid, mark, _flags = self._unacked
         if pid:
-            async with self._one:
+            async with self._lock:
                 await self._deliver(_DUP)
-            self._taken = mark
+            self._delivered = mark
 
-    async def subscribe_to(self, topic):
-        """Ask for a topic at QoS 1; the answer is taken by `listen()`."""
+    async def subscribe(self, topic):
+        """Subscribe to a topic at QoS 1. `listen()` reads the answer."""
         body = struct.pack("!HH", self._next_pid(), len(topic)) + topic + b"\x01"
-        await self._send(b"\x82" + length(len(body)) + body)
+        await self._send(b"\x82" + encode_length(len(body)) + body)

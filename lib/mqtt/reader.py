@@ -1,7 +1,7 @@
-"""What the broker says: packets, read in one place, and its silence.
+"""Reads the packets of the broker, in one place, and notices its silence.
 
-A message that is too long for the heap, or malformed, is stepped over, acknowledged and reported;
-what leaves no framing to go on with ends the connection.
+A message that is malformed, or too long for the heap, is skipped, acknowledged and reported. A
+packet that breaks the framing ends the connection.
 """
 
 import asyncio
@@ -10,49 +10,49 @@ import time
 
 from micropython import const
 
-from mqtt.reach import LinkDown
+from mqtt.connection import LinkDown
 
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _QOS_1 = const(2)
-_MAX_INBOUND = const(2048)
-_MAX_TOPIC = const(256)
+_INBOUND_MAX = const(2048)
+_TOPIC_MAX = const(256)
 
 
 class Reader:
-    """The reading half of a Client, which has `_reader`, `_send(packet)` and `keepalive` (s)."""
+    """The reading half of a `Client`, which has `_reader`, `_send(packet)` and `keepalive` (s)."""
 
     def __init__(self):
         self.on_message = None  # function(topic, payload), with bytes
         self.on_refused = None  # function(reason)
         self.oversized = self.malformed = 0
         self._pending = 0  # packet id of the publish in flight, 0 = none
-        self._acked = asyncio.Event()  # it has been acknowledged, or the connection is gone
-        self._heard_ms = 0  # when the last packet of the broker ended
-        self._why = ""  # why `_watch` has ended the listener
+        self._acked = asyncio.Event()  # it was acknowledged, or the connection is lost
+        self._heard_ms = 0  # end of the last packet of the broker
+        self._why = ""  # reason for which `_ping` has ended the listener
 
     async def listen(self):
-        """Read packets for as long as the connection lasts; ends with LinkDown, always.
+        """Read packets until the connection is lost. Always ends with LinkDown.
 
-        Silence for half a keep-alive is answered with a ping, silence for another whole one
-        means that nobody is there; a packet that never ends is silence too.
+        After half a keep-alive of silence the broker gets a ping. After one more keep-alive it
+        counts as dead. A packet that never ends is silence, too.
         """
         self._why = ""
         self._heard_ms = time.ticks_ms()
-        watch = asyncio.create_task(self._watch(asyncio.current_task()))
+        ping = asyncio.create_task(self._ping(asyncio.current_task()))
         try:
             while True:
-                await self._take((await self._exactly(1))[0])
+                await self._dispatch((await self._exactly(1))[0])
                 self._heard_ms = time.ticks_ms()
         except asyncio.CancelledError as error:
             raise LinkDown(self._why) if self._why else error
         finally:
-            watch.cancel()
+            ping.cancel()
 
-    async def _watch(self, listener):
-        """Ping a silent broker; end the listener when that does not help.
+    async def _ping(self, listener):
+        """Ping a silent broker. End the listener if it does not answer.
 
-        A task of its own: a time limit around every read would cost 8 KB of heap a ping.
+        It is a task of its own: a time limit around every read would cost 8 KB of heap a ping.
         """
         half_ms = self.keepalive * 500
         while not self._why:
@@ -81,10 +81,11 @@ class Reader:
         except ValueError as error:
             raise LinkDown("tls: " + str(error).strip())
 
-    async def _take(self, first):
-        size = await self._size()
+    async def _dispatch(self, first):
+        """Process a packet. first: its first byte."""
+        size = await self._length()
         kind = first & 0xF0
-        if size > _MAX_INBOUND:
+        if size > _INBOUND_MAX:
             await self._skip(first, size)
             return
         body = await self._exactly(size) if size else b""
@@ -96,9 +97,9 @@ class Reader:
             await self._inbound(first, body)
 
     async def _skip(self, first, size):
-        """Refuse what is too long for the heap, but acknowledge it: else it comes for ever."""
+        """Skip a message too long for the heap, but acknowledge it: else it comes for ever."""
         self.oversized += 1
-        reason = "message of %d bytes, at most %d" % (size, _MAX_INBOUND)
+        reason = "message of %d bytes, at most %d" % (size, _INBOUND_MAX)
         pid = None
         if first & 0xF6 == _PUBLISH | _QOS_1:
             topic = struct.unpack("!H", await self._exactly(2))[0]
@@ -120,7 +121,8 @@ class Reader:
         while size:
             size -= len(await self._exactly(min(size, 256)))
 
-    async def _size(self):
+    async def _length(self):
+        """The remaining length of a packet."""
         size = shift = 0
         while True:
             byte = (await self._exactly(1))[0]
@@ -141,7 +143,7 @@ class Reader:
             return
         if qos:
             await self._send(b"\x40\x02" + body[end:start])
-        if end > _MAX_TOPIC:
+        if end > _TOPIC_MAX:
             self.malformed += 1
             self._refuse("topic of %d bytes" % (end - 2))
         elif self.on_message:

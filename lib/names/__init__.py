@@ -1,4 +1,4 @@
-"""Names into addresses without blocking. See README.md."""
+"""Looks up host names without blocking. See README.md."""
 
 from names.lookup import lookup
 

@@ -1,4 +1,4 @@
-"""One question to a name server (RFC 1035), awaited. IPv4 only, no cache."""
+"""Asks a name server for an address (RFC 1035) and awaits the answer. IPv4 only, no cache."""
 
 import asyncio
 import socket
@@ -13,23 +13,23 @@ _HEAD_BYTES = const(12)
 _ASKED = const(0x0100)  # recursion desired
 _ANSWERED = const(0x8000)  # response
 _A_IN = b"\0\x01\0\x01"  # an IPv4 address, class Internet
-_MOST = const(512)
-_WAITS_S = (1, 2, 3, 3)
-_NOT_FOUND = const(-202)  # as the port's getaddrinfo says it
+_ANSWER_MAX = const(512)
+WAITS_S = (1, 2, 3, 3)  # after each question
+_NOT_FOUND = const(-202)  # the number that the port's getaddrinfo raises
 
 
 async def lookup(host, server, rng):
-    """Return the address of `host` as text; raises OSError. rng(bits) -> random int."""
+    """Return the address of `host` as text. Raises OSError. rng(bits) -> random int."""
     if host and not host.strip("0123456789."):
         return host
     if host.endswith(".local"):
         return socket.getaddrinfo(host, 0)[0][-1][0]
     question = _question(host, rng(16))
-    address = socket.getaddrinfo(server, _PORT)[0][-1]  # of digits: is not looked up
+    address = socket.getaddrinfo(server, _PORT)[0][-1]  # digits: no look-up
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        for wait_s in _WAITS_S:
+        for wait_s in WAITS_S:
             sock.sendto(question, address)
             try:
                 return await asyncio.wait_for(_answered(sock, address, question), wait_s)
@@ -50,23 +50,23 @@ def _question(host, number):
 
 
 def _answered(sock, address, question):
-    """Await the answer to the question; whatever else arrives is dropped."""
+    """Await the answer to the question. Other datagrams are dropped."""
     while True:
         yield asyncio.core._io_queue.queue_read(sock)
         try:
-            data, sender = sock.recvfrom(_MOST)
+            data, sender = sock.recvfrom(_ANSWER_MAX)
         except OSError as error:
             if error.errno != EAGAIN:
                 raise error
             continue
-        except MemoryError:  # 512 bytes in one piece: there may be room at the next attempt
+        except MemoryError:  # no hole of 512 bytes now, perhaps at the next attempt
             raise OSError(ENOMEM)
         if sender == address and _belongs(data, question):
             return _address(data, len(question))
 
 
 def _belongs(data, question):
-    """Whether this is the answer to this question: number, response, the name itself."""
+    """True if this is the answer to the question: same number, response bit, same name."""
     return (
         len(data) >= len(question)
         and data[:2] == question[:2]
@@ -76,7 +76,7 @@ def _belongs(data, question):
 
 
 def _address(data, pos):
-    """The first IPv4 address among the answers; raises OSError when there is none."""
+    """The first IPv4 address among the answers. Raises OSError if there is none."""
     answers = struct.unpack_from(_HEAD, data, 0)[3]
     try:
         for _ in range(answers):
@@ -91,7 +91,7 @@ def _address(data, pos):
 
 
 def _skip_name(data, pos):
-    """The position behind a name, which may end in a pointer (4.1.4)."""
+    """The position behind a name. A name may end in a pointer (4.1.4)."""
     while data[pos]:
         if data[pos] >= 0xC0:
             return pos + 2

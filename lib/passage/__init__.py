@@ -1,1 +1,1 @@
-"""From detections to passages: one road user crossing the counting line, once. See README.md."""
+"""Turns detections into passages: one road user crosses the counting line once. See README.md."""

@@ -1,18 +1,18 @@
-"""A majority of the last few: what is true of nearly every track says something of the radar.
+"""Majority vote over recent tracks. A fault of nearly every track is a fault of the radar.
 
-Votes are two numbers in a row in an array: how many are for it, how many against.
+A vote is two neighbours in an array: the number of tracks with the fault, and without it.
 """
 
 
-def vote(votes, at, is_so, most):
-    """Add one; at `most` of them what is old counts half."""
-    votes[at if is_so else at + 1] += 1
-    if votes[at] + votes[at + 1] >= most:
+def cast(votes, at, is_faulty, votes_max):
+    """Count one track. At `votes_max` tracks both numbers are halved, so old tracks fade."""
+    votes[at if is_faulty else at + 1] += 1
+    if votes[at] + votes[at + 1] >= votes_max:
         votes[at] >>= 1
         votes[at + 1] >>= 1
 
 
-def say(votes, at, least, tenths):
-    """True when so many of ten, or more, of at least `least` are for it."""
+def is_majority(votes, at, votes_min, tenths):
+    """True if at least `votes_min` tracks were counted and so many tenths of them are faulty."""
     total = votes[at] + votes[at + 1]
-    return total >= least and votes[at] * 10 >= total * tenths
+    return total >= votes_min and votes[at] * 10 >= total * tenths

@@ -1,1 +1,1 @@
-"""Radar detectors, a module each. See README.md."""
+"""Radar detectors, one module each. See README.md."""

@@ -1,12 +1,13 @@
-"""Doppler module with a comparator (CDM324, HB100): its frequency, counted, is a speed.
+"""Doppler module with a comparator (CDM324, HB100): the frequency of its pulses gives a speed.
 
-A pulse counter is read ten times a second. Two readings alike are a report; lib/passage/speed_bursts.py
-makes passages of those. It knows neither direction nor distance nor strength: everybody counts
-as forward, and two at once are one. A dead module looks like an empty road: nobody can tell.
+A pulse counter is read ten times a second. Two similar readings are a report, and
+lib/passage/speed_bursts.py makes passages of the reports. The module knows neither direction nor
+distance nor strength. All road users count as forward, and two at once are one. A dead module
+cannot be told from an empty road.
 
 2 v f / c = 44.71 Hz a km/h at 24.125 GHz, 19.50 at 10.525 GHz. Lamps flicker at 100 and 120 Hz
-(HB100 application note): readings there are refused. Bursts of the chip's own Wi-Fi that the
-module picks up are never alike twice.
+(HB100 application note), so readings there are refused. The module also picks up bursts of the
+chip's own Wi-Fi. These never give two similar readings.
 """
 
 import asyncio
@@ -15,24 +16,24 @@ import time
 
 from micropython import const
 
-from passage.speed_bursts import Bursts
+from passage.speed_bursts import SpeedBurstTracker
 
 UNKNOWN, OK, QUIET, BLOCKED, MISCONFIGURED = 0, 1, 2, 4, 6
 
 _WINDOW_MS = const(100)
-_LONG_US = const(500_000)  # a reading over so long a time is a mean that says nothing
-_WRAP = const(32_767)  # there the counter begins again at 0
+_WINDOW_MAX_US = const(500_000)  # a longer reading is a mean without meaning
+_WRAP = const(32_767)  # here the counter begins again at 0
 _LAMPS_HZ = (100, 120)
-_LAMP_HZ = const(5)  # an edge more or less in a reading
-_PAUSE_MS = const(450)  # four readings: a car length at 40 km/h
+_LAMP_TOLERANCE_HZ = const(5)  # one edge more or less in a reading
+_LOST_MS = const(450)  # four readings: a car length at 40 km/h
 _QUIET_MS = const(2_000)
 _NOISE_MS = const(60_000)
 _LIGHT = 299_792_458
 
 
 class Doppler:
-    """counters: `value()` of the first counts both edges of the module's output, and begins again
-    at 0 after 32766; None = this board has none, and the driver says so in `state`.
+    """counters: the first counts both edges of the module's output. Its `value()` begins again
+    at 0 after 32766. None = this board has no counter, and `state` says so.
 
     settings: doppler_mhz, radar_mount_deg, radar_min_kmh, class_ped_max_kmh, class_bike_max_kmh.
     """
@@ -41,13 +42,13 @@ class Doppler:
         self._counter = counters[0] if counters else None
         hertz = 2_000_000 * settings["doppler_mhz"] / _LIGHT / 3.6  # a km/h
         self._scale = int(1e6 / 2 / hertz * 10 + 0.5)  # edges a us -> 0.1 km/h
-        self._least = max(1, settings["radar_min_kmh"]) * 10
+        self._speed_min = max(1, settings["radar_min_kmh"]) * 10
         angle = math.radians(min(abs(settings["radar_mount_deg"]), 45))
-        self._bursts = Bursts(
+        self._tracker = SpeedBurstTracker(
             settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
-            int(1024 / math.cos(angle) + 0.5), _PAUSE_MS,
+            int(1024 / math.cos(angle) + 0.5), _LOST_MS,
         )  # fmt: skip
-        self._queue = self._bursts.queue
+        self._queue = self._tracker.queue
         self.pop = self._queue.pop
         self.state = UNKNOWN
         self._last = 0  # value of the counter
@@ -59,7 +60,7 @@ class Doppler:
         self.watch = None  # function(speed in 0.1 km/h): called with every report
 
     async def start(self):
-        """Begin to count; a board without a pulse counter shows in `state`."""
+        """Begin to count. A board without a pulse counter shows in `state`."""
         if self._counter is None:
             self.state = MISCONFIGURED
             return
@@ -68,15 +69,15 @@ class Doppler:
         self.state = QUIET
 
     async def wait(self):
-        """Read the counter until somebody has passed."""
+        """Read the counter until a road user has passed."""
         while not len(self._queue):
             await asyncio.sleep_ms(_WINDOW_MS)
             if self._counter is not None:
                 self._read()
 
     def tick(self, now_ms):
-        """Once a second: end lost bursts, notice noise that never stops."""
-        self._bursts.expire(now_ms)
+        """Call once a second: ends lost bursts, notices noise that never stops."""
+        self._tracker.expire(now_ms)
         if self._counter is None:
             return False
         if time.ticks_diff(now_ms, self._still_ms) > _NOISE_MS:
@@ -90,10 +91,10 @@ class Doppler:
     def stats(self):
         return {
             "edges": self._edges,
-            "lost_edges": self._lost,  # came while nobody read: their speed is not known
+            "lost_edges": self._lost,  # read too late: their speed is not known
             "lamp_readings": self._lamp,
             "odd_readings": self._odd,
-            "ghosts": self._bursts.ghosts,
+            "ghosts": self._tracker.ghosts,
             "refused": self._queue.refused,
         }
 
@@ -103,7 +104,7 @@ class Doppler:
         span_us = max(1, time.ticks_diff(now_us, self._last_us))
         self._last, self._last_us = value, now_us
         self._edges += edges
-        if span_us > _LONG_US:
+        if span_us > _WINDOW_MAX_US:
             self._lost += edges
             self._before = 0
             return
@@ -114,17 +115,17 @@ class Doppler:
 
     def _report(self, hertz, speed, now_ms):
         for lamp in _LAMPS_HZ:
-            if abs(hertz - lamp) <= _LAMP_HZ:
+            if abs(hertz - lamp) <= _LAMP_TOLERANCE_HZ:
                 self._lamp += 1
                 return
         before, self._before = self._before, speed
-        if speed < self._least:
+        if speed < self._speed_min:
             self._before = 0
         elif before:
             if abs(speed - before) > 10 + (before >> 3):
                 self._odd += 1
                 return
             self._busy_ms = now_ms
-            self._bursts.detect(speed, 0, now_ms)
+            self._tracker.detect(speed, 0, now_ms)
             if self.watch:
                 self.watch(speed)

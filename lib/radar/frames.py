@@ -1,9 +1,8 @@
-"""Frames of the HLK-LD24xx family in a stream of bytes, and what is between them.
+"""Finds the frames of the HLK-LD24xx family in a stream of bytes.
 
     answer  FD FC FB FA | len u16 | command u16 | status u16 | data | 04 03 02 01
 
-Little endian. What a report looks like is the business of the radar's own module. Sources as in
-ld24xx.py.
+Little endian. The module of each radar has the layout of its reports. Sources: see ld24xx.py.
 """
 
 from micropython import const
@@ -13,20 +12,19 @@ ANSWER = 2
 
 _BUFFER = const(512)
 _HEAD = const(6)
-_MAX_ANSWER = const(64)
+_ANSWER_MAX = const(64)
 _FIRMWARE_MISPRINT = const(11)  # the paper prints 0B for the 12 bytes of the firmware answer
 
 
 class Frames:
-    """Finds frames in the bytes of a UART by their length, and goes on byte by byte after damage.
+    """Finds frames by their length. After damage it goes on byte by byte.
 
-    Never by searching the footer: that would glue two frames and report nonsense. Give it bytes
-    (`space()`, `added(n)`), take frames with `next()` until it returns 0.
+    It never searches for the footer: that would glue two frames together and report nonsense.
+    Write bytes into `space()`, call `added(n)`, then call `next()` until it returns 0.
 
-    After REPORT: `count` targets, and `at`, the index in `buf` of the first. After ANSWER:
-    `command`, `status`, `at` = index of the data, `length` of the data. Allocates nothing while
-    frames arrive whole. A radar's own class has FIRST, the first byte of its reports, and
-    `_report`.
+    After REPORT: `count` targets, and `at`, the index of the first in `buf`. After ANSWER:
+    `command`, `status`, `at` = index of the data, `length` of the data. Nothing is allocated
+    while frames arrive whole. A subclass has FIRST, the first byte of its reports, and `_report`.
     """
 
     def __init__(self):
@@ -42,14 +40,14 @@ class Frames:
         self.bad_footer = 0
 
     def space(self):
-        """Where the next bytes go: a writable buffer, never empty."""
+        """A writable buffer for the next bytes, never empty."""
         if self._pos:
             rest = self._end - self._pos
             if rest:
                 self.buf[:rest] = self._view[self._pos : self._end]
             self._pos = 0
             self._end = rest
-        if self._end == _BUFFER:  # cannot be: the longest frame is shorter; drop rather than stall
+        if self._end == _BUFFER:  # impossible, the longest frame is shorter: drop, do not stall
             self.resync_bytes += _BUFFER
             self._end = 0
         return self._view[self._end :] if self._end else self.buf
@@ -58,15 +56,15 @@ class Frames:
         self._end += n
 
     def rest(self):
-        """Bytes that are there and not looked at yet."""
+        """Number of bytes in the buffer that were not parsed yet."""
         return self._end - self._pos
 
     def drop(self):
-        """Forget what is buffered."""
+        """Empty the buffer."""
         self._pos = self._end = 0
 
     def next(self):
-        """Find the next whole frame: REPORT, ANSWER or 0 when more bytes are needed."""
+        """Find the next whole frame. Return REPORT, ANSWER, or 0 if more bytes are needed."""
         buf, pos, end = self.buf, self._pos, self._end
         while pos < end:
             first = buf[pos]
@@ -93,7 +91,7 @@ class Frames:
         if buf[pos + 1] != 0xFC or buf[pos + 2] != 0xFB or buf[pos + 3] != 0xFA:
             return -1
         length = buf[pos + 4] | buf[pos + 5] << 8
-        if not 4 <= length <= _MAX_ANSWER:
+        if not 4 <= length <= _ANSWER_MAX:
             self.bad_len += 1
             return -1
         if have < length + 10:
@@ -114,7 +112,7 @@ class Frames:
         return ANSWER
 
     def _begins(self, pos, have, header):
-        """0 when the few bytes there are can be the start of a frame, else -1."""
+        """0 if the few bytes in the buffer can be the start of a frame, else -1."""
         for i in range(1, min(have, 4)):
             if self.buf[pos + i] != header[i]:
                 return -1

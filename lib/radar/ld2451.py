@@ -1,12 +1,12 @@
-"""HLK-LD2451, a 24 GHz vehicle radar that looks along the road: configures it, counts with it.
+"""HLK-LD2451, a 24 GHz vehicle radar that looks along the road.
 
     report  F4 F3 F2 F1 | len u16 | count u8 | alarm u8 | count x target | F8 F7 F6 F5
     target  angle u8 (degrees + 0x80) | distance u8 (m) | direction u8 | speed u8 (km/h) | snr u8
 
-A report of length 0 or 2 says that nothing is there; depending on its firmware it sends such
-reports, or nothing at all, while its lobe is empty. Source: HLK-LD2451 serial protocol V1.03
-(2024-07), sections 1.3 and 2; the direction byte is contradictory there, live recordings say
-1 = approaches, so it is a setting.
+A report of length 0 or 2 has no target. While its lobe is empty, the radar sends such reports or
+nothing at all: that depends on its firmware. Source: HLK-LD2451 serial protocol V1.03 (2024-07),
+sections 1.3 and 2. It contradicts itself on the direction byte, and in live recordings 1 means
+"approaches". So the direction byte is a setting.
 """
 
 from micropython import const
@@ -20,19 +20,19 @@ _SET_SENSITIVITY = const(0x0003)
 _GET_DETECTION = const(0x0012)
 _GET_SENSITIVITY = const(0x0013)
 _HEAD = const(6)
-_MAX_REPORT = const(82)  # 16 targets; the maker names no limit, drivers have seen 5
+_REPORT_MAX = const(82)  # 16 targets: the maker names no limit, drivers have seen 5
 _SENSITIVITY = b"\x01\x04\x00\x00"  # one trigger, SNR level 4 (the maker's default)
-_NEAR_M = const(2)  # nobody drives there for a minute: a branch, a flag, ice on the cover
+_NEAR_M = const(2)  # no vehicle stays here for a minute: a branch, a flag, ice on the cover
 
 
 class Reports(Frames):
-    """Frames of the LD2451; after REPORT `alarm`, too."""
+    """Frames of the LD2451. After REPORT it also has `alarm`."""
 
     FIRST = 0xF4
     alarm = 0
 
     def following(self):
-        """How many whole reports follow in the buffer, by their lengths alone."""
+        """Number of whole reports that follow in the buffer, by their lengths alone."""
         buf, end, size, count = self.buf, self._end, self.size, 0
         pos = self._pos
         while pos + 10 <= end:
@@ -50,7 +50,7 @@ class Reports(Frames):
         if buf[pos + 1] != 0xF3 or buf[pos + 2] != 0xF2 or buf[pos + 3] != 0xF1:
             return -1
         length = buf[pos + 4] | buf[pos + 5] << 8
-        if length > _MAX_REPORT:
+        if length > _REPORT_MAX:
             self.bad_len += 1
             return -1
         if have < length + 10:
@@ -72,8 +72,10 @@ class Reports(Frames):
 
 
 class LD2451(Ld24xx):
-    """settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
-    class_ped_max_kmh, class_bike_max_kmh, class_car_echo. The UART runs at 115200 baud.
+    """The UART runs at 115200 baud.
+
+    settings: radar_line_m, radar_max_m, radar_min_kmh, radar_dir_approach, radar_mount_deg,
+    class_ped_max_kmh, class_bike_max_kmh, class_car_echo.
     """
 
     def __init__(self, uart, settings):
@@ -94,8 +96,8 @@ class LD2451(Ld24xx):
         return stats
 
     async def _configure(self):
-        ok = await self._agree(_GET_DETECTION, _SET_DETECTION, self._detection)
-        return await self._agree(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
+        ok = await self._ensure(_GET_DETECTION, _SET_DETECTION, self._detection)
+        return await self._ensure(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
 
     def _report(self, now_ms):
         frames, tracker = self._frames, self._tracker

@@ -1,9 +1,9 @@
-"""What the radars of the HLK-LD24xx family have in common: asking, silence, stalls.
+"""Base of the drivers for the HLK-LD24xx family: commands, silence, stalls.
 
-About ten reports come a second; `frames.py` finds them. Settings are read back and only written
-when they differ (they live in the radar's flash). Silence is not a fault before the radar has been
-asked for its firmware and has not answered. Sources: HLK-LD2451 serial protocol V1.03 (2024-07),
-section 1.3; HLK-LD2450 serial protocol V1.03 (2023-10), section 2.
+About ten reports come a second, and `frames.py` finds them. Settings are stored in the radar's
+flash. They are read first and written only if they differ. A silent radar is asked for its
+firmware version. Silence is a fault only if it does not answer. Sources: HLK-LD2451 serial
+protocol V1.03 (2024-07), section 1.3, and HLK-LD2450 serial protocol V1.03 (2023-10), section 2.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ _FIRMWARE = const(0x00A0)
 _ANSWER_BIT = const(0x0100)
 _REPORT_MS = const(100)
 _GATHER_MS = const(290)  # reports are read three at a time: a third of the work
-_SELDOM_MS = const(450)  # one that comes after so long may be the first of a pair
+_SELDOM_MS = const(450)  # a report after so long a pause may be the first of a pair
 _ANSWER_MS = const(400)
-_TRIES = const(4)  # it starts with the board and is deaf for its first seconds
+_TRIES = const(4)  # the radar starts with the board and is deaf for its first seconds
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(60_000)
-_DOUBT_MS = const(5_000)  # for who asks `probe`
-_PROBE_MS = const(60_000)  # between questions to a radar that did not answer
-_BLOCKED_MS = const(60_000)  # so long is nobody right in front of it
+_PROBE_MS = const(5_000)  # `probe` asks a radar that was silent for so long
+_REPEAT_MS = const(60_000)  # between questions to a radar that did not answer
+_BLOCKED_MS = const(60_000)  # no road user stays right in front of it for so long
 
 
 class Ld24xx:
     """uart: 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
 
-    frames: the radar's Frames. tracker: with `queue`, `ghosts`, `full`, `misaligned()` and
-    `expire(ms)`. A radar's own class has `_configure()`, True if it is set as wanted, and
-    `_report(ms)`, which keeps `_clear_ms`: when nothing was right in front of it.
+    frames: the radar's `Frames`. tracker: has `queue`, `ghosts`, `full`, `misaligned()` and
+    `expire(ms)`. A subclass has `_configure()`, True if the radar has the wanted settings, and
+    `_report(ms)`. `_report` keeps `_clear_ms`, the last moment with nothing right in front.
 
-    It is blocked when something moves right in front of it for a minute, misaligned when what it
-    sees never comes to the line. What stands in front of it and does not move cannot be told from
-    an empty street.
+    The radar is blocked if something moves right in front of it for a minute. It is misaligned if
+    its tracks never come to the line. An object in front of it that does not move cannot be told
+    from an empty street.
     """
 
     def __init__(self, uart, frames, tracker):
@@ -55,15 +55,15 @@ class Ld24xx:
         self._heard_ms = time.ticks_ms()
         self._busy_ms = self._asked_ms = self._clear_ms = self._heard_ms
         self._suspect = False
-        self._piled = False  # reports that came in a stall are being read
+        self._stalled = False  # the reports that are read came in a stall
         self._answer_timeouts = 0
         self._silences = 0
-        self.watch = None  # function(frames): called with every report that has targets
+        self.watch = None  # function(frames), called with every report that has targets
 
-    # --- what the firmware calls
+    # --- for the firmware
 
     async def start(self):
-        """Configure the radar; a dead or stubborn one shows in `state`, never as an exception."""
+        """Configure the radar. A dead or stubborn one shows in `state`, never as an exception."""
         self._frames.drop()
         for _ in range(_TRIES):
             if await self._enable():
@@ -77,7 +77,7 @@ class Ld24xx:
         self.state = QUIET if ok else MISCONFIGURED
 
     async def wait(self):
-        """Track what the radar reports until somebody has passed, or ask it for life."""
+        """Track targets until a road user has passed, or ask a silent radar for an answer."""
         if self._suspect:
             await self._probe()
             return
@@ -89,34 +89,34 @@ class Ld24xx:
                 frames.added(n)
                 now_ms = time.ticks_ms()
                 since_ms = time.ticks_diff(now_ms, self._heard_ms)
-                self._take(now_ms)
+                self._read(now_ms)
                 if since_ms < _SELDOM_MS:
                     await asyncio.sleep_ms(_GATHER_MS)
 
     def tick(self, now_ms):
-        """Once a second: end lost tracks, notice a silent radar. True if `wait` must run anew."""
-        # What has not been read yet may go on with what seems to be lost.
+        """Call once a second: ends lost tracks, notices silence. True if `wait` must run anew."""
+        # Bytes that were not read yet may continue a track that seems to be lost.
         self._tracker.expire(self._heard_ms if self._uart.any() else now_ms)
         is_still = time.ticks_diff(now_ms, self._busy_ms) > _QUIET_MS
         if is_still:
             self._clear_ms = now_ms
         if OK <= self.state <= QUIET or BLOCKED <= self.state <= MISALIGNED:
-            self.state = self._seeing(now_ms, QUIET if is_still else OK)
+            self.state = self._sight(now_ms, QUIET if is_still else OK)
         if time.ticks_diff(now_ms, self._heard_ms) > _SILENT_MS:
-            if time.ticks_diff(now_ms, self._asked_ms) > _PROBE_MS:
+            if time.ticks_diff(now_ms, self._asked_ms) > _REPEAT_MS:
                 self._suspect = True
         return self._suspect
 
-    def _seeing(self, now_ms, state):
-        """`state`, or what keeps it from seeing who passes."""
+    def _sight(self, now_ms, state):
+        """`state`, or BLOCKED or MISALIGNED if the radar cannot see the road users."""
         if time.ticks_diff(now_ms, self._clear_ms) > _BLOCKED_MS:
             return BLOCKED
         return MISALIGNED if self._tracker.misaligned() else state
 
     def probe(self):
-        """Milliseconds since the radar was heard; one that is quiet is asked for life at once."""
+        """Milliseconds since the last byte of the radar. A silent one is asked for an answer."""
         heard_ms = time.ticks_diff(time.ticks_ms(), self._heard_ms)
-        if heard_ms > _DOUBT_MS:
+        if heard_ms > _PROBE_MS:
             self._suspect = True
         return heard_ms
 
@@ -136,7 +136,7 @@ class Ld24xx:
 
     # --- reports
 
-    def _take(self, now_ms):
+    def _read(self, now_ms):
         frames = self._frames
         while True:
             kind = frames.next()
@@ -147,26 +147,28 @@ class Ld24xx:
                 if frames.rest():
                     came_ms = self._came_ms(now_ms)
                 if frames.count:
-                    self._busy(came_ms)
+                    self._targets(came_ms)
             self._heard_ms = came_ms
-        self._piled = self._uart.any() > 0
+        self._stalled = self._uart.any() > 0
 
     def _came_ms(self, now_ms):
-        """When the report found last came: in a stall they pile up in the UART, ten a second.
+        """Ticks at which the report found last came.
 
-        How many have not been read yet is estimated by its size. The first of a pile takes up what
-        the stall was longer than the pile, the others follow evenly.
+        During a stall reports wait in the UART, ten a second. Their number is estimated from
+        their size. If the stall was longer than they explain, the first one makes up the rest,
+        and the others follow evenly.
         """
         frames = self._frames
         left = 1 + frames.following() + self._uart.any() // frames.size
         since_ms = time.ticks_diff(now_ms, self._heard_ms)
         step_ms = min(_REPORT_MS, since_ms // left)
-        if not self._piled:
-            self._piled = True
+        if not self._stalled:
+            self._stalled = True
             step_ms = max(step_ms, since_ms - (left - 1) * _REPORT_MS)
         return time.ticks_add(self._heard_ms, max(1, step_ms))
 
-    def _busy(self, now_ms):
+    def _targets(self, now_ms):
+        """Process a report with targets."""
         if self.state < OK or self.state == QUIET or self.state == SILENT:
             self.state = OK
         self._busy_ms = now_ms
@@ -177,7 +179,7 @@ class Ld24xx:
     # --- commands
 
     async def _probe(self):
-        """Ask a radar that has been quiet whether it is alive."""
+        """Ask a silent radar for an answer."""
         self._suspect = False
         self._asked_ms = time.ticks_ms()
         alive = await self._enable() and await self._ask(_FIRMWARE, b"")
@@ -187,33 +189,33 @@ class Ld24xx:
             self.state = SILENT
             return
         if self.state == SILENT:
-            await self.start()  # it may have lost its settings with its power
+            await self.start()  # it may have lost its settings with the power
         else:
             await self._ask(_END, b"")
             self._heard_ms = time.ticks_ms()
 
     async def _enable(self):
-        """Enter configuration: sent twice, as the maker's own tools do."""
+        """Enter configuration. The command is sent twice, as the maker's own tools do."""
         await self._ask(_ENABLE, b"\x01\x00")
         return await self._ask(_ENABLE, b"\x01\x00")
 
-    async def _agree(self, get, put, wanted, value=None):
+    async def _ensure(self, read, write, wanted, value=None):
         """Read a setting, write it if it differs, read it back. True if it is as wanted.
 
-        value: what to write, if that is not what is read.
+        read, write: commands. value: the bytes to write, if they differ from the bytes to read.
         """
         for _ in range(2):
-            if await self._ask(get, b"") and self._data(len(wanted)) == wanted:
+            if await self._ask(read, b"") and self._data(len(wanted)) == wanted:
                 return True
-            await self._ask(put, wanted if value is None else value)
-        return await self._ask(get, b"") and self._data(len(wanted)) == wanted
+            await self._ask(write, wanted if value is None else value)
+        return await self._ask(read, b"") and self._data(len(wanted)) == wanted
 
     def _data(self, n):
         frames = self._frames
         return bytes(frames.buf[frames.at : frames.at + n])
 
     async def _ask(self, command, value):
-        """Send a command; True when it was answered with success in time."""
+        """Send a command. True if the radar confirms it in time."""
         self._uart.write(
             b"\xfd\xfc\xfb\xfa"
             + struct.pack("<HH", 2 + len(value), command)
@@ -227,14 +229,14 @@ class Ld24xx:
             return False
 
     async def _answer(self, command):
-        """Read until the command's answer; reports on the way are tracked, not lost."""
+        """Read until the answer to the command. Reports before it are tracked, not lost."""
         frames = self._frames
         while True:
             kind = frames.next()
             if kind == ANSWER and frames.command == command | _ANSWER_BIT:
                 return frames.status == 0
             if kind == REPORT and frames.count:
-                self._busy(time.ticks_ms())
+                self._targets(time.ticks_ms())
             elif kind == 0:
                 n = await self._stream.readinto(frames.space())
                 frames.added(n or 0)

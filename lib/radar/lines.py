@@ -1,8 +1,8 @@
-"""Lines of an OmniPreSense sensor: numbers on the hot path, everything else as text.
+"""Parses the lines of an OmniPreSense sensor: reports as numbers, all other lines as text.
 
     report  [-]digits[.digits] [, [-]digits[.digits]] LF     speed, or magnitude and speed
 
-CR and spaces do not count. Nothing is allocated per report. Source: OmniPreSense AN-010-AD.
+CR and spaces are ignored. Nothing is allocated per report. Source: OmniPreSense AN-010-AD.
 """
 
 from micropython import const
@@ -11,7 +11,7 @@ REPORT = 1
 TEXT = 2
 
 _BUFFER = const(512)
-_LONGEST = const(320)  # an answer to `??` is shorter
+_LINE_MAX = const(320)  # more than the longest answer, that to `??`
 _COMMA = const(44)
 _MINUS = const(45)
 _DOT = const(46)
@@ -19,7 +19,7 @@ _LF = const(10)
 
 
 class Lines:
-    """Give it bytes (`space()`, `added(n)`), take lines with `next()` until it returns 0.
+    """Write bytes into `space()`, call `added(n)`, then call `next()` until it returns 0.
 
     After REPORT: `values` numbers, `first` and `last`, in hundredths. After TEXT: `text()`.
     """
@@ -30,19 +30,19 @@ class Lines:
         self._pos = self._end = 0
         self._from = self._to = 0  # the line found last
         self.values = self.first = self.last = self._previous = 0
-        self._skip = False  # to the end of a line that is too long
+        self._skip = False  # drop the rest of a line that is too long
         self.frames_ok = 0
         self.bad_lines = 0
         self.resync_bytes = 0
 
     def space(self):
-        """Where the next bytes go: a writable buffer, never empty."""
+        """A writable buffer for the next bytes, never empty."""
         if self._pos:
             rest = self._end - self._pos
             if rest:
                 self.buf[:rest] = self._view[self._pos : self._end]
             self._pos, self._end = 0, rest
-        if self._end > _LONGEST:  # no line is that long: wait for the next one
+        if self._end > _LINE_MAX:  # no line is so long: wait for the next one
             self.resync_bytes += self._end
             self._end = 0
             self._skip = True
@@ -52,19 +52,19 @@ class Lines:
         self._end += n
 
     def waiting(self):
-        """How many whole lines are there and not looked at yet."""
+        """Number of whole lines in the buffer that were not parsed yet."""
         count = 0
         for i in range(self._pos, self._end):
             count += self.buf[i] == _LF
         return count
 
     def drop(self):
-        """Forget what is buffered; the rest of its last line, too."""
+        """Empty the buffer, and drop the rest of its last line."""
         self._pos = self._end = 0
         self._skip = True
 
     def next(self):
-        """Find the next whole line that is one: REPORT, TEXT or 0 when more bytes are needed."""
+        """Find the next valid line. Return REPORT, TEXT, or 0 if more bytes are needed."""
         buf = self.buf
         for i in range(self._pos, self._end):
             if buf[i] != _LF:
@@ -86,7 +86,7 @@ class Lines:
         return bytes(self._view[self._from : self._to])
 
     def _kind(self):
-        """What the line is; 0 = nothing that is known, or empty."""
+        """REPORT or TEXT, 0 = an empty or unknown line."""
         buf, pos, end = self.buf, self._from, self._to
         while pos < end and buf[pos] <= 32:
             pos += 1
@@ -107,7 +107,7 @@ class Lines:
             pos += 1
 
     def _number(self, pos, end):
-        """Take a number into `last`; the position behind it, -1 = none."""
+        """Parse a number into `last`. Return the position behind it, -1 = no number."""
         buf = self.buf
         while pos < end and buf[pos] == 32:
             pos += 1
@@ -121,16 +121,16 @@ class Lines:
         if pos < end and buf[pos] == _DOT:
             places = self._digits(pos + 1, end, 2)
             value += self.last * (10 if places - pos == 2 else 1)
-            pos = self._digits(places, end, 9)  # no more than hundredths are kept
+            pos = self._digits(places, end, 9)  # smaller parts than hundredths are dropped
         self.first, self._previous = self._previous, -value if negative else value
         self.last = self._previous
         self.values += 1
         return pos
 
-    def _digits(self, pos, end, most):
-        """Take at most so many digits into `last`; the position behind them."""
+    def _digits(self, pos, end, n):
+        """Parse at most n digits into `last`. Return the position behind them."""
         buf, value = self.buf, 0
-        end = min(end, pos + most)
+        end = min(end, pos + n)
         while pos < end and 48 <= buf[pos] <= 57:
             value = value * 10 + buf[pos] - 48
             pos += 1

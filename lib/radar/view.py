@@ -1,44 +1,54 @@
-"""What a radar reports, for whoever turns it: the last report as a list of dicts.
+"""The last report of a radar, as a list of dicts. A technician aims the radar with it.
 
-`note` is a driver's `watch`: called with every report, it allocates nothing. `take` gives the
-targets of the report noted last, and none when it has given them. A target: `m` metres, `deg`
-degrees off the axis, `kmh`, `snr` or `mag` strength in the radar's own scale, `near` whether it
-comes nearer; only what the radar knows.
+`note` is meant as the `watch` of a driver. It is called with every report and allocates nothing.
+`pop_targets` returns the targets of the last report once, then none until the next report. A
+target has `m` metres, `deg` degrees off the axis, `kmh`, `snr` or `mag` strength in the radar's
+own scale, and `near` (true = approaches). It has only the keys that the radar knows.
 """
 
 import math
 
-_MOST = 82  # bytes of the longest list of targets, see ld2451.py
+_LIST_BYTES_MAX = 82  # longest list of targets, see ld2451.py
 
 
-class _View:
-    _SIZE = 0  # bytes of a target
+class View:
+    """Base of the views: each has its own `note` and `_targets`."""
 
     def __init__(self):
-        self._raw = bytearray(_MOST)
-        self._count = 0
+        self.fresh = False  # True if a report was noted and not popped
+
+    def pop_targets(self):
+        if not self.fresh:
+            return []
         self.fresh = False
+        return self._targets()
+
+
+class ListView(View):
+    """View of a radar with a list of targets. Has `_SIZE`, bytes of a target, and `_target`."""
+
+    def __init__(self):
+        super().__init__()
+        self._raw = bytearray(_LIST_BYTES_MAX)
+        self._count = 0
 
     def note(self, frames):
         """frames: a `Frames` after REPORT."""
         buf, at = frames.buf, frames.at
         raw, size = self._raw, self._SIZE
-        self._count = count = min(frames.count, _MOST // size)
+        self._count = count = min(frames.count, _LIST_BYTES_MAX // size)
         for i in range(count * size):
             raw[i] = buf[at + i]
         self.fresh = True
 
-    def take(self):
-        if not self.fresh:
-            return []
-        self.fresh = False
+    def _targets(self):
         size = self._SIZE
         found = [self._target(i * size) for i in range(self._count)]
         return [target for target in found if target]
 
 
-class Along(_View):
-    """The HLK-LD2451. approach: the direction byte of what comes nearer."""
+class LD2451View(ListView):
+    """approach: the direction byte of an approaching target."""
 
     _SIZE = 5
 
@@ -54,8 +64,8 @@ class Along(_View):
         }  # fmt: skip
 
 
-class Across(_View):
-    """The HLK-LD2450; it does not say how strong an echo is."""
+class LD2450View(ListView):
+    """The LD2450 does not report the strength of an echo."""
 
     _SIZE = 8
 
@@ -74,8 +84,8 @@ class Across(_View):
         return size if raw[at + 1] & 0x80 else -size
 
 
-class Speeds(_View):
-    """The OPS243-A: a speed and its magnitude."""
+class OPS243View(View):
+    """One target: a speed and its magnitude."""
 
     def __init__(self):
         super().__init__()
@@ -86,16 +96,13 @@ class Speeds(_View):
         self._magnitude, self._speed = lines.first, lines.last
         self.fresh = True
 
-    def take(self):
-        if not self.fresh:
-            return []
-        self.fresh = False
+    def _targets(self):
         speed = self._speed
         return [{"kmh": abs(speed) / 100, "mag": self._magnitude // 100, "near": speed > 0}]
 
 
-class Bare(_View):
-    """A Doppler module with a comparator: a speed, and nothing else."""
+class DopplerView(View):
+    """A Doppler module with a comparator gives a speed and nothing else."""
 
     def __init__(self):
         super().__init__()
@@ -106,8 +113,5 @@ class Bare(_View):
         self._speed = speed
         self.fresh = True
 
-    def take(self):
-        if not self.fresh:
-            return []
-        self.fresh = False
+    def _targets(self):
         return [{"kmh": self._speed / 10}]

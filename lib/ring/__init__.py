@@ -1,4 +1,4 @@
-"""A log on raw NOR flash that loses no record to a power cut. See README.md."""
+"""Ring log on raw NOR flash: no power cut loses a closed record. See README.md."""
 
 from ring.region import RingError
 from ring.ring import EVENT, INTERVAL, ANCHOR, Ring

@@ -1,4 +1,4 @@
-"""A flash in RAM, for a node whose partition holds what must not be overwritten."""
+"""A flash in RAM. It stands in when the partition holds foreign data that must not be erased."""
 
 from micropython import const
 
@@ -8,9 +8,9 @@ _ERASE = const(6)
 
 
 class Memory:
-    """Has the interface of `esp32.Partition`; holds 30 intervals. Lost at a reset.
+    """Has the interface of `esp32.Partition` and holds 30 intervals. A reset empties it.
 
-    Sectors are pieces of their own: a heap in use has no hole for all of them in one.
+    Each sector is a buffer of its own, because a heap in use has no hole for all of them at once.
     """
 
     def __init__(self):

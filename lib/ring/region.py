@@ -1,16 +1,16 @@
 """Entries in a circle of flash sectors: the mechanism under both parts of the ring.
 
-A sector that is the n-th one to be opened lies at position n modulo the number of sectors.
+The n-th sector to be opened lies at position n modulo the number of sectors.
 
     sector header (32 bytes)  magic 4s | format u16 | size u16 | log id u32 | opened u32 (n) |
                               first u32 (number of its first entry) | mark u32 | laps u32 | crc32
     entry                     length u16 | kind u8 | 0x5A | number u32 | crc32 u32 (of the eight
                               bytes before it and the payload) | payload | padding to 4 bytes
 
-Everything little endian. An entry is one program operation and counts when its CRC is right, so
-a torn one is never taken for an entry; what was programmed is read back, and an entry that does
-not read back is written again in a fresh sector. After a power cut the space behind a torn entry
-is not used again: its cells may be half programmed without showing it.
+All numbers are little endian. An entry is one program operation. It counts only if its CRC is
+right, so a torn entry never counts. Each entry is read back after it was programmed. If it reads
+back wrong, it is written again in a fresh sector. After a power cut the space behind a torn entry
+is not used again, because its cells may be half programmed without showing it.
 """
 
 import struct
@@ -24,30 +24,30 @@ _HEADER_FORM = "<4sHHIIIIII"
 _ENTRY = const(12)
 _TAG = const(0x5A)
 _TAG_BYTE = b"\x5a"
-_MAX_PAYLOAD = const(512)
-_WINDOW = const(1024)  # read at a time; holds the longest entry
+_PAYLOAD_MAX = const(512)
+_WINDOW = const(1024)  # bytes read at a time: more than the longest entry
 _ERASE = const(6)
 
 
 class RingError(Exception):
-    """The flash holds something that must not be overwritten, or holds nothing at all."""
+    """The flash holds data that must not be overwritten, or it does not keep written data."""
 
 
 class Scratch:
-    """Buffers: a window into the sector read last (and whose it is), an entry to write."""
+    """Buffers that regions share: a window into one sector, and the entry to write next."""
 
     def __init__(self):
         self.window = bytearray(_WINDOW)
-        self.out = bytearray(_padded(_MAX_PAYLOAD))
-        self.owner = None
-        self.loaded = -1
-        self.start = self.end = 0  # what part of the sector the window shows
+        self.out = bytearray(_padded(_PAYLOAD_MAX))
+        self.owner = None  # the region whose sector the window shows
+        self.loaded = -1  # the number of that sector, -1 = none
+        self.start = self.end = 0  # the part of it that the window shows
 
 
 class Region:
     """dev: `esp32.Partition` (readblocks, writeblocks with offset, ioctl). first, count: sectors.
 
-    scratch: a `Scratch`, which regions that are not used at the same time share.
+    scratch: a `Scratch`. Regions may share it if they are never used at the same time.
     """
 
     def __init__(self, dev, first, count, magic, scratch):
@@ -60,15 +60,15 @@ class Region:
         self._window = scratch.window
         self._view = memoryview(self._window)
         self._head = bytearray(_HEADER)
-        self._summed = memoryview(self._head)[:28]  # what its CRC is of
+        self._summed = memoryview(self._head)[:28]  # the part under its CRC
         self._out = scratch.out
         self._out_view = memoryview(self._out)
-        self._ready = -1  # the sector that was erased in this life, and is blank for certain
+        self._ready = -1  # a sector erased since the start, so certainly blank
         self._tail = self._size
         self.log_id = 0
-        self.active = -1  # the newest sector, counted from the format on
+        self.active = -1  # the newest sector, counted since the format
         self.first_entry = 0  # of the header read last
-        self.mark = 0  # of the header read last: whatever the owner wants to know of its past
+        self.mark = 0  # of the header read last: a number that the owner chose
         self.next_number = 1
         self.kind = self.length = self.number = 0  # of the entry found last
         self.erases = self.programmed_bytes = self.corrupt = self.reads = 0
@@ -79,7 +79,7 @@ class Region:
         return self._first + opened % self.count
 
     def read_header(self, opened):
-        """Read the header at the place of the n-th sector; return its own n, or -1."""
+        """Read the header at the place of the n-th sector. Return its own n, or -1."""
         self._dev.readblocks(self._place(opened), self._head, 0)
         self.reads += 1
         magic, form, size, log_id, n, first, mark, _, crc = struct.unpack(_HEADER_FORM, self._head)
@@ -105,9 +105,9 @@ class Region:
     def erased_ahead(self):
         return self._ready == self.active + 1
 
-    def wants_erase(self):
+    def needs_erase(self):
         """True when the active sector is half full and the next one is not blank yet."""
-        return not self.erased_ahead() and not self.room(self._size // 2)
+        return not self.erased_ahead() and not self.fits(self._size // 2)
 
     def open_sector(self, mark):
         """Make the next sector the active one."""
@@ -129,10 +129,13 @@ class Region:
         self._dev.readblocks(place, back, 0)
         if back != self._head:
             self.corrupt += 1
-            self._tail = self._size  # nothing fits behind a header that cannot be read
+            self._tail = self._size  # full: no entry counts behind an unreadable header
 
     def _show(self, opened, pos, size):
-        """Have the window show `size` bytes of a sector from `pos` on, as far as they exist."""
+        """Move the window so that it shows `size` bytes of a sector from `pos` on.
+
+        It shows fewer at the end of the sector.
+        """
         scratch = self._scratch
         if scratch.owner is self and scratch.loaded == opened and scratch.start <= pos:
             if pos + size <= scratch.end or scratch.end == self._size:
@@ -144,11 +147,11 @@ class Region:
         scratch.start, scratch.end = pos, pos + n
 
     def forget(self):
-        """The window no longer shows what is in flash, or not for long."""
+        """Drop the window, because the flash has changed or is about to."""
         self._scratch.loaded = -1
 
     def is_clean(self, opened, pos):
-        """True when there are only ones from `pos` to the end of the sector."""
+        """True if only ones follow from `pos` to the end of the sector."""
         while pos < self._size:
             self._show(opened, pos, 1)
             at, end = pos - self._scratch.start, self._scratch.end - self._scratch.start
@@ -157,29 +160,29 @@ class Region:
             pos += end - at
         return True
 
-    def resume(self, tail):
-        """Go on writing in the active sector at a position behind which it is clean."""
+    def write_from(self, tail):
+        """Write the next entry at this position of the active sector. Only ones may follow it."""
         self._tail = tail
 
-    def fill(self, opened):
-        """Take a sector for the newest one, and for full."""
+    def set_full(self, opened):
+        """Treat a sector as the newest one and as full."""
         self.active = opened
         self._tail = self._size
 
     # --- entries
 
     def find(self, opened, pos):
-        """Find the next entry of a sector at or behind `pos`; return the position behind it or -1.
+        """Find the next entry of a sector at or behind `pos`. Return the position after it or -1.
 
-        kind, length and number describe it, `payload()` gives its bytes. Damaged bytes in
-        between are stepped over, so that damage costs only what it hit.
+        kind, length and number describe the entry, `payload()` gives its bytes. Damaged bytes
+        are skipped, so damage costs only the entries that it hit.
         """
         scratch, window = self._scratch, self._window
         if pos < _HEADER:
             pos = _HEADER
         last = self._size - _ENTRY
         while pos <= last:
-            self._show(opened, pos, _ENTRY + _MAX_PAYLOAD)
+            self._show(opened, pos, _ENTRY + _PAYLOAD_MAX)
             start, end = scratch.start, scratch.end
             at = pos - start
             if window[at + 3] == _TAG:
@@ -195,7 +198,7 @@ class Region:
         view = self._view
         length, kind, _, number, crc = struct.unpack_from("<HBBII", view, at)
         begin = at + _ENTRY
-        if length > _MAX_PAYLOAD or begin + length > end:
+        if length > _PAYLOAD_MAX or begin + length > end:
             return False
         if crc != crc32(view[begin : begin + length], crc32(view[at : at + 8])):
             return False
@@ -206,15 +209,16 @@ class Region:
         return True
 
     def payload(self):
-        """The bytes of the entry found last; valid until the next call."""
+        """The bytes of the entry found last, valid until the next call."""
         return self._view[self._at : self._at + self.length]
 
-    def room(self, length):
+    def fits(self, length):
+        """True if an entry with so long a payload fits into the active sector."""
         return self._size - self._tail >= _padded(length)
 
     def append(self, kind, payload, length):
-        """Write an entry to the active sector; False if it does not fit or not read back."""
-        if not self.room(length):
+        """Write an entry to the active sector. False if it does not fit or reads back wrong."""
+        if not self.fits(length):
             return False
         size = _padded(length)
         out = self._out
@@ -229,7 +233,7 @@ class Region:
         self._dev.writeblocks(place, self._out_view[:size], self._tail)
         self.programmed_bytes += size
         self.forget()
-        whole = _ENTRY + length  # not the padding: an entry that the CRC accepts is one
+        whole = _ENTRY + length  # without the padding, which no CRC covers
         back = self._view[:whole]
         self._dev.readblocks(place, back, self._tail)
         if back != self._out_view[:whole]:

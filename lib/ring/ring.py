@@ -1,8 +1,8 @@
 """The ring log of a node: interval, event and anchor records, checkpoints, link cursors.
 
 Two regions share one partition. The small one (12 sectors, or a quarter of a small partition)
-holds what is overwritten often: the checkpoint of the open interval and the cursors of the links.
-The large one holds the records, oldest dropped first.
+holds the data that changes often: the checkpoint of the open interval and the cursors of the
+links. The large one holds the records. When it is full, the oldest records go first.
 """
 
 import struct
@@ -17,23 +17,23 @@ ANCHOR = 3
 
 _CHECKPOINT = const(1)
 _CURSORS = const(2)
-_SMALL = const(12)
-_LINKS = const(2)
-_STATE_FORM = "<IIII"
-_STATE_BYTES = const(16)
-_MAX_CHECKPOINT = const(480)
+_SMALL_MAX = const(12)
+_CURSOR_BYTES = const(16)
+_CHECKPOINT_MAX = const(480)
+_REFUSED = "ring: flash does not hold what is written to it"
 
 
 class Ring:
-    """dev: a partition (`esp32.Partition`); rng(bits) -> int, for the log id of a new log.
+    """dev: a partition (`esp32.Partition`). rng(bits) -> int, for the log id of a new log.
 
-    Records are numbered from 1 on, never twice in the life of a log. `first_seq` is the oldest
-    one still held, `next_seq` the next one's number, `log_id` 32 bits drawn at the format.
+    Records are numbered from 1 on, and a number is never used twice in a log. `first_seq` is the
+    oldest record still held, `next_seq` the number of the next one. `log_id` has 32 bits, drawn
+    at the format.
     """
 
     def __init__(self, dev, rng):
         total = dev.ioctl(4, 0)
-        small = min(_SMALL, total // 4)
+        small = min(_SMALL_MAX, total // 4)
         if small < 2:
             raise RingError("ring: %d sectors, 8 are the least" % total)
         scratch = Scratch()
@@ -41,15 +41,14 @@ class Ring:
         self._log = Region(dev, small, total - small, b"TPR1", scratch)
         self._sectors = total - small
         self._rng = rng
-        self._state = bytearray(_STATE_BYTES)  # sent, confirmed of both links
-        self._check = bytearray(4 + _MAX_CHECKPOINT)
-        self._check_len = 0
-        self._last_interval = 0
-        self._oldest = 0
+        self._cursors = bytearray(_CURSOR_BYTES)  # sent, confirmed of both links, u32 each
+        self._checkpoint = bytearray(4 + _CHECKPOINT_MAX)  # last interval u32 | payload
+        self._checkpoint_len = 0
+        self.last_interval = 0  # number of the newest INTERVAL record, 0 = none
+        self._oldest = 0  # the sector that the record `first_seq` lies in
         self._at = (-1, 0, 0)  # where reading stopped: sector, position, next number
         self.first_seq = 1
-        self.dropped = 0
-        self.dropped_range = (0, 0)
+        self.dropped = 0  # records that were erased before the backend confirmed them
 
     @property
     def next_seq(self):
@@ -59,78 +58,78 @@ class Ring:
     def log_id(self):
         return self._log.log_id
 
-    @property
-    def last_interval(self):
-        """Number of the newest INTERVAL record, 0 = none."""
-        return self._last_interval
-
     # --- opening
 
     def open(self):
-        """Recover the log; format only a partition that is wholly blank.
+        """Recover the log. A partition is formatted only if it is wholly blank.
 
-        Raises RingError for a partition that holds something else or another version.
+        Raises RingError if it holds other data, or a log of another version.
         """
-        from ring.recovery import recover  # its memory can be had back: nothing else needs it
+        from ring.recovery import State, recover  # RAM: needed once, the caller unloads it
 
-        recover(self, self._rng)
+        state = State(self._cursors, self._checkpoint)
+        is_located = recover(state, self._log, self._small, self._rng)
+        self.first_seq, self._oldest = state.first_seq, state.oldest
+        self.last_interval = state.last_interval
+        self._checkpoint_len = state.checkpoint_len
+        if not is_located:
+            self._roll_small()
 
     # --- records
 
     def append(self, kind, payload, n=None):
-        """Append a record; durable on return. Returns its number."""
-        length = len(payload) if n is None else n
-        log = self._log
-        if not log.room(length):
-            self._roll()
-        for _ in range(3):
-            if log.append(kind, payload, length):
-                break
-            self._roll()
-        else:
-            raise RingError("ring: flash does not hold what is written to it")
-        seq = log.next_number - 1
+        """Append a record and return its number. The record is safe on return."""
+        self._write(self._log, self._roll, kind, payload, len(payload) if n is None else n)
+        seq = self.next_seq - 1
         if kind == INTERVAL:
-            self._last_interval = seq
-            self._check_len = 0
+            self.last_interval = seq
+            self._checkpoint_len = 0
         return seq
+
+    def _write(self, region, roll, kind, payload, length):
+        """Write an entry. roll(): opens the next sector of the region."""
+        if not region.fits(length):
+            roll()
+        for _ in range(3):
+            if region.append(kind, payload, length):
+                return
+            roll()
+        raise RingError(_REFUSED)
 
     def _roll(self):
         log = self._log
         if not log.erased_ahead():
             self._drop_oldest()
-        log.open_sector(self._last_interval)
+        log.open_sector(self.last_interval)
 
     def _drop_oldest(self):
-        """The place of the next sector is about to be erased: let go what it still holds."""
-        if self._oldest > self._log.active + 1 - self._sectors:
-            return
-        self._oldest += 1
+        """Give up the records in the place of the next sector, which is about to be erased."""
         log = self._log
-        if self._oldest > log.active:
+        if self._oldest > log.active + 1 - self._sectors:
+            return
+        self._oldest = oldest = self._oldest + 1
+        if oldest > log.active:
             first = log.next_number
-        elif log.read_header(self._oldest) == self._oldest:
+        elif log.read_header(oldest) == oldest:
             first = log.first_entry
         else:
-            first = self.first_seq  # damaged header: reading will step over what is gone
+            first = self.first_seq  # damaged header: `read` will skip the records that are gone
         confirmed = max(self.cursor(0)[1], self.cursor(1)[1])
         if first - 1 > confirmed:
-            start = max(self.first_seq, confirmed + 1)
-            self.dropped += first - start
-            self.dropped_range = (start, first - 1)
+            self.dropped += first - max(self.first_seq, confirmed + 1)
         self.first_seq = first
 
     def prepare(self):
-        """Erase ahead in a quiet moment, so that no append has to wait for it."""
+        """Erase ahead in a quiet moment, so that no append has to wait for an erase."""
         log, small = self._log, self._small
-        if log.wants_erase():
+        if log.needs_erase():
             self._drop_oldest()
             log.erase(log.active + 1)
-        if small.wants_erase():
+        if small.needs_erase():
             small.erase(small.active + 1)
 
     def read(self, seq, buf):
-        """Copy a record's payload to `buf`; return (kind, length). KeyError if it is not held."""
+        """Copy a record's payload to `buf` and return (kind, length). KeyError if it is gone."""
         log = self._log
         if not self.first_seq <= seq < log.next_number:
             raise KeyError(seq)
@@ -153,7 +152,7 @@ class Ring:
         raise KeyError(seq)
 
     def _starts_behind(self, sector, seq):
-        """True when a sector has a readable header and begins behind `seq`."""
+        """True if a sector has a readable header and begins behind `seq`."""
         log = self._log
         return sector > log.active or (log.read_header(sector) == sector and log.first_entry > seq)
 
@@ -174,56 +173,52 @@ class Ring:
     # --- checkpoint and cursors
 
     def checkpoint(self, payload, n=None):
-        """Keep the open interval's state; void as soon as an INTERVAL record is appended."""
+        """Keep the open interval. The checkpoint is void once an INTERVAL record is appended."""
         length = len(payload) if n is None else n
-        struct.pack_into("<I", self._check, 0, self._last_interval)
-        self._check[4 : 4 + length] = memoryview(payload)[:length]
-        self._check_len = 4 + length
-        self._write_small(_CHECKPOINT, self._check, self._check_len)
+        buf = self._checkpoint
+        struct.pack_into("<I", buf, 0, self.last_interval)
+        buf[4 : 4 + length] = memoryview(payload)[:length]
+        self._checkpoint_len = 4 + length
+        self._write(self._small, self._roll_small, _CHECKPOINT, buf, 4 + length)
 
     def last_checkpoint(self, buf):
-        """Copy the checkpoint of the interval that was open last; return its length, 0 = none."""
-        length = self._check_len - 4
-        if length <= 0 or struct.unpack_from("<I", self._check, 0)[0] != self._last_interval:
+        """Copy the checkpoint of the open interval to `buf`. Return its length, 0 = none."""
+        held, length = self._checkpoint, self._checkpoint_len - 4
+        if length <= 0 or struct.unpack_from("<I", held, 0)[0] != self.last_interval:
             return 0
-        buf[:length] = memoryview(self._check)[4 : 4 + length]
+        buf[:length] = memoryview(held)[4 : 4 + length]
         return length
 
     def set_cursor(self, link, sent, confirmed):
-        """Remember how far a link has sent and the backend confirmed. Numbers never run ahead."""
+        """Keep the last number that a link has sent, and the last that the backend confirmed.
+
+        Numbers beyond the newest record are cut down to it.
+        """
         last = self.next_seq - 1
-        struct.pack_into("<II", self._state, link * 8, min(sent, last), min(confirmed, last))
-        self._write_small(_CURSORS, self._state, _STATE_BYTES)
+        cursors = self._cursors
+        struct.pack_into("<II", cursors, link * 8, min(sent, last), min(confirmed, last))
+        self._write(self._small, self._roll_small, _CURSORS, cursors, _CURSOR_BYTES)
 
     def cursor(self, link):
         """(sent, confirmed) of a link: 0 mqtt, 1 lorawan."""
-        return struct.unpack_from("<II", self._state, link * 8)
-
-    def _write_small(self, kind, payload, length):
-        small = self._small
-        if not small.room(length):
-            self._roll_small()
-        for _ in range(3):
-            if small.append(kind, payload, length):
-                return
-            self._roll_small()
-        raise RingError("ring: flash does not hold what is written to it")
+        return struct.unpack_from("<II", self._cursors, link * 8)
 
     def _roll_small(self):
-        """A fresh sector begins with everything that is still in force, the cursors last."""
-        small = self._small
+        """Open a fresh sector. It begins with the checkpoint, if it is valid, and the cursors."""
+        small, n = self._small, self._checkpoint_len
         for _ in range(3):
             small.open_sector(0)
-            if self._check_len and not small.append(_CHECKPOINT, self._check, self._check_len):
+            if n and not small.append(_CHECKPOINT, self._checkpoint, n):
                 continue
-            if small.append(_CURSORS, self._state, _STATE_BYTES):
+            if small.append(_CURSORS, self._cursors, _CURSOR_BYTES):
                 return
-        raise RingError("ring: flash does not hold what is written to it")
+        raise RingError(_REFUSED)
 
     def stats(self):
         """Counters since this start: erases, bytes programmed, damaged places, records dropped.
 
-        Of the log's whole life: sectors opened, of how many; each time round wears them once.
+        `opened` counts the sectors opened since the format. Divided by `sectors` it gives the
+        wear: erases of each sector.
         """
         log, small = self._log, self._small
         return {

@@ -1,1 +1,1 @@
-"""Codecs between a node and its backend: the packed record, and the JSON forms."""
+"""Codecs between a node and its backend: the packed record, JSON, LoRaWAN frames."""

@@ -1,15 +1,15 @@
-"""What the backend says over LoRaWAN. Big endian; every length but that of `config` is exact.
+"""Downlinks of the backend over LoRaWAN. Big endian. Each has one length, except `config`.
 
-    fPort 10, ack      version u8 = 1 | log u16 (low half of its id) | number u32: everything up to
-                       this one is stored. No answer.
-    fPort 11, command  version u8 | id u8 | command u8 | what belongs to the command:
+    fPort 10, ack      version u8 = 1 | log u16 (low half of its id) | number u32: all records up
+                       to this one are stored. No answer.
+    fPort 11, command  version u8 | id u8 | command u8 | details of the command:
         1 ping
         2 state        the state frame follows the answer
         3 resend       log u16, first u32, last u32: newest first, inside the airtime budget
         4 reboot
     fPort 12, config   version u8 | id u8 | one to eight times: key u8, value i16
 
-Commands and configuration are answered (`wire/note.py`, fPort 5) under their id.
+Commands and configuration get an answer (`wire/note.py`, fPort 5) with their id.
 """
 
 import struct
@@ -19,11 +19,11 @@ from micropython import const
 PORT_ACK = const(10)
 PORT_COMMAND = const(11)
 PORT_CONFIG = const(12)
-# What an answer says of a downlink.
+# Codes of an answer.
 OK, UNKNOWN, BAD_VALUE, MALFORMED, FOREIGN_LOG, NOT_HELD, BUSY = range(7)
 PING, STATE, RESEND, REBOOT = 1, 2, 3, 4
 
-# What can be set over the air: numbers that are given once and never to another key.
+# Settings that can be changed over the air. A number belongs to one key for ever.
 KEYS = {
     1: "interval_min", 2: "checkpoint_s", 3: "log_level", 4: "radar_line_m", 5: "radar_max_m",
     6: "radar_min_kmh", 7: "radar_dir_approach", 8: "radar_mount_deg", 9: "beam_gap_mm",
@@ -33,13 +33,13 @@ KEYS = {
 }  # fmt: skip
 
 _VERSION = const(1)
-_MOST_ITEMS = const(8)
+_ITEMS_MAX = const(8)
 _ACK = ">BHI"
 _RESEND = ">HII"
 
 
 class Refusal(ValueError):
-    """A downlink that cannot be taken. name: its id, None if it has none; code: see `OK`."""
+    """A downlink that is refused. name: its id, None = it has none. code: see `OK`."""
 
     def __init__(self, name, code, why):
         super().__init__(why)
@@ -48,7 +48,7 @@ class Refusal(ValueError):
 
 
 def parse_ack(payload):
-    """(low half of the log's id, number); raises Refusal."""
+    """Return (low half of the log's id, number). Raises Refusal."""
     if len(payload) != struct.calcsize(_ACK):
         raise Refusal(None, MALFORMED, "ack of %d bytes" % len(payload))
     version, log, seq = struct.unpack(_ACK, payload)
@@ -57,7 +57,7 @@ def parse_ack(payload):
 
 
 def parse_command(payload):
-    """(id, command, (log, first, last) of a resend or None); raises Refusal."""
+    """Return (id, command, (log, first, last) of a resend or None). Raises Refusal."""
     name = _head(payload)
     command = payload[2] if len(payload) > 2 else 0
     if not PING <= command <= REBOOT:
@@ -69,10 +69,10 @@ def parse_command(payload):
 
 
 def parse_config(payload):
-    """(id, values by key); raises Refusal."""
+    """Return (id, values by key). Raises Refusal."""
     name = _head(payload)
     items, rest = divmod(len(payload) - 2, 3)
-    if rest or not 1 <= items <= _MOST_ITEMS:
+    if rest or not 1 <= items <= _ITEMS_MAX:
         raise Refusal(name, MALFORMED, "%d bytes" % len(payload))
     values = {}
     for i in range(items):
@@ -86,7 +86,7 @@ def parse_config(payload):
 
 
 def _head(payload):
-    """The id of a command or configuration, whose version is checked."""
+    """Check the version of a command or configuration, and return its id."""
     if len(payload) < 2:
         raise Refusal(None, MALFORMED, "%d bytes" % len(payload))
     _check_version(payload[0], payload[1])

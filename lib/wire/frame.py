@@ -1,9 +1,9 @@
 """Interval records as a binary frame, for LoRaWAN: fPort 1 (new) and 2 (sent again on request).
 
-One record takes 24 bytes or less on all but the busiest hours and never more than 48, so that it
-always fits into the 51 bytes of the slowest data rate; the frame is as long as it has to be. What
-is left of the room repeats the records before it, newest first, so that a lost uplink is healed by
-the next one. Layout (bits, most significant first, filled up with 0 to a whole byte):
+One record takes 24 bytes or less, except in the busiest hours, and never more than 48. So it
+always fits into the 51 bytes of the slowest data rate. A frame is as long as it has to be. If
+there is room left, the records before it follow, newest first: the next uplink then repairs the
+loss of this one. Layout (bits, most significant first, filled up with 0 to a whole byte):
 
     version 8 = 1 | log 16: the low half of the log's id | NUMBER of the newest record
     RECORD, then as long as a bit is 1: another RECORD, older than the one before
@@ -25,7 +25,7 @@ the next one. Layout (bits, most significant first, filled up with 0 to a whole 
     COUNTS   per class (pedestrian, bicycle, car, heavy, unknown): width 4 as in COUNT, forward,
              backward in so many bits each; 65535 = so many and more
 
-Everything but the speeds is exact; what is at its limit says so by its value.
+All fields are exact except the speeds. A field at its limit has its largest value.
 """
 
 from micropython import const
@@ -34,12 +34,12 @@ from wire.record import BIN_KMH, BINS, DETECTOR_OK
 
 VERSION = const(1)
 PORT_COUNTS = const(1)
-PORT_AGAIN = const(2)
-PORT_EVENT = const(3)  # these three are written by wire/note.py
+PORT_RESENT = const(2)
+PORT_EVENT = const(3)  # this one and the next two are written by wire/note.py
 PORT_STATE = const(4)
 PORT_ANSWER = const(5)
 MAX_BYTES = const(48)  # of a frame with one record
-MOST_MERGED = const(64)  # numbers in one record
+MERGED_MAX = const(64)  # numbers in one record
 
 _SHORT_BYTES = const(24)
 _NUMBER_BITS = (14, 17, 20, 32)
@@ -49,16 +49,16 @@ _EPOCH = const(1_735_689_600)  # 2025-01-01
 _UNIT_S = const(300)
 _UNKNOWN = const(0x3FFFFF)
 _CLASSES = const(5)
-_MEAN_MOST = const(255)
-_V85_MOST = const(127)
-_TOTAL_MASK = const(0x3FFFFFFF)  # where cumulative totals begin anew
+_MEAN_MAX = const(255)
+_V85_MAX = const(127)
+_TOTAL_MASK = const(0x3FFFFFFF)  # cumulative totals wrap here
 _END_BITS = const(2)  # no other record, no totals
 
 
 class Bits:
-    """Writes to `buf`, a bytearray, most significant bit first.
+    """Writes bits to `buf`, a bytearray, most significant bit first.
 
-    What is put behind its end only moves `pos`: look at it, and go back.
+    Bits behind the end of `buf` only move `pos`. The caller compares `pos`, and sets it back.
     """
 
     def __init__(self, buf):
@@ -69,25 +69,25 @@ class Bits:
     def reset(self):
         self.pos = 0
 
-    def put(self, value, width):
+    def write(self, value, width):
         """Append the low `width` bits of a number."""
         buf, pos = self._buf, self.pos
         while width:
             free = 8 - (pos & 7)
-            take = min(free, width)
-            width -= take
+            n = min(free, width)
+            width -= n
             if pos >> 3 < self.size:
-                shift = free - take
-                mask = ((1 << take) - 1) << shift
+                shift = free - n
+                mask = ((1 << n) - 1) << shift
                 kept = buf[pos >> 3] & (0xFF ^ mask)
                 buf[pos >> 3] = kept | (value >> width << shift) & mask
-            pos += take
+            pos += n
         self.pos = pos
 
     def fill(self):
-        """Fill the last byte up with 0; return the length in bytes."""
+        """Fill the last byte up with 0. Return the length in bytes."""
         if self.pos & 7:
-            self.put(0, 8 - (self.pos & 7))
+            self.write(0, 8 - (self.pos & 7))
         return self.pos >> 3
 
 
@@ -99,35 +99,34 @@ class Frame:
 
     def __init__(self, buf):
         self._bits = Bits(buf)
-        self._room = 0
+        self._pos_max = 0
         self._below = 0  # the number directly before the last record added
-        self._began = 0  # and where that record starts
-        self._newest = 0
+        self._start = 0  # of that record
         self._totals = [0, 0]
         self._cls = 0
         self.records = 0
         self.is_long = False
 
-    def begin(self, log_id, room, turn):
-        """room: bytes the frame may have. turn: class whose totals go along if there is room."""
+    def begin(self, log_id, size_max, cls):
+        """size_max: bytes. cls: the class that adds its cumulative totals if they fit."""
         bits = self._bits
         bits.reset()
-        bits.put(VERSION, 8)
-        bits.put(log_id & 0xFFFF, 16)
-        self._room = min(room, bits.size) * 8 - _END_BITS
-        self._cls = turn
+        bits.write(VERSION, 8)
+        bits.write(log_id & 0xFFFF, 16)
+        self._pos_max = min(size_max, bits.size) * 8 - _END_BITS
+        self._cls = cls
         self.records = 0
         self.is_long = False
 
     def add(self, rec, span=1):
-        """Add a record that stands for `span` numbers; False, and nothing, if it has no room."""
-        if not 1 <= span <= min(MOST_MERGED, rec.seq):
+        """Add a record that stands for `span` numbers. False, and no change, if it is too long."""
+        if not 1 <= span <= min(MERGED_MAX, rec.seq):
             raise ValueError("frame: record %d for %d numbers" % (rec.seq, span))
         bits = self._bits
         mark = bits.pos
         self._place(rec)
         self._record(rec, span)
-        if bits.pos > self._room:
+        if bits.pos > self._pos_max:
             bits.pos = mark
             return False
         if not self.records:
@@ -136,59 +135,59 @@ class Frame:
             self.is_long = bits.pos + _END_BITS > _SHORT_BYTES * 8
         self.records += 1
         self._below = rec.seq - span
-        self._began = rec.start
+        self._start = rec.start
         return True
 
     def end(self):
-        """Close the frame; return its length in bytes."""
+        """Close the frame. Return its length in bytes."""
         bits = self._bits
-        bits.put(0, 1)
+        bits.write(0, 1)
         width = max(_width(self._totals[0]), _width(self._totals[1]))
-        if bits.pos + 9 + 2 * width <= self._room + _END_BITS:
-            bits.put(1, 1)
-            bits.put(self._cls, 3)
-            bits.put(width, 5)
-            bits.put(self._totals[0], width)
-            bits.put(self._totals[1], width)
+        if bits.pos + 9 + 2 * width <= self._pos_max + _END_BITS:
+            bits.write(1, 1)
+            bits.write(self._cls, 3)
+            bits.write(width, 5)
+            bits.write(self._totals[0], width)
+            bits.write(self._totals[1], width)
         else:
-            bits.put(0, 1)
+            bits.write(0, 1)
         return bits.fill()
 
     def _place(self, rec):
         bits = self._bits
         if self.records:
-            bits.put(1, 1)
+            bits.write(1, 1)
             adjacent = rec.seq == self._below and rec.start
-            if adjacent and rec.start + rec.length == self._began:
-                bits.put(1, 1)
+            if adjacent and rec.start + rec.length == self._start:
+                bits.write(1, 1)
                 return
-            bits.put(0, 1)
+            bits.write(0, 1)
         self._number(rec.seq)
         units, seconds = divmod(rec.start - _EPOCH, _UNIT_S) if rec.start else (_UNKNOWN, 0)
         if not 0 <= units < _UNKNOWN:
             units, seconds = _UNKNOWN, 0
-        bits.put(units, 22)
-        bits.put(1 if seconds else 0, 1)
+        bits.write(units, 22)
+        bits.write(1 if seconds else 0, 1)
         if seconds:
-            bits.put(seconds, 9)
+            bits.write(seconds, 9)
 
     def _number(self, seq):
         size = 0
         while seq >> _NUMBER_BITS[size]:
             size += 1
-        self._bits.put(size, 2)
-        self._bits.put(seq, _NUMBER_BITS[size])
+        self._bits.write(size, 2)
+        self._bits.write(seq, _NUMBER_BITS[size])
 
     def _record(self, rec, span):
         bits = self._bits
-        bits.put(1 if span > 1 else 0, 1)
+        bits.write(1 if span > 1 else 0, 1)
         if span > 1:
-            bits.put(span - 1, 6)
+            bits.write(span - 1, 6)
         code = _LENGTHS.index(rec.length) if rec.length in _LENGTHS else _EXPLICIT
-        bits.put(code, 3)
+        bits.write(code, 3)
         if code == _EXPLICIT:
-            bits.put(rec.length, 16)
-        bits.put(rec.time_source, 3)
+            bits.write(rec.length, 16)
+        bits.write(rec.time_source, 3)
         self._state(rec)
         for direction in range(2):
             self._speed(rec, direction)
@@ -198,36 +197,36 @@ class Frame:
     def _state(self, rec):
         missed = max(0, rec.length - rec.coverage)
         if rec.detector == DETECTOR_OK and not missed and not rec.why:
-            self._bits.put(1, 1)
+            self._bits.write(1, 1)
             return
-        self._bits.put(0, 1)
+        self._bits.write(0, 1)
         self._count(missed)
         self._count(rec.why)
-        self._bits.put(rec.detector, 3)
+        self._bits.write(rec.detector, 3)
 
     def _count(self, value):
         width = min(_width(value), 15)
-        self._bits.put(width, 4)
-        self._bits.put(value, 16 if width == 15 else width)
+        self._bits.write(width, 4)
+        self._bits.write(value, 16 if width == 15 else width)
 
     def _pair(self, forward, backward):
         bits = self._bits
         width = min(max(_width(forward), _width(backward)), 15)
-        bits.put(width, 4)
+        bits.write(width, 4)
         for value in (forward, backward):
-            bits.put(value, 16 if width == 15 else width)
+            bits.write(value, 16 if width == 15 else width)
 
     def _speed(self, rec, direction):
         n = rec.speed_n[direction]
-        self._bits.put(1 if n else 0, 1)
+        self._bits.write(1 if n else 0, 1)
         if n:
             mean = (2 * rec.speed_sum[direction] + 5 * n) // (10 * n)
-            self._bits.put(min(mean, _MEAN_MOST), 8)
-            self._bits.put(v85_kmh(rec, direction), 7)
+            self._bits.write(min(mean, _MEAN_MAX), 8)
+            self._bits.write(v85_kmh(rec, direction), 7)
 
 
 def v85_kmh(rec, direction):
-    """The speed 85 % stay below, interpolated in its bin, rounded; 127 = in the open bin."""
+    """The speed that 85 % stay below, interpolated in its bin, rounded. 127 = in the open bin."""
     n = rec.speed_n[direction]
     first = direction * BINS
     bin_ = below = 0
@@ -235,7 +234,7 @@ def v85_kmh(rec, direction):
         below += rec.hist[first + bin_]
         bin_ += 1
     if bin_ == BINS - 1:
-        return _V85_MOST
+        return _V85_MAX
     whole = 100 * rec.hist[first + bin_]
     part = BIN_KMH * (85 * n - 100 * below)
     return BIN_KMH * bin_ + (2 * part + whole) // (2 * whole)

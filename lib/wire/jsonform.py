@@ -1,12 +1,12 @@
-"""The JSON forms of the MQTT topics (ARCHITECTURE section 6). Times are RFC 3339, UTC.
+"""The JSON forms of the MQTT topics (ARCHITECTURE, delivery). Times are RFC 3339, UTC.
 
-Everything is written in small pieces to `out`, anything with `write(text)`: a record is 1.1 KB of
-JSON, and neither its dicts nor its text ever stand in memory as a whole.
+The text goes in small pieces to `out`, an object with `write(text)`. A record makes 1.1 KB of
+JSON, and never stands in memory as a whole, neither as dicts nor as text.
 """
 
 import json
 
-from wire.record import ADDED, BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
+from wire.record import ANGLE_SUM, BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
 
 VERSION = 1
 TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
@@ -19,7 +19,7 @@ REASONS = (
 
 
 def rfc3339(unix):
-    """UTC seconds since 1970 as text; pure arithmetic (days to civil date), any epoch."""
+    """UTC seconds since 1970 as text. Pure arithmetic (days to civil date), for any epoch."""
     days, rest = divmod(unix, 86400)
     z = days + 719468
     era, doe = divmod(z, 146097)
@@ -55,7 +55,7 @@ def _speed(out, rec, direction):
     if n:
         mean = "%.1f" % (rec.speed_sum[direction] / (10 * n))
         raw = "%.1f" % (
-            (rec.speed_sum[direction] - 10 * rec.spacing[ADDED + direction]) / (10 * n)
+            (rec.speed_sum[direction] - 10 * rec.spacing[ANGLE_SUM + direction]) / (10 * n)
         )
     text = '"%s":{"mean":%s,"raw":%s,"n":%d,"hist":['
     out.write(text % (DIRECTIONS[direction], mean, raw, n))
@@ -68,20 +68,20 @@ def _speed(out, rec, direction):
     out.write("]}")
 
 
-def _ratio(out, name, value, base, most):
-    """`value` / `base` with two decimals, `most` at most; null when either is 0."""
-    text = "%.2f" % min(most, value / base) if value and base else "null"
+def _ratio(out, name, value, base, limit):
+    """Write `value` / `base` with two decimals, at most `limit`. null if either is 0."""
+    text = "%.2f" % min(limit, value / base) if value and base else "null"
     out.write('"%s":%s,' % (name, text))
 
 
-def _spacing(out, rec, way):
-    """Seconds; `occ` in percent of the observed time."""
+def _spacing(out, rec, direction):
+    """Write headway and gap in seconds, `occ` in percent of the observed time."""
     sums = rec.spacing
-    n = sums[way]
-    out.write('"%s":{' % DIRECTIONS[way])
-    _ratio(out, "headway", sums[2 + way], 10 * n, 3600)
-    _ratio(out, "gap", sums[4 + way], 10 * n, 3600)
-    _ratio(out, "occ", sums[6 + way], rec.coverage, 100)
+    n = sums[direction]
+    out.write('"%s":{' % DIRECTIONS[direction])
+    _ratio(out, "headway", sums[2 + direction], 10 * n, 3600)
+    _ratio(out, "gap", sums[4 + direction], 10 * n, 3600)
+    _ratio(out, "occ", sums[6 + direction], rec.coverage, 100)
     out.write('"n":%d}' % n)
 
 
@@ -123,7 +123,7 @@ def write_interval(out, rec):
 
 
 def open_counts(out, node, log_id):
-    """Begin the payload of `counts`; records, with commas between them, and `CLOSE` follow."""
+    """Begin the payload of `counts`. Records with commas between them follow, then `CLOSE`."""
     out.write('{"v":%d,"node":"%s","log":"%08x","bin_kmh":%d,"recs":[' % (
         VERSION, node, log_id, BIN_KMH
     ))  # fmt: skip
@@ -141,7 +141,7 @@ def envelope(node, log_id, body):
 
 
 def parse_ack(payload):
-    """Return (log id, seq) of the backend's acknowledgement; raises ValueError."""
+    """Return (log id, seq) of the backend's acknowledgement. Raises ValueError."""
     body = json.loads(payload)
     if not isinstance(body, dict) or body.get("v") != VERSION:
         raise ValueError("ack: not version %d" % VERSION)

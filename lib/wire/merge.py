@@ -1,23 +1,23 @@
-"""Several intervals as one: half an hour or an hour of 15-minute records, for a slow data rate.
+"""Merges intervals for a slow data rate: half an hour or an hour of 15-minute records as one.
 
-The log keeps the records as they are; a merged one only ever stands in a frame, and says which
-numbers it stands for.
+The log keeps the single records. A merged record exists in a frame alone, and the frame names the
+numbers that it stands for.
 """
 
-from wire.frame import MOST_MERGED
+from wire.frame import MERGED_MAX
 
-_MOST = 0xFFFF
+_SUM_MAX = 0xFFFF
 
 
-def joins(rec, older, span, period_s):
-    """True when `older` lies directly before `rec`, in number and time, and in the same period.
+def can_merge(rec, older, span, period_s):
+    """True if `older` lies directly before `rec`, in number and time, and in the same period.
 
-    span: numbers that `rec` stands for. period_s: periods are multiples of it, UTC. What would
-    not be exact any more (a sum above 65535) stays apart.
+    span: numbers that `rec` stands for. period_s: length of a period, aligned to UTC. False also
+    if a sum would be above 65535 and so no longer exact.
     """
     return bool(
         older.seq == rec.seq - span
-        and span < MOST_MERGED
+        and span < MERGED_MAX
         and older.start
         and older.start + older.length == rec.start
         and older.start // period_s == (rec.start + rec.length - 1) // period_s
@@ -28,15 +28,15 @@ def joins(rec, older, span, period_s):
 
 def _fits(values, more):
     for i in range(len(values)):
-        if values[i] + more[i] > _MOST:
+        if values[i] + more[i] > _SUM_MAX:
             return False
     return True
 
 
-def absorb(rec, older):
-    """Take the interval directly before (see `joins`) into `rec`.
+def merge(rec, older):
+    """Merge the interval directly before (see `can_merge`) into `rec`.
 
-    Number, cumulative totals and the node's state remain those of `rec`, the later one.
+    Number, cumulative totals and state of the node remain those of `rec`, the later one.
     """
     rec.start = older.start
     rec.uptime = older.uptime

@@ -1,7 +1,7 @@
 """Small binary frames of a node, for LoRaWAN: events, state, answers. Big endian.
 
 fPort 3, event    version u8 | log u16 (low half of its id) | number u32 | utc u32 (0 = not
-                  known) | code u8 | what belongs to the code:
+                  known) | code u8 | details of the code:
     0 other       its name, as text
     1 start       reset cause u8, boot u16, records lost u32, version as text
     2 detector    state before u8, state u8
@@ -13,7 +13,8 @@ fPort 4, state    version u8 | log id u32 | newest number u32 | oldest number he
                   boot u16 | reset cause u8 | detector u8 | time source u8 | configuration's
                   hash u32 | supply u16 (mV, 0 = not known) | temperature i8 (-128 = not
                   known) | free heap u16 (KB) | refused downlinks u8 (255 = and more)
-fPort 5, answer   version u8 | id u8 of the downlink | code u8 (see `downlink`) | why, as text
+fPort 5, answer   version u8 | id u8 of the downlink | code u8 (see `downlink`) | reason, as
+                  text
 """
 
 import struct
@@ -23,13 +24,13 @@ from micropython import const
 from wire.frame import PORT_ANSWER, PORT_EVENT, PORT_STATE
 from wire.record import RESET_CAUSES
 
-MAX_BYTES = const(36)  # what the slowest data rate always carries
+MAX_BYTES = const(36)  # fits into a frame of the slowest data rate
 
 _VERSION = const(1)
 _OTHER = const(0)
 _HEAD = ">BHIIB"
 _HEAD_BYTES = const(12)
-# name -> code, layout, the details that go with it
+# name -> code, layout, keys of the details
 _EVENTS = {
     "start": (1, ">BHI", ("reset", "boot", "dropped")),
     "detector": (2, ">BB", ("was", "state")),
@@ -42,17 +43,17 @@ _LIMITS = {"B": (0, 0xFF), "H": (0, 0xFFFF), "I": (0, 0xFFFFFFFF), "i": (-0x8000
 _STATE = ">BIIIHBBBIHbHB"
 
 
-def put(port, buf, *values):
-    """Write a frame of that port to `buf`, as `put_event` and its like do; return its length."""
-    return {PORT_EVENT: put_event, PORT_STATE: put_state, PORT_ANSWER: put_answer}[port](
+def write(port, buf, *values):
+    """Write a frame of that port to `buf`, see `write_event` and the others. Return its length."""
+    return {PORT_EVENT: write_event, PORT_STATE: write_state, PORT_ANSWER: write_answer}[port](
         buf, *values
     )
 
 
-def put_event(buf, log_id, seq, utc, body):
-    """Write an event, a dict with its name as `event`; return the length.
+def write_event(buf, log_id, seq, utc, body):
+    """Write an event, a dict with its name as `event`. Return the length.
 
-    An event that has no code, or does not fit its layout, is sent by its name alone.
+    An event without a code, or one that does not fit its layout, is sent by its name alone.
     """
     name = body["event"]
     code, form, keys = _EVENTS.get(name, (_OTHER, "", ()))
@@ -67,8 +68,8 @@ def put_event(buf, log_id, seq, utc, body):
         n += struct.calcsize(form)
     struct.pack_into(_HEAD, buf, 0, _VERSION, log_id & 0xFFFF, seq, utc, code)
     if code == _OTHER:
-        return _put_text(buf, n, name)
-    return _put_text(buf, n, body["version"]) if name == "start" and "version" in body else n
+        return _write_text(buf, n, name)
+    return _write_text(buf, n, body["version"]) if name == "start" and "version" in body else n
 
 
 def _as_number(value):
@@ -76,27 +77,27 @@ def _as_number(value):
 
 
 def _check(form, values):
-    """Refuse what does not fit: MicroPython's `struct` would cut it short."""
+    """Raise ValueError for a value that does not fit: MicroPython's `struct` would cut it."""
     for letter, value in zip(form[1:], values):
-        least, most = _LIMITS[letter]
-        if not least <= value <= most:
+        low, high = _LIMITS[letter]
+        if not low <= value <= high:
             raise ValueError("event: %d does not fit" % value)
 
 
-def put_state(buf, log_id, values):
-    """Write the node's state; `values` are the fields of the layout behind the log id."""
+def write_state(buf, log_id, values):
+    """Write the state of the node. values: the fields of the layout behind the log id."""
     struct.pack_into(_STATE, buf, 0, _VERSION, log_id, *values)
     return struct.calcsize(_STATE)
 
 
-def put_answer(buf, name, code, text=""):
-    """Write the answer to downlink `name` (its id); return the length."""
+def write_answer(buf, name, code, text=""):
+    """Write the answer to the downlink with the id `name`. Return the length."""
     struct.pack_into(">BBB", buf, 0, _VERSION, name, code)
-    return _put_text(buf, 3, text)
+    return _write_text(buf, 3, text)
 
 
-def _put_text(buf, pos, text):
-    """As much of a text as fits, one byte a character."""
+def _write_text(buf, pos, text):
+    """Write as much of a text as fits, one byte a character."""
     for char in text[: MAX_BYTES - pos]:
         buf[pos] = ord(char) if ord(char) < 128 else 63
         pos += 1

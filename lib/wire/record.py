@@ -1,4 +1,4 @@
-"""The interval record: what was counted, and how much of the interval was really observed.
+"""The interval record: counts, speeds, and how much of the interval was really observed.
 
 Packed form (little endian; `varint` = base 128, least significant group first):
 
@@ -12,15 +12,15 @@ Packed form (little endian; `varint` = base 128, least significant group first):
                       every bit set the passages with such a speed: in base 8, least digit first,
                       a digit in 3 bits of a nibble whose fourth says that another follows; low
                       nibble first, filled up with 0
-    sums:             from version 2 on: a varint mask of 8 bits (what * 2 + direction), then a
-                      varint for every bit set; what: road users who followed somebody; sum of
-                      their headways (front to front, 0.1 s); of their gaps (rear to front,
-                      0.1 s); time on the counting line (0.01 s). In version 3 the mask has 10
-                      bits, and there is: by how much the angle to the road made the sum of the
-                      speeds larger than it was measured (km/h)
+    sums:             from version 2 on: a varint mask of 8 bits (kind * 2 + direction), then a
+                      varint for every bit set. Kinds: road users with a headway; sum of their
+                      headways (front to front, 0.1 s); of their gaps (rear to front, 0.1 s); time
+                      on the counting line (0.01 s). In version 3 the mask has 10 bits, for one
+                      more kind: the part of the sum of speeds that the correction for the angle
+                      to the road added (km/h)
 
-The same bytes are the ring's record, the checkpoint in flash and the copy in RTC memory. The
-sequence number is not among them: it is the ring's.
+The same bytes are a record in the ring, the checkpoint in flash and the copy in RTC memory. They
+do not hold the sequence number: the ring has it.
 """
 
 import struct
@@ -34,10 +34,8 @@ DIRECTIONS = ("forward", "backward")
 RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 BINS = const(32)
 BIN_KMH = const(4)  # the last bin is open: 124 km/h and more
-ADDED = const(
-    8
-)  # in `spacing`: by direction, what the angle made the sum of the speeds larger, km/h
-MAX_BYTES = const(368)  # all at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 32
+ANGLE_SUM = const(8)  # in `spacing`, by direction: added to the sum of speeds for the angle, km/h
+MAX_BYTES = const(368)  # all fields at their limits: 34 + 2 + 10 * 3 + 2 + 10 * 5 + 2 * 106 + 32
 
 WHY_BOOT = const(1)  # the node was not running for a part of the interval
 WHY_SILENT = const(2)
@@ -45,18 +43,18 @@ WHY_BLOCKED = const(4)
 WHY_MISCONFIGURED = const(8)
 WHY_OVERFLOW = const(16)  # bytes or edges of the detector were lost
 WHY_CLOCK = const(32)  # the clock was set: the interval is shorter than planned
-WHY_RESTORED = const(64)  # the power failed: what came after the last checkpoint is not in here
+WHY_RESTORED = const(64)  # a power cut lost the passages after the last checkpoint
 WHY_CONFIG = const(128)
 
 DETECTOR_UNKNOWN, DETECTOR_OK, DETECTOR_QUIET, DETECTOR_SILENT = 0, 1, 2, 3
 DETECTOR_BLOCKED, DETECTOR_MISALIGNED, DETECTOR_MISCONFIGURED = 4, 5, 6
 TIME_NONE, TIME_RTC, TIME_NTP, TIME_LORAWAN, TIME_ANCHOR = 0, 1, 2, 3, 4
 
-_PLAIN = const(1)  # version of a record in which nobody followed anybody
+_PLAIN = const(1)  # version of a record without headways
 _SPACED = const(2)
 _ANGLED = const(3)  # speeds were corrected for the angle to the road
 _SUMS = (0, 0, 8, 10)  # by version
-_MOST = const(2_097_151)  # three bytes; an hour has 360,000 times 0.01 s
+_SUM_MAX = const(2_097_151)  # three bytes: an hour has 360,000 times 0.01 s
 _HEAD = "<BIHHIb"
 _HEAD_BYTES = const(14)
 _SLOTS = const(10)
@@ -74,7 +72,7 @@ class Interval:
         self.speed_sum = array("I", (0, 0))
         self.speed_n = array("H", (0, 0))
         self.spacing = array("I", [0] * 10)
-        self._part = bytearray(2)  # by direction, what was added besides whole km/h, 0.1 km/h
+        self._fraction = bytearray(2)  # by direction, of ANGLE_SUM, 0.1 km/h
         self.boot = 0
         self.reset_cause = 0
         self.config_hash = 0
@@ -87,7 +85,7 @@ class Interval:
         self.reset(0, 0)
 
     def reset(self, start, uptime):
-        """Begin an empty interval; cumulative totals and the node's state go on."""
+        """Begin an empty interval. Cumulative totals and the state of the node continue."""
         for i in range(_SLOTS):
             self.counts[i] = 0
         for i in range(2 * BINS):
@@ -95,7 +93,7 @@ class Interval:
         for i in range(2):
             self.speed_sum[i] = 0
             self.speed_n[i] = 0
-            self._part[i] = 5  # rounded
+            self._fraction[i] = 5  # rounds
         for i in range(10):
             self.spacing[i] = 0
         self.start = start
@@ -105,9 +103,9 @@ class Interval:
         self.why = 0
 
     def add(self, direction, cls, speed_dkmh, added_dkmh=0):
-        """Count a passage; speed in 0.1 km/h, negative = unknown. Allocates nothing.
+        """Count a passage. speed_dkmh: 0.1 km/h, negative = unknown. Allocates nothing.
 
-        added_dkmh: by how much it was measured to be slower, before the angle was allowed for.
+        added_dkmh: the part of the speed that the correction for the angle added.
         """
         slot = direction * 5 + cls
         if self.counts[slot] < _U16:
@@ -118,75 +116,75 @@ class Interval:
             self.speed_sum[direction] += speed_dkmh
             bin_ = min(speed_dkmh // (10 * BIN_KMH), BINS - 1)
             self.hist[direction * BINS + bin_] += 1
-            added_dkmh += self._part[direction]
-            self._space(ADDED + direction, added_dkmh // 10)
-            self._part[direction] = added_dkmh % 10
+            added_dkmh += self._fraction[direction]
+            self._sum(ANGLE_SUM + direction, added_dkmh // 10)
+            self._fraction[direction] = added_dkmh % 10
 
-    def follow(self, direction, headway_ms, gap_ms, occupied_ms):
-        """How a passage came after the one before it; what is not known is -1."""
+    def add_headway(self, direction, headway_ms, gap_ms, occupied_ms):
+        """Add headway, gap and time on the line of a passage, -1 = not known."""
         if headway_ms >= 0:
-            self._space(direction, 1)
-            self._space(2 + direction, (headway_ms + 50) // 100)
-            self._space(4 + direction, (gap_ms + 50) // 100)
-        self._space(6 + direction, (occupied_ms + 5) // 10)
+            self._sum(direction, 1)
+            self._sum(2 + direction, (headway_ms + 50) // 100)
+            self._sum(4 + direction, (gap_ms + 50) // 100)
+        self._sum(6 + direction, (occupied_ms + 5) // 10)
 
-    def _space(self, i, more):
-        self.spacing[i] = min(self.spacing[i] + more, _MOST)
+    def _sum(self, i, more):
+        self.spacing[i] = min(self.spacing[i] + more, _SUM_MAX)
 
     def pack_into(self, buf):
-        """Write the packed form to `buf` (MAX_BYTES always suffice); return its length."""
+        """Write the packed form to `buf` (MAX_BYTES always suffice). Return its length."""
         state = self.time_source | self.detector << 4 | self.reset_cause << 8
         version = _PLAIN
-        if self.spacing[ADDED] or self.spacing[ADDED + 1]:
+        if self.spacing[ANGLE_SUM] or self.spacing[ANGLE_SUM + 1]:
             version = _ANGLED
         elif any(self.spacing):
             version = _SPACED
         struct.pack_into(
             _HEAD, buf, 0, version, self.start, self.boot, state, self.config_hash, self.temp_c
         )
-        pos = _put(buf, _HEAD_BYTES, self.uptime)
-        pos = _put(buf, pos, self.length)
-        pos = _put(buf, pos, (self.length - self.coverage) & _U16)
-        pos = _put(buf, pos, self.why)
-        pos = _put(buf, pos, self.sync_age)
-        pos = _put(buf, pos, self.supply_mv)
-        pos = _put_sparse(buf, pos, self.counts, 0, _SLOTS)
-        pos = _put_sparse(buf, pos, self.totals, 0, _SLOTS)
+        pos = _write(buf, _HEAD_BYTES, self.uptime)
+        pos = _write(buf, pos, self.length)
+        pos = _write(buf, pos, (self.length - self.coverage) & _U16)
+        pos = _write(buf, pos, self.why)
+        pos = _write(buf, pos, self.sync_age)
+        pos = _write(buf, pos, self.supply_mv)
+        pos = _write_sparse(buf, pos, self.counts, 0, _SLOTS)
+        pos = _write_sparse(buf, pos, self.totals, 0, _SLOTS)
         for direction in range(2):
-            pos = _put(buf, pos, self.speed_sum[direction])
-            pos = _put_bins(buf, pos, self.hist, direction * BINS)
+            pos = _write(buf, pos, self.speed_sum[direction])
+            pos = _write_bins(buf, pos, self.hist, direction * BINS)
         sums = _SUMS[version]
-        return _put_sparse(buf, pos, self.spacing, 0, sums) if sums else pos
+        return _write_sparse(buf, pos, self.spacing, 0, sums) if sums else pos
 
     def unpack(self, buf, length):
-        """Take over a packed record of `length` bytes; raises ValueError if it is not one."""
+        """Load a packed record of `length` bytes. Raises ValueError if it is not one."""
         if length < _HEAD_BYTES or not _PLAIN <= buf[0] <= _ANGLED:
             raise ValueError("record: length %d, version %d" % (length, buf[0] if length else 0))
         _version, self.start, self.boot, state, self.config_hash, self.temp_c = struct.unpack_from(
             _HEAD, buf, 0
         )
-        self._take_state(state)
-        self.uptime, pos = _get(buf, _HEAD_BYTES, length, _U32)
-        self.length, pos = _get(buf, pos, length, _U16)
-        missed, pos = _get(buf, pos, length, _U16)
+        self._read_state(state)
+        self.uptime, pos = _read(buf, _HEAD_BYTES, length, _U32)
+        self.length, pos = _read(buf, pos, length, _U16)
+        missed, pos = _read(buf, pos, length, _U16)
         self.coverage = (self.length - missed) & _U16
-        self.why, pos = _get(buf, pos, length, _U16)
-        self.sync_age, pos = _get(buf, pos, length, _U16)
-        self.supply_mv, pos = _get(buf, pos, length, _U16)
-        pos = _get_sparse(buf, pos, length, self.counts, _SLOTS)
-        pos = _get_sparse(buf, pos, length, self.totals, _SLOTS)
+        self.why, pos = _read(buf, pos, length, _U16)
+        self.sync_age, pos = _read(buf, pos, length, _U16)
+        self.supply_mv, pos = _read(buf, pos, length, _U16)
+        pos = _read_sparse(buf, pos, length, self.counts, _SLOTS)
+        pos = _read_sparse(buf, pos, length, self.totals, _SLOTS)
         for direction in range(2):
-            self.speed_sum[direction], pos = _get(buf, pos, length, _U32)
-            pos = _get_bins(buf, pos, length, self.hist, direction * BINS)
+            self.speed_sum[direction], pos = _read(buf, pos, length, _U32)
+            pos = _read_bins(buf, pos, length, self.hist, direction * BINS)
             self.speed_n[direction] = self._samples(direction * BINS)
         for i in range(10):
             self.spacing[i] = 0
         if _SUMS[buf[0]]:
-            pos = _get_sparse(buf, pos, length, self.spacing, _SUMS[buf[0]])
+            pos = _read_sparse(buf, pos, length, self.spacing, _SUMS[buf[0]])
         if pos != length:
             raise ValueError("record: %d bytes left over" % (length - pos))
 
-    def _take_state(self, state):
+    def _read_state(self, state):
         self.time_source = state & 15
         self.detector = state >> 4 & 15
         self.reset_cause = state >> 8
@@ -196,7 +194,7 @@ class Interval:
             raise ValueError("record: reset cause %d" % self.reset_cause)
 
     def _samples(self, first):
-        """Passages with a speed: every one of them is in a bin."""
+        """Number of passages with a speed: each is in a bin."""
         total = 0
         for i in range(first, first + BINS):
             total += self.hist[i]
@@ -205,7 +203,7 @@ class Interval:
         return total
 
 
-def _put(buf, pos, value):
+def _write(buf, pos, value):
     while value > 0x7F:
         buf[pos] = (value & 0x7F) | 0x80
         value >>= 7
@@ -222,40 +220,40 @@ def _mask(values, first, count):
     return mask
 
 
-def _put_sparse(buf, pos, values, first, count):
+def _write_sparse(buf, pos, values, first, count):
     mask = _mask(values, first, count)
-    pos = _put(buf, pos, mask)
+    pos = _write(buf, pos, mask)
     for i in range(count):
         if mask >> i & 1:
-            pos = _put(buf, pos, values[first + i])
+            pos = _write(buf, pos, values[first + i])
     return pos
 
 
-def _put_bins(buf, pos, values, first):
-    """Most bins hold a handful: a nibble each instead of a byte makes a log a fifth longer."""
+def _write_bins(buf, pos, values, first):
+    """Write bins in nibbles. Most bins hold few passages: so a log lasts a fifth longer."""
     mask = _mask(values, first, BINS)
-    at = _put(buf, pos, mask) * 2  # in nibbles
+    at = _write(buf, pos, mask) * 2  # in nibbles
     for i in range(BINS):
         if mask >> i & 1:
             value = values[first + i]
             while value > 7:
-                _put_nibble(buf, at, value & 7 | 8)
+                _write_nibble(buf, at, value & 7 | 8)
                 value >>= 3
                 at += 1
-            _put_nibble(buf, at, value)
+            _write_nibble(buf, at, value)
             at += 1
     return (at + 1) >> 1
 
 
-def _put_nibble(buf, at, nibble):
+def _write_nibble(buf, at, nibble):
     if at & 1:
         buf[at >> 1] |= nibble << 4
     else:
         buf[at >> 1] = nibble
 
 
-def _get(buf, pos, end, limit):
-    """A varint at `pos`: (value, position behind it); raises ValueError beyond limit or end."""
+def _read(buf, pos, end, limit):
+    """A varint at `pos`: (value, position behind it). ValueError beyond limit or end."""
     value = shift = 0
     while True:
         if pos >= end or shift > 28:
@@ -271,32 +269,32 @@ def _get(buf, pos, end, limit):
     return value, pos
 
 
-def _get_sparse(buf, pos, end, values, count):
-    mask, pos = _get(buf, pos, end, (1 << count) - 1)
+def _read_sparse(buf, pos, end, values, count):
+    mask, pos = _read(buf, pos, end, (1 << count) - 1)
     for i in range(count):
         value = 0
         if mask >> i & 1:
-            value, pos = _get(buf, pos, end, _U32)
+            value, pos = _read(buf, pos, end, _U32)
         values[i] = value
         if values[i] != value:
             raise ValueError("record: %d at byte %d is out of range" % (value, pos - 1))
     return pos
 
 
-def _get_bins(buf, pos, end, values, first):
-    mask, pos = _get(buf, pos, end, _U32)
+def _read_bins(buf, pos, end, values, first):
+    mask, pos = _read(buf, pos, end, _U32)
     at = pos * 2
     for i in range(BINS):
         value = 0
         if mask >> i & 1:
-            value, at = _get_digits(buf, at, end * 2)
+            value, at = _read_digits(buf, at, end * 2)
         values[first + i] = value
     if at & 1 and buf[at >> 1] >> 4:
         raise ValueError("record: byte %d is not filled up with 0" % (at >> 1))
     return (at + 1) >> 1
 
 
-def _get_digits(buf, at, end):
+def _read_digits(buf, at, end):
     value = shift = 0
     while True:
         if at >= end or shift > 15:

@@ -1,21 +1,21 @@
-"""What runs for every frame, edge and passage must not touch the heap."""
+"""The code for every frame, edge and passage must not touch the heap."""
 
 from binascii import unhexlify
 
 import micropython
 
-from console.live_view import Live
 from beam.edges import Beam, EdgeLog
+from console.live_view import Live
+from console_node import SerialNode
 from fake_spi import Bus, Line
-from passage.speed_bursts import Bursts
-from passage.planar_tracker import PlaneTracker
+from passage.planar_tracker import PlanarTracker
+from passage.speed_bursts import SpeedBurstTracker
 from passage.tracker import Tracker
 from radar import ld2450
 from radar.ld2451 import Reports
 from radar.lines import Lines
-from radar.view import Along
+from radar.view import DopplerView, LD2451View, OPS243View
 from radio.chip import Chip
-from console_node import SerialNode
 from wire.record import MAX_BYTES, Interval
 
 
@@ -53,7 +53,7 @@ def _given(parser, data):
 
 
 def test_a_frame_beside_a_path_is_parsed_and_tracked_without_allocation():
-    frames, tracker = ld2450.Reports(), PlaneTracker()
+    frames, tracker = ld2450.Reports(), PlanarTracker()
     _given(frames, unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC"))
     micropython.heap_lock()
     try:
@@ -68,7 +68,7 @@ def test_a_frame_beside_a_path_is_parsed_and_tracked_without_allocation():
 
 
 def test_a_line_of_a_doppler_radar_is_parsed_and_followed_without_allocation():
-    lines, bursts = Lines(), Bursts()
+    lines, bursts = Lines(), SpeedBurstTracker()
     _given(lines, b"606.71,-10.90\r\n" * 3)
     micropython.heap_lock()
     try:
@@ -99,7 +99,6 @@ def test_an_interrupt_of_a_radio_allocates_nothing():
     bus = Bus()
     dio = Line()
     chip = Chip(bus, bus.cs, Line(), (dio, None))
-    chip._arm()
     micropython.heap_lock()
     try:
         dio.handler(dio)
@@ -120,18 +119,32 @@ def test_a_passage_is_counted_without_allocation():
         micropython.heap_unlock()
 
 
-def test_who_watches_a_radar_takes_its_report_without_allocation():
-    frames, view = _one_report(), Along(1)
+def test_a_view_of_a_radar_notes_a_report_without_allocation():
+    frames, view = _one_report(), LD2451View(1)
     assert frames.next() == 1
     micropython.heap_lock()
     try:
         view.note(frames)
     finally:
         micropython.heap_unlock()
-    assert view.take() == [{"deg": 10, "m": 16, "near": True, "kmh": 20, "snr": 34}]
+    assert view.pop_targets() == [{"deg": 10, "m": 16, "near": True, "kmh": 20, "snr": 34}]
 
 
-def test_who_watches_passages_is_told_without_allocation():
+def test_a_view_of_a_doppler_radar_notes_a_report_without_allocation():
+    lines, line_view, pulse_view = Lines(), OPS243View(), DopplerView()
+    _given(lines, b"606.71,-10.90\r\n")
+    assert lines.next() == 1
+    micropython.heap_lock()
+    try:
+        line_view.note(lines)
+        pulse_view.note(345)
+    finally:
+        micropython.heap_unlock()
+    assert line_view.pop_targets() == [{"kmh": 10.9, "mag": 606, "near": False}]
+    assert pulse_view.pop_targets() == [{"kmh": 34.5}]
+
+
+def test_the_live_view_notes_a_passage_without_allocation():
     node = SerialNode()
     node.board.led = lambda _on: None
     live, passage = Live(node, 1, None), (0, 2, 402, 0, -1, 402)

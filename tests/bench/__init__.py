@@ -1,1 +1,1 @@
-"""What things cost, as ratios. See README.md."""
+"""Costs of the ring log and of radar frames, as ratios. See README.md."""

@@ -1,4 +1,4 @@
-"""A figure and its budget, and the run inside MicroPython that figures come from."""
+"""A figure with its budget, and the run inside MicroPython that gives figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT_S = 300
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, and what it must be at least or at most."""
+    """One figure with its budget, a minimum or a maximum."""
 
     name: str
     value: float
@@ -35,7 +35,7 @@ class Row:
 
 
 def figures_of(program: str, *search: Path | str) -> dict[str, Any]:
-    """What a program of device/ prints; `search`: where it finds modules besides lib/."""
+    """The figures that a program of device/ prints. search: its module path besides lib/."""
     path = ROOT / "tests" / "bench" / "device" / program
     found = ":".join(map(str, (ROOT / "lib", *search, ".frozen")))
     result = subprocess.run(

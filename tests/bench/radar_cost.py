@@ -1,4 +1,4 @@
-"""What a radar's frame costs to parse, against PyPI's micropython-ld2410, in one run."""
+"""Cost of parsing a radar frame, compared with PyPI's micropython-ld2410 in the same run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from tests.bench.measured import Row, figures_of
 
-LEAST_FASTER = 3
+SPEEDUP_MIN = 3
 
 
 def measure() -> dict[str, Any]:
-    """The figures of one run inside MicroPython; the other driver is found in the environment."""
+    """The figures of one run inside MicroPython. The environment has the other driver."""
     spec = importlib.util.find_spec("ld2410")
     assert spec and spec.submodule_search_locations
     with tempfile.TemporaryDirectory() as folder:  # the package alone, not all of site-packages
@@ -27,7 +27,7 @@ def rows(figures: dict[str, Any]) -> list[Row]:
     for name in ("ld2451", "ld2450", "ops243"):
         if name != "ops243":  # of another family
             ratio = other / figures[name]["us"]
-            found.append(Row(f"time a frame: ld2410 / {name}", ratio, LEAST_FASTER))
+            found.append(Row(f"time a frame: ld2410 / {name}", ratio, SPEEDUP_MIN))
         allocated = figures[name]["bytes"]
         found.append(Row(f"bytes allocated a frame, {name}", allocated, 0, at_most=True))
     return found

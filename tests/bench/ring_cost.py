@@ -1,4 +1,4 @@
-"""T2: what a record costs on the ring log, against a file that grows on MicroPython's LittleFS."""
+"""Cost of a record on the ring log, compared with a file on MicroPython's LittleFS."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from tests.bench.measured import Row, figures_of
 
 RECORDS_A_DAY = 96
-LEAST_ERASES, LEAST_BYTES, LEAST_DAYS = 25, 15, 90
-MOST_READS = 80  # when the full log is opened
-MOST_READ = 0.05  # of the partition, then
+ERASES_RATIO_MIN, BYTES_RATIO_MIN, DAYS_MIN = 25, 15, 90
+READS_MAX = 80  # when the full log is opened
+READ_SHARE_MAX = 0.05  # of the partition, then
 
 
 def measure() -> dict[str, Any]:
@@ -20,25 +20,25 @@ def measure() -> dict[str, Any]:
 def rows(figures: dict[str, Any]) -> list[Row]:
     ring, file, full = figures["ring"], figures["littlefs_flush"], figures["full"]
     return [
-        Row("erases: LittleFS / ring", file["erases"] / ring["erases"], LEAST_ERASES),
+        Row("erases: LittleFS / ring", file["erases"] / ring["erases"], ERASES_RATIO_MIN),
         Row(
             "bytes programmed: LittleFS / ring",
             file["programmed_bytes"] / ring["programmed_bytes"],
-            LEAST_BYTES,
+            BYTES_RATIO_MIN,
         ),
-        Row("open: reads of the full partition", full["open_reads"], MOST_READS, at_most=True),
+        Row("open: reads of the full partition", full["open_reads"], READS_MAX, at_most=True),
         Row(
             "open: bytes read / size of the full partition",
             full["open_bytes"] / figures["partition_bytes"],
-            MOST_READ,
+            READ_SHARE_MAX,
             at_most=True,
         ),
-        Row("capacity, days of 15 min records", full["records"] / RECORDS_A_DAY, LEAST_DAYS),
+        Row("capacity, days of 15 min records", full["records"] / RECORDS_A_DAY, DAYS_MIN),
     ]
 
 
 def details(figures: dict[str, Any]) -> list[str]:
-    """The figures behind the ratios, a line each."""
+    """The figures behind the ratios, one line each."""
     names = {
         "ring": "ring",
         "ring_state": "ring, 14 checkpoints and 2 cursors a record",

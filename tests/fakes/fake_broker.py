@@ -1,11 +1,11 @@
-"""A broker at the other end of a socket in memory: it does what the test's script says."""
+"""A broker at the other end of a socket in memory. The test scripts its answers."""
 
 import io
 import struct
 
 
 def length(size):
-    """The remaining length of a packet, the long way: MQTT 3.1.1, 2.2.3."""
+    """The remaining length of a packet (MQTT 3.1.1, 2.2.3), written without our code."""
     out = b""
     while True:
         size, digit = divmod(size, 128)
@@ -15,10 +15,10 @@ def length(size):
 
 
 class FakeBroker:
-    """Stands for the module `socket`: every socket it hands out is connected to this broker.
+    """Stands for the module `socket`. Each of its sockets is connected to this broker.
 
-    connack: bytes of the answer to CONNECT, b"" = closes the connection, None = says nothing.
-    puback: function(pid) -> bytes to answer a QoS 1 publish with.
+    connack: answer to CONNECT, b"" = closes the connection, None = no answer. puback:
+    function(pid) -> answer to a QoS 1 publish.
     """
 
     def __init__(self):
@@ -28,13 +28,13 @@ class FakeBroker:
         self.unreachable = None  # exception of `connect`
         self.nameless = None  # exception of `getaddrinfo`
         self.lookups = 0
-        self.deaf = False  # connections never come about
+        self.deaf = False  # a connect never ends
         self.connects = []  # body of every CONNECT
         self.published = []  # (flags, topic, packet id, payload)
         self.others = []  # every other packet
         self.sockets = []
 
-    # --- what the client imports
+    # --- the module `socket`
 
     def getaddrinfo(self, host, port):
         self.lookups += 1
@@ -49,11 +49,11 @@ class FakeBroker:
     # --- the broker
 
     def send(self, data):
-        """Say something on the newest connection."""
+        """Send bytes on the newest connection."""
         self.sockets[-1].rx += data
 
-    def take(self, first, body):
-        """Answer one whole packet."""
+    def answer(self, first, body):
+        """Return the answer to one whole packet. first: its first byte."""
         kind = first >> 4
         if kind == 1:
             self.connects.append(body)
@@ -79,7 +79,7 @@ def acknowledge(pid):
 
 
 class FakeSocket(io.IOBase):
-    """A stream: what is written is cut into packets for the broker, `rx` is read."""
+    """A stream. Written bytes are cut into packets for the broker, `rx` holds bytes to read."""
 
     def __init__(self, broker):
         self._broker = broker
@@ -87,7 +87,7 @@ class FakeSocket(io.IOBase):
         self.rx = b""
         self.ended = False  # the other end has closed
         self.closed = False
-        self.blocked = False  # takes no byte
+        self.blocked = False  # accepts no byte
         self.refuses = None  # exception of `write`
 
     def connect(self, address):
@@ -121,13 +121,13 @@ class FakeSocket(io.IOBase):
                 return
             first, body = self._tx[0], self._tx[at : at + size]
             self._tx = self._tx[at + size :]
-            answer = self._broker.take(first, body)
+            answer = self._broker.answer(first, body)
             if first == 0x10 and answer == b"":
                 self.ended = True
             self.rx += answer or b""
 
     def read(self, size):
-        """Bytes, None while there is nothing, b"" after the end."""
+        """Bytes, None while there are none, b"" after the end."""
         if not self.rx:
             return b"" if self.ended else None
         data, self.rx = self.rx[:size], self.rx[size:]
@@ -145,7 +145,7 @@ class FakeSocket(io.IOBase):
             self.closed = True
             return 0
         if op != 3:
-            return -22  # not known; with 0 the poll would take it for a file of that number
+            return -22  # unknown. With 0 the poll would treat it as a file of that number
         readable = 1 if self.rx or self.ended else 0
         return (readable | (0 if self.blocked or self._broker.deaf else 4)) & flags
 

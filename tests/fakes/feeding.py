@@ -1,8 +1,8 @@
-"""Bytes into the parser of a radar, as a UART's reader gives them."""
+"""Feeds bytes into the parser of a radar, as the reader of a UART does."""
 
 
 def fed(parser, data):
-    """Give it all of `data`; yields what `next()` says of each frame while the parser has it."""
+    """Feed all of `data`. Yields the result of `next()` for each frame, while it is parsed."""
     data = memoryview(data)
     while len(data):
         space = parser.space()

@@ -1,9 +1,9 @@
-"""What umqtt.simple has become since 1.3.4, as far as `mqtt.client` leans on it.
+"""The versions of umqtt.simple since 1.3.4, as far as `mqtt.client` uses them.
 
-Boards whose MicroPython has the library built in run that one, not ours: 1.6.0 with 1.25 and 1.26,
-1.7.0 with 1.27 and 1.28, 1.8.0 after them.
+Some builds of MicroPython have the library built in. They run it instead of ours: 1.6.0 with
+MicroPython 1.25 and 1.26, 1.7.0 with 1.27 and 1.28, 1.8.0 after them.
 
-    1.4.0   an empty user is none; `ssl` takes a context
+    1.4.0   an empty user is none, and `ssl` accepts a context
     1.5.0   connect(clean_session, timeout=None) sets it on the socket, also when it is None
     1.6.0   ssl_params is back
     1.7.1   connect() closes the socket of the connection before

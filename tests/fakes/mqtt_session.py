@@ -1,4 +1,4 @@
-"""A client of a scripted broker, listening, for as long as a test's body runs."""
+"""An MQTT client of a scripted broker. It listens while the body of a test runs."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ def new_client(keepalive=60, user=None, ack_ms=2000, password="secret"):
     BROKER.__init__()
     client = Client(
         "tallypost-n1", "broker.example", 1883,
-        user=user, password=password if user else None, keepalive=keepalive, room=512,
+        user=user, password=password if user else None, keepalive=keepalive, frame_bytes=512,
     )  # fmt: skip
     client.ack_ms = ack_ms
     return client, BROKER
@@ -60,7 +60,7 @@ def with_listener(body, **options):
 
 
 async def reconnect(client):
-    """A new connection with a listener, as the link makes it after a loss."""
+    """Open a new connection with a listener, as the link does after a loss."""
     client.drop()
     await asyncio.sleep_ms(20)  # the listener of the old connection ends
     await client.open()

@@ -1,4 +1,4 @@
-"""A NOR flash in memory, with the interface of `esp32.Partition`, that can lose its power."""
+"""A NOR flash in memory that can lose its power, with the interface of `esp32.Partition`."""
 
 
 class PowerCut(Exception):
@@ -6,7 +6,7 @@ class PowerCut(Exception):
 
 
 class Nor:
-    """blocks sectors of `size` bytes. `cut_at` = number of the operation that the cut tears."""
+    """blocks: sectors of `size` bytes. cut_at: number of the operation that the cut tears."""
 
     def __init__(self, blocks=16, size=512):
         self.blocks = blocks
@@ -17,7 +17,7 @@ class Nor:
         self.erases = 0
         self.programmed = 0
         self.cut_at = 0
-        self.tear = None  # function(old bytes, new bytes) -> what is left behind
+        self.tear = None  # function(old bytes, new bytes) -> bytes after the cut
 
     def readblocks(self, n, buf, off=0):
         self.reads += 1

@@ -1,1 +1,1 @@
-"""Power cut at every flash operation of the ring log. See README.md."""
+"""Power cuts at every flash operation of the ring log. See README.md."""

@@ -1,7 +1,7 @@
-"""`python -m tests.powerloss`: the sweep, or one cut again. Exit code 1 if anything was found.
+"""`python -m tests.powerloss`: the sweep, or one cut again. Exit code 1 if a failure was found.
 
-Without options the sweep of the tests; `--all` makes every second cut as well, `--rest` turns over
-every bit of a log that nobody touches.
+Without options it makes the sweep of the tests. `--all` makes every second cut as well. `--rest`
+flips every bit of a log at rest.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from tests.powerloss.harness import (
 )  # fmt: skip
 from tests.powerloss.test_powerloss import ONE_IN
 
-PARTS = 60  # of an exhaustive sweep: each takes a minute or so, and says when it is done
+PARTS = 60  # of an exhaustive sweep: each takes about a minute and reports its end
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.powerloss", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every second cut, not a sample")
-    parser.add_argument("--rest", action="store_true", help="damage at rest; --cut: only that one")
+    parser.add_argument("--all", action="store_true", help="make every second cut, not a sample")
+    parser.add_argument("--rest", action="store_true", help="damage at rest, --cut: only that one")
     parser.add_argument(
         "--young", action="store_true", help="--rest: a log with its first records"
     )

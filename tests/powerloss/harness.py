@@ -1,4 +1,4 @@
-"""Starts the sweeps inside MicroPython, several at a time, and adds up what they found."""
+"""Starts the sweeps inside MicroPython, several at a time, and adds up their results."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SABOTAGES = (
 class Plan:
     """One sweep over one workload.
 
-    one_in: of the possible second cuts one in so many is made. cut, second: only that operation
-    (0 = all; second -1 = none). stop: at the first failure. emit: what becomes of the log
-    and the suite in the interpreter, `native` code (a fifth faster) or `bytecode`, as on the chip.
-    program: `sweep`, or `rest` for damage at rest; young: of a log with its first records.
+    one_in: of so many possible second cuts one is made. cut, second: only that operation (0 =
+    all, second -1 = none). stop: at the first failure. emit: code of the log and the suite,
+    `native` (a fifth faster) or `bytecode`, as on the chip. program: `sweep`, or `rest` for
+    damage at rest. young: a log with its first records alone.
     """
 
     workload: int
@@ -58,7 +58,7 @@ class Plan:
 
 @dataclass
 class Total:
-    """What all sweeps found; `failures` are lines to print."""
+    """Results of all sweeps. `failures` are lines to print."""
 
     cuts: int = 0
     operations: int = 0
@@ -81,7 +81,7 @@ class Total:
 
 
 def run(plans: Sequence[Plan], shards: int = SHARDS, *, tell: bool = False) -> Total:
-    """Run every plan in so many parts, `SHARDS` at a time. tell: how far it is, on stderr."""
+    """Run every plan in so many parts, `SHARDS` at a time. tell: show the progress on stderr."""
     parts = [replace(p, shard=(i, shards)) for p in plans if not p.cut for i in range(shards)]
     parts += [p for p in plans if p.cut]
     total = Total()
@@ -140,15 +140,15 @@ def reproduction(plan: Plan, path: Sequence[tuple[int, str]]) -> str:
 
 
 def rest_plans(one_in: tuple[int, ...]) -> list[Plan]:
-    """Damage at rest: of each workload that `one_in` has a number for one bit in so many."""
+    """Damage at rest: of each workload with a number in `one_in`, one bit in so many."""
     plans = [Plan(i, one_in=share, program=REST) for i, share in enumerate(one_in)]
     return plans + [replace(plan, young=True) for plan in plans]
 
 
 def sweep_plans(one_in: tuple[int, ...]) -> list[Plan]:
-    """A sweep of each workload that `one_in` has a number for, stuck bits where they fit.
+    """A sweep of each workload with a number in `one_in`. Stuck bits only if they can be survived.
 
-    With two sectors for the state there is no spare one for an opening that goes wrong.
+    With two state sectors there is no spare one for an opening that fails.
     """
     plans = []
     for index, share in enumerate(one_in):

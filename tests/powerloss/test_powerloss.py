@@ -13,7 +13,7 @@ from tests.powerloss.harness import (
 ONE_IN = (5, 24)  # of the second cuts, for the first workloads
 
 
-def test_no_cut_loses_changes_or_revives_a_record(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_cut_loses_changes_or_resurrects_a_record(capsys: pytest.CaptureFixture[str]) -> None:
     total = run(sweep_plans(ONE_IN))
     with capsys.disabled():
         print(f"\n{total.summary()}")
@@ -32,7 +32,7 @@ def test_damage_at_rest_costs_its_sector_and_no_number_comes_again(
     assert total.cuts > 7000
 
 
-def test_damage_that_is_not_noticed_is_found() -> None:
+def test_damage_that_a_log_without_checksum_misses_is_found() -> None:
     total = run([Plan(0, one_in=7, sabotage="no-checksum", program=REST, emit="bytecode")])
     assert total.wrong and "--rest --cut" in total.failures[0]
     number = int(total.failures[0].split("--cut ")[1].split()[0])
@@ -40,8 +40,8 @@ def test_damage_that_is_not_noticed_is_found() -> None:
     assert again.cuts == 1 and again.failures == [total.failures[0]]
 
 
-def test_bytecode_does_what_machine_code_does() -> None:
-    """The sweeps run as machine code; on the chip the log is bytecode."""
+def test_bytecode_makes_the_same_operations_as_machine_code() -> None:
+    """The sweeps run as machine code. On the chip the log is bytecode."""
     plan = Plan(0, modes=("half", "done"), one_in=100)
     totals = [run([replace(plan, emit=emit)]) for emit in ("bytecode", "native")]
     assert all(total.clean for total in totals), totals
@@ -63,11 +63,11 @@ def test_a_broken_log_is_found(sabotage: str) -> None:
     total = run([plan])
     assert total.lost + total.wrong + total.resurrected
     assert f"--sabotage {sabotage}" in total.failures[0]
-    assert "Error:" not in total.failures[0], "it is broken, not unable to run"
+    assert "Error:" not in total.failures[0], "the log is broken, not unable to run"
 
 
 @pytest.mark.parametrize(("workload", "cut", "mode", "second", "second_mode"), ONCE_FOUND)
-def test_what_was_found_once_stays_mended(
+def test_a_cut_that_once_found_a_failure_finds_none(
     workload: int, cut: int, mode: str, second: int, second_mode: str
 ) -> None:
     modes = (second_mode,) if second else ()

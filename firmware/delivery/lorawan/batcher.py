@@ -9,8 +9,8 @@ from micropython import const
 
 from delivery.outbox import Outbox
 from ring import INTERVAL
-from wire.frame import MOST_MERGED, Frame
-from wire.merge import absorb, joins
+from wire.frame import MERGED_MAX, Frame
+from wire.merge import can_merge, merge
 from wire.record import Interval
 
 _LORAWAN = const(1)
@@ -69,8 +69,8 @@ class Bundles(Outbox):
             rec = self._rec
             self._resolve(rec)
             older = self._other
-            if span and span < MOST_MERGED and joins(rec, older, 1, self._period_s):
-                absorb(rec, older)
+            if span and span < MERGED_MAX and can_merge(rec, older, 1, self._period_s):
+                merge(rec, older)
                 span += 1
             else:
                 if span:
@@ -115,7 +115,7 @@ class Bundles(Outbox):
             self._rec, self._other = self._other, self._rec
             self._take(older)
             self._rec, self._other = self._other, self._rec
-            absorb(self._rec, self._other)
+            merge(self._rec, self._other)
 
     def _take(self, seq):
         kind, _n = self._look(seq)
@@ -128,15 +128,15 @@ class Bundles(Outbox):
             return
         self._resolve(self._rec)
         span = 1
-        while span < MOST_MERGED:
+        while span < MERGED_MAX:
             self._rec, self._other = self._other, self._rec
             found = self._look(seq - span)[0] == INTERVAL
             if found:
                 self._resolve(self._rec)
             self._rec, self._other = self._other, self._rec
-            if not found or not joins(self._rec, self._other, span, self._period_s):
+            if not found or not can_merge(self._rec, self._other, span, self._period_s):
                 break
-            absorb(self._rec, self._other)
+            merge(self._rec, self._other)
             span += 1
         self._frame.add(self._rec, span)
 

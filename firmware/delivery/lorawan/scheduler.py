@@ -19,7 +19,7 @@ from core.health import let_go
 from micropython import const
 from delivery.lorawan.downlink_queue import Orders
 from ring import ANCHOR, EVENT, INTERVAL
-from wire.frame import PORT_AGAIN, PORT_ANSWER, PORT_COUNTS, PORT_EVENT, PORT_STATE
+from wire.frame import PORT_ANSWER, PORT_COUNTS, PORT_EVENT, PORT_RESENT, PORT_STATE
 from wire.record import CLASSES
 
 _SHORT = const(24)
@@ -245,7 +245,7 @@ class LoraLink(Bundles):
         kind, n = self._look(last)
         if kind == INTERVAL:
             following, n = self._fill_back(first, last, room)
-            wait_s = await self._send(PORT_AGAIN, n, how, left_ms)
+            wait_s = await self._send(PORT_RESENT, n, how, left_ms)
         elif kind:
             following = last - 1
             wait_s = await self._send_event(self._event_body(kind, last, n), how, left_ms)
@@ -262,10 +262,10 @@ class LoraLink(Bundles):
 
 
 def _write(port, buf, *values):
-    """As `wire.note.put`."""
-    from wire.note import put  # RAM: such frames are seldom
+    """As `wire.note.write`."""
+    from wire.note import write  # RAM: such frames are seldom
 
     try:
-        return put(port, buf, *values)
+        return write(port, buf, *values)
     finally:
         let_go("wire.note")

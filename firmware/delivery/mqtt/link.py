@@ -31,7 +31,7 @@ class MqttLink:
         self._client = Client(
             "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
             user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
-            keepalive=config["mqtt_keepalive"], room=_room(),
+            keepalive=config["mqtt_keepalive"], frame_bytes=_room(),
         )  # fmt: skip
         self._client.resolve = wifi.resolve
         self._client.on_message = self._received
@@ -105,8 +105,8 @@ class MqttLink:
         listener = asyncio.create_task(self._listen())
         try:
             for suffix in _WATCHED:
-                await client.subscribe_to(self._base + suffix)
-            await client.resume()
+                await client.subscribe(self._base + suffix)
+            await client.retransmit()
             self._up.set()
             self.connects += 1
             self._log.info("mqtt: connected")

@@ -14,10 +14,10 @@ COLUMNS = (
     "mean", "v85",
 )  # fmt: skip
 LEGEND = """\
-recall: share of those who passed that was counted; precision: share of what was counted that had
-passed; total: counted against passed, misses and phantoms cancel in it; direction: share with the
-right one; class: share with the right one, of those given one; confused: pedestrians and bicycles
-taken for each other; mean, v85: error in km/h. In brackets the 95 % interval.
+Recall: share of the passages that were counted. Precision: share of the counts that are real.
+Total: counts against passages, misses and phantoms cancel in it. Direction: share of right
+directions. Class: share of right classes, without unknown. Confused: share of pedestrians and
+bicycles counted as each other. Mean, v85: error in km/h. In brackets: the 95 % interval.
 """
 WIDTH = 118
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"

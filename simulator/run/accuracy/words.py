@@ -1,81 +1,91 @@
-"""The matrix in plain words, for who compares it with a count by hand; who is taken for whom."""
+"""The matrix in plain words and two tables, for a comparison with a count by hand."""
 
 from __future__ import annotations
 
-from simulator.run.accuracy.cell import Cell, free
+from simulator.run.accuracy.cell import Cell, Share, free
 from simulator.run.checkers.decode import CLASSES
 
-POOR = 0.95  # recall or precision below: not for this
-GUESSED = 0.8  # right classes below: not to be told apart there
+USABLE_MIN = 0.95  # recall or precision below it: do not use the detector there
+CLASS_MIN = 0.8  # share of right classes below it: the classes are unreliable there
 TRUE = CLASSES[:4]
 
 
 def words(cells: list[Cell]) -> list[str]:
     """A line for every detector that was seen in free traffic."""
-    told = []
+    lines = []
     for name in dict.fromkeys(one.detector for one in cells):
-        calm = free(cells, name)
-        if calm:
-            told.append(f"- **{name}**: {_calm(calm)}{_limits(cells, calm)}")
-    return told
+        free_flow = free(cells, name)
+        if free_flow:
+            lines.append(f"- **{name}**: {_free_flow(free_flow)}{_pairs(cells, free_flow)}")
+    return lines
 
 
-def _calm(calm: Cell) -> str:
-    low, sure = calm.recall.range[0], calm.precision.range[0]
+def _free_flow(cell: Cell) -> str:
+    recall, precision = cell.recall, cell.precision
     text = (
-        f"in free traffic (`{calm.scenario}`) {1000 * calm.recall.value:.0f} of 1,000 who pass are"
-        f" counted, at least {1000 * low:.0f} (95 % sure); of 1,000 counted"
-        f" {1000 * calm.precision.value:.0f} had passed, at least {1000 * sure:.0f}"
+        f"in free traffic (`{cell.scenario}`) {1000 * recall.value:.0f} of 1,000 passages are"
+        f" counted, at least {1000 * recall.range[0]:.0f} (95 % sure)."
+        f" Of 1,000 counts {1000 * precision.value:.0f} are real,"
+        f" at least {1000 * precision.range[0]:.0f}."
     )
-    if calm.mean_error:
-        worst = max(abs(edge) for edge in calm.mean_error[1])
-        text += f"; a mean speed is within {worst:.1f} km/h"
-    return text + "."
+    if cell.mean_error:
+        worst = max(abs(edge) for edge in cell.mean_error[1])
+        text += f" The mean speed is within {worst:.1f} km/h of the true one."
+    return text
 
 
-def _limits(cells: list[Cell], calm: Cell) -> str:
-    own = [one for one in cells if one.detector == calm.detector and one.passed]
-    poor = [one for one in own if min(one.recall.value, one.precision.value) < POOR]
+def _pairs(cells: list[Cell], free_flow: Cell) -> str:
+    """The share of pairs side by side that count as one road user."""
     text = ""
-    if poor:
-        named = (
-            f"`{one.scenario}` ({_hundred(one.recall.value)} counted,"
-            f" {_hundred(one.precision.value)} right)"
-            for one in sorted(poor, key=lambda one: one.recall.value * one.precision.value)
-        )
-        text += f" Not for: {', '.join(named)}."
-    guessed = [one for one in own if one.classed.n and one.classed.value < GUESSED]
-    if guessed:
-        named = (
-            f"`{one.scenario}` ({_hundred(one.classed.value)} right)"
-            for one in sorted(guessed, key=lambda one: one.classed.value)
-        )
-        text += f" No classes in: {', '.join(named)}."
-    for one in own:
-        couples = one.couples_missed(calm.recall.value)
-        if couples.n:
-            low, high = couples.range
+    for one in _of(cells, free_flow.detector):
+        missed = one.couples_missed(free_flow.recall.value)
+        if missed.n:
+            low, high = missed.range
             text += (
-                f" Of 100 couples side by side {100 * couples.value:.0f} count as one"
+                f" Of 100 pairs side by side {100 * missed.value:.0f} count as one"
                 f" ({100 * low:.0f} to {100 * high:.0f})."
             )
     return text
 
 
-def _hundred(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _of(cells: list[Cell], detector: str) -> list[Cell]:
+    return [one for one in cells if one.detector == detector and one.passed]
+
+
+def limits(cells: list[Cell]) -> list[str]:
+    """The situations in which a detector counts or classifies too badly, as a table."""
+    lines = [
+        "| detector | not for (passages counted, counts real) | classes unreliable in (right) |",
+        "|---|---|---|",
+    ]
+    for name in dict.fromkeys(one.detector for one in cells):
+        own = _of(cells, name)
+        poor = [one for one in own if min(one.recall.value, one.precision.value) < USABLE_MIN]
+        poor.sort(key=lambda one: one.recall.value * one.precision.value)
+        guessed = [one for one in own if one.classed.n and one.classed.value < CLASS_MIN]
+        guessed.sort(key=lambda one: one.classed.value)
+        counts = [_figures(one, one.recall, one.precision) for one in poor]
+        classes = [_figures(one, one.classed) for one in guessed]
+        if counts or classes:
+            lines.append(f"| {name} | {', '.join(counts) or '-'} | {', '.join(classes) or '-'} |")
+    return lines
+
+
+def _figures(one: Cell, *shares: Share) -> str:
+    """The situation of a cell with shares in percent."""
+    return f"`{one.scenario}` ({', '.join(f'{100 * share.value:.0f} %' for share in shares)})"
 
 
 def matrix(cells: list[Cell]) -> list[str]:
-    """Who was counted as what, in free traffic and where classes are worst, as a table."""
+    """True and counted classes, in free traffic and in the worst situation, as a table."""
     head = ["detector", "situation", "passed", *(f"as {name}" for name in CLASSES)]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name in dict.fromkeys(one.detector for one in cells):
         own = [one for one in cells if one.detector == name and one.classes]
-        calm = free(cells, name)
-        shown = [calm] if calm and calm.classes else []
+        free_flow = free(cells, name)
+        shown = [free_flow] if free_flow and free_flow.classes else []
         worst = min(own, key=lambda one: one.classed.value, default=None)
-        if worst and worst is not calm and worst.classed.n:
+        if worst and worst is not free_flow and worst.classed.n:
             shown.append(worst)
         lines += [row for one in shown for row in _rows(one)]
     return lines
@@ -92,5 +102,5 @@ def _rows(one: Cell) -> list[str]:
 
 
 def trust(cells: list[Cell]) -> str:
-    """The text for TRUST.md."""
-    return "\n".join([*words(cells), "", *matrix(cells)])
+    """The generated part of TRUST.md."""
+    return "\n".join([*words(cells), "", *limits(cells), "", *matrix(cells)])

@@ -1,6 +1,6 @@
-"""Counts what a record costs in flash: the ring log, and a file that is appended to on LittleFS.
+"""Counts the flash operations of a record: on the ring log, and in a file on LittleFS.
 
-Runs in MicroPython; prints the figures as one JSON object.
+It runs inside MicroPython and prints the figures as one JSON object.
 """
 
 import json
@@ -20,7 +20,7 @@ _LAPS = const(2)
 
 
 class Counted:
-    """A flash in memory, with the interface of `esp32.Partition`, that counts."""
+    """A flash in memory that counts, with the interface of `esp32.Partition`."""
 
     def __init__(self):
         self.cells = bytearray(b"\xff" * (_SECTORS * _SIZE))
@@ -56,7 +56,7 @@ class Counted:
 
 
 class Records:
-    """Packed intervals of a street with about 70 passages a quarter of an hour, both ways."""
+    """Packed intervals of a street with about 70 passages in 15 minutes, in two directions."""
 
     def __init__(self):
         random.seed(3)
@@ -66,7 +66,7 @@ class Records:
         self._next = 0
 
     def next(self):
-        """Pack the next interval into `buf`; return its length."""
+        """Pack the next interval into `buf`. Return its length."""
         rec = self._interval
         rec.reset(1790000000 + self._next * 900, self._next * 900)
         self._next += 1
@@ -75,10 +75,10 @@ class Records:
         rec.detector, rec.time_source, rec.sync_age = DETECTOR_OK, TIME_NTP, 600
         for _ in range(40 + random.randrange(60)):
             kind = (0, 1, 2, 2, 2, 3)[random.randrange(6)]
-            way = random.randrange(2)
+            direction = random.randrange(2)
             speed = 40 + random.randrange(18) * 40
-            rec.add(way, kind, speed, speed // 64)  # a radar allows for the angle to the road
-            rec.follow(way, random.randrange(1000, 49_000), -1, -1)  # as a radar sees it
+            rec.add(direction, kind, speed, speed // 64)  # a radar corrects for the angle
+            rec.add_headway(direction, random.randrange(1000, 49_000), -1, -1)  # it sees no rear
         n = rec.pack_into(self.buf)
         self.bytes += n
         return n
@@ -100,7 +100,7 @@ def _open(flash):
 
 
 def on_ring(checkpoints):
-    """Per record: append; with `checkpoints` also the open interval, and two cursors."""
+    """Append records. With `checkpoints` also write checkpoints and two cursors a record."""
     flash, records = Counted(), Records()
     ring = _open(flash)
     flash.zero()
@@ -117,7 +117,7 @@ def on_ring(checkpoints):
 
 
 def on_littlefs(closing):
-    """Per record: write and flush to one open file, or open, append and close it."""
+    """Append records to a file: flush it after each, or open and close it (closing)."""
     flash, records = Counted(), Records()
     vfs.VfsLfs2.mkfs(flash)
     vfs.mount(vfs.VfsLfs2(flash), "/flash")
@@ -140,21 +140,21 @@ def on_littlefs(closing):
 
 
 def full_ring():
-    """Fill the default partition until its oldest records go; then start again."""
+    """Fill the default partition until its oldest records go, then open it again."""
     flash, records = Counted(), Records()
     ring = _open(flash)
-    least = 1 << 30
+    held = 1 << 30  # the smallest number of records
     while ring.first_seq < 9000 * (_LAPS - 1):
         n = records.next()
         ring.checkpoint(records.buf, n)
         ring.append(INTERVAL, records.buf, n)
         if ring.first_seq > 1:
-            least = min(least, ring.next_seq - ring.first_seq)
+            held = min(held, ring.next_seq - ring.first_seq)
     flash.zero()
     again = _open(flash)
     if (again.first_seq, again.next_seq) != (ring.first_seq, ring.next_seq):
         raise ValueError("the ring does not come back as it was")
-    return {"records": least, "open_reads": flash.reads, "open_bytes": flash.read_bytes}
+    return {"records": held, "open_reads": flash.reads, "open_bytes": flash.read_bytes}
 
 
 def main():

@@ -1,7 +1,8 @@
-"""Runs inside MicroPython: what a radar's frame costs, ours and a published driver's.
+"""Measures the cost of a radar frame, for our drivers and for a published one.
 
-Both get the same number of frames, three at a time, from a stream in memory. Prints JSON: for each
-microseconds and bytes allocated a frame (garbage collection is off meanwhile).
+It runs inside MicroPython. All get the same number of frames, three at a time, from a stream in
+memory. It prints JSON: microseconds and bytes allocated a frame. Garbage collection is off
+meanwhile.
 """
 
 import gc
@@ -15,7 +16,7 @@ from radar import ld2450, ld2451
 from radar.lines import Lines
 
 _ROUNDS = 100
-_TIMES = 15  # the fastest counts: what else the machine does makes it only slower
+_TIMES = 15  # the fastest counts: other work of the machine only makes a run slower
 _AT_ONCE = 3
 _FRAMES = {
     "ld2410": "F4F3F2F10D0002AA0251000000003B00005500F8F7F6F5",

@@ -42,11 +42,11 @@ def frame(task):
 
 def up(task):
     if task["kind"] == "event":
-        n = note.put_event(BUF, task["log"], task["seq"], task["utc"], task["body"])
+        n = note.write_event(BUF, task["log"], task["seq"], task["utc"], task["body"])
     elif task["kind"] == "state":
-        n = note.put_state(BUF, task["log"], task["values"])
+        n = note.write_state(BUF, task["log"], task["values"])
     else:
-        n = note.put_answer(BUF, task["id"], task["code"], task["text"])
+        n = note.write_answer(BUF, task["id"], task["code"], task["text"])
     return {"hex": hexlify(BUF[:n]).decode()}
 
 

@@ -39,7 +39,7 @@ def test_aim_shows_targets_at_most_five_times_a_second():
         data = unhexlify(_LD2451)
         radar._frames.space()[: len(data)] = data
         radar._frames.added(len(data))
-        radar._take(0)
+        radar._read(0)
 
     found = node.stream(_end, report, id=1, cmd="aim", seconds=1)
     shown = [line for line in found if line.get("targets")]
@@ -114,25 +114,27 @@ def test_aim_is_ended_by_another_command_and_its_seconds_are_limited():
 def test_the_views_of_the_other_radars():
     from radar.ld2450 import Reports
     from radar.lines import Lines
-    from radar.view import Across, Bare, Speeds
+    from radar.view import DopplerView, LD2450View, OPS243View
 
-    frames, view = Reports(), Across()
+    frames, view = Reports(), LD2450View()
     data = unhexlify("AAFF03000E03B18610004001" + "00" * 16 + "55CC")
     frames.space()[: len(data)] = data
     frames.added(len(data))
-    assert frames.next() == 1 and view.take() == []
+    assert frames.next() == 1 and view.pop_targets() == []
     view.note(frames)
-    assert view.take() == [{"m": 1.9, "deg": -25, "kmh": 0.6}] and view.take() == []
-    lines, speeds, bare = Lines(), Speeds(), Bare()
+    assert view.pop_targets() == [{"m": 1.9, "deg": -25, "kmh": 0.6}]
+    assert view.pop_targets() == []
+    lines, speeds, bare = Lines(), OPS243View(), DopplerView()
     data = b"\r\n31.5,-12.50\r\n"
     lines.space()[: len(data)] = data
     lines.added(len(data))
     while lines.next() != 1:
         pass
     speeds.note(lines)
-    assert speeds.take() == [{"kmh": 12.5, "mag": 31, "near": False}] and speeds.take() == []
+    assert speeds.pop_targets() == [{"kmh": 12.5, "mag": 31, "near": False}]
+    assert speeds.pop_targets() == []
     bare.note(345)
-    assert bare.take() == [{"kmh": 34.5}] and bare.take() == []
+    assert bare.pop_targets() == [{"kmh": 34.5}] and bare.pop_targets() == []
 
 
 # --- records

@@ -1,4 +1,4 @@
-"""The kept frame: byte-exact packets, a full frame keeps what it had; and the waiting times."""
+"""The frame of outgoing messages, byte for byte, its limits, and the waiting times."""
 
 import json
 import struct
@@ -41,7 +41,7 @@ def test_the_remaining_length_has_one_two_or_three_bytes():
             assert packet == want, (qos, size)
 
 
-def test_a_packet_can_be_taken_again_with_other_flags_and_id():
+def test_a_packet_can_be_built_again_with_other_flags_and_id():
     frame = _frame(64, b"t", 1, b"x")
     assert bytes(frame.packet(2, 1)) == b"\x32\x06\0\x01t\0\x01x"
     assert bytes(frame.packet(10, 1)) == b"\x3a\x06\0\x01t\0\x01x"
@@ -62,7 +62,7 @@ def test_text_is_written_as_utf8_and_its_bytes_are_counted():
     assert bytes(frame.packet(0, 0)) == b"\x30\x08\0\x01tgr\xc3\xbcn"
 
 
-def test_a_frame_takes_its_very_last_byte_and_no_more():
+def test_a_frame_accepts_its_very_last_byte_and_no_more():
     frame = _frame(20)  # 5 + 2 + 1: 12 left
     frame.write(b"x" * 12)
     assert "20 bytes" in _full(frame.write, b"y")
@@ -70,7 +70,7 @@ def test_a_frame_takes_its_very_last_byte_and_no_more():
     assert bytes(frame.packet(0, 0)) == b"\x30\x0f\0\x01t" + b"x" * 12
 
 
-def test_what_does_not_fit_leaves_what_was_there():
+def test_a_write_that_does_not_fit_changes_nothing():
     frame = _frame(20, payload=b"before")
     mark = frame.mark()
     _full(frame.write, b"z" * 7)
@@ -80,13 +80,13 @@ def test_what_does_not_fit_leaves_what_was_there():
     assert bytes(frame.packet(0, 0)) == b"\x30\x0e\0\x01tbeforeafter"
 
 
-def test_a_topic_without_room_is_refused():
+def test_a_topic_that_does_not_fit_is_refused():
     _full(lambda topic: Frame(12).start(topic, 0), b"longer")
     _full(lambda topic: Frame(12).start(topic, 1), b"four")
     Frame(12).start(b"five5", 0)
 
 
-def test_setting_the_position_back_drops_what_came_after():
+def test_setting_the_position_back_drops_the_bytes_behind_it():
     frame = _frame(64, payload=b"one")
     at = frame.pos
     frame.write(b",two")
@@ -122,32 +122,25 @@ def test_a_mark_tells_topics_and_payloads_apart_whatever_the_id():
 
 
 def _limits(backoff, count):
-    """The largest wait of every attempt: the generator always draws the most."""
+    """The waits of so many attempts."""
     return [backoff.next_ms() for _ in range(count)]
 
 
 class Draw:
-    """A generator that makes `value % limit` the least or the most."""
+    """A generator whose draw makes `value % limit` as small or as large as possible."""
 
-    def __init__(self, most):
-        self._most = most
+    def __init__(self, is_max):
+        self._is_max = is_max
 
     def __call__(self, bits):
         assert bits == 24
-        return Least() if not self._most else Most()
+        return self
 
-
-class Least:
     def __mod__(self, limit):
-        return 0
+        return limit - 1 if self._is_max else 0
 
 
-class Most:
-    def __mod__(self, limit):
-        return limit - 1
-
-
-def test_the_limit_of_the_backoff_doubles_up_to_its_most():
+def test_the_limit_of_the_backoff_doubles_up_to_its_maximum():
     got = _limits(Backoff(Draw(True), 1000, 10_000), 7)
     assert got == [250 + n - 1 for n in (1000, 2000, 4000, 8000, 10_000, 10_000, 10_000)]
 

@@ -1,4 +1,4 @@
-"""The MQTT client connects and publishes: refusals, late, missing and foreign PUBACKs."""
+"""The MQTT client connects and publishes. Refusals, late, missing and foreign PUBACKs."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from fake_broker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
 
 import mqtt.client as module
-from mqtt.reach import LinkDown, Refused
+from mqtt.connection import LinkDown, Refused
 from mqtt.frame import FrameFull
 
 
@@ -42,7 +42,7 @@ def test_a_user_needs_no_password_and_lengths_are_of_bytes():
         )
 
 
-def test_open_says_whether_the_session_was_kept():
+def test_open_is_true_if_the_session_was_kept():
     client, broker = new_client()
     broker.connack = b"\x20\x02\x01\x00"
     assert asyncio.run(client.open()) is True
@@ -60,7 +60,7 @@ def test_a_refusal_carries_its_code():
         assert not client.connected and broker.sockets[0].closed
 
 
-def test_what_is_no_connack_is_link_down():
+def test_an_answer_that_is_no_connack_is_link_down():
     for answer in (b"", b"\x30\x02\0\0", b"\x20\x03\0\0", b"HTTP/1.1 400", b"\xff\xff\xff\xff"):
         client, broker = new_client()
         broker.connack = answer
@@ -83,7 +83,7 @@ def test_an_unreachable_broker_is_link_down():
 
 
 def _gives_up(client):
-    """Why `open` gives up; other tasks run meanwhile."""
+    """The reason for which `open` gives up. Other tasks run meanwhile."""
     turns = []
 
     async def main():
@@ -98,14 +98,14 @@ def _gives_up(client):
     return why
 
 
-def test_a_broker_that_says_nothing_is_given_up_and_stops_nobody():
+def test_a_broker_without_an_answer_is_given_up_and_stops_no_task():
     client, broker = new_client()
     client.connect_ms = 500
     broker.connack = None  # not even the end of the connection
     assert _gives_up(client) == "no CONNACK within 500 ms" and broker.sockets[0].closed
 
 
-def test_a_connection_that_does_not_come_about_is_given_up_and_stops_nobody():
+def test_a_connect_that_never_ends_is_given_up_and_stops_no_task():
     client, broker = new_client()
     client.connect_ms = 500
     broker.unreachable = OSError(EINPROGRESS)
@@ -114,7 +114,7 @@ def test_a_connection_that_does_not_come_about_is_given_up_and_stops_nobody():
 
 
 class Hours:
-    """Stands for the module `time` of the client: only hours pass."""
+    """Stands for the module `time` of the client. The test sets the hour."""
 
     ticks_diff = time.ticks_diff
     hour = 0
@@ -125,7 +125,7 @@ class Hours:
 
 
 def _tries(client, count):
-    """So many connections that fail; returns the last reason."""
+    """Make so many connections that fail. Return the last reason."""
     for _ in range(count):
         why = asyncio.run(down(client.open()))
     return why
@@ -140,7 +140,7 @@ def test_a_name_is_looked_up_once_an_hour_however_often_the_connection_fails():
         assert broker.lookups == Hours.hour
 
 
-def test_a_dead_name_server_does_not_part_the_node_from_its_broker():
+def test_the_old_address_stays_in_use_while_the_name_server_is_dead():
     module.time = Hours
     client, broker = new_client()
     broker.nameless = OSError(-202)
@@ -155,7 +155,7 @@ def test_a_dead_name_server_does_not_part_the_node_from_its_broker():
     assert broker.lookups == 7
 
 
-def test_a_connection_may_take_its_time():
+def test_a_connect_that_ends_later_is_awaited():
     client, broker = new_client()
     broker.unreachable = OSError(EINPROGRESS)
     assert asyncio.run(client.open()) is False and client.connected
@@ -165,7 +165,7 @@ def test_without_a_connection_nothing_is_sent():
     client, broker = new_client()
     for qos in (0, 1):
         assert "not connected" in asyncio.run(down(client.publish(TOPIC, text(b"x"), qos=qos)))
-    assert "not connected" in asyncio.run(down(client.subscribe_to(b"t")))
+    assert "not connected" in asyncio.run(down(client.subscribe(b"t")))
     assert broker.sockets == []
     client.drop()  # harmless
 
@@ -178,7 +178,7 @@ def test_a_publish_without_confirmation_does_not_wait():
     with_listener(body)
 
 
-def test_an_acknowledged_publish_returns_what_was_filled():
+def test_an_acknowledged_publish_returns_the_result_of_fill():
     async def body(client, broker):
         assert await client.publish(TOPIC, text(b"four"), qos=1) == 4
         assert await client.publish(TOPIC, text(b"three"), True, 1) == 5
@@ -205,7 +205,7 @@ def test_a_late_puback_is_waited_for():
 
 
 def _why_without(answer):
-    """Why the link is down when a publish is answered with `answer`."""
+    """The reason of LinkDown if a publish gets `answer`."""
     outcome = []
 
     async def body(client, broker):
@@ -246,7 +246,7 @@ def test_one_publish_is_in_flight_at_a_time():
     with_listener(body)
 
 
-def test_packet_ids_go_round_without_zero():
+def test_packet_ids_wrap_without_zero():
     async def body(client, broker):
         client.pid = 65_533
         for i in range(5):
@@ -257,7 +257,7 @@ def test_packet_ids_go_round_without_zero():
     with_listener(body)
 
 
-def test_a_message_that_does_not_fit_is_refused_and_the_link_goes_on():
+def test_a_message_that_does_not_fit_is_refused_and_the_link_stays_up():
     async def body(client, broker):
         try:
             await client.publish(TOPIC, text(b"x" * 600), qos=1)
@@ -270,7 +270,7 @@ def test_a_message_that_does_not_fit_is_refused_and_the_link_goes_on():
     with_listener(body)
 
 
-def test_a_connection_that_takes_no_bytes_is_dropped():
+def test_a_connection_that_accepts_no_bytes_is_dropped():
     outcome = []
 
     async def body(client, broker):

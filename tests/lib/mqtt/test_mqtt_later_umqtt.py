@@ -1,4 +1,4 @@
-"""The client over what umqtt.simple has become since 1.3.4."""
+"""The client with later versions of umqtt.simple than 1.3.4."""
 
 import asyncio
 import sys
@@ -13,30 +13,30 @@ from mqtt import capture
 
 
 def _install():
-    """Until the client has built its CONNECT the board has the later library."""
-    capture.let_go()
+    """Install the later library, until the client has built its CONNECT."""
+    capture.unload()
     umqtt.simple = sys.modules["umqtt.simple"] = later_umqtt
     sys.modules["umqtt"] = umqtt
 
 
 def _from_pinned(user, password, will):
-    """The body of the CONNECT that 1.3.4 makes."""
+    """The body of the CONNECT that version 1.3.4 builds."""
     client = pinned.MQTTClient(b"tallypost-n1", b"broker.example", 1883, user, password, 60)
     if will:
         client.set_last_will(*will)
-    taken = pinned.socket = capture.Capture()
+    captured = pinned.socket = capture.Capture()
     client.connect(False)
-    return bytes(taken.packet[2:])
+    return bytes(captured.packet[2:])
 
 
-def test_it_is_the_later_library_that_is_tested():
+def test_the_later_library_is_the_one_under_test():
     _install()
     from mqtt import capture as again
 
     assert again.simple is later_umqtt and again.simple is not pinned
 
 
-def test_the_connect_packet_is_the_same():
+def test_the_connect_packet_of_a_later_library_is_the_same():
     for user, password in ((None, None), ("node", "secret"), ("node", "")):
         for will in (None, (b"root/n1/status", b"gone", True, 1)):
             _install()
@@ -48,7 +48,7 @@ def test_the_connect_packet_is_the_same():
             assert broker.connects == [_from_pinned(*as_bytes, will)]
 
 
-def test_it_connects_again_as_often_as_the_connection_is_lost():
+def test_a_client_connects_again_after_each_loss():
     _install()
     client, broker = new_client()
     for times in range(1, 6):
@@ -57,13 +57,13 @@ def test_it_connects_again_as_often_as_the_connection_is_lost():
         assert len(broker.connects) == times and len(set(broker.connects)) == 1
 
 
-def test_what_was_in_flight_is_retransmitted():
+def test_a_message_in_flight_is_retransmitted():
     async def body(client, broker):
         broker.puback = lambda pid: b""
         await down(client.publish(TOPIC, text(b"first"), qos=1))
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         task.cancel()
         assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
 
@@ -71,7 +71,7 @@ def test_what_was_in_flight_is_retransmitted():
     with_listener(body, ack_ms=300)
 
 
-def test_packet_ids_go_round():
+def test_packet_ids_wrap_with_a_later_library():
     async def body(client, broker):
         client.pid = 65_533
         for _ in range(5):

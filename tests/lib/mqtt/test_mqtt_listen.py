@@ -1,4 +1,4 @@
-"""What the broker says: messages, bad packets, silence."""
+"""The client reads packets of the broker: messages, bad packets, silence."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ from mqtt_session import with_listener
 
 
 def _hears(data, ends=False, **options):
-    """What a listening client takes from `data`: (client, broker, messages, why it ended)."""
+    """Let a client listen to `data`. Return (client, broker, messages, reasons of its end)."""
     messages = []
 
     async def body(client, broker):
@@ -41,7 +41,7 @@ def test_messages_are_handed_over_and_acknowledged_when_asked():
 
 def test_a_subscription_asks_for_confirmed_delivery():
     async def body(client, broker):
-        await client.subscribe_to(b"root/n1/ack")
+        await client.subscribe(b"root/n1/ack")
         assert broker.others == [(0x82, b"\0\x01\0\x0broot/n1/ack\x01")]
         broker.send(b"\x90\x03\0\x01\x01")
         await asyncio.sleep_ms(10)
@@ -59,7 +59,7 @@ def test_a_message_too_long_is_skipped_and_counted():
     assert len(messages[0][1]) == 2045 and client.oversized == 0
 
 
-def test_a_confirmed_message_that_is_refused_is_acknowledged_all_the_same():
+def test_a_refused_message_of_qos_1_is_acknowledged_all_the_same():
     good = _publish(b"b", b"good")
     for bad, counts in (
         (_publish(b"a", b"x" * 2500, 1, 7), (1, 0)),
@@ -78,7 +78,7 @@ def test_a_long_message_whose_topic_ends_beyond_it_ends_the_connection():
     assert ended == ["malformed topic length"] and messages == [] and client.oversized == 1
 
 
-def test_a_malformed_message_is_counted_and_the_next_is_taken():
+def test_a_malformed_message_is_counted_and_the_next_one_handed_over():
     good = _publish(b"b", b"good")
     for bad in (
         b"\x30\x00",
@@ -94,7 +94,7 @@ def test_a_malformed_message_is_counted_and_the_next_is_taken():
         assert client.malformed == 1 and messages == [(b"b", b"good")] and ended == [], bad
 
 
-def test_who_listens_is_told_why_a_message_is_not_handed_over():
+def test_on_refused_gets_the_reason_for_each_refused_message():
     reasons = []
 
     async def body(client, broker):
@@ -113,7 +113,7 @@ def test_who_listens_is_told_why_a_message_is_not_handed_over():
     ]  # fmt: skip
 
 
-def test_packets_nobody_waits_for_are_stepped_over():
+def test_unexpected_packets_are_skipped():
     data = b"\x40\x02\x00\x09" + b"\x40\x00" + b"\xd0\x00" + b"\x90\x03\0\x01\x80" + b"\xf0\x01x"
     client, _broker, messages, ended = _hears(data + _publish(b"b", b"good"))
     assert messages == [(b"b", b"good")] and ended == [] and client.malformed == 0
@@ -124,7 +124,7 @@ def test_a_malformed_length_ends_the_connection():
     assert ended == ["malformed packet length"] and messages == [] and not client.connected
 
 
-def test_half_a_packet_is_silence():
+def test_half_a_packet_counts_as_silence():
     for data in (b"\x30", b"\x30\x80", b"\x30\x05\x00", b"\x30\xff\x7f" + b"x" * 300):
         _, _broker, messages, ended = _hears(data, True, keepalive=1)
         assert ended == ["the broker is silent"] and messages == []

@@ -1,4 +1,4 @@
-"""What was in flight when the connection was lost is retransmitted, once."""
+"""A message in flight is retransmitted once after the connection was lost."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from mqtt_session import TOPIC, down, reconnect, text, with_listener
 
 
 def _lost_then(then, payload=b"first"):
-    """Lose a publish for want of a PUBACK, then run then(client, broker) on a new connection."""
+    """Lose a publish without a PUBACK, then run then(client, broker) on a new connection."""
 
     async def body(client, broker):
         broker.puback = lambda pid: b""
@@ -21,12 +21,12 @@ def _lost_then(then, payload=b"first"):
     return with_listener(body, ack_ms=60)
 
 
-def test_resume_sends_what_was_in_flight_with_dup_and_the_same_id():
+def test_retransmit_sends_the_message_in_flight_with_dup_and_the_same_id():
     async def then(client, broker):
-        await client.resume()
+        await client.retransmit()
         assert broker.published == [(2, TOPIC, 1, b"first"), (10, TOPIC, 1, b"first")]
         assert client.retransmits == 1
-        await client.resume()  # nothing is in flight any more
+        await client.retransmit()  # nothing is in flight any more
         assert len(broker.published) == 2
 
     _lost_then(then)
@@ -41,9 +41,9 @@ def test_the_same_payload_on_another_topic_is_another_message():
     _lost_then(then)
 
 
-def test_what_resume_has_delivered_is_not_sent_again():
+def test_a_message_that_retransmit_has_delivered_is_not_sent_again():
     async def then(client, broker):
-        await client.resume()
+        await client.retransmit()
         assert await client.publish(TOPIC, text(b"first"), qos=1) == 5
         assert len(broker.published) == 2
         await client.publish(TOPIC, text(b"first"), qos=1)  # a new message, by chance the same
@@ -52,7 +52,7 @@ def test_what_resume_has_delivered_is_not_sent_again():
     _lost_then(then)
 
 
-def test_the_same_message_again_without_resume_is_a_retransmission():
+def test_the_same_message_published_again_is_a_retransmission():
     async def then(client, broker):
         await client.publish(TOPIC, text(b"first"), qos=1)
         assert broker.published[1] == (10, TOPIC, 1, b"first")
@@ -74,23 +74,23 @@ def test_a_retransmission_lost_again_stays_in_flight():
     async def then(client, broker):
         broker.puback = lambda pid: b""
         client.ack_ms = 60
-        assert "no PUBACK" in await down(client.resume())
+        assert "no PUBACK" in await down(client.retransmit())
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         assert [(f, p) for f, _t, p, _x in broker.published] == [(2, 1), (10, 1), (10, 1)]
         task.cancel()
 
     _lost_then(then)
 
 
-def test_what_was_in_flight_keeps_its_retain_flag():
+def test_a_message_in_flight_keeps_its_retain_flag():
     async def body(client, broker):
         broker.puback = lambda pid: b""
         await down(client.publish(TOPIC, text(b"x"), True, 1))
         broker.puback = acknowledge
         task = await reconnect(client)
-        await client.resume()
+        await client.retransmit()
         task.cancel()
         assert [flags for flags, _t, _p, _x in broker.published] == [3, 11]
 

@@ -1,4 +1,4 @@
-"""Names are looked up without blocking; only the answer to the question is believed."""
+"""Names are looked up without blocking. Only the answer to the question is accepted."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ NAME = b"\xc0\x0c"  # a pointer to the name in the question
 
 
 class Server(io.IOBase):
-    """Stands for the module `socket` and its one socket. says: what each question brings."""
+    """Stands for the module `socket` and its socket. says: the datagrams after each question."""
 
     AF_INET, SOCK_DGRAM = 2, 2
 
@@ -58,7 +58,7 @@ sys.modules["socket"] = Server()
 from names import lookup as _lookup  # noqa: E402 - needs the socket above
 
 module = sys.modules["names.lookup"]
-module._WAITS_S = (0.02, 0.02)  # a test need not wait for seconds
+module.WAITS_S = (0.02, 0.02)
 
 
 def lookup(host, *says):
@@ -89,7 +89,7 @@ def answer(*records, flags=0x8180, question=QUESTION):
 A = record(1, b"\xc0\0\x02\x0a")
 
 
-def test_the_question_is_as_the_rfc_has_it_and_the_answer_is_taken():
+def test_the_question_follows_the_rfc_and_the_answer_is_returned():
     found, server = lookup("broker.example", [(answer(A), SERVER)])
     assert found == "192.0.2.10" and server.asked == [QUESTION]
 
@@ -99,28 +99,28 @@ def test_an_address_needs_no_server():
     assert found == "192.0.2.77" and not server.asked
 
 
-def test_other_records_come_before_the_address():
+def test_an_address_behind_other_records_is_found():
     alias = record(5, b"\x05other\xc0\x13")
     text = record(16, bytes(200), b"\x05other\x07example\0")
     found, _ = lookup("broker.example", [(answer(alias, text, A), SERVER)])
     assert found == "192.0.2.10"
 
 
-def test_a_server_may_answer_in_other_letters():
+def test_an_answer_in_other_letter_case_is_accepted():
     loud = answer(A).replace(b"broker", b"BroKER")
     assert lookup("broker.example", [(loud, SERVER)])[0] == "192.0.2.10"
 
 
-def test_a_lost_question_is_asked_again_and_a_late_answer_is_good():
+def test_a_lost_question_is_repeated_and_a_late_answer_accepted():
     found, server = lookup("broker.example", [], [(answer(A), SERVER)])
     assert found == "192.0.2.10" and server.asked == [QUESTION] * 2
 
 
-def test_silence_ends_in_a_timeout():
+def test_a_silent_server_ends_in_a_timeout():
     assert failure("broker.example") == ETIMEDOUT
 
 
-def test_what_is_not_the_answer_is_dropped():
+def test_a_datagram_that_is_not_the_answer_is_dropped():
     good = answer(A)
     for other in (
         (good, ("192.0.2.66", 53)),  # another sender
@@ -147,7 +147,7 @@ def test_an_answer_cut_short_anywhere_is_not_found():
         assert failure("broker.example", [(whole[:size], SERVER)]) == -202, size
 
 
-def test_a_name_that_cannot_be_asked_for_is_not_found():
+def test_a_malformed_name_is_not_found():
     for host in ("", "a..b", "x" * 64 + ".example", ".example"):
         assert failure(host) == -202, host
 
@@ -157,6 +157,6 @@ def test_a_local_name_is_left_to_the_port():
     assert found == "broker.local" and not server.asked
 
 
-def test_a_full_heap_is_a_failure_like_others():
+def test_a_full_heap_is_an_oserror():
     error = failure("broker.example", [("full", SERVER)])
     assert error == ENOMEM

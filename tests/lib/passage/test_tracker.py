@@ -1,4 +1,4 @@
-"""The tracker on made tracks: approaching, leaving, platoons, turn-backs, losses, nonsense."""
+"""The tracker on made tracks: approach, departure, platoons, turn-backs, losses, damaged data."""
 
 import math
 import random
@@ -8,15 +8,15 @@ from passage.tracker import Tracker
 
 
 def _drive(tracker, cars, seconds, *, hz=10, drop=0.0, seed=1):
-    """cars: (t of crossing s, speed km/h, direction); 8 m line, seen up to 60 m. -> passages"""
+    """cars: (s of crossing, speed km/h, direction). Line at 8 m, seen up to 60 m. Passages."""
     random.seed(seed)
     out = []
     for frame in range(int(seconds * hz)):
         t = frame / hz
         now = time.ticks_add(500, int(t * 1000))
         for cross, kmh, away in cars:
-            way = (t - cross) * kmh / 3.6
-            d = 8 + way if away else 8 - way
+            moved = (t - cross) * kmh / 3.6
+            d = 8 + moved if away else 8 - moved
             if 1 <= d <= 60 and random.random() >= drop:
                 tracker.detect(int(d + 0.5), away, int(kmh + random.random()), 3, now)
         tracker.expire(now)
@@ -25,7 +25,7 @@ def _drive(tracker, cars, seconds, *, hz=10, drop=0.0, seed=1):
     return out
 
 
-def test_one_car_each_way_with_its_speed_and_moment():
+def test_one_car_in_each_direction_has_its_speed_and_moment():
     for away in (0, 1):
         got = _drive(Tracker(8), [(10, 50, away)], 20)
         assert len(got) == 1, (away, got)
@@ -34,27 +34,27 @@ def test_one_car_each_way_with_its_speed_and_moment():
         assert abs(time.ticks_diff(when, 10_500)) < 350, when
 
 
-def test_classes_by_speed():
+def test_the_class_follows_from_the_speed():
     for kmh, cls in ((5, 0), (18, 1), (45, 2)):
         got = _drive(Tracker(8), [(20, kmh, 0)], 40)
         assert [g[1] for g in got] == [cls], (kmh, got)
 
 
-def test_a_platoon_and_opposing_traffic():
+def test_a_platoon_against_opposing_traffic_is_counted_car_by_car():
     cars = [(10 + 1.3 * i, 48 + i, 0) for i in range(6)]
     cars += [(10.2 + 1.7 * i, 40, 1) for i in range(5)]
     got = _drive(Tracker(8), cars, 40)
     assert sum(g[0] == 0 for g in got) == 6 and sum(g[0] == 1 for g in got) == 5, got
 
 
-def test_lost_detections_make_neither_more_nor_fewer():
+def test_lost_detections_change_no_count():
     for seed in range(6):
         cars = [(8 + 4 * i, 30 + 3 * i, i & 1) for i in range(8)]
         got = _drive(Tracker(8), cars, 60, drop=0.3, seed=seed)
         assert len(got) == 8, (seed, len(got))
 
 
-def test_who_turns_back_before_the_line_does_not_count():
+def test_a_car_that_turns_back_before_the_line_does_not_count():
     tracker = Tracker(8)
     for i in range(60):
         t = i / 10
@@ -78,7 +78,8 @@ def test_a_swapped_direction_byte_is_noticed():
         tracker = Tracker(8)
         for car in range(25):
             now = car * 10_000
-            for i in range(0, 30, 10):  # short ways: the gate loses who moves the other way
+            # Short tracks: the gate loses a car that moves against its direction byte.
+            for i in range(0, 30, 10):
                 for metres in range(50 - i, 40 - i, -1):
                     now += 100
                     tracker.detect(metres, int(swapped), 9, 0, now)
@@ -102,23 +103,23 @@ def _seen_at(tracker, mount_deg, offset_m, kmh=50.0):
     return tracker.queue.pop()
 
 
-def test_the_speed_is_right_whatever_side_the_radar_is_turned_to():
+def test_the_speed_is_right_to_whichever_side_the_radar_is_turned():
     for mount in (-15, -8, 0, 8, 15):
         for offset in (-4.0, 4.0):
             passage = _seen_at(Tracker(8, mount), mount, offset)
             assert abs(passage[2] - 500) <= 15, (mount, offset, passage)
-            assert passage[5] <= passage[2], "the measured one is smaller"
+            assert passage[5] <= passage[2], "the measured speed is smaller"
 
 
-def test_a_radar_turned_without_telling_it_is_slightly_wrong():
-    """15 degrees: up to 7 % too fast; what is kept as measured is not."""
+def test_an_angle_that_is_not_configured_makes_speeds_slightly_wrong():
+    """At 15 degrees up to 7 % too fast. The measured speed is right."""
     for offset in (-4.0, 4.0):
         passage = _seen_at(Tracker(8), 15, offset)
         assert 490 <= passage[2] <= 540, passage
         assert abs(passage[5] - 500) <= 20, passage
 
 
-def test_an_echo_tells_a_slow_car_from_a_bicycle():
+def test_the_echo_tells_a_slow_car_from_a_bicycle():
     for echo, kmh, cls in (
         (12_000, 20.0, 2), (2500, 20.0, 1), (5000, 20.0, 4), (12_000, 50.0, 2),
         (2500, 40.0, 4), (900, 5.0, 0), (12_000, 6.0, 2),
@@ -139,12 +140,12 @@ def _slow(tracker, kmh, snr):
     return tracker.queue.pop()
 
 
-def test_without_a_limit_the_echo_says_nothing():
+def test_the_echo_is_ignored_without_a_limit():
     assert _slow(Tracker(8), 20.0, lambda _metres: 255)[1] == 1
 
 
-def test_a_radar_that_looks_elsewhere_says_so():
-    """Cars come to 20 m and leave the lobe; then it is turned back."""
+def test_a_radar_that_looks_elsewhere_is_misaligned():
+    """Cars come to 20 m and leave the lobe. Then the radar is turned back."""
     tracker = Tracker(8)
     for car in range(70):
         for i in range(30):
@@ -158,7 +159,7 @@ def test_a_radar_that_looks_elsewhere_says_so():
     assert not tracker.misaligned()
 
 
-def test_who_stops_before_the_line_does_not_speak_against_the_radar():
+def test_cars_that_stop_before_the_line_do_not_make_the_radar_misaligned():
     tracker = Tracker(8)
     for car in range(90):
         for i in range(40):

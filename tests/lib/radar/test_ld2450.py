@@ -1,16 +1,17 @@
-"""LD2450: the maker's vectors, damaged streams, left-over slots, configuration, crossings."""
+"""LD2450: vectors of the maker, damaged streams, stale slots, configuration, crossings."""
 
 import asyncio
 import random
-import struct
 from binascii import unhexlify
 
-from board_parts import FakeUart
+import radar.ld24xx
+import radar.ld2450
 from feeding import fed
-from passage.planar_tracker import PlaneTracker
+from passage.planar_tracker import PlanarTracker
 from radar.frames import ANSWER, REPORT
 from radar.ld24xx import BLOCKED, MISCONFIGURED, OK, QUIET, SILENT
 from radar.ld2450 import LD2450, Reports
+from virtual_time import ScriptedUart, VirtualTime, run
 
 M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")
 EMPTY = unhexlify("AAFF0300" + "00" * 24 + "55CC")
@@ -48,35 +49,42 @@ def _give(frames, data):
     ]
 
 
-class Seen:
-    """Stands for the tracker."""
+class Seen(PlanarTracker):
+    """A tracker that only keeps the places of the detections."""
 
-    ghosts = full = 0
-    queue = PlaneTracker().queue
-
-    def __init__(self):
-        self.places = []
+    places = []
 
     def detect(self, x, y, _ms):
         self.places.append((x, y))
 
 
-def _driver(uart=None, **changes):
+def _started(device, **changes):
+    """A started driver on a virtual clock: (driver, UART, clock)."""
+    clock = VirtualTime(radar.ld24xx)
+    uart = ScriptedUart(clock, device)
     settings = dict(SETTINGS)
     settings.update(changes)
-    return LD2450(uart or FakeUart(), settings)
+    driver = LD2450(uart, settings)
+    asyncio.run(driver.start())
+    return driver, uart, clock
 
 
-def _places(*frames, **changes):
-    driver = _driver(**changes)
-    driver._tracker = seen = Seen()
-    for i, data in enumerate(frames):
-        assert _give(driver._frames, data)[0][0] == REPORT
-        driver._report(100 * i)
-    return seen.places
+def _read(driver, uart, clock, frames, count):
+    """Let the driver read so many frames, again and again the same, ten a second."""
+    first_ms = clock.ticks_ms() + 100
+    for i in range(count):
+        uart.at(first_ms + 100 * i, frames[i % len(frames)])
+    run(driver, clock, first_ms + 100 * count + 500)
 
 
-def test_the_makers_vector():
+def _places(frame, count=1, **changes):
+    radar.ld2450.PlanarTracker = Seen
+    Seen.places.clear()
+    _read(*_started(Radar(2), **changes), [frame], count)
+    return Seen.places
+
+
+def test_the_vector_of_the_maker_is_a_target_at_its_place():
     assert _give(Reports(), M1) == [(REPORT, 3)]
     assert _places(M1) == [(-782, 1713)]
     assert _places(M1, ld2450_flip=1) == [(782, 1713)]
@@ -87,7 +95,7 @@ def test_an_empty_report_has_no_targets():
     assert _give(Reports(), EMPTY) == [(REPORT, 0)]
 
 
-def test_every_answer_of_the_paper():
+def test_every_answer_of_the_protocol_paper_is_parsed():
     for text, command, data in ANSWERS:
         frames = Reports()
         assert _give(frames, unhexlify(text.replace(" ", ""))) == [(ANSWER, command)], text
@@ -95,7 +103,7 @@ def test_every_answer_of_the_paper():
         assert got == unhexlify(data) and frames.status == 0
 
 
-def test_split_at_every_byte_glued_and_in_rubbish():
+def test_frames_split_at_every_byte_glued_or_in_garbage_are_parsed():
     for cut in range(1, len(M1)):
         frames = Reports()
         assert _give(frames, M1[:cut]) == []
@@ -112,7 +120,7 @@ def test_a_header_that_begins_twice_costs_two_bytes():
     assert frames.resync_bytes == 2
 
 
-def test_cut_off_in_mid_frame_the_next_one_is_found():
+def test_after_a_frame_that_is_cut_off_the_next_one_is_found():
     for cut in range(1, len(M1)):
         frames = Reports()
         found = _give(frames, M1[:cut] + EMPTY + M1)
@@ -120,21 +128,21 @@ def test_cut_off_in_mid_frame_the_next_one_is_found():
         assert len(found) == 2, cut
 
 
-def test_a_slot_that_is_left_over_is_not_seen_for_ever():
-    left = _frame((900, 2000, 0), (100, 1500, 20))
-    places = _places(*[left] * 40)
+def test_a_stale_slot_is_ignored_after_ten_reports():
+    stale = _frame((900, 2000, 0), (100, 1500, 20))
+    places = _places(stale, 40)
     assert places.count((900, 2000)) == 11
     assert places.count((100, 1500)) == 40
 
 
 def _drive(tracker, crossings, noise=60):
-    """crossings: (second on the line, km/h, direction); looks at x from -3 to 3 m."""
+    """crossings: (second on the line, km/h, direction). The radar sees x from -3 to 3 m."""
     random.seed(4)
     for t in range(0, 60_000, 100):
-        for cross_s, kmh, way in crossings:
-            x = int((t / 1000 - cross_s) * kmh / 3.6 * 1000) * (-1 if way else 1)
+        for cross_s, kmh, direction in crossings:
+            x = int((t / 1000 - cross_s) * kmh / 3.6 * 1000) * (-1 if direction else 1)
             if abs(x) < 3000 and random.random() < 0.94:
-                y = 2000 + 400 * way
+                y = 2000 + 400 * direction
                 tracker.detect(
                     x + random.randrange(-noise, noise), y + random.randrange(-noise, noise), t
                 )
@@ -146,24 +154,24 @@ def _drive(tracker, crossings, noise=60):
     return out
 
 
-def test_walkers_and_cyclists_with_direction_speed_and_moment():
-    for way in (0, 1):
+def test_walkers_and_cyclists_have_direction_class_speed_and_moment():
+    for direction in (0, 1):
         for kmh, cls in ((4.5, 0), (17, 1), (26, 1), (40, 4)):
-            got = _drive(PlaneTracker(), [(20, kmh, way)])
+            got = _drive(PlanarTracker(), [(20, kmh, direction)])
             assert len(got) == 1, (kmh, got)
-            direction, found, speed, when, _on_line, _raw = got[0]
-            assert (direction, found) == (way, cls), (kmh, got)
+            _direction, found, speed, when, _on_line, _raw = got[0]
+            assert (_direction, found) == (direction, cls), (kmh, got)
             assert abs(speed - kmh * 10) < kmh + 3, (kmh, speed)
             assert abs(when - 20_000) < 250, when
 
 
-def test_two_who_meet_on_the_line_are_two():
-    got = _drive(PlaneTracker(), [(20, 5, 0), (20.3, 5, 1)])
+def test_two_walkers_that_meet_on_the_line_are_two():
+    got = _drive(PlanarTracker(), [(20, 5, 0), (20.3, 5, 1)])
     assert sorted(g[0] for g in got) == [0, 1], got
 
 
-def test_who_turns_back_before_the_line_is_not_counted():
-    tracker = PlaneTracker()
+def test_a_walker_that_turns_back_before_the_line_is_not_counted():
+    tracker = PlanarTracker()
     for t in range(0, 6000, 100):
         x = -2500 + t * 8 // 10 if t < 3000 else -100 - (t - 3000) * 8 // 10
         tracker.detect(x, 2000, t)
@@ -171,25 +179,25 @@ def test_who_turns_back_before_the_line_is_not_counted():
     assert len(tracker.queue) == 0
 
 
-def test_who_comes_back_over_the_line_counts_both_ways():
-    tracker = PlaneTracker()
+def test_a_walker_that_comes_back_over_the_line_counts_in_both_directions():
+    tracker = PlanarTracker()
     for t in range(0, 8000, 100):
         tracker.detect(-2000 + t if t < 4000 else 2000 - (t - 4000), 2000, t)
     assert [tracker.queue.pop()[0], tracker.queue.pop()[0]] == [0, 1]
     assert tracker.queue.pop() is None
 
 
-def test_who_stands_on_the_line_and_sways_counts_once():
+def test_a_person_that_sways_on_the_line_counts_once():
     random.seed(8)
-    tracker = PlaneTracker()
+    tracker = PlanarTracker()
     for t in range(0, 60_000, 100):
         x = -2000 + t if t < 2100 else 100 + random.randrange(-120, 120)
         tracker.detect(x, 2000, t)
     assert len(tracker.queue) <= 1
 
 
-def test_a_ghost_is_counted_as_such():
-    tracker = PlaneTracker()
+def test_short_tracks_are_counted_as_ghosts():
+    tracker = PlanarTracker()
     tracker.detect(500, 2000, 100)
     tracker.detect(-900, 4500, 200)
     tracker.expire(3000)
@@ -217,56 +225,41 @@ class Radar:
         return b"\xfd\xfc\xfb\xfa" + bytes((len(body), 0)) + body + b"\x04\x03\x02\x01"
 
 
-def _started(radar):
-    driver = _driver(FakeUart(radar))
-    asyncio.run(driver.start())
-    return driver
+def test_the_radar_is_set_to_three_targets_only_if_it_is_not():
+    device = Radar(1)
+    assert _started(device)[0].state == QUIET and 0x90 in device.commands and device.mode == 2
+    device = Radar(2)
+    assert _started(device)[0].state == QUIET and 0x90 not in device.commands
 
 
-def test_it_is_set_to_three_targets_only_if_it_is_not():
-    radar = Radar(1)
-    assert _started(radar).state == QUIET and 0x90 in radar.commands and radar.mode == 2
-    radar = Radar(2)
-    assert _started(radar).state == QUIET and 0x90 not in radar.commands
-
-
-def test_one_that_keeps_its_setting_is_misconfigured_and_a_dead_one_silent():
-    assert _started(Radar(1, stubborn=True)).state == MISCONFIGURED
-    assert _started(lambda _data: b"").state == SILENT
+def test_a_radar_that_keeps_its_setting_is_misconfigured_and_a_dead_one_silent():
+    assert _started(Radar(1, stubborn=True))[0].state == MISCONFIGURED
+    assert _started(lambda _data: b"")[0].state == SILENT
 
 
 def _walk(tracker, number, first_mm, last_mm):
-    """So many walk from here to there, one after the other."""
+    """Walkers go from one x to another, one after the other."""
     for i in range(number):
         for step in range((last_mm - first_mm) // 140):
             tracker.detect(first_mm + 140 * step, 2000, i * 20_000 + step * 100)
         tracker.expire(i * 20_000 + 19_000)
 
 
-def test_one_that_looks_beside_the_path_says_so():
-    tracker = PlaneTracker()
+def test_a_radar_that_looks_beside_the_path_is_misaligned():
+    tracker = PlanarTracker()
     _walk(tracker, 70, -4000, -1500)
     assert tracker.misaligned() and len(tracker.queue) == 0
     _walk(tracker, 32, -2500, 1500)
-    assert tracker.misaligned(), "two of three are still astray: it does not change its mind yet"
+    assert tracker.misaligned(), "two of three still miss the line: too many to change the state"
     _walk(tracker, 20, -2500, 1500)
     assert not tracker.misaligned()
-    tracker = PlaneTracker()
+    tracker = PlanarTracker()
     _walk(tracker, 70, -2500, 1500)
     assert not tracker.misaligned()
 
 
-def test_who_stands_right_in_front_of_it_blocks_it():
-    driver = _started(Radar(2))
+def test_a_person_right_in_front_of_the_radar_for_a_minute_blocks_it():
     for y, state in ((2000, OK), (300, BLOCKED)):
-        now = driver._clear_ms = driver._busy_ms
-        for i in range(700):
-            now += 100
-            x = 200 + i % 7
-            frame = struct.pack("<HHHH", x | 0x8000, y | 0x8000, 5 | 0x8000, 360) + bytes(16)
-            driver._frames.buf[: len(frame)] = frame
-            driver._frames.at = 0
-            driver._busy(now)
-        driver._heard_ms = now
-        driver.tick(now)
+        driver, uart, clock = _started(Radar(2))
+        _read(driver, uart, clock, [_frame((200 + i, y, 5)) for i in range(7)], 700)
         assert driver.state == state, (y, driver.state)

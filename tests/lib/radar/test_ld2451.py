@@ -1,15 +1,16 @@
-"""LD2451: the maker's and live vectors, damaged streams, a stubborn radar's configuration."""
+"""LD2451: vectors of the maker and live ones, damaged streams, configuration, stalls, states."""
 
 import asyncio
 import random
-import time
 from binascii import unhexlify
 
-import radar.ld24xx as module
-from board_parts import FakeUart, radar_settings
+import radar.ld24xx
+import radar.ld2451
+from board_parts import radar_settings
 from feeding import fed
-from radar.ld2451 import LD2451, Reports
 from radar.frames import ANSWER, REPORT
+from radar.ld2451 import LD2451, Reports
+from virtual_time import ScriptedUart, VirtualTime, run
 
 VECTORS = (
     ("F4F3F2F1110003018A28003C158A1E013C0F765F003C0FF8F7F6F5", 1,
@@ -41,17 +42,17 @@ def _give(frames, data):
 def _targets(frames):
     found = []
     for i in range(frames.count):
-        a, d, way, v, snr = frames.buf[frames.at + 5 * i : frames.at + 5 * i + 5]
-        found.append((a - 128, d, way, v, snr))
+        a, d, direction, v, snr = frames.buf[frames.at + 5 * i : frames.at + 5 * i + 5]
+        found.append((a - 128, d, direction, v, snr))
     return (frames.alarm, found)
 
 
-def test_every_report_vector():
+def test_every_report_vector_is_parsed():
     for text, alarm, targets in VECTORS:
         assert _give(Reports(), unhexlify(text)) == [(REPORT, (alarm, targets))]
 
 
-def test_every_answer_vector_and_the_misprinted_length():
+def test_every_answer_vector_is_parsed_the_misprinted_length_too():
     for text, command, data in ANSWERS:
         frames = Reports()
         assert _give(frames, unhexlify(text)) == [(ANSWER, command)], text
@@ -60,7 +61,7 @@ def test_every_answer_vector_and_the_misprinted_length():
         assert got == unhexlify(data), (text, got)
 
 
-def test_split_at_every_byte_and_glued():
+def test_frames_split_at_every_byte_or_glued_are_parsed():
     for text, alarm, targets in VECTORS:
         data = unhexlify(text)
         want = [(REPORT, (alarm, targets))]
@@ -72,7 +73,7 @@ def test_split_at_every_byte_and_glued():
         assert _give(Reports(), data * 3) == want * 3
 
 
-def test_garbage_before_and_between_frames_is_stepped_over():
+def test_garbage_before_and_between_frames_is_skipped():
     good = unhexlify(VECTORS[1][0])
     heads = (b"\xf4", b"\xf4\xf3\xf4\xf3\xf2", b"\xfd\xfc", b"\xf4\xf3\xf2\xf1\xff\xff")
     for junk in (b"\x00",) + heads:
@@ -142,17 +143,25 @@ class Radar:
         return unhexlify(VECTORS[4][0]) + frame
 
 
-def _started(radar):
-    uart = FakeUart(radar.answer)
+def _started(device):
+    """A started driver on a virtual clock: (driver, UART, clock)."""
+    clock = VirtualTime(radar.ld24xx)
+    uart = ScriptedUart(clock, device.answer)
     driver = LD2451(uart, radar_settings())
     asyncio.run(driver.start())
-    return driver, uart
+    return driver, uart, clock
+
+
+def _report(*targets):
+    """A report of such targets, 5 bytes each."""
+    body = bytes((len(targets), 1)) + b"".join(targets)
+    return b"\xf4\xf3\xf2\xf1" + bytes((len(body), 0)) + body + b"\xf8\xf7\xf6\xf5"
 
 
 def test_configuration_is_written_only_when_it_differs():
-    radar = Radar()
-    driver, uart = _started(radar)
-    assert driver.state == 2 and radar.detection == b"\x3c\x02\x02\x00"
+    device = Radar()
+    driver, uart, _ = _started(device)
+    assert driver.state == 2 and device.detection == b"\x3c\x02\x02\x00"
     writes = [w for w in uart.written if w[6] in (2, 3)]
     assert len(writes) == 2
     uart.written.clear()
@@ -161,38 +170,28 @@ def test_configuration_is_written_only_when_it_differs():
 
 
 def test_a_stubborn_radar_is_misconfigured_and_a_deaf_one_silent():
-    driver, _ = _started(Radar(stubborn=True))
+    driver, _, _ = _started(Radar(stubborn=True))
     assert driver.state == 6
-    driver, _ = _started(Radar(deaf=True))
+    driver, _, _ = _started(Radar(deaf=True))
     assert driver.state == 3 and driver.stats()["answer_timeouts"] == 8
 
 
-def test_a_silent_radar_is_asked_before_it_is_called_dead():
-    radar = Radar()
-    driver, uart = _started(radar)
-    later = time.ticks_add(time.ticks_ms(), 61_000)
-    assert driver.tick(later)
+def test_a_silent_radar_is_asked_before_it_counts_as_dead():
+    device = Radar()
+    driver, _, clock = _started(device)
+    clock.us += 61_000_000
+    assert driver.tick(clock.ticks_ms())
     asyncio.run(driver.wait())
     assert driver.state == 2
-    radar.deaf = True
-    assert driver.tick(time.ticks_add(later, 61_000))
+    device.deaf = True
+    clock.us += 61_000_000
+    assert driver.tick(clock.ticks_ms())
     asyncio.run(driver.wait())
     assert driver.state == 3 and driver.stats()["silences"] == 1
 
 
-class Ticks:
-    """Stands for the driver's module `time`: only the test lets time pass."""
-
-    ticks_add, ticks_diff = time.ticks_add, time.ticks_diff
-    now_ms = 1000
-
-    @classmethod
-    def ticks_ms(cls):
-        return cls.now_ms
-
-
-def _approaches(first_ms, kmh, until_ms):
-    """Reports of a car that comes from 40 m, ten a second, until it is past: (ms, targets)."""
+def _approach(first_ms, kmh, until_ms):
+    """Targets of a car that comes from 40 m, ten a second, until it is past: (ms, target)."""
     seen = []
     for ms in range(first_ms, until_ms, 100):
         metres = 40 - kmh * (ms - first_ms) // 3600
@@ -202,92 +201,66 @@ def _approaches(first_ms, kmh, until_ms):
     return seen
 
 
-def _after_a_stall(cars, stall_ms):
-    """What is counted when nobody reads for so long: (direction, class, km/h, ms before now)."""
-    driver, uart = _started(Radar())
-    module.time = Ticks
-    driver._heard_ms = Ticks.ticks_ms()
+def _counted_after_a_stall(cars, stall_ms):
+    """Passages that come in a stall: (direction, class, km/h, ms before the end of the stall)."""
+    driver, uart, clock = _started(Radar())
     reports = {}
     for car in cars:
         for ms, target in car:
-            reports[ms] = reports.get(ms, b"") + target
+            reports.setdefault(ms, []).append(target)
+    end_ms = clock.ticks_ms() + stall_ms
     for ms in sorted(reports):
-        body = bytes((len(reports[ms]) // 5, 1)) + reports[ms]
-        uart.inject(b"\xf4\xf3\xf2\xf1" + bytes((len(body), 0)) + body + b"\xf8\xf7\xf6\xf5")
-    Ticks.now_ms += stall_ms
-    end_ms = Ticks.ticks_ms()
-    counted = []
-
-    def take():
-        driver.tick(Ticks.ticks_ms())
-        while passage := driver.pop():
-            ago_ms = time.ticks_diff(end_ms, passage[3])
-            counted.append((passage[0], passage[1], passage[2] // 10, ago_ms))
-
-    async def read():
-        while uart.any():
-            try:
-                await asyncio.wait_for_ms(driver.wait(), 50)
-            except TimeoutError:
-                pass
-            take()
-
-    asyncio.run(read())
-    Ticks.now_ms += 2000
-    take()
-    return counted
+        uart.at(end_ms, _report(*reports[ms]))
+    clock.us = end_ms * 1000
+    return [
+        (passage[0], passage[1], passage[2] // 10, clock.ticks_diff(end_ms, passage[3]))
+        for passage in run(driver, clock, end_ms + 5000)
+    ]
 
 
-def test_what_passes_in_a_stall_is_counted_when_it_is_over():
-    cars = [_approaches(first, 36, 30_000) for first in range(0, 26_000, 5000)]
-    counted = _after_a_stall(cars, 30_000)
-    assert [what[:3] for what in counted] == [(0, 2, 36)] * 6
-    for i, (_way, _class, _speed, ago_ms) in enumerate(counted):
+def test_cars_that_pass_in_a_stall_are_counted_after_it():
+    cars = [_approach(first, 36, 30_000) for first in range(0, 26_000, 5000)]
+    counted = _counted_after_a_stall(cars, 30_000)
+    assert [passage[:3] for passage in counted] == [(0, 2, 36)] * 6
+    for i, (_direction, _class, _speed, ago_ms) in enumerate(counted):
         line_ms = 5000 * i + 3200  # 32 m at 10 m/s
-        # They came at the end of the stall for all that is known: the street was empty in between.
+        # The reports are dated to the end of the stall: how long the street was empty is unknown.
         assert 0 <= ago_ms <= 30_000 - line_ms, (i, ago_ms)
 
 
 def test_two_at_a_time_are_told_apart_after_a_stall():
-    cars = [_approaches(first, kmh, 9000) for first, kmh in ((0, 36), (1500, 36), (4000, 54))]
-    assert sorted(what[2] for what in _after_a_stall(cars, 9000)) == [36, 36, 54]
+    cars = [_approach(first, kmh, 9000) for first, kmh in ((0, 36), (1500, 36), (4000, 54))]
+    counted = _counted_after_a_stall(cars, 9000)
+    assert sorted(passage[2] for passage in counted) == [36, 36, 54]
 
 
-def _minute_of(driver, uart, metres, seconds):
-    """Something moves at that distance, five times a second, for so long."""
-    for i in range(seconds):
-        for _ in range(5):
-            Ticks.now_ms += 200
-            target = bytes((128, metres, i & 1, 4, 200))
-            uart.inject(b"\xf4\xf3\xf2\xf1\x07\x00\x01\x01" + target + b"\xf8\xf7\xf6\xf5")
-            frames = driver._frames
-            frames.added(uart.readinto(frames.space()))
-            driver._take(Ticks.now_ms)
-        driver.tick(Ticks.now_ms)
+def _state_after(driver, uart, clock, metres, seconds):
+    """An object moves at that distance for so long, in five reports a second."""
+    first_ms = clock.ticks_ms()
+    for i in range(seconds * 5):
+        uart.at(first_ms + 200 * (i + 1), _report(bytes((128, metres, i // 5 & 1, 4, 200))))
+    run(driver, clock, first_ms + seconds * 1000)
+    return driver.state
 
 
-def test_what_moves_right_in_front_of_it_for_a_minute_blocks_it():
-    driver, uart = _started(Radar())
-    module.time = Ticks
-    driver._clear_ms = driver._heard_ms = driver._busy_ms = Ticks.now_ms
-    _minute_of(driver, uart, 12, 90)
-    assert driver.state == 1
-    _minute_of(driver, uart, 1, 59)
-    assert driver.state == 1
-    _minute_of(driver, uart, 1, 3)
-    assert driver.state == 4
-    Ticks.now_ms += 3000
-    driver.tick(Ticks.now_ms)
+def test_a_movement_right_in_front_of_the_radar_for_a_minute_blocks_it():
+    driver, uart, clock = _started(Radar())
+    assert _state_after(driver, uart, clock, 12, 90) == 1
+    assert _state_after(driver, uart, clock, 1, 58) == 1
+    assert _state_after(driver, uart, clock, 1, 4) == 4
+    run(driver, clock, clock.ticks_ms() + 4000)
     assert driver.state == 2, "it is gone"
 
 
 def test_a_radar_that_looks_elsewhere_is_misaligned_until_it_is_turned_back():
-    driver, _ = _started(Radar())
-    module.time = Ticks
-    driver._clear_ms = driver._heard_ms = driver._busy_ms = Ticks.now_ms
-    driver._tracker.misaligned = lambda: True
-    driver.tick(Ticks.now_ms)
-    assert driver.state == 5
-    driver._tracker.misaligned = lambda: False
-    driver.tick(Ticks.now_ms)
-    assert driver.state == 1
+    class Tracker(radar.ld2451.Tracker):
+        is_turned = True
+
+        def misaligned(self):
+            return Tracker.is_turned
+
+    radar.ld2451.Tracker = Tracker
+    driver, uart, clock = _started(Radar())
+    assert _state_after(driver, uart, clock, 12, 2) == 5
+    Tracker.is_turned = False
+    assert _state_after(driver, uart, clock, 12, 2) == 1

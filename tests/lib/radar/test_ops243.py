@@ -1,13 +1,14 @@
-"""OPS243: lines as they were recorded, damaged ones, baud rates, settings, bursts of two."""
+"""OPS243: recorded and damaged lines, baud rates, settings, bursts of one and of two."""
 
 import asyncio
 import random
 
-from board_parts import FakeUart
+import radar.ops243
 from feeding import fed
-from passage.speed_bursts import Bursts
+from passage.speed_bursts import SpeedBurstTracker
 from radar.lines import REPORT, Lines
 from radar.ops243 import BLOCKED, MISCONFIGURED, OK, OPS243, QUIET, SILENT
+from virtual_time import ScriptedUart, VirtualTime, run
 
 REPORTS = (
     (b"137.429,3.6", 2, 13742, 360),
@@ -24,6 +25,7 @@ TEXTS = (
     b'{"ALERT": High Speed inbound 1.7 mps}',
     b'{"Units":"km-per-hr"}',
 )
+SET = (b"UK", b"OM", b"BZ", b"M>20\r", b"PA")
 SETTINGS = {
     "radar_mount_deg": 0, "radar_min_kmh": 2, "class_ped_max_kmh": 8, "class_bike_max_kmh": 28,
 }  # fmt: skip
@@ -37,7 +39,7 @@ def _give(lines, data):
     return seen
 
 
-def test_reports_in_hundredths():
+def test_reports_are_parsed_in_hundredths():
     for text, values, first, last in REPORTS:
         assert _give(Lines(), text + b"\r\n") == [(values, first, last)], text
 
@@ -47,7 +49,7 @@ def test_other_lines_are_text():
         assert _give(Lines(), text + b"\r\n") == [text + b"\r"], text
 
 
-def test_split_at_every_byte_and_glued():
+def test_lines_split_at_every_byte_or_glued_are_parsed():
     data = b"606.71,-10.90\r\n"
     for cut in range(1, len(data)):
         lines = Lines()
@@ -55,7 +57,7 @@ def test_split_at_every_byte_and_glued():
     assert len(_give(Lines(), data * 100)) == 100
 
 
-def test_what_is_no_number_is_refused_and_counted():
+def test_a_line_that_is_no_number_is_refused_and_counted():
     for text in (
         b"-",
         b".",
@@ -73,17 +75,18 @@ def test_what_is_no_number_is_refused_and_counted():
         assert lines.bad_lines == 1, text
 
 
-def test_a_line_without_end_costs_itself():
+def test_a_line_without_an_end_costs_only_itself():
     lines = Lines()
     assert _give(lines, b"7" * 2000 + b"\n5,6\n") == [(2, 500, 600)]
     assert lines.resync_bytes == 2001
 
 
-class Sensor(FakeUart):
-    """Answers at one baud rate."""
+class Sensor(ScriptedUart):
+    """Answers at one baud rate. `clock`: the virtual time that it and the driver share."""
 
     def __init__(self, baud=19_200, units="km-per-hr", dead=False):
-        super().__init__(self._told)
+        self.clock = VirtualTime(radar.ops243)
+        super().__init__(self.clock, self._told)
         self._right, self._units, self._dead = baud, units, dead
         self.baud = 0
         self.heard = b""
@@ -104,59 +107,63 @@ class Sensor(FakeUart):
 def _started(sensor):
     driver = OPS243(sensor, SETTINGS)
     asyncio.run(driver.start())
+    sensor.heard = b""
     return driver
 
 
-def test_it_is_found_at_every_usual_baud_rate_and_set():
+def _read(driver, sensor, *pieces, step_ms=160, after_ms=500):
+    """Let the driver read pieces of bytes, step_ms apart. Return the state after_ms later."""
+    ms = sensor.clock.ticks_ms()
+    for data in pieces:
+        ms += step_ms
+        sensor.at(ms, data)
+    run(driver, sensor.clock, ms + after_ms)
+    return driver.state
+
+
+def test_the_sensor_is_found_at_every_usual_baud_rate_and_set():
     for baud in (19_200, 57_600, 115_200):
         sensor = Sensor(baud)
-        assert _started(sensor).state == QUIET and sensor.baud == baud
-        for command in (b"UK", b"OM", b"BZ", b"M>20\r", b"PA"):
+        driver = OPS243(sensor, SETTINGS)
+        asyncio.run(driver.start())
+        assert driver.state == QUIET and sensor.baud == baud
+        for command in SET:
             assert command in sensor.heard, command
 
 
-def test_one_that_keeps_its_units_is_misconfigured_and_a_dead_one_silent():
+def test_a_sensor_that_keeps_its_units_is_misconfigured_and_a_dead_one_silent():
     assert _started(Sensor(units="mph")).state == MISCONFIGURED
     assert _started(Sensor(dead=True)).state == SILENT
 
 
-def test_a_sensor_that_has_started_again_is_set_again():
+def test_a_sensor_that_has_restarted_gets_its_settings_again():
     for line in (b"3.27\r\n", b'{"speed":"3.27"}\r\n'):  # metres a second, without magnitude
-        driver = _started(Sensor())
-        _give_driver(driver, b"500,20\r\n0\r\n")
-        assert not driver.tick(driver._heard_ms)
-        for _ in range(3):
-            _give_driver(driver, line)
-        assert driver.tick(driver._heard_ms), line
+        sensor = Sensor()
+        driver = _started(sensor)
+        _read(driver, sensor, b"500,20\r\n0\r\n")
+        assert sensor.heard == b""
+        _read(driver, sensor, line, line, line, after_ms=3000)
+        assert all(command in sensor.heard for command in SET), line
 
 
-def test_a_line_that_was_cut_does_not_make_it_start_anew():
-    driver = _started(Sensor())
-    for _ in range(20):
-        _give_driver(driver, b"500,20\r\n61\r\n500,20\r\n7\r\n9\r\n")
-        assert not driver.tick(driver._heard_ms)
-
-
-def _give_driver(driver, data):
-    lines = driver._lines
-    space = lines.space()
-    space[: len(data)] = data
-    lines.added(len(data))
-    driver._take(driver._heard_ms + 160)
+def test_lines_that_are_cut_do_not_restart_the_sensor():
+    sensor = Sensor()
+    _read(_started(sensor), sensor, *[b"500,20\r\n61\r\n500,20\r\n7\r\n9\r\n"] * 20)
+    assert sensor.heard == b""
 
 
 def _drive(users, noise=0.3):
-    """users: (second at the beam's edge, km/h, direction); strength as 1 / distance squared."""
+    """users: (second at the edge of the lobe, km/h, direction). Strength: 1 / distance squared."""
     random.seed(6)
-    bursts, out = Bursts(), []
+    bursts, out = SpeedBurstTracker(), []
     for t in range(0, 120_000, 156):
         found = None
-        for edge_s, kmh, way in users:
-            metres = (t / 1000 - edge_s) * kmh / 3.6 * (1 if way else -1)
+        for edge_s, kmh, direction in users:
+            metres = (t / 1000 - edge_s) * kmh / 3.6 * (1 if direction else -1)
             if 0 <= metres < 55:
                 strength = int(98_000 / (metres + 13) ** 2 * (1 + noise * (random.random() - 0.5)))
                 if found is None or strength > found[1]:
-                    found = (int(kmh * 10 * (1 if not way else -1)), strength)
+                    found = (int(kmh * 10 * (1 if not direction else -1)), strength)
         if found:
             bursts.detect(found[0], found[1], t)
         if t % 1000 < 156:
@@ -166,32 +173,32 @@ def _drive(users, noise=0.3):
     return out
 
 
-def test_one_each_way_with_speed_class_and_moment():
+def test_a_road_user_in_each_direction_has_speed_class_and_moment():
     for kmh, cls in ((5, 0), (18, 1), (50, 2)):
-        for way in (0, 1):
-            got = _drive([(60, kmh, way)])
-            assert len(got) == 1, (kmh, way, got)
-            direction, found, speed, when = got[0]
-            assert (direction, found) == (way, cls) and abs(speed - kmh * 10) <= 5, got
+        for direction in (0, 1):
+            got = _drive([(60, kmh, direction)])
+            assert len(got) == 1, (kmh, direction, got)
+            _direction, found, speed, when = got[0]
+            assert (_direction, found) == (direction, cls) and abs(speed - kmh * 10) <= 5, got
             assert abs(when - 60_000) < 400, when
 
 
 def test_followers_are_told_apart_without_a_pause_between_them():
-    for way in (0, 1):
-        got = _drive([(60 + 3 * i, 46, way) for i in range(5)])
-        assert [g[0] for g in got] == [way] * 5, got
+    for direction in (0, 1):
+        got = _drive([(60 + 3 * i, 46, direction) for i in range(5)])
+        assert [g[0] for g in got] == [direction] * 5, got
 
 
-def test_the_mounting_angle_is_taken_out():
-    bursts = Bursts(stretch=int(1024 / 0.866))
+def test_the_mounting_angle_is_corrected():
+    bursts = SpeedBurstTracker(correction=int(1024 / 0.866))
     for i in range(12):
         bursts.detect(433, 100 + 40 * i, 156 * i)
     bursts.expire(10_000)
     assert abs(bursts.queue.pop()[2] - 500) <= 3
 
 
-def test_two_outliers_make_nobody_faster():
-    bursts = Bursts()
+def test_two_outliers_do_not_raise_the_speed():
+    bursts = SpeedBurstTracker()
     for i in range(20):
         bursts.detect(900 if i in (7, 13) else 400, 100 + 20 * i, 156 * i)
     bursts.expire(10_000)
@@ -199,26 +206,17 @@ def test_two_outliers_make_nobody_faster():
 
 
 def test_a_short_burst_is_a_ghost():
-    bursts = Bursts()
+    bursts = SpeedBurstTracker()
     bursts.detect(300, 50, 0)
     bursts.detect(300, 50, 156)
     bursts.expire(5000)
     assert bursts.ghosts == 1 and len(bursts.queue) == 0
 
 
-def test_what_moves_without_a_pause_blocks_it_and_a_pause_ends_that():
-    driver = _started(Sensor())
-    line, now = b"200.00,14.00\r\n", driver._still_ms
-    for _ in range(301):
-        now += 1000
-        space = driver._lines.space()
-        space[: len(line)] = line
-        driver._lines.added(len(line))
-        driver._take(now)
-        driver.tick(now)
-    assert driver.state == BLOCKED
-    driver._lines.space()[:3] = b"0\r\n"
-    driver._lines.added(3)
-    driver._take(now + 1000)
-    driver.tick(now + 1000)
-    assert driver.state == OK
+def test_movement_without_a_pause_blocks_the_sensor_and_a_pause_ends_that():
+    sensor = Sensor()
+    driver = _started(sensor)
+    line = b"200.00,14.00\r\n"
+    assert _read(driver, sensor, *[line] * 150, step_ms=1900) == OK
+    assert _read(driver, sensor, *[line] * 15, step_ms=1900) == BLOCKED
+    assert _read(driver, sensor, b"0\r\n", line, after_ms=1200) == OK

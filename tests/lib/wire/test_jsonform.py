@@ -1,4 +1,4 @@
-"""The JSON forms of the topics: what is written parses and says the same, bad input is refused."""
+"""The JSON forms of the topics: the text parses to the same data, bad input is refused."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def _refused(payload):
     raise AssertionError("accepted: %r" % payload)
 
 
-def test_an_interval_says_what_the_record_holds():
+def test_an_interval_has_all_fields_of_the_record():
     got = _written(_sample())
     assert got["seq"] == 4711 and got["start"] == "2023-11-14T22:15:00Z"
     assert got["len"] == 900 and got["cov"] == 896 and got["why"] == []
@@ -63,7 +63,7 @@ def test_speeds_are_a_mean_in_kmh_and_a_sparse_histogram():
     assert speed["backward"] == {"mean": 150.0, "raw": 150.0, "n": 1, "hist": [[31, 1]]}
 
 
-def test_what_is_not_known_is_null():
+def test_an_unknown_field_is_null():
     rec = Interval()
     got = _written(rec)
     assert got["start"] is None and got["mv"] is None and got["temp"] is None
@@ -72,7 +72,7 @@ def test_what_is_not_known_is_null():
     assert got["det"] == "unknown" and got["reset"] == "unknown"
 
 
-def test_what_is_nearly_unknown_is_still_a_number():
+def test_a_value_next_to_unknown_is_a_number():
     rec = Interval()
     rec.supply_mv, rec.temp_c, rec.sync_age = 1, -127, 65_534
     got = _written(rec)
@@ -126,7 +126,7 @@ def test_the_largest_interval_parses_and_fits_the_smallest_frame():
     got = _written(_largest())
     assert len(got["speed"]["backward"]["hist"]) == BINS
     assert got["counts"]["backward"]["unknown"] == 65_535
-    frame = Frame(2048)  # the least the link allows
+    frame = Frame(2048)  # the smallest frame of a link
     frame.start(b"r" * 40 + b"/" + b"n" * 32 + b"/counts", 1)
     open_counts(frame, "n" * 32, 0xFFFFFFFF)
     write_interval(frame, _largest())
@@ -186,7 +186,7 @@ def test_an_envelope_names_version_node_and_log():
     assert got == {"event": "start", "v": 1, "node": "n1", "log": "00000001"}
 
 
-def test_an_acknowledgement_is_taken():
+def test_an_acknowledgement_is_parsed():
     assert parse_ack('{"v":1,"log":"0000beef","seq":12}') == (0xBEEF, 12)
     assert parse_ack(b'{"seq":0,"log":"ffffffff","v":1,"more":null}') == (0xFFFFFFFF, 0)
 

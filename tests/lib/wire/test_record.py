@@ -15,7 +15,7 @@ VECTOR = (
     "00" "00"
 )  # fmt: skip
 HEAD = 14 + 2 + 2 + 1 + 1 + 1 + 2  # bytes of the sample's before its counts
-LEAST = 14 + 1 + 1 + 1 + 1 + 3 + 1 + 2 + 2 + 2  # bytes of an empty record
+EMPTY_BYTES = 14 + 1 + 1 + 1 + 1 + 3 + 1 + 2 + 2 + 2  # bytes of an empty record
 
 
 def _sample():
@@ -79,7 +79,7 @@ def test_a_record_comes_back_as_it_was():
     least.temp_c = -128
     for rec in (_sample(), _full(), empty, least):
         data = _packed(rec)
-        again = _full()  # nothing of what stood there before may shine through
+        again = _full()  # no old value may remain
         again.unpack(data, len(data))
         assert _fields(again) == _fields(rec)
         assert _packed(again) == data
@@ -100,7 +100,7 @@ def test_random_records_come_back_as_they_were():
 
 
 def test_an_empty_record_is_short():
-    assert len(_packed(Interval())) == LEAST
+    assert len(_packed(Interval())) == EMPTY_BYTES
 
 
 def test_an_empty_histogram_slot_costs_no_byte_and_the_last_one_counts():
@@ -108,7 +108,7 @@ def test_an_empty_histogram_slot_costs_no_byte_and_the_last_one_counts():
         rec = Interval()
         rec.hist[slot] = rec.speed_n[0] = 1
         data = _packed(rec)
-        assert len(data) == LEAST + 1 + extra, slot
+        assert len(data) == EMPTY_BYTES + 1 + extra, slot
         again = Interval()
         again.unpack(data, len(data))
         assert list(again.hist) == list(rec.hist)
@@ -245,7 +245,7 @@ def test_counts_stop_at_their_limit_and_speeds_with_them():
     Interval().unpack(data, len(data))
 
 
-def test_totals_go_round_at_thirty_bits():
+def test_totals_wrap_at_thirty_bits():
     rec = Interval()
     rec.totals[0] = 0x3FFFFFFF
     rec.add(0, 0, -1)

@@ -1,8 +1,8 @@
-"""Intervals as LoRaWAN frames: bit for bit by hand, in the room there is, at their limits."""
+"""Intervals as LoRaWAN frames: bit for bit by hand, within a size, at their limits."""
 
 from binascii import hexlify
 
-from wire.frame import MAX_BYTES, MOST_MERGED, Frame, v85_kmh
+from wire.frame import MAX_BYTES, MERGED_MAX, Frame, v85_kmh
 from wire.record import BINS, Interval
 
 EPOCH = 1_735_689_600  # 2025-01-01
@@ -19,19 +19,20 @@ def record(seq=1000, start=EPOCH + 3 * 300, length=900):
     return rec
 
 
-def made(*records, room=51, turn=0, span=1):
+def made(*records, size_max=51, cls=0, span=1):
+    """The frame of these records as hex, and the Frame."""
     for i in range(len(BUF)):
         BUF[i] = 0xFF
     frame = Frame(BUF)
-    frame.begin(LOG, room, turn)
+    frame.begin(LOG, size_max, cls)
     added = [frame.add(rec, span) for rec in records]
     n = frame.end()
-    assert n <= room and frame.records == sum(added)
+    assert n <= size_max and frame.records == sum(added)
     return hexlify(BUF[:n]).decode(), frame
 
 
 def in_bits(*parts):
-    """Parts are texts of 0 and 1, filled up to whole bytes, as hex."""
+    """Texts of 0 and 1, joined, filled up to whole bytes, as hex."""
     text = "".join(parts)
     text += "0" * (-len(text) % 8)
     return "".join("%02x" % int(text[i : i + 8], 2) for i in range(0, len(text), 8))
@@ -47,12 +48,12 @@ PLACE = "00" + number(1000, 14) + number(3, 22) + "0"
 NO_TOTALS = "0" + "1" + "000" + "00000"
 
 
-def test_an_empty_interval_bit_for_bit():
+def test_an_empty_interval_is_written_bit_for_bit():
     wanted = in_bits(HEAD, PLACE, "0", "010", "011", "1", "0", "0", ALL_ZERO, NO_TOTALS)
     assert made(record())[0] == wanted
 
 
-def test_speeds_counts_and_totals_bit_for_bit():
+def test_speeds_counts_and_totals_are_written_bit_for_bit():
     rec = record(seq=150_000, start=EPOCH + 600 + 7, length=839)
     rec.coverage, rec.why, rec.detector = 829, 0x21, 2
     rec.counts[2], rec.counts[7], rec.counts[9] = 300, 5, 1
@@ -68,10 +69,10 @@ def test_speeds_counts_and_totals_bit_for_bit():
         "0001" + "0" + "1",
         "0", "1" + "100" + number(30, 5) + number(6, 30) + number(1 << 29, 30),
     )  # fmt: skip
-    assert made(rec, turn=4)[0] == wanted
+    assert made(rec, cls=4)[0] == wanted
 
 
-def test_the_one_before_is_repeated_and_a_gap_is_named():
+def test_the_record_before_is_repeated_and_a_gap_is_named():
     newest, before, older = record(), record(999, EPOCH), record(990, EPOCH - 900)
     body = ("0", "010", "011", "1", "0", "0", ALL_ZERO)
     found = made(newest, before)[0]
@@ -85,29 +86,29 @@ def test_the_one_before_is_repeated_and_a_gap_is_named():
 
 def test_a_merged_interval_names_its_numbers():
     body = ("010", "011", "1", "0", "0", ALL_ZERO)
-    found = made(record(), span=MOST_MERGED)[0]
+    found = made(record(), span=MERGED_MAX)[0]
     assert found == in_bits(HEAD, PLACE, "1" + "111111", *body, NO_TOTALS)
-    for seq, span in ((1000, 0), (1000, MOST_MERGED + 1), (3, 4)):
+    for seq, span in ((1000, 0), (1000, MERGED_MAX + 1), (3, 4)):
         try:
             made(record(seq=seq), span=span)
-            raise AssertionError("taken")
+            raise AssertionError("accepted")
         except ValueError:
             pass
 
 
-def test_what_has_no_room_stays_out_whole():
+def test_a_record_that_does_not_fit_is_left_out_whole():
     one = made(record())[0]
     size = len(one) // 2
-    alone, frame = made(record(), record(999, EPOCH), room=size)
+    alone, frame = made(record(), record(999, EPOCH), size_max=size)
     assert frame.records == 1 and len(alone) // 2 == size
-    assert made(record(), room=size - 3)[1].records == 0
+    assert made(record(), size_max=size - 3)[1].records == 0
 
 
-def test_totals_go_along_only_with_room():
+def test_totals_are_added_only_if_they_fit():
     rec = record()
     rec.totals[0] = 1 << 20
-    assert len(made(rec)[0]) == len(made(rec, room=19)[0]) == 2 * 19
-    assert len(made(rec, room=18)[0]) == 2 * 12
+    assert len(made(rec)[0]) == len(made(rec, size_max=19)[0]) == 2 * 19
+    assert len(made(rec, size_max=18)[0]) == 2 * 12
 
 
 def worst():
@@ -127,17 +128,17 @@ def test_every_record_fits_into_the_slowest_data_rate():
     assert frame.records == 1 and frame.is_long and len(found) // 2 == MAX_BYTES < 51
 
 
-def test_a_frame_says_that_it_is_long():
+def test_a_frame_of_more_than_24_bytes_is_long():
     rec = record()
     rec.speed_n[0] = rec.hist[0] = rec.speed_n[1] = rec.hist[BINS] = 1
     rec.counts[0] = (1 << 14) - 1  # 14 bits; the other three have 6 each and `unknown` 1
     rec.counts[1] = rec.counts[2] = rec.counts[3] = 63
     rec.counts[4] = 1
-    found, frame = made(rec, room=24)
+    found, frame = made(rec, size_max=24)
     assert frame.records == 1 and not frame.is_long
     rec.counts[4] = 2
     found, frame = made(rec)
-    assert frame.is_long and made(rec, room=24)[1].records == 0
+    assert frame.is_long and made(rec, size_max=24)[1].records == 0
 
 
 def test_coverage_above_the_length_is_full_coverage():
@@ -154,7 +155,7 @@ def speeds(*bins):
     return v85_kmh(rec, 0)
 
 
-def test_v85_is_interpolated_and_the_open_bin_says_so():
+def test_v85_is_interpolated_and_127_in_the_open_bin():
     assert speeds((10, 100)) == 43  # 40 + 4 * 0.85 = 43.4
     assert speeds((10, 85), (20, 15)) == 44
     assert speeds((10, 84), (20, 16)) == 80  # 80 + 4 / 16

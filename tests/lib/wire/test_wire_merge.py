@@ -1,8 +1,8 @@
-"""Merging intervals: sums stay exact, what is kept, what is not merged."""
+"""Merging of intervals: sums stay exact, and the limits of a merge."""
 
 import random
 
-from wire.merge import absorb, joins
+from wire.merge import can_merge, merge
 from wire.record import BINS, Interval
 
 HOUR = 3600
@@ -23,46 +23,46 @@ def pair(**changed):
     return rec, older
 
 
-def test_only_the_interval_directly_before_joins():
-    assert joins(*pair(), 1, HOUR) is True
-    assert not joins(*pair(seq=8), 1, HOUR)
-    assert joins(*pair(seq=8), 2, HOUR)
-    assert not joins(*pair(start=UTC - 1), 1, HOUR)
-    assert not joins(*pair(length=899), 1, HOUR)
+def test_only_the_interval_directly_before_can_be_merged():
+    assert can_merge(*pair(), 1, HOUR) is True
+    assert not can_merge(*pair(seq=8), 1, HOUR)
+    assert can_merge(*pair(seq=8), 2, HOUR)
+    assert not can_merge(*pair(start=UTC - 1), 1, HOUR)
+    assert not can_merge(*pair(length=899), 1, HOUR)
     rec, older = pair(start=0)
-    rec.start = 900  # a time that is not known is no time before
-    assert not joins(rec, older, 1, HOUR)
+    rec.start = 900  # an unknown time is never directly before
+    assert not can_merge(rec, older, 1, HOUR)
 
 
-def test_periods_are_not_crossed():
+def test_intervals_of_two_periods_are_not_merged():
     rec, older = record(10, UTC), record(9, UTC - 900)
-    assert not joins(rec, older, 1, HOUR) and not joins(rec, older, 1, 1800)
+    assert not can_merge(rec, older, 1, HOUR) and not can_merge(rec, older, 1, 1800)
     rec, older = record(10, UTC + 1800), record(9, UTC + 900)
-    assert joins(rec, older, 1, HOUR) and not joins(rec, older, 1, 1800)
+    assert can_merge(rec, older, 1, HOUR) and not can_merge(rec, older, 1, 1800)
 
 
-def test_no_more_numbers_than_a_frame_can_name():
+def test_no_more_numbers_are_merged_than_a_frame_can_name():
     rec, older = record(100, UTC + 900), record(36, UTC)
-    assert not joins(rec, older, 64, HOUR)
+    assert not can_merge(rec, older, 64, HOUR)
     older.seq = 37
-    assert joins(rec, older, 63, HOUR)
+    assert can_merge(rec, older, 63, HOUR)
 
 
-def test_a_sum_that_would_not_fit_stays_apart():
+def test_intervals_whose_sum_would_not_fit_are_not_merged():
     rec, older = pair()
     rec.counts[3], older.counts[3] = 65000, 535
-    assert joins(rec, older, 1, HOUR)
+    assert can_merge(rec, older, 1, HOUR)
     older.counts[3] = 536
-    assert not joins(rec, older, 1, HOUR)
+    assert not can_merge(rec, older, 1, HOUR)
     older.counts[3], rec.speed_n[1], older.speed_n[1] = 0, 65535, 1
-    assert not joins(rec, older, 1, HOUR)
+    assert not can_merge(rec, older, 1, HOUR)
 
 
-def test_the_later_one_keeps_its_state_and_takes_the_sums():
+def test_a_merged_record_has_the_later_state_and_the_sums():
     rec, older = pair(coverage=800, why=3, detector=4, uptime=100, boot=4)
     rec.why, rec.detector, rec.time_source = 8, 1, 3
     rec.totals[0], older.totals[0] = 50, 40
-    absorb(rec, older)
+    merge(rec, older)
     assert (rec.seq, rec.start, rec.length, rec.coverage) == (10, UTC, 1800, 1700)
     assert (rec.why, rec.detector, rec.time_source, rec.totals[0]) == (11, 1, 3, 50)
     assert (rec.uptime, rec.boot) == (100, 4)
@@ -81,8 +81,8 @@ def test_an_hour_is_the_sum_of_its_quarters():
                 whole.add(*passage)
         rec, span = quarters[3], 1
         for older in (quarters[2], quarters[1], quarters[0]):
-            assert joins(rec, older, span, HOUR)
-            absorb(rec, older)
+            assert can_merge(rec, older, span, HOUR)
+            merge(rec, older)
             span += 1
         assert list(rec.counts) == list(whole.counts) and list(rec.hist) == list(whole.hist)
         assert list(rec.speed_sum) == list(whole.speed_sum)

@@ -1,7 +1,7 @@
-"""A NOR flash in memory: every operation is shown to a watcher before it takes effect.
+"""A NOR flash in memory. A watcher sees every operation before it takes effect.
 
-It has the interface of `esp32.Partition`. Stricter than the chip: programming cells that are not
-blank is an error, because a log that does so relies on what a cut may have left half done.
+It has the interface of `esp32.Partition`. It is stricter than the chip: programming cells that are
+not blank is an error. A log that does so relies on cells that a cut may have left half done.
 """
 
 import random
@@ -15,14 +15,14 @@ _POOL = const(4096)
 
 
 class FlashError(Exception):
-    """Something was asked of the flash that a careful log never asks."""
+    """The log has made an operation that a careful log never makes."""
 
 
 class Flash:
-    """blocks sectors of `size` bytes; `cells` = what they hold, else all ones.
+    """blocks: sectors of `size` bytes. cells: their content, None = all ones.
 
-    watch(kind, start, old, new) is called before each operation; what it returns, if anything,
-    is programmed instead of `new`.
+    watch(kind, start, old, new) is called before each operation. If it returns bytes, these are
+    programmed instead of `new`.
     """
 
     def __init__(self, blocks, size, cells=None):
@@ -32,8 +32,8 @@ class Flash:
         self._view = memoryview(self.cells)
         self.blank = b"\xff" * size
         self.watch = None
-        self.faulty = False  # cells may hold what was not asked for: do not insist on blank ones
-        self.sector = -1  # the one that was programmed last
+        self.faulty = False  # cells may have failed: do not insist on blank ones
+        self.sector = -1  # the sector that was programmed last
 
     def readblocks(self, n, buf, off=0):
         start = n * self.size + off
@@ -71,10 +71,10 @@ class Flash:
 
 
 def tear(mode, old, new, salt):
-    """What is left behind when the power fails in an operation that turns `old` into `new`.
+    """The cells that a power cut leaves in an operation that turns `old` into `new`.
 
     half, part: the beginning was done (one half, or a random part). tail: the second half was.
-    random: every bit that was to change did so or did not. flip: done, but for one bit.
+    random: each bit to change has changed or has not. flip: done, except for one bit.
     """
     length = len(new)
     if mode == "half" or mode == "tail" or mode == "part":
@@ -107,7 +107,7 @@ _pool = _make_pool()
 
 
 def _noise(length, salt):
-    """Random bits; a third of the time mostly ones, a third mostly zeros."""
+    """Random bits. A third of the time mostly ones, a third mostly zeros."""
     at, other = salt % (_POOL - length), (salt >> 7) % (_POOL - length)
     one, two = _int(_pool[at : at + length]), _int(_pool[other : other + length])
     return (one | two, one & two, one)[salt % 3]

@@ -1,8 +1,8 @@
-"""What must be in the log: kept from what the calls returned, and from nothing else.
+"""Model of the log: the data that must be in it, by the returned calls alone.
 
-It knows of the log only its interface and the sizes of its two regions (a quarter of the sectors,
-at most 12, for checkpoint and cursors, the rest for records); which sector a record lies in is
-seen at the flash. So an erase tells what may be gone, and everything else must be there.
+It knows only the interface of the log and the sizes of its two regions: a quarter of the sectors,
+at most 12, for checkpoint and cursors, the rest for records. The flash shows which sector a record
+lies in. So an erase tells which records may be gone, and all others must be there.
 """
 
 from micropython import const
@@ -20,7 +20,7 @@ RESURRECTED = "resurrected"
 
 
 class Failure(Exception):
-    """args: what kind of failure (LOST, WRONG, RESURRECTED), text."""
+    """args: kind of the failure (LOST, WRONG, RESURRECTED), text."""
 
 
 class Model:
@@ -44,7 +44,7 @@ class Model:
         self.laps = 0  # times that the last sector was erased
 
     def fork(self, sector, erase_cut):
-        """The model as a cut finds it, in an operation on `sector`."""
+        """A copy of the model at the moment of a cut, in an operation on `sector`."""
         twin = Model(self._first + self._sectors)
         twin.live = self.live.copy()
         twin.maybe = self.maybe.copy()
@@ -54,13 +54,13 @@ class Model:
         twin.where = sector
         twin.cuts = self.cuts + 1
         if erase_cut:
-            twin._move_out(sector, twin.maybe)
+            twin.move_out(sector, twin.maybe)
         return twin
 
-    # --- what happens at the flash
+    # --- operations of the flash
 
     def erasing(self, sector):
-        """An erase begins: it may only hit the oldest records, and only when the ring is full."""
+        """An erase begins. It may only hit the oldest records, and only if the ring is full."""
         hit = [seq for seq, record in self.live.items() if record[2] == sector]
         if not hit:
             return
@@ -72,19 +72,20 @@ class Model:
             raise Failure(LOST, "record %d is erased with %d sectors held" % (max(hit), held))
 
     def erased(self, sector):
-        self._move_out(sector, None)
+        self.move_out(sector, None)
         for seq in [seq for seq, record in self.maybe.items() if record[2] == sector]:
             del self.maybe[seq]
         if sector == self._first + self._sectors - 1:
             self.laps += 1
 
-    def _move_out(self, sector, to):
+    def move_out(self, sector, to):
+        """Remove the records of a sector. to: a dict that keeps them, or None."""
         for seq in [seq for seq, record in self.live.items() if record[2] == sector]:
             if to is not None:
                 to[seq] = self.live[seq]
             del self.live[seq]
 
-    # --- what the calls return
+    # --- returned calls
 
     def appended(self, seq, sector):
         if seq != self.last + 1:
@@ -102,10 +103,10 @@ class Model:
             self.cursors[self.doing[1]] = self.doing[2:4]
         self.doing = (PREPARE,)
 
-    # --- what a recovery must give
+    # --- after a recovery
 
     def settle(self, ring):
-        """Check an opened ring against what must be in it, and take over what was in doubt."""
+        """Check an opened ring against the model, and settle the records in doubt."""
         arrived = self._check_numbers(ring)
         self._check_records(ring)
         self._check_checkpoint(ring, arrived)
@@ -117,7 +118,7 @@ class Model:
         self.doing = (PREPARE,)
 
     def _check_numbers(self, ring):
-        """True when the record that was being appended is in the log."""
+        """True if the record that was being appended is in the log."""
         if self.log_id not in (0, ring.log_id):
             raise Failure(WRONG, "another log id")
         self.log_id = ring.log_id

@@ -1,9 +1,9 @@
-"""Damage at rest: a bit of the flash turns over, or a whole sector is lost, while nothing happens.
+"""Damage at rest: a bit of the flash flips, or a whole sector is lost, without any operation.
 
-A ring is filled until it has wrapped, or with its first records; then every bit of it is turned
-over, one at a time, and every sector becomes ones, zeros or noise. The log is opened each time:
-what lies in other sectors must be there, nothing may be wrong, no number that the log has given
-may come again. What the damage did hit may be gone. Options as those of `sweep.py`.
+A ring is filled until it has wrapped, or with its first records. Then every bit of it is flipped,
+one at a time, and every sector becomes ones, zeros or noise. Each time the log is opened. Records
+in other sectors must be there, no record may be wrong, and no number may come again. Records that
+the damage hit may be gone. The options are those of `sweep.py`.
 """
 
 import json
@@ -22,7 +22,7 @@ _SHOWN = 3
 
 class Rest:
     def __init__(self, options):
-        self.blocks, self.size, self.seed, self.most = options["workload"]
+        self.blocks, self.size, self.seed, self.payload_max = options["workload"]
         self._part, self._parts = options["shard"]
         self._one_in = options["one_in"]
         self._only = options["cut"]
@@ -52,7 +52,7 @@ class Rest:
         return damages
 
     def _fill(self, flash, ring):
-        script, model = Script(self.seed, 0, self.most), self
+        script, model = Script(self.seed, 0, self.payload_max), self
         for _ in range(self._steps):
             step = script.next(model)
             if step[0] == APPEND:
@@ -69,7 +69,7 @@ class Rest:
     last = 0
 
     def _damaged(self, number):
-        """The cells after a damage, and its sector."""
+        """Return the cells after a damage, and its sector."""
         cells = bytearray(self.cells)
         bits = len(cells) * 8
         if number <= bits:

@@ -1,9 +1,20 @@
-"""Logs that are broken on purpose: the suite must find each of them."""
+"""Logs that are broken on purpose. The suite must find each of them."""
 
 import struct
 
+import ring.ring
 from ring import Ring, recovery
 from ring.region import Region
+
+
+def maker(name):
+    """A function (flash, level) -> ring. name: the broken log, "" = the real one."""
+    kind = _BROKEN[name]() if name else Ring
+
+    def make(flash, level):
+        return kind(flash, _rng(level))
+
+    return make
 
 
 def _rng(level):
@@ -13,21 +24,10 @@ def _rng(level):
     return bits
 
 
-def maker(name):
-    """A function (flash, level) -> ring, of the real log or of the broken one of that name."""
-    if name:
-        _BROKEN[name]()
+class _Unchecked(Region):
+    """Accepts an entry with a plausible head, and never checks its payload."""
 
-    def make(flash, level):
-        return Ring(flash, _rng(level))
-
-    return make
-
-
-def _no_checksum():
-    """Believes an entry whose head is there, whatever became of its payload."""
-
-    def is_entry(self, at, end):
+    def _is_entry(self, at, end):
         length, kind, _, number, _ = struct.unpack_from("<HBBII", self._view, at)
         if length > 512 or at + 12 + length > end:
             return False
@@ -35,11 +35,14 @@ def _no_checksum():
         self._at = at + 12
         return True
 
-    Region._is_entry = is_entry
+
+def _without_checksum():
+    ring.ring.Region = _Unchecked
+    return Ring
 
 
-def _reuses_torn_space():
-    """Goes on right behind the last whole entry, over what a cut may have left there."""
+def _reusing_torn_space():
+    """Writes right behind the last whole entry, over the remains of a cut."""
     real = recovery.recover_tail
 
     def recover_tail(region):
@@ -47,52 +50,46 @@ def _reuses_torn_space():
         pos = 32
         while (after := region.find(region.active, pos)) >= 0:
             pos = after
-        region.resume(pos)
+        region.write_from(pos)
 
     recovery.recover_tail = recover_tail
+    return Ring
 
 
-def _late():
-    """Returns from append() one record before that is in the flash."""
-    real = Ring.append
-    held = {}
+class _Late(Ring):
+    """Returns from append() before the record is in the flash, one record late."""
+
+    def __init__(self, dev, rng):
+        super().__init__(dev, rng)
+        self._held = None
 
     def append(self, kind, payload, n=None):
-        late = held.get(id(self))
-        held.clear()
-        held[id(self)] = (kind, bytes(payload))
+        late, self._held = self._held, (kind, bytes(payload))
         if late is None:
             return self.next_seq
-        return real(self, late[0], late[1]) + 1
-
-    Ring.append = append
+        return super().append(late[0], late[1]) + 1
 
 
-def _state_of_newest_only():
-    """Erases the state before it is written anew: a fresh sector does not begin with it."""
+class _StateOfNewestOnly(Ring):
+    """Opens a fresh state sector without checkpoint and cursors."""
 
-    def roll(self):
+    def _roll_small(self):
         self._small.open_sector(0)
 
-    Ring._roll_small = roll
 
-
-def _erases_too_early():
-    """Erases two sectors ahead: one more than is needed."""
-    real = Ring.prepare
+class _ErasesTooEarly(Ring):
+    """Erases two sectors ahead, one more than is needed."""
 
     def prepare(self):
-        real(self)
+        super().prepare()
         if self._log.active + 2 >= self._sectors:
             self._log.erase(self._log.active + 2)
 
-    Ring.prepare = prepare
-
 
 _BROKEN = {
-    "no-checksum": _no_checksum,
-    "reuses-torn-space": _reuses_torn_space,
-    "late": _late,
-    "state-of-newest-only": _state_of_newest_only,
-    "erases-too-early": _erases_too_early,
+    "no-checksum": _without_checksum,
+    "reuses-torn-space": _reusing_torn_space,
+    "late": lambda: _Late,
+    "state-of-newest-only": lambda: _StateOfNewestOnly,
+    "erases-too-early": lambda: _ErasesTooEarly,
 }

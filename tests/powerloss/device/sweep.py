@@ -1,10 +1,10 @@
 """Cuts the power at every flash operation of a workload, and again while the log recovers.
 
-The workload runs once. Before each of its operations takes effect, every way in which a cut may
-leave that operation is tried on a copy of the flash, with a copy of the model: nothing is
-replayed. The log of the copy is recovered, checked and used further; each operation of that may
-be cut a second time in the same way. The options are JSON on standard input (see
-`harness.py`): an argument of more than 255 bytes stops the interpreter.
+The workload runs once. Before each of its operations takes effect, each mode of a cut is tried on
+a copy of the flash, with a copy of the model. So nothing is replayed. The log of the copy is
+recovered, checked and used further, and each operation of that may be cut a second time. The
+options are JSON on standard input (see `harness.py`), because an argument of more than 255 bytes
+stops the interpreter.
 """
 
 import json
@@ -17,15 +17,15 @@ from model import APPEND, CHECKPOINT, CURSOR, LOST, PREPARE, WRONG, Failure, Mod
 from ring import RingError
 from script import Script
 
-_STEPS = (0, 10, 4)  # how far a log is used after no, one, two cuts; the first: until it wrapped
-_LAPS = const(3)  # the format erases a sector when it is first used: two wraps
+_STEPS = (0, 10, 4)  # steps after no, one, two cuts. Without a cut: until the log has wrapped
+_LAPS = const(3)  # the first lap erases only blank sectors: two wraps
 _SHOWN = const(3)
-_AFTER = const(24)  # operations that a life with a stuck bit goes on
-STUCK = "stuck"  # a bit comes out wrong, and the power stays on
+_AFTER = const(24)  # operations after a stuck bit
+STUCK = "stuck"  # one bit is programmed wrong, and the power stays on
 
 
 class Life:
-    """One power-up. level: cuts before it; path: (operation, mode) of each of them."""
+    """One power-up. level: number of cuts before it. path: (operation, mode) of each."""
 
     def __init__(self, sweep, model, cells, path):
         self._sweep = sweep
@@ -47,20 +47,20 @@ class Life:
     def step(self, step):
         model, ring = self.model, self.ring
         model.doing = step
-        what = step[0]
-        if what == APPEND:
+        kind = step[0]
+        if kind == APPEND:
             model.appended(ring.append(step[1], step[2]), self.flash.sector)
-        elif what == CHECKPOINT:
+        elif kind == CHECKPOINT:
             ring.checkpoint(step[1])
-        elif what == CURSOR:
+        elif kind == CURSOR:
             ring.set_cursor(step[1], step[2], step[3])
-        elif what == PREPARE:
+        elif kind == PREPARE:
             ring.prepare()
         model.done()
 
     def use(self):
-        """Go on after a recovery, start once more without a cut: everything is still there."""
-        script = Script(self.path[0][0] + self.level, self.level, self._sweep.most)
+        """Use the log after a recovery, and start once more: all data is still there."""
+        script = Script(self.path[0][0] + self.level, self.level, self._sweep.payload_max)
         for _ in range(_STEPS[self.level]):
             self.step(script.next(self.model))
         self.cutting = False
@@ -86,14 +86,14 @@ class Sweep:
     """options: dict, see `harness.py`."""
 
     def __init__(self, options):
-        self.blocks, self.size, self.seed, self.most = options["workload"]
+        self.blocks, self.size, self.seed, self.payload_max = options["workload"]
         self._modes = options["modes"]
         self._plain = [mode for mode in self._modes if mode != STUCK]
         self._second_modes = options["second_modes"]
         self._part, self._parts = options["shard"]
         self._one_in = options["one_in"]  # of the second cuts
-        self._cut = options["cut"]  # only this one; 0 = all
-        self._second = options["second"]  # only this one; 0 = all, -1 = none
+        self._cut = options["cut"]  # only this operation, 0 = all
+        self._second = options["second"]  # only this operation, 0 = all, -1 = none
         self._stop = options["stop"]
         self.new_ring = sabotage.maker(options["sabotage"])
         self.cuts = 0
@@ -101,7 +101,7 @@ class Sweep:
         self.shown = 0
 
     def run(self):
-        """Both sweeps; returns the operations of the workload."""
+        """Run both sweeps. Return the number of operations of the workload."""
         ops = self._cut
         if not ops or STUCK not in self._modes:
             ops = self._sweep_cuts()
@@ -114,20 +114,20 @@ class Sweep:
     def _sweep_cuts(self):
         life = Life(self, Model(self.blocks), None, ())
         life.start()
-        script = Script(self.seed, 0, self.most)
+        script = Script(self.seed, 0, self.payload_max)
         while life.model.laps < _LAPS and not self.finished(life):
             life.step(script.next(life.model))
         return life.ops
 
     def _live_with_stuck_bit(self, at):
-        """One bit of an operation comes out wrong, the power stays, and is cut soon after."""
+        """One bit of an operation is programmed wrong. The power is cut soon after."""
         life = Life(self, Model(self.blocks), None, ((at, STUCK),))
         life.model.cuts = 1
         self._try(life, self._live_until, at + _AFTER)
 
     def _live_until(self, life, ops):
         life.start()
-        script = Script(self.seed, 0, self.most)
+        script = Script(self.seed, 0, self.payload_max)
         while life.ops < ops:
             life.step(script.next(life.model))
 
@@ -151,7 +151,7 @@ class Sweep:
         return [m for i, m in enumerate(self._second_modes) if (salt + i) % self._one_in == 0]
 
     def cut(self, life, mode, operation):
-        """Cut the power in an operation of a life, and see what the next life finds."""
+        """Cut the power in an operation of a life, and try the next life."""
         kind, start, old, new = operation
         path = life.path + ((life.ops, mode),)
         salt = _salt(path[0][0], _index(path[0][1]), life.ops * 8 + _index(mode))
@@ -169,16 +169,16 @@ class Sweep:
         if life.level == 1 or salt & 3 == 0 or self._cut:
             life.use()
 
-    def _try(self, life, what, argument):
+    def _try(self, life, run, argument):
         path = life.path
         try:
-            what(life, argument)
+            run(life, argument)
         except Failure as error:
             self._report(error.args[0], error.args[1], path)
         except FlashError as error:
             self._report(WRONG, str(error), path)
         except RingError as error:
-            # Before the first record a spoilt bit is foreign data, for all the log can know.
+            # Before the first record a wrong bit cannot be told from foreign data.
             if life.model.last or not any(mode in ("flip", STUCK) for _, mode in path):
                 self._report(LOST, "RingError: %s" % error, path)
         except (ValueError, IndexError, TypeError, AttributeError) as error:

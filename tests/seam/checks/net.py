@@ -88,7 +88,7 @@ def connecting_without_waiting():
     """With setblocking(False) connect says EINPROGRESS, and poll says when it is done.
 
     Source: ports/esp32/modsocket.c, socket_connect, exception_from_errno
-    Leans: lib/mqtt/client.py, _connected
+    Leans: lib/mqtt/connection.py, connect
     """
     net = _net()
     sock = socket.socket()

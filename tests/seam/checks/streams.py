@@ -306,7 +306,7 @@ def the_queue_of_streams_is_reachable():
     """asyncio.core._io_queue.queue_read and queue_write can be yielded from a generator.
 
     Source: extmod/asyncio/core.py, IOQueue (not documented)
-    Leans: lib/mqtt/client.py, _connected; lib/names/lookup.py, _answered
+    Leans: lib/mqtt/connection.py, connect; lib/names/lookup.py, _answered
     """
     pipe = _Pipe()
 

@@ -13,7 +13,7 @@ from tests.support.runs.living import live
 from simulator.run.accuracy import __main__ as accuracy
 from simulator.run.checkers import records
 from simulator.run.accuracy.cell import PROMISED, Cell, Share, fallen
-from simulator.run.accuracy.words import matrix, words
+from simulator.run.accuracy.words import limits, matrix, words
 from simulator.run.results.report import node_result
 from simulator.run.plans.sensors import SENSORS
 
@@ -53,24 +53,24 @@ def test_precision_may_fall_a_little_in_noise_and_no_more() -> None:
     assert "beam, rain: precision falls by 0.0210, promised 0.02" in told
 
 
-def test_in_words_it_says_what_is_counted_what_it_is_not_for_and_who_is_hidden() -> None:
+def test_the_words_tell_counts_speeds_limits_and_pairs() -> None:
     calm = _cell("moderate", Share(998, 1000), Share(998, 1000))
     pairs = _cell("pairs", Share(1000, 1300), Share(1000, 1000), pairs=0.3)
     (text,) = words([calm, pairs])
-    assert "998 of 1,000 who pass are counted, at least 993 (95 % sure)" in text
-    assert "a mean speed is within 0.8 km/h" in text
-    assert "Not for: `pairs` (77 % counted, 100 % right)" in text
-    assert "Of 100 couples side by side 99 count as one (97 to 100)" in text
+    assert text == (
+        "- **beam**: in free traffic (`moderate`) 998 of 1,000 passages are counted, at least 993"
+        " (95 % sure). Of 1,000 counts 998 are real, at least 993. The mean speed is within 0.8"
+        " km/h of the true one. Of 100 pairs side by side 99 count as one (97 to 100)."
+    )
+    assert limits([calm, pairs])[2:] == ["| beam | `pairs` (77 %, 100 %) | - |"]
     assert "| beam | moderate | bicycle | 6 | 90 | 0 | 0 | 4 |" in matrix([calm, pairs])
-    assert "No classes" not in text
 
 
-def test_in_words_it_says_where_classes_are_a_guess() -> None:
+def test_the_limits_name_situations_with_unreliable_classes() -> None:
     calm = _cell("moderate", Share(998, 1000), Share(998, 1000))
     queue = _cell("queue", Share(998, 1000), Share(998, 1000))
     queue.classes["car"] = {"bicycle": 99, "car": 1}
-    (text,) = words([calm, queue])
-    assert "No classes in: `queue` (46 % right)." in text
+    assert limits([calm, queue])[2:] == ["| beam | - | `queue` (46 %) |"]
 
 
 DAMAGE = ("resync_bytes", "bad_footer", "bad_len", "bad_lines", "odd_readings", "lamp_readings")

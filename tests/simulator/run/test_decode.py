@@ -37,7 +37,7 @@ for n in range(1, 61):
     rec.length, rec.coverage, rec.why, rec.boot = 900, 900 - n, n, 2
     for i in range(3 * n):
         rec.add(i % 2, i % 5, 13 * i - 20, i if n > 30 else 0)
-        rec.follow(i % 2, 100 * i, 90 * i if i % 2 else -1, 40 if i % 2 else -1)
+        rec.add_headway(i % 2, 100 * i, 90 * i if i % 2 else -1, 40 if i % 2 else -1)
     ring.append(INTERVAL, buf, rec.pack_into(buf))
     if n % 7 == 0:
         ring.append(EVENT, b"something else")
