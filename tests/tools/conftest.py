@@ -1,4 +1,4 @@
-"""Boards to be flashed, for the tests of `tallypost flash`."""
+"""For the tests of the host tools: English as the language, and boards to be flashed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ from tests.support.boards.genuine import made_up
 from tests.support.boards.mock_board import own_answers
 
 from tallypost.cli import main
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that says nothing else sees English, whatever the locale of the developer."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def _files() -> Iterator[Finding]:
             board = boards.load(name)
             found = micropython.cached(board)
         except ToolError as error:
-            yield Finding(about, BAD, error.what, error.hint)
+            yield Finding(about, BAD, error.what, error.advice)
             continue
         if found:
             yield Finding(about, GOOD, f"{board.micropython.file}, {found.sha256[:16]}")

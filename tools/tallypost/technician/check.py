@@ -187,7 +187,7 @@ def _arrival(
             )
             online = [body.get("state") for suffix, body in backend.heard if suffix == "status"]
     except ToolError as error:
-        return Finding("delivery", FAIL, error.what, error.hint)
+        return Finding("delivery", FAIL, error.what, error.advice)
     if arrived and "online" in online:
         return Finding("delivery", PASS, f"record {newest} arrived at {args.host}")
     if arrived:
