@@ -61,7 +61,7 @@ def _look_on(scene: Scene, bodies: Iterator[Body], as_json: bool) -> None:
         for body in bodies:
             console.result_json({key: body[key] for key in sorted(body) if key != "id"})
     elif console.is_terminal():
-        with console.picture() as show:
+        with console.live_view() as show:
             for body in bodies:
                 scene.take(body)
                 show(scene.draw())
