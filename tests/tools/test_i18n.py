@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tallypost import cli, i18n
+from tallypost.faults import os_reason
 from tallypost.i18n import _, ngettext
 
 Capture = pytest.CaptureFixture[str]
@@ -87,6 +88,15 @@ def test_a_message_without_german_is_shown_in_english() -> None:
 
 
 def test_german_numbers_have_a_comma() -> None:
-    assert i18n.decimal(12.345, 1) == "12.3"
+    assert i18n.decimal(12.345, 1) == "12.3" and i18n.grouped(1_234_567) == "1,234,567"
     i18n.use("de")
     assert i18n.decimal(12.345, 1) == "12,3" and i18n.decimal(7, 0) == "7"
+    assert i18n.grouped(1_234_567) == "1.234.567" and i18n.grouped(999) == "999"
+
+
+def test_the_reason_of_the_operating_system_is_translated() -> None:
+    gone = FileNotFoundError(2, "No such file or directory")
+    assert os_reason(gone) == "No such file or directory"
+    i18n.use("de")
+    assert os_reason(gone) == "Datei oder Verzeichnis nicht gefunden"
+    assert os_reason(OSError("of a library")) == "of a library"

@@ -8,8 +8,19 @@ a colon or a full sentence between them, and `advice` the third:
 
 from __future__ import annotations
 
+from tallypost.i18n import N_, _
+
 FAILED = 1  # the command could not be carried out
 USAGE = 2  # the command line is wrong: argparse's own code
+
+# Reasons that the operating system gives most often, so that `os_reason` has their German.
+OS_REASONS = (
+    N_("No such file or directory"), N_("Permission denied"), N_("Is a directory"),
+    N_("Not a directory"), N_("File exists"), N_("No space left on device"),
+    N_("Read-only file system"), N_("Connection refused"), N_("Connection reset by peer"),
+    N_("No route to host"), N_("Network is unreachable"), N_("Name or service not known"),
+    N_("Temporary failure in name resolution"), N_("timed out"),
+)  # fmt: skip
 
 
 class ToolError(Exception):
@@ -24,3 +35,9 @@ class ToolError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}. {self.advice}" if self.advice else self.what
+
+
+def os_reason(error: OSError) -> str:
+    """The reason of the operating system for an error, in the language in use."""
+    text = error.strerror or str(error)
+    return _(text)

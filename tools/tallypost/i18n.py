@@ -16,7 +16,8 @@ How to mark a text
 - A text in a table of a module is marked with `N_()`, which returns it as it is. `_(text)`
   translates it where it is shown: the language is not known yet when a module is imported.
 - `ngettext()` is for a text that depends on a number, both forms as literals.
-- `decimal()` writes a number with the decimal sign of the language.
+- `decimal()` writes a number with the decimal sign of the language, `grouped()` a whole number with
+  its sign between thousands.
 - Do not use `_` as a name for a value that is not needed in a function that calls `_()`.
 - Machine output stays English and is not marked: keys, topics, `--json`, what a file holds. With
   `--json` the whole command speaks English, so a text that goes both ways may be marked.
@@ -106,3 +107,9 @@ def decimal(value: float, places: int) -> str:
     """A number with so many decimal places: 12.5 in English, 12,5 in German."""
     text = f"{value:.{places}f}"
     return text.replace(".", ",") if _language == "de" else text
+
+
+def grouped(value: int) -> str:
+    """A whole number in groups of three digits: 12,500 in English, 12.500 in German."""
+    text = f"{value:,}"
+    return text.replace(",", ".") if _language == "de" else text
