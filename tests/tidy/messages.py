@@ -54,12 +54,9 @@ def _message(call: ast.Call, place: str) -> Message | None:
 
 def _is_deferred(node: ast.expr) -> bool:
     """Whether the text comes from a variable or a table; in argparse, also from a keyword."""
-    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    return (
-        is_call
-        and node.func.attr == "pop"
-        or isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
-    )
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop")
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
 
 
 def _literal(node: ast.expr) -> str | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
 from tallypost.hardware.boards import ROOT
 from tallypost.i18n import _
 
@@ -144,7 +144,8 @@ def write_private(path: Path, text: str) -> None:
 
 def write_error(path: Path, error: OSError) -> ToolError:
     """The error of a file that could not be written."""
+    what = _("{path}: the file cannot be written: {reason}")
     return ToolError(
-        _("{path}: the file cannot be written: {reason}").format(path=path, reason=error.strerror),
+        what.format(path=path, reason=os_reason(error)),
         _("Free the disk, or name another folder with --out."),
     )
