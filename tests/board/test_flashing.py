@@ -135,4 +135,4 @@ def test_the_first_time_user_s_path_of_the_readme(file: Path, make: Make) -> Non
         assert program == ".venv/bin/tallypost"
         done = run("tallypost", verb, *rest)
         assert done.status == 0 or verb == "doctor", f"{command}: {done.out}"
-    until(lambda: listed(board)["note"] == "not provisioned: tallypost provision")
+    until(lambda: listed(board)["note"] == "not provisioned, run: tallypost provision")

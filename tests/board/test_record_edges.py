@@ -30,7 +30,7 @@ def test_edges_are_recorded_as_replay_reads_them_and_the_board_counts_again(
         assert line.ask("ping") == "pong", "the firmware runs again"
 
 
-def test_a_port_without_a_prompt_is_told(
+def test_a_port_without_a_prompt_is_refused(
     tmp_path: Path, make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = make(is_blank=True)

@@ -21,13 +21,14 @@ from tests.support.boards.flashing import (
 from tests.support.boards.genuine import made_up
 from tests.support.boards.mock_board import own_answers
 
+from tallypost import i18n
 from tallypost.cli import main
 
 
 @pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that says nothing else sees English, whatever the locale of the developer."""
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+def english() -> None:
+    """Every test begins in English, whatever language the test before has used."""
+    i18n.use("en")
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
+from tests.tools import golden_output
 
 from tallypost import cli
+from tallypost.i18n import LANGUAGES
 from tallypost.inventory.inventory import COLUMNS
 
 Capture = pytest.CaptureFixture[str]
@@ -138,3 +140,13 @@ def test_wrong_usage_is_refused_in_one_line_and_writes_nothing(
 def test_a_folder_that_cannot_be_made_is_refused_with_advice(many: Path, capsys: Capture) -> None:
     assert call("--inventory", many, "--out", "/proc/labels") == 1
     assert "or name another folder with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_output_is_as_agreed(
+    language: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inventory(tmp_path / "inventory.csv", row(1), row(2))
+    assert call("--inventory", "inventory.csv", "--out", "labels", "--lang", language) == 0
+    golden_output.check(language, "label", capsys.readouterr().out)
