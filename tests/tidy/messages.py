@@ -34,14 +34,14 @@ class Message:
 
 
 def marked(source: str, place: str) -> list[Message]:
-    """The messages of a module in their order; raises ValueError for one that is no literal."""
+    """The messages of a module in their order. Raises ValueError for one that is no literal."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     return [message for call in calls if (message := _message(call, place))]
 
 
 def _message(call: ast.Call, place: str) -> Message | None:
-    """What a call marks; None for any other call, and for `_(name)` of a text marked by N_()."""
+    """The message that a call marks. None for other calls, and for `_(name)` of a deferred text."""
     function = call.func.id if isinstance(call.func, ast.Name) else ""
     count = _ARGUMENTS.get(function, 0)
     texts = [text for node in call.args[:count] if (text := _literal(node)) is not None]
@@ -53,7 +53,7 @@ def _message(call: ast.Call, place: str) -> Message | None:
 
 
 def _is_deferred(node: ast.expr) -> bool:
-    """Whether the text comes from a variable or a table; in argparse, also from a keyword."""
+    """Whether the text comes from a variable or a table, in argparse also from a keyword."""
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop")
     return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))

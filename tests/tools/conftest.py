@@ -27,7 +27,7 @@ from tallypost.cli import main
 
 @pytest.fixture(autouse=True)
 def english() -> None:
-    """Every test begins in English, whatever language the test before has used."""
+    """Every test begins in English. The test before may have used another language."""
     i18n.use("en")
 
 

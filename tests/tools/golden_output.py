@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 def check(language: str, name: str, text: str) -> None:
-    """Compare an output with its file; spaces at the ends of lines do not count."""
+    """Compare an output with its file. Spaces at the ends of lines do not count."""
     path = GOLDEN / language / f"{name}.txt"
     text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     if os.environ.get("GOLDEN") == "write":

@@ -50,7 +50,7 @@ VERBS = {
 
 
 def parser(verb: str = "") -> argparse.ArgumentParser:
-    """The command line; of the options, only those of `verb`."""
+    """The command line, with the options of one verb."""
     general = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     general.add_argument(
         "--lang", choices=LANGUAGES, help=_("language of the texts (that of the locale)")
@@ -82,8 +82,8 @@ def _module(verb: str) -> Any:
 def split_language(words: list[str]) -> tuple[str, list[str]]:
     """The language that `--lang` names, else that of the locale, and the other words.
 
-    It has to be known before the parser is built, whose texts are translated. A wrong value stays
-    among the words: the parser refuses it.
+    The texts of the parser are translated, so the language is known before it is built. A wrong
+    value stays among the words: the parser refuses it.
     """
     language, rest = i18n.of_locale(), []
     values = iter(words)
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Carry the verb out; the exit status."""
+    """Carry the verb out. Returns the exit status."""
     try:
         status: int = _module(args.verb).run(args)
         return status

@@ -62,7 +62,7 @@ def error(text: str) -> None:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A column whose name begins with '>' holds numbers and is aligned right."""
+    """Print a table. A '>' before the name of a column aligns it right, for numbers."""
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")

@@ -63,7 +63,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the findings; 1 if one of them prevents flashing."""
+    """Show the findings. Returns 1 if one of them prevents flashing."""
     findings = list(examine(Machine()))
     bad = sum(one.grade == BAD for one in findings)
     if args.json:

@@ -1,7 +1,7 @@
 """Errors of the host side that a user can act on. Anything else is a bug.
 
-An error has three parts: what failed, why, and the next command. `what` holds the first two, with
-a colon or a full sentence between them, and `advice` the third:
+An error has three parts: the failure, its reason, the next command. `what` holds the first two,
+with a colon between them, and `advice` holds the third:
 
     ToolError(_("{port}: permission denied").format(port=port), _("Run: tallypost doctor"))
 """
@@ -24,8 +24,11 @@ OS_REASONS = (
 
 
 class ToolError(Exception):
-    """what: the failure and its reason, without a full stop at its end. advice: the next command,
-    a sentence of its own. status: exit code of the command. Both texts are translated by then."""
+    """An error for the user. Its texts are already translated.
+
+    `what`: the failure and its reason, without a full stop at the end. `advice`: the next command,
+    a sentence of its own. `status`: exit status of the command.
+    """
 
     def __init__(self, what: str, advice: str = "", status: int = FAILED) -> None:
         super().__init__(what)

@@ -19,7 +19,7 @@ How to mark a text
 - `decimal()` writes a number with the decimal sign of the language, `grouped()` a whole number with
   its sign between thousands.
 - Do not use `_` as a name for a value that is not needed in a function that calls `_()`.
-- Machine output stays English and is not marked: keys, topics, `--json`, what a file holds. With
+- Machine output stays English and is not marked: keys, topics, `--json`, the content of files. With
   `--json` the whole command speaks English, so a text that goes both ways may be marked.
 - Log lines and errors of a node are English, too: they are shown as the node says them.
 
@@ -67,7 +67,7 @@ def N_(text: str) -> str:
 
 
 def use(language: str) -> None:
-    """Speak a language of LANGUAGES from now on; English where the catalogue has no text."""
+    """Speak a language of LANGUAGES from now on. A text without a translation stays English."""
     global _catalogue, _language
     _catalogue = gettext.NullTranslations() if language == "en" else _read(language)
     _language = language
@@ -88,7 +88,7 @@ def _read(language: str) -> gettext.GNUTranslations:
 
 
 def of_locale(environ: Mapping[str, str] = os.environ) -> str:
-    """The language that the locale asks for; English for one that there is no catalogue of."""
+    """The language of the locale. It is English where there is no catalogue for that language."""
     named = (environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key))
     language = re.split("[_.@]", next(named, _of_windows()).lower())[0]
     return language if language in LANGUAGES else "en"

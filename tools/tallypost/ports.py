@@ -47,7 +47,7 @@ def has_board_bridge(port: Port) -> bool:
 
 
 def only_port() -> str:
-    """The device of the only port; raises ToolError if there is none, or more than one."""
+    """The device of the only port. Raises ToolError if there is none, or more than one."""
     devices = [port.device for port in usb_ports()]
     if not devices:
         raise ToolError(

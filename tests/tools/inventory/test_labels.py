@@ -43,7 +43,7 @@ def inventory(path: Path, *rows: dict[str, str]) -> Path:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """25 nodes: one more than a sheet holds; with the longest name and every kind of site."""
+    """25 nodes, one more than a sheet holds, with the longest name and every kind of site."""
     rows = [row(i, LONGEST if i == 5 else "") for i in range(25)]
     return inventory(tmp_path / "inventory.csv", *rows)
 

@@ -108,7 +108,7 @@ def test_a_failed_calibration_has_exit_status_1_and_json_holds_the_chance(
 def test_a_class_that_is_counted_as_another_fails_although_the_total_fits(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """100 cars and 20 bicycles; the node says 80 and 40: nothing is missed, and all is wrong."""
+    """100 cars and 20 bicycles. The node counts 80 and 40: the total fits, the classes do not."""
     tally = {**NONE, "forward": {**NONE["forward"], "car": 100, "bicycle": 20}}
     counted = {**NONE, "forward": {**NONE["forward"], "car": 80, "bicycle": 40}}
     body = {

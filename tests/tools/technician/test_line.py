@@ -141,7 +141,7 @@ def test_a_port_that_another_program_has_open_is_refused(
 
 
 def test_opening_a_port_does_not_reset_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both lines are what the operating system makes of them: changing one alone is a reset."""
+    """Both lines stay as the operating system sets them: to change one alone is a reset."""
     changes: list[tuple[str, bool]] = []
 
     class Watched(serial.Serial):  # type: ignore[misc]

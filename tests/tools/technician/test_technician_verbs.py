@@ -27,7 +27,7 @@ Capture = pytest.CaptureFixture[str]
 class Settings(FakeNode):
     """A node that stores values and has them in force after a reboot.
 
-    spoils: a key whose value a noisy line changes. keeps: whether it uses the stored values.
+    spoils: the key of a value that a noisy line changes. keeps: whether it uses the stored values.
     """
 
     def __init__(self, spoils: str = "", keeps: bool = True) -> None:

@@ -68,7 +68,7 @@ _CHUNK_BYTES = 200  # the port of the chip holds 260 bytes
 
 
 def record_edges(port: Any, name: str, board: Board, seconds: float) -> Iterator[str]:
-    """The lines of a recording, for so long (0: without end); raises ToolError, OSError.
+    """The lines of a recording, for so long (0: without end). Raises ToolError, OSError.
 
     port: of pyserial, open, with a short timeout. name: the port as the user named it.
     """

@@ -62,7 +62,7 @@ class Line:
     # --- lines
 
     def lines(self, seconds: float) -> Iterator[str]:
-        """Whole lines as they come, for so long; raises ToolError when the port is gone."""
+        """Whole lines as they come, for so long. Raises ToolError when the port is gone."""
         until = time.monotonic() + seconds
         while True:
             while b"\n" in self._partial:
@@ -100,7 +100,7 @@ class Line:
     # --- commands
 
     def wait_for_node(self, timeout_s: float | None = None) -> None:
-        """Wait until a node answers; raises ToolError naming the device that is there instead."""
+        """Wait until a node answers. Raises ToolError naming the device that is there instead."""
         timeout_s = CONNECT_TIMEOUT_S if timeout_s is None else timeout_s
         until = time.monotonic() + timeout_s
         request_ids: set[Any] = set()
@@ -116,7 +116,7 @@ class Line:
         raise peer_detection.no_answer_error(self.name, self._received)
 
     def ask(self, cmd: str, /, **fields: Any) -> Any:
-        """The result of a command; raises Refused with the reason of the node, and ToolError."""
+        """The result of a command. Raises Refused with the reason of the node, and ToolError."""
         return self._request(cmd, fields)[1]
 
     def stream(self, cmd: str, /, **fields: Any) -> tuple[Any, Iterator[tuple[Body, str]]]:
@@ -181,7 +181,7 @@ def _is_unread(body: Body) -> bool:
 
 
 def _json_object(line: str) -> Body:
-    """The JSON object at the end of a line; empty for any other line."""
+    """The JSON object at the end of a line. It is empty for any other line."""
     at = line.find('{"')
     if at < 0:
         return {}
@@ -193,7 +193,7 @@ def _json_object(line: str) -> Body:
 
 
 def connect(name: str, baud: int = BAUD, timeout_s: float | None = None) -> Line:
-    """Open a port and wait for the node; raises ToolError naming the device that is there."""
+    """Open a port and wait for the node. Raises ToolError naming the device that is there."""
     line = Line(open_port(name, baud), name)
     try:
         line.wait_for_node(timeout_s)
@@ -204,7 +204,7 @@ def connect(name: str, baud: int = BAUD, timeout_s: float | None = None) -> Line
 
 
 def open_port(name: str, baud: int = BAUD) -> Any:
-    """A device, `rfc2217://host:port` or `socket://host:port`, open; raises ToolError."""
+    """A device, `rfc2217://host:port` or `socket://host:port`, open. Raises ToolError."""
     try:
         port = serial.serial_for_url(
             name, do_not_open=True, baudrate=baud, timeout=_READ_TIMEOUT_S

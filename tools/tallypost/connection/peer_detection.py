@@ -1,7 +1,8 @@
 """Names the device at the other end of a serial line that is no node, from the bytes it sent.
 
-Sources: ESP32 Technical Reference Manual, boot messages of the ROM; ports/esp32/modules/_boot.py
-and inisetup.py of MicroPython 1.25 (the damaged file system); shared/runtime/pyexec.c (prompts).
+Sources: ESP32 Technical Reference Manual (boot messages of the ROM), MicroPython 1.25:
+ports/esp32/modules/_boot.py and inisetup.py (the damaged file system), shared/runtime/pyexec.c
+(prompts).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def no_answer_error(port: str, received: bytes) -> ToolError:
 
 
 def _identified(received: bytes) -> tuple[str, str] | None:
-    """(what it is, the next step) for a device that names itself, else None."""
+    """(description, next step) for a device that names itself, else None."""
     if b"filesystem appears to be corrupted" in received:
         return (
             _("the file system of the board is damaged"),
@@ -59,7 +60,7 @@ def _identified(received: bytes) -> tuple[str, str] | None:
 
 
 def _guessed(received: bytes) -> tuple[str, str]:
-    """(what it seems to be, the next step) for any other device, and for silence."""
+    """(description, next step) for any other device, and for silence."""
     if not received:
         return (
             _("nothing answers, no byte was received"),

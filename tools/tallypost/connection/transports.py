@@ -76,7 +76,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def open_node(args: argparse.Namespace) -> Node:
-    """The node that the options name; raises ToolError."""
+    """The node that the options name. Raises ToolError."""
     if args.port and args.node:
         raise ToolError(
             _("--port and --node name two ways to a node"),
@@ -86,7 +86,7 @@ def open_node(args: argparse.Namespace) -> Node:
 
 
 def serial_port(args: argparse.Namespace) -> str:
-    """The port that is named, or the only one there is; raises ToolError."""
+    """The port that is named, or the only one there is. Raises ToolError."""
     return args.port or ports.only_port()
 
 
@@ -131,7 +131,7 @@ class BrokerNode:
         return []
 
     def ask(self, cmd: str, /, **fields: Any) -> Any:
-        """The result of a command; raises Refused, and ToolError when no reply comes."""
+        """The result of a command. Raises Refused, and ToolError when no reply comes."""
         request_id = secrets.token_hex(4)
         command = json.dumps({"id": request_id, "cmd": cmd, **fields})
         self._listener.client.publish(f"{self._base}/cmd", command, 1)
@@ -150,7 +150,7 @@ class BrokerNode:
         return body.get("result")
 
     def wait(self, is_done: Callable[[], bool], timeout_s: float) -> bool:
-        """Receive messages until a condition holds; False if it does not hold in time."""
+        """Receive messages until a condition holds. False if it does not hold in time."""
         end = time.monotonic() + timeout_s
         while not is_done():
             if time.monotonic() > end:

@@ -36,7 +36,7 @@ _EU868 = ("EU_863_870_TTN", "MAC_V1_0_4", "RP002_V1_0_3")
 
 
 def write_all(inventory: Inventory, application: str = "", profile: str = "") -> list[str]:
-    """Write the files for every node of the inventory; returns their names.
+    """Write the files for every node of the inventory. Returns their names.
 
     application, profile: UUIDs of ChirpStack. Without them chirpstack.json is not written.
     """

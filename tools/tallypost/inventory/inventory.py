@@ -1,7 +1,7 @@
 """The inventory of provisioned nodes: a public table and, apart from it, the secrets.
 
-inventory.csv   one row for each board, appended when it is provisioned; it holds no secret
-secrets.json    by node the secrets that brokers and join servers need; mode 0600
+inventory.csv   one row for each board, appended when it is provisioned, without a secret
+secrets.json    by node the secrets that brokers and join servers need, with mode 0600
 
 A secret is in its file before a board has it. If a call is cut short, the next call takes the
 secret from there.
@@ -95,7 +95,7 @@ class Inventory:
 
 
 def read_inventory(path: Path, may_be_missing: bool = False) -> list[dict[str, str]]:
-    """The latest row of each node and board; raises ToolError."""
+    """The latest row of each node and board. Raises ToolError."""
     if may_be_missing and not path.exists():
         return []
     try:
@@ -127,7 +127,7 @@ def _latest(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, whole or not at all; raises ToolError."""
+    """Write a file that its owner alone can read, whole or not at all. Raises ToolError."""
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the view until the time is over, or Ctrl-C; raises ToolError."""
+    """Show the view until the time is over, or Ctrl-C. Raises ToolError."""
     with connect(transports.serial_port(args), args.baud) as line:
         started, lines = line.stream("aim", seconds=args.seconds)
         view = AimView(started["detector"], time.monotonic)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _messages(name: str, lines: Iterator[tuple[Body, str]]) -> Iterator[Body]:
-    """The messages of the live view; raises ToolError when the node stops in the middle."""
+    """The messages of the live view. Raises ToolError when the node stops in the middle."""
     silent_s = 0
     for body, _text in lines:
         silent_s = 0 if body else silent_s + 1

@@ -40,7 +40,7 @@ class AimView:
         self._hint = ""
 
     def update(self, body: Body) -> list[str]:
-        """Use a message of the node; returns the lines to print where no picture is drawn."""
+        """Use a message of the node. Returns the lines to print where no picture is drawn."""
         self._state = body.get("state", self._state)
         kind = body.get("aim")
         lines: list[str] = []
@@ -153,7 +153,8 @@ class AimView:
         states = {True: _("BROKEN"), False: _("clear")}
         width = max(map(len, states.values()))
         return [
-            "  " + _("{beam}: {state}  broken {n} times").format(
+            "  "
+            + _("{beam}: {state}  broken {n} times").format(
                 beam=_(name), state=states[bool(blocked)].ljust(width), n=edges // 2
             )
             for name, (blocked, edges) in zip(BEAMS, self._beams)

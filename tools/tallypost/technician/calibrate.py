@@ -36,7 +36,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start, or stop with a tally; 1 if the error exceeds the limit; raises ToolError."""
+    """Start, or stop with a tally. Returns 1 for an error beyond the limit. Raises ToolError."""
     _check(args)
     body: dict[str, Any] = {"do": "start"}
     if not args.start:
@@ -72,7 +72,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def parse_tally(text: str) -> dict[str, dict[str, int]]:
-    """`forward.car=12,backward.bicycle=3` as a tally; raises ToolError."""
+    """`forward.car=12,backward.bicycle=3` as a tally. Raises ToolError."""
     tally: dict[str, dict[str, int]] = {direction: {} for direction in DIRECTIONS}
     for part in text.split(","):
         name, _equals, number = part.strip().partition("=")
@@ -110,7 +110,7 @@ def tally_min(limit_pct: float) -> int:
 
 
 def failing_classes(result: Result) -> list[str]:
-    """The classes of a direction whose error exceeds the limit by more than chance.
+    """The classes of a direction with an error beyond the limit by more than chance.
 
     The total does not show them: a class that is missed and a class that is counted in its place
     cancel out there.
@@ -139,7 +139,7 @@ def _show_start(args: argparse.Namespace, node: str, result: Any) -> None:
 
 
 def show(node: str, result: Result, failing: list[str]) -> None:
-    """Print the table, the verdict, and what limits it."""
+    """Print the table, the verdict, and the reasons for it."""
     columns = (
         _("direction"), _("class"), ">" + _("tally"), ">" + _("counted"), ">" + _("error %"),
         ">" + _("by chance %"), "",

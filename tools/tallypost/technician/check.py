@@ -45,7 +45,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the node; raises ToolError when it cannot be asked."""
+    """Check the node. Raises ToolError when it cannot be asked."""
     if args.node and not args.host:
         args.host = "localhost"
     with transports.open_node(args) as node:
@@ -144,7 +144,7 @@ class ReadinessPoll:
         return detector["state"] in (1, 2) and detector.get("heard_ms", 0) > _FRAME_AGE_MAX_MS
 
     def _beams(self, now: list[list[Any]]) -> list[str]:
-        """The beams that are still to be broken; prompts for the first of them, once."""
+        """The beams that are still to be broken. Prompts for the first of them, once."""
         beams = detector_rules.pending_beams(self._first["detector"]["beams"], now)
         if beams and beams[0] != self._prompted:
             self._prompted = beams[0]

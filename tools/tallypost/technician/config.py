@@ -39,7 +39,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show or change values; raises ToolError with the reason of the node when it refuses."""
+    """Show or change values. Raises ToolError with the reason of the node when it refuses."""
     texts = _parse(args.items) if args.action == "set" else {}
     with transports.open_node(args) as node:
         in_force = node.ask("config_get")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parse(items: list[str]) -> dict[str, str]:
-    """KEY=VALUE as a dict; raises ToolError."""
+    """KEY=VALUE as a dict. Raises ToolError."""
     advice = _("Give at least one KEY=VALUE.")
     if not items:
         raise ToolError(_("No value to set is given"), advice, USAGE)
@@ -92,7 +92,7 @@ def _typed(old: Any, text: str) -> int | str:
 
 
 def _store(node: transports.Node, change: Body) -> None:
-    """Store values, and compare what the node has stored: a line may change a digit."""
+    """Store values and compare them with those in the node: a line may change a digit."""
     stored = node.ask("config_set", config=change)["stored"]
     if stored != change:
         raise ToolError(
@@ -104,7 +104,7 @@ def _store(node: transports.Node, change: Body) -> None:
 
 
 def reboot(node: transports.Node) -> None:
-    """Reboot, and wait until the node answers with another boot number; raises ToolError."""
+    """Reboot, and wait until the node answers with another boot number. Raises ToolError."""
     before = node.ask("identity")["boot"]
     node.ask("reboot")
     until = time.monotonic() + _REBOOT_TIMEOUT_S
@@ -128,7 +128,7 @@ def reboot(node: transports.Node) -> None:
 
 
 def _compared(node: transports.Node, stored: Body) -> Body:
-    """The configuration in force; raises ToolError when it is not the stored one."""
+    """The configuration in force. Raises ToolError when it is not the stored one."""
     in_force: Body = node.ask("config_get")
     for key, value in stored.items():
         if in_force.get(key) != value:

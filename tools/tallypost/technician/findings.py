@@ -14,9 +14,10 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """part: in English, the key of the JSON. state: PASS, WARN or FAIL. what: the observation.
+    """`part`: in English, the key of the JSON. `state`: PASS, WARN or FAIL.
 
-    next: the next step, empty when there is nothing to do. Both are in the language in use.
+    `what`: the observation. `next`: the next step, empty when there is nothing to do. Both are in
+    the language in use.
     """
 
     part: str

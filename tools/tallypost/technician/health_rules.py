@@ -244,7 +244,7 @@ def _supply(facts: Body) -> list[Finding]:
 
 
 def _coverage(interval: Body, uptime: int) -> list[Finding]:
-    """The part of the open interval in which the node observed; it counts from its own start."""
+    """The part of the open interval in which the node observed, since its own start."""
     length, covered = min(interval["len"], uptime), interval["cov"]
     if length < _COVERAGE_SPAN_MIN_S:
         return []

@@ -57,7 +57,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show a row for each port; always 0."""
+    """Show a row for each port. Always returns 0."""
     found = [Port(name, "", "", "") for name in args.ports] or ports.usb_ports()
     if not found and not args.json:
         console.note(_("There is no serial port behind USB. To see why, run: tallypost doctor"))

@@ -30,7 +30,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show lines until Ctrl-C; raises ToolError when the port cannot be opened the first time."""
+    """Show lines until Ctrl-C. Raises ToolError when the port cannot be opened the first time."""
     args.port = transports.serial_port(args)
     end = time.monotonic() + (args.seconds or float("inf"))
     line: Line | None = Line(open_port(args.port, args.baud), args.port)
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _follow(line: Line, as_json: bool) -> Line | None:
-    """Show the lines of a moment; None when the board is gone."""
+    """Show the lines of a moment. Returns None when the board is gone."""
     try:
         for text in line.lines(_STEP_S):
             if text and not text.lstrip().startswith("{"):

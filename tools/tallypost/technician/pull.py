@@ -51,7 +51,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pull records that the database lacks; 1 if some are missing then; raises ToolError."""
+    """Pull records. Returns 1 if some are still missing. Raises ToolError."""
     if not args.db.parent.is_dir():
         raise ToolError(
             _("{folder}: there is no such folder").format(folder=args.db.parent),
@@ -96,7 +96,7 @@ class Pull:
         self._collector.close()
 
     def run(self, everything: bool) -> None:
-        """Copy batch after batch; raises ToolError."""
+        """Copy batch after batch. Raises ToolError."""
         held = 0 if everything else self._collector.store.confirmed(self._key)
         newest = self._newest()
         self._range = (held + 1, newest)
@@ -111,7 +111,7 @@ class Pull:
         return int(facts["ring"]["newest"])
 
     def _copy_batch(self, first: int, last: int) -> int:
-        """Copy some records from `first` on; the number of the next record to ask for."""
+        """Copy some records from `first` on. Returns the number of the next one to ask for."""
         attempts = 0
         while attempts < _ATTEMPTS_MAX:
             following, is_whole = self._receive_batch(first, last)
@@ -149,7 +149,7 @@ class Pull:
         return ToolError(what, _("Run the same command again."))
 
     def _store(self, body: Body, payload: str, following: int) -> int:
-        """Store a record if it follows the ones before; the number of the next record."""
+        """Store a record if it follows the ones before. Returns the number of the next one."""
         first, last = seq_range(body["body"])
         if first != following:
             return following
@@ -164,7 +164,7 @@ class Pull:
             console.note(_(_DOUBTS[kind]).format(reason=reason))
 
     def confirm(self) -> int:
-        """Confirm the records that are held without a gap; the number of the last one."""
+        """Confirm the records that are held without a gap. Returns the number of the last one."""
         held = self._collector.store.confirmed(self._key)
         self._line.ask("confirm", log=self._key[1], seq=held)
         return held

@@ -55,7 +55,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Record until the time is over, or Ctrl-C; raises ToolError."""
+    """Record until the time is over, or Ctrl-C. Raises ToolError."""
     if args.file.exists() and not args.force:
         raise ToolError(
             _("{path}: the file exists already").format(path=args.file),
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _record(port: serial.Serial, write: Callable[[str], int], args: Namespace) -> int:
-    """Bytes or edges recorded; at least 1 after Ctrl-C."""
+    """The number of bytes or edges recorded, at least 1 after Ctrl-C."""
     is_edges = args.detector in EDGE_DETECTORS
     columns = "ms,pin,level" if is_edges else "ms,hex bytes"
     write(f"# detector: {args.detector}\n# {columns}\n")
