@@ -21,6 +21,9 @@ from tests.tidy.source import ROOT, files, name
 CATALOGUE = ROOT / "tools/tallypost/locale/de/LC_MESSAGES/tallypost.po"
 ARGPARSE = "argparse"  # its messages differ between versions of Python: they are never dropped
 _ARGUMENTS = {"_": 1, "N_": 1, "ngettext": 2}
+_OUTPUTS = {f"console.{name}" for name in ("result", "note", "progress", "error")}
+_COMMANDS = ("tallypost ", "make ", "sudo ", "kill ")
+_WORDS = re.compile(r"[A-Za-z]{2,}[,:;]? [A-Za-z]{2,}")
 _PLACEHOLDER = re.compile(r"\{(\w*)[^{}]*\}|%\((\w+)\)s|%[sd]")
 
 
@@ -41,7 +44,7 @@ def marked(source: str, place: str) -> list[Message]:
 
 
 def _message(call: ast.Call, place: str) -> Message | None:
-    """The message that a call marks. None for other calls, and for `_(name)` of a deferred text."""
+    """The message that a call marks. None for other calls and for `_(name)` of a deferred text."""
     function = call.func.id if isinstance(call.func, ast.Name) else ""
     count = _ARGUMENTS.get(function, 0)
     texts = [text for node in call.args[:count] if (text := _literal(node)) is not None]
@@ -61,6 +64,34 @@ def _is_deferred(node: ast.expr) -> bool:
 
 def _literal(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def unmarked(source: str) -> list[str]:
+    """Texts of two words or more that go to a person without a mark."""
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call):
+            shown = [one for one in _shown(call) if _is_text(one)]
+            found += [f"line {one.lineno}: {ast.unparse(one)[:60]}" for one in shown]
+    return found
+
+
+def _shown(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call that a person reads."""
+    function = ast.unparse(call.func)
+    helps = [one.value for one in call.keywords if one.arg in ("help", "description", "epilog")]
+    if function in _OUTPUTS:
+        return [*helps, *call.args[:1]]
+    return [*helps, *call.args[:2]] if function in ("ToolError", "Refused") else helps
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether an argument is a literal of words, and no command to type."""
+    if isinstance(node, ast.JoinedStr):
+        text = "".join(_literal(one) or "{}" for one in node.values)
+    else:
+        text = _literal(node) or ""
+    return bool(_WORDS.search(text)) and not text.startswith(_COMMANDS)
 
 
 def of_sources() -> list[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import polib
 import pytest
@@ -64,8 +65,13 @@ def test_placeholders_of_our_own_have_names() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_no_function_that_translates_uses_the_name_for_a_value(path: object) -> None:
-    assert shadowing(open(str(path)).read()) == []
+def test_no_function_that_translates_uses_the_name_for_a_value(path: Path) -> None:
+    assert shadowing(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_every_text_for_a_person_is_marked(path: Path) -> None:
+    assert messages.unmarked(path.read_text()) == []
 
 
 def shadowing(source: str) -> list[str]:
@@ -78,6 +84,14 @@ def shadowing(source: str) -> list[str]:
             if {ast.Store, ast.Load} <= kinds:
                 found.append(node.name)
     return found
+
+
+def test_an_unmarked_text_is_found() -> None:
+    lines = messages.unmarked(
+        'raise ToolError(f"{a}: not found there", "tallypost list")\nconsole.note("two words")\n'
+        'add("--x", help="some text")\nconsole.note(_("two words"))\nconsole.result(f"{a} {b}")\n'
+    )
+    assert [line.split(":")[0] for line in lines] == ["line 1", "line 2", "line 3"]
 
 
 def test_a_shadowed_name_a_built_text_and_a_stale_message_are_found() -> None:

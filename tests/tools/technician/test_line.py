@@ -178,7 +178,7 @@ def test_a_refusal_of_the_node_is_an_error_with_its_reason() -> None:
             found.ask("config_set", config={"site": 1})
 
 
-def test_a_command_that_was_garbled_on_its_way_is_sent_again() -> None:
+def test_a_command_that_arrived_damaged_is_sent_again() -> None:
     class Deafened(FakeNode):
         def _reply(self, body: dict[str, object]) -> bytes:
             reply = super()._reply(body)
@@ -226,7 +226,7 @@ def test_a_stream_ends_at_its_end_and_marks_damaged_lines() -> None:
     assert [body.get("n") for body in bodies] == [1, None, 3, None] and bodies[-1]["end"]
 
 
-def test_a_pty_is_a_port_as_well(tty: tuple[int, str]) -> None:
+def test_a_pseudo_terminal_is_a_port(tty: tuple[int, str]) -> None:
     port = line.open_port(tty[1])
     os.write(tty[0], b"5 info hello\r\n")
     assert next(line.Line(port, "tty").lines(5)) == "5 info hello"

@@ -29,13 +29,16 @@ def _record(seq: int) -> tuple[str, Body]:
 class Log(FakeNode):
     """A node with records up to `newest`. spoils: how often the line of a number is damaged."""
 
-    def __init__(self, newest: int, spoils: dict[int, int] | None = None, oldest: int = 1) -> None:
+    def __init__(
+        self, newest: int, spoils: dict[int, int] | None = None, oldest: int = 1,
+        pulled_after: int = 1 << 30,
+    ) -> None:  # fmt: skip
         self.newest, self.oldest, self.spoils = newest, oldest, spoils or {}
         self.confirmed = 0
         super().__init__({
             "check": lambda _: facts(ring__newest=self.newest), "records": self._records,
             "confirm": self._confirm,
-        })  # fmt: skip
+        }, pulled_after=pulled_after)  # fmt: skip
 
     def _records(self, body: Body) -> Stream:
         first = body["from"]
@@ -130,8 +133,7 @@ def test_pull_of_a_node_that_is_unplugged_keeps_the_records_that_came(
     tmp_path: Path, capsys: Capture
 ) -> None:
     db = tmp_path / "x"
-    with Log(20) as node:
-        node._left = 5  # ping, identity, check, two portions
+    with Log(20, pulled_after=5) as node:  # ping, identity, check, two batches
         status, _, err = run(capsys, "pull", node, "--db", str(db))
         assert status == 1 and "the connection is lost" in err and _held(db) == list(range(1, 17))
 
