@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tallypost import cli, i18n
 from tallypost.faults import os_reason
 from tallypost.i18n import _, ngettext
 
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 Capture = pytest.CaptureFixture[str]
 
 
@@ -55,6 +61,13 @@ def test_help_speaks_german(words: list[str], capsys: Capture) -> None:
         cli.main(words)
     out = capsys.readouterr().out
     assert out.startswith("Aufruf: tallypost list") and "diese Hilfe zeigen" in out
+
+
+def test_a_terminal_without_umlauts_shows_question_marks(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tallypost", "--lang", "de", "--help"]
+    environ = {**os.environ, "PYTHONPATH": str(TOOLS), "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(words, capture_output=True, env=environ, cwd=tmp_path, check=True)
+    assert b"Z?hlknoten" in shown.stdout and shown.stderr == b""
 
 
 def test_argparse_reports_errors_in_german_and_then_in_english_again(capsys: Capture) -> None:

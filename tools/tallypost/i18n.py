@@ -81,7 +81,7 @@ def in_use() -> str:
 
 
 def _read(language: str) -> gettext.GNUTranslations:
-    import polib  # costs 20 ms, which English users need not wait
+    import polib  # it and the catalogue cost 0.1 s, so English does without
 
     path = CATALOGUES / language / "LC_MESSAGES" / "tallypost.po"
     return gettext.GNUTranslations(io.BytesIO(polib.pofile(str(path)).to_binary()))
