@@ -19,8 +19,8 @@ How to mark a text
 - `decimal()` writes a number with the decimal sign of the language, `grouped()` a whole number with
   its sign between thousands.
 - Do not use `_` as a name for a value that is not needed in a function that calls `_()`.
-- Machine output stays English and is not marked: keys, topics, `--json`, the content of files. With
-  `--json` the whole command speaks English, so a text that goes both ways may be marked.
+- Machine output stays English and is not marked: keys, topics, `--json`, the content of files.
+  With `--json` the whole command speaks English, so a text that goes both ways may be marked.
 - Log lines and errors of a node are English, too: they are shown as the node says them.
 
 Then write the German: `.venv/bin/python -m tests.tidy.messages` adds new messages to the

@@ -6,11 +6,12 @@ import json
 import os
 import pty
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.nodes.fake_node import IDENTITY, LOG, FakeNode, Refuse, run
+from tests.support.nodes.fake_node import IDENTITY, FakeNode, Refuse, run
 from tests.support.nodes.node_facts import CONFIG
 
 from tallypost.cli import main
@@ -149,11 +150,30 @@ class Tty:
         os.close(self._ours)
 
 
+@pytest.fixture
+def tty(tmp_path: Path) -> Iterator[Tty]:
+    tty = Tty(tmp_path / "ttyUSB0")
+    tty.plug()
+    yield tty
+    tty.unplug()
+
+
+def when_opened(monkeypatch: pytest.MonkeyPatch, send: Callable[[], None]) -> None:
+    """Send bytes as soon as `monitor` has opened the port."""
+    opened = monitor.open_port
+
+    def open_port(name: str, baud: int) -> Any:
+        port = opened(name, baud)
+        send()
+        return port
+
+    monkeypatch.setattr(monitor, "open_port", open_port)
+
+
 def test_monitor_shows_the_log_and_waits_for_a_board_that_was_unplugged(
-    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    tty: Tty, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tty, shown = Tty(tmp_path / "ttyUSB0"), []
-    enough = threading.Event()
+    shown, again = [], threading.Event()
 
     def show(text: str, _json: bool) -> None:
         shown.append(text)
@@ -163,23 +183,12 @@ def test_monitor_shows_the_log_and_waits_for_a_board_that_was_unplugged(
         elif text == "1 info second":
             raise KeyboardInterrupt
 
-    again = threading.Event()
     monkeypatch.setattr(monitor, "_show", show)
     monkeypatch.setattr(monitor, "_RETRY_S", 0.02)
-    opened = monitor.open_port
-
-    def open_port(name: str, baud: int) -> Any:
-        port = opened(name, baud)
-        tty.say(
-            b"1 info second\r\n" if again.is_set() else b'{"aim":"passage"}\r\n9 info first\r\n'
-        )
-        return port
-
-    monkeypatch.setattr(monitor, "open_port", open_port)
-    tty.plug()
+    first, second = b'{"aim":"passage"}\r\n9 info first\r\n', b"1 info second\r\n"
+    when_opened(monkeypatch, lambda: tty.say(second if again.is_set() else first))
     assert main(["monitor", "--port", str(tty.path)]) == 0
-    tty.unplug()
-    assert shown == ["9 info first", "1 info second"] and not enough.is_set()
+    assert shown == ["9 info first", "1 info second"]
     err = capsys.readouterr().err
     assert "unplugged, waiting for it" in err and "connected again" in err
 
@@ -189,9 +198,10 @@ def test_monitor_without_such_a_port_is_an_error(capsys: Capture) -> None:
     assert "no such port" in capsys.readouterr().err
 
 
-def test_monitor_as_json_has_time_and_line(tmp_path: Path, capsys: Capture) -> None:
-    with FakeNode(banner=LOG) as node:
-        monitor._show("12 info wifi: up", True)
-        assert main(["monitor", "--port", node.port, "--seconds", "0.05"]) == 0
+def test_monitor_as_json_has_time_and_line(
+    tty: Tty, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_opened(monkeypatch, lambda: tty.say(b'12 info wifi: up\r\n{"aim":"passage"}\r\n'))
+    assert main(["monitor", "--port", str(tty.path), "--seconds", "0.5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["line"] == "12 info wifi: up" and told["at"][10] == "T"
