@@ -16,8 +16,8 @@ How to mark a text
 - A text in a table of a module is marked with `N_()`, which returns it as it is. `_(text)`
   translates it where it is shown: the language is not known yet when a module is imported.
 - `ngettext()` is for a text that depends on a number, both forms as literals.
-- `decimal()` writes a number with the decimal sign of the language, `grouped()` a whole number with
-  its sign between thousands.
+- `decimal()` writes a number with the decimal sign of the language, `grouped()` a whole number
+  with its sign between thousands.
 - Do not use `_` as a name for a value that is not needed in a function that calls `_()`.
 - Machine output stays English and is not marked: keys, topics, `--json`, the content of files.
   With `--json` the whole command speaks English, so a text that goes both ways may be marked.

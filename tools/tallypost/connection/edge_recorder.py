@@ -2,8 +2,8 @@
 
 A small program runs on the board in the place of the firmware. It is sent over the prompt of
 MicroPython in raw mode: Ctrl-A, the program, Ctrl-D (documentation of MicroPython, "The
-MicroPython Interactive Interpreter Mode"). Each edge is a line `ms,A,0`. Meanwhile the board does not count. At
-the end, or on Ctrl-C, it restarts and counts again.
+MicroPython Interactive Interpreter Mode"). Each edge is a line `ms,A,0`. Meanwhile the board does
+not count. At the end, or on Ctrl-C, it restarts and counts again.
 """
 
 from __future__ import annotations
