@@ -16,6 +16,8 @@ from typing import Iterator
 
 import pytest
 
+os.environ["LC_ALL"] = "C.UTF-8"  # the tools speak English to a test, whatever the locale is
+
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 ON_DEVICE = tuple(TESTS / name for name in ("firmware", "lib", "fakes", "alloc"))

@@ -39,12 +39,12 @@ def block(data: bytes) -> bytes:
 
 
 def erased(path: Path) -> set[int]:
-    """Sectors of ones; all others of this file are zeros."""
+    """The sectors that hold ones. All others of this file hold zeros."""
     data = path.read_bytes()
     return {i for i in range(SIZE >> 12) if data[i << 12 : (i + 1) << 12] == b"\xff" * 4096}
 
 
-def test_the_rom_erases_before_the_first_byte_and_the_stub_as_it_goes(
+def test_the_rom_erases_before_the_first_byte_and_the_stub_sector_by_sector(
     flash: LoaderFlash, path: Path
 ) -> None:
     flash.begin_plain(begin(0x2001))
@@ -56,7 +56,7 @@ def test_the_rom_erases_before_the_first_byte_and_the_stub_as_it_goes(
     assert erased(path) == {4, 5, 6, 8, 9}
 
 
-def test_what_was_not_erased_keeps_its_zeros(flash: LoaderFlash, path: Path) -> None:
+def test_cells_that_were_not_erased_keep_their_zeros(flash: LoaderFlash, path: Path) -> None:
     flash.begin_plain(begin(0x1000))
     flash.write_plain_block(block(b"\x0f" * 16))
     flash.begin_plain(begin(0))
@@ -68,7 +68,7 @@ def test_what_was_not_erased_keeps_its_zeros(flash: LoaderFlash, path: Path) -> 
     assert path.read_bytes()[AT : AT + 0x1000] == b"\xf0" * 0x800 + b"\x0f" * 0x800
 
 
-def test_compressed_blocks_are_one_stream(flash: LoaderFlash, path: Path) -> None:
+def test_compressed_blocks_are_decompressed_as_one_stream(flash: LoaderFlash, path: Path) -> None:
     data = random.Random(2).randbytes(3000) + bytes(9000)
     stream = zlib.compress(data)
     flash.begin_defl(begin(len(data)))
@@ -78,7 +78,7 @@ def test_compressed_blocks_are_one_stream(flash: LoaderFlash, path: Path) -> Non
     assert path.read_bytes()[AT : AT + len(data)] == data
 
 
-def test_a_cut_tears_what_was_programmed_last(path: Path) -> None:
+def test_a_power_cut_tears_the_last_programmed_block(path: Path) -> None:
     data = random.Random(3).randbytes(0x1000)
     ends = set()
     for seed in range(12):
@@ -96,7 +96,7 @@ def test_a_cut_tears_what_was_programmed_last(path: Path) -> None:
     assert len(ends) > 6
 
 
-def test_a_cut_tears_an_erasure(path: Path) -> None:
+def test_a_power_cut_tears_an_erasure(path: Path) -> None:
     reached = set()
     for seed in range(12):
         path.write_bytes(bytes(SIZE))
@@ -113,7 +113,7 @@ def test_a_cut_tears_an_erasure(path: Path) -> None:
     assert len(reached) > 2
 
 
-def test_a_read_only_chip_takes_commands_and_does_nothing(path: Path) -> None:
+def test_a_read_only_chip_accepts_commands_and_changes_nothing(path: Path) -> None:
     flash = LoaderFlash(path, random.Random(1), read_only=True)
     flash.begin_plain(begin(0x1000))
     flash.write_plain_block(block(b"\x55" * 16))
@@ -124,5 +124,5 @@ def test_a_read_only_chip_takes_commands_and_does_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "code"), [(4 << 20, 0x16), (8 << 20, 0x17), (16 << 20, 0x18)])
-def test_the_chip_tells_its_size(size: int, code: int) -> None:
+def test_the_flash_id_holds_the_size_of_the_chip(size: int, code: int) -> None:
     assert flash_id(size) >> 16 == code

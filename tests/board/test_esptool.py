@@ -1,4 +1,4 @@
-"""Unmodified esptool against every chip: what a technician does with it, and what then stands."""
+"""Unmodified esptool against every chip: the commands of a technician and their results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fine(ran: Ran) -> str:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_chip_size_and_address_are_the_boards(name: str, make: Make) -> None:
+def test_esptool_reads_chip_size_and_address_of_the_board(name: str, make: Make) -> None:
     board = make(name)
     out = fine(esptool(board, "flash-id"))
     titles = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
@@ -38,7 +38,7 @@ def test_chip_size_and_address_are_the_boards(name: str, make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_write_verify_read_and_erase(name: str, tmp_path: Path, make: Make) -> None:
+def test_esptool_writes_verifies_reads_and_erases(name: str, tmp_path: Path, make: Make) -> None:
     board = make(name)
     before = settled(board)
     source, back = tmp_path / "source.bin", tmp_path / "back.bin"
@@ -83,7 +83,7 @@ def test_the_stand_in_has_the_form_of_an_image_for_the_chip(name: str, tmp_path:
         assert "(valid)" in out and "invalid" not in out
 
 
-def test_over_the_network_with_both_lines(tmp_path: Path, make: Make) -> None:
+def test_esptool_writes_over_rfc2217_with_both_lines(tmp_path: Path, make: Make) -> None:
     board = make(terminal=False)
     data = noise(tmp_path / "source.bin", 5_000)
     fine(run("esptool", "--port", board.url, "write-flash", hex(AT), tmp_path / "source.bin"))

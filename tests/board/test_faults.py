@@ -1,4 +1,4 @@
-"""What goes wrong on a bench: a cable that is pulled, the wrong board, a bad line, a bad flash."""
+"""Faults on a bench: a cable that is pulled, the wrong board, a bad line, a bad flash."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_cable_pulled_while_the_image_runs_is_a_power_cut(make: Make) -> None:
     assert mpremote(board, "resume", "exec", mark).out.strip() == "b'' 1"
 
 
-def test_the_wrong_chip_is_noticed(source: Path, make: Make) -> None:
+def test_esptool_refuses_a_board_with_the_wrong_chip(source: Path, make: Make) -> None:
     board = make(chip="esp32s3")
     before = settled(board)
     ran = esptool(board, "--chip", "esp32", "write-flash", hex(AT), source)
@@ -64,14 +64,14 @@ def test_the_wrong_chip_is_noticed(source: Path, make: Make) -> None:
     assert settled(board) == before
 
 
-def test_a_noisy_line_never_writes_what_is_then_called_right(source: Path, make: Make) -> None:
+def test_esptool_never_accepts_wrong_bytes_from_a_noisy_line(source: Path, make: Make) -> None:
     board = make(faults=Faults(noise=0.00005, seed=4))
     ran = esptool(board, "write-flash", hex(AT), source)
     written = board.flash.read_bytes()[AT : AT + SIZE]
     assert ran.status != 0 or written == source.read_bytes()
 
 
-def test_noise_flips_bits_at_its_rate_and_alike_for_a_seed() -> None:
+def test_noise_flips_bits_at_its_rate_and_the_same_ones_for_a_seed() -> None:
     flips = [
         Cable(Faults(noise=0.01, seed=5), lambda: None).to_board(bytes(100_000)) for _ in "ab"
     ]
@@ -80,7 +80,7 @@ def test_noise_flips_bits_at_its_rate_and_alike_for_a_seed() -> None:
     assert all(byte.bit_count() <= 1 for byte in flips[0])
 
 
-def test_the_cable_is_pulled_at_the_byte_and_once() -> None:
+def test_the_cable_is_pulled_once_at_the_given_byte() -> None:
     pulls: list[int] = []
     cable = Cable(Faults(unplug_after=10), lambda: pulls.append(1))
     assert cable.to_board(b"12345") == b"12345" and pulls == []
@@ -88,7 +88,7 @@ def test_the_cable_is_pulled_at_the_byte_and_once() -> None:
     assert cable.to_host(b"more") == b"more" and pulls == [1]
 
 
-def test_a_flash_that_takes_no_writes_fails_the_comparison(source: Path, make: Make) -> None:
+def test_a_write_protected_flash_fails_the_comparison(source: Path, make: Make) -> None:
     board = make(faults=Faults(read_only=True))
     before = settled(board)
     ran = esptool(board, "write-flash", hex(AT), source)
@@ -96,7 +96,7 @@ def test_a_flash_that_takes_no_writes_fails_the_comparison(source: Path, make: M
     assert settled(board) == before
 
 
-def test_a_blank_board_complains_for_ever(make: Make) -> None:
+def test_a_blank_board_repeats_the_message_of_its_rom(make: Make) -> None:
     board = make(is_blank=True)
     with Listener(board.path) as somebody:
         for _ in range(3):
@@ -112,7 +112,7 @@ def test_a_blank_board_complains_for_ever(make: Make) -> None:
     ],
     ids=["no application", "no partition table", "another chip's loader"],
 )
-def test_a_flash_that_cannot_start_says_why(
+def test_a_flash_that_cannot_start_gives_the_reason(
     at: int, data: bytes, text: bytes, tmp_path: Path, make: Make
 ) -> None:
     path = flashed(boards.load("esp32_generic"), tmp_path / "esp32_generic.bin")

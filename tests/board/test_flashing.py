@@ -1,4 +1,4 @@
-"""`tallypost flash` on virtual boards: what it writes boots, is provisioned, and counts."""
+"""`tallypost flash` on virtual boards: a flashed board boots, is provisioned, and counts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
 
 
 CUTS = 10
-_whole: list[int] = []  # bytes on the wire of a flash that nobody cuts, once it is known
+_whole: list[int] = []  # bytes on the wire of a whole flash, once it is known
 
 
 def whole(file: Path) -> int:
@@ -89,8 +89,10 @@ def whole(file: Path) -> int:
 
 
 @pytest.mark.parametrize("number", range(CUTS))
-def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, make: Make) -> None:
-    """After a random number of bytes on the wire; the repeat completes it, and the node starts."""
+def test_a_second_call_completes_a_flash_with_a_pulled_cable(
+    number: int, file: Path, make: Make
+) -> None:
+    """The cable is pulled after a random number of bytes. At the end the node starts."""
     file.write_bytes(stand_in(boards.load(NAME)))
     after = random.Random(f"cut {number}").randrange(2_000, whole(file) * 9 // 10)
     board = make(is_blank=True, faults=Faults(unplug_after=after))
@@ -102,14 +104,14 @@ def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, m
     until(lambda: listed(board)["board"] == NAME)
 
 
-def test_a_flash_that_takes_no_writes_is_told(file: Path, make: Make) -> None:
+def test_a_write_protected_flash_is_reported(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
     board = make(is_blank=True, faults=Faults(read_only=True))
     done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
     assert done.status == 1 and "write-protected, or worn out" in done.out
 
 
-def test_a_port_that_somebody_has_is_told(file: Path, make: Make) -> None:
+def test_a_port_that_another_program_has_open_is_refused(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
     board = make()
     with serial.Serial(str(board.path), exclusive=True):
@@ -121,7 +123,7 @@ def test_a_port_that_somebody_has_is_told(file: Path, make: Make) -> None:
         assert "in use by " in listed(board)["note"]
 
 
-def test_the_first_time_user_s_path_of_the_readme(file: Path, make: Make) -> None:
+def test_the_commands_of_the_readme_flash_a_blank_board(file: Path, make: Make) -> None:
     """Every command of the part about machine, board and firmware, in its order."""
     file.write_bytes(stand_in(boards.load(NAME)))
     board = make(is_blank=True)
@@ -135,4 +137,4 @@ def test_the_first_time_user_s_path_of_the_readme(file: Path, make: Make) -> Non
         assert program == ".venv/bin/tallypost"
         done = run("tallypost", verb, *rest)
         assert done.status == 0 or verb == "doctor", f"{command}: {done.out}"
-    until(lambda: listed(board)["note"] == "not provisioned: tallypost provision")
+    until(lambda: listed(board)["note"] == "not provisioned, run: tallypost provision")

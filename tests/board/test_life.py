@@ -1,4 +1,4 @@
-"""What runs on the board reaches a broker; its time may run faster; Ctrl-C ends `make board`."""
+"""Firmware on the board: counts at a broker, the pace of time, `make board`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def test_counts_reach_the_broker(tmp_path: Path, make: Make) -> None:
 
 
 @pytest.mark.parametrize("speed", [None, 60.0])
-def test_time_runs_as_asked_and_a_prompt_waits_for_people(speed: float | None, make: Make) -> None:
+def test_time_runs_at_the_given_speed_and_in_real_time_at_a_prompt(
+    speed: float | None, make: Make
+) -> None:
     board = make(speed=speed)
     script = "import time; t = time.time(); time.sleep(600); print(time.time() - t)"
     assert mpremote(board, "exec", script).out.strip() == "600"
@@ -75,7 +77,7 @@ def test_every_board_boots_its_image(name: str, make: Make) -> None:
     assert "'vfs', 'ring'" in labels or "'ring', 'vfs'" in labels, labels
 
 
-def test_the_detector_is_that_of_the_configuration(tmp_path: Path) -> None:
+def test_the_detector_is_read_from_the_stored_configuration(tmp_path: Path) -> None:
     path = node(tmp_path, detector="ops243")
     assert Stored(path).detector() == "ops243" and Stored(path).blob("id") == b"n1"
     blank = tmp_path / "blank.bin"
@@ -85,7 +87,7 @@ def test_the_detector_is_that_of_the_configuration(tmp_path: Path) -> None:
     assert Stored(blank).detector() is None
 
 
-def test_make_board_says_what_to_try_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+def test_make_board_shows_commands_to_try_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     flash, link = tmp_path / "flash.bin", tmp_path / "ttyV0"
     process = subprocess.Popen(
         [BIN / "python", "-m", "simulator.board", "--flash", flash, "--tty", link],
@@ -105,7 +107,7 @@ def test_make_board_says_what_to_try_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (0, "", "") and not link.is_symlink()
 
 
-def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
+def test_wrong_usage_of_make_board_is_refused_in_one_line(tmp_path: Path) -> None:
     short = tmp_path / "short.bin"
     short.write_bytes(b"x")
     for options, said in (

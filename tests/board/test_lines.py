@@ -1,4 +1,4 @@
-"""DTR and RTS as the auto-reset circuit of the DevKit has them, and through the network."""
+"""DTR and RTS in the auto-reset circuit of the DevKit, and over the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.board.lines import HOLD_S, AutoReset
 BOOTS, LOADS = b"SPI_FAST_FLASH_BOOT", b"waiting for download"
 
 
-def test_the_table_of_the_circuit() -> None:
+def test_the_lines_set_en_and_io0_as_in_the_table_of_the_circuit() -> None:
     levels = {}
     for dtr, rts in ((False, False), (True, True), (True, False), (False, True)):
         lines = AutoReset()
@@ -24,7 +24,7 @@ def test_the_table_of_the_circuit() -> None:
     }  # fmt: skip
 
 
-def test_on_the_way_from_reset_to_the_loader_the_capacitor_keeps_en_low() -> None:
+def test_the_capacitor_keeps_en_low_between_reset_and_loader() -> None:
     lines = AutoReset()
     for dtr, rts in ((False, True), (True, True)):
         lines.set(dtr, rts)

@@ -13,7 +13,7 @@ from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
 
 
-def test_files_go_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:
+def test_files_are_copied_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:
     board = make()
     listing = mpremote(board, "fs", "ls", "/a").out
     assert "app.mpy" in listing and "board.mpy" in listing
@@ -27,7 +27,7 @@ def test_files_go_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> N
     assert "No such file" in mpremote(board, "cat", ":note.bin").out
 
 
-def test_programs_run_and_their_errors_are_told(tmp_path: Path, make: Make) -> None:
+def test_programs_run_and_their_errors_are_shown(tmp_path: Path, make: Make) -> None:
     board = make()
     script = tmp_path / "long.py"
     script.write_text("import time\nfor i in range(3):\n    print(i)\n" + "# filler\n" * 2000)
@@ -47,7 +47,7 @@ def test_resume_keeps_the_interpreter_and_a_soft_reset_does_not(make: Make) -> N
     assert mpremote(board, "resume", "exec", cause).out.strip() == "5"
     assert mpremote(board, "reset").status == 0
     assert mpremote(board, "resume", "exec", cause).out.strip() == "2"
-    assert board.resets == 1  # of the chip's own reset nobody on the bench hears
+    assert board.resets == 1  # a reset by the chip itself shows at no line
 
 
 def test_ctrl_c_reaches_a_program_that_never_waits(make: Make) -> None:
@@ -57,12 +57,12 @@ def test_ctrl_c_reaches_a_program_that_never_waits(make: Make) -> None:
     assert mpremote(board, "resume", "eval", "i > 1000").out.strip() == "True"
 
 
-def test_over_the_network_as_over_the_terminal(make: Make) -> None:
+def test_mpremote_works_over_the_network(make: Make) -> None:
     board = make()
     assert "main.py" in run("mpremote", "connect", board.url, "fs", "ls").out
 
 
-def test_running_firmware_counts_stops_at_ctrl_c_and_comes_back(
+def test_running_firmware_stops_at_ctrl_c_and_counts_again_after_ctrl_d(
     tmp_path: Path, make: Make
 ) -> None:
     ring = boards.load("esp32_generic").partition("ring")

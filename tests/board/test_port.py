@@ -1,4 +1,4 @@
-"""The serial port itself: one client, gone with the cable, and what is said to nobody is lost."""
+"""The serial port itself: one client, gone with the cable, output without a client is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tallypost.faults import ToolError
 from tallypost.hardware import boards
 
 
-def test_a_second_client_is_turned_away(make: Make) -> None:
+def test_a_second_client_is_refused(make: Make) -> None:
     board = make(terminal=False)
     with Listener(board.url) as first:
         with pytest.raises(OSError):
@@ -40,18 +40,20 @@ def test_without_the_cable_there_is_no_port(make: Make) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("way", ["url", "path"])
-def test_what_is_sent_to_nobody_is_lost(way: str, make: Make) -> None:
+@pytest.mark.parametrize("address", ["url", "path"])
+def test_output_without_a_client_is_lost(address: str, make: Make) -> None:
     board = make()
     board.say(b"lost" * 30_000)
-    with Listener(getattr(board, way)) as later:
+    with Listener(getattr(board, address)) as later:
         later.type(b"\x03")
         later.hear(b">>> ")
         board.say(b"found")
         assert b"lost" not in later.hear(b"found")
 
 
-def test_a_link_names_the_device_and_goes_with_the_board(tmp_path: Path, make: Make) -> None:
+def test_a_link_to_the_terminal_exists_while_the_board_is_plugged(
+    tmp_path: Path, make: Make
+) -> None:
     link = tmp_path / "ttyV0"
     board = make(terminal=link)
     assert board.path == link and link.is_symlink()
@@ -60,7 +62,7 @@ def test_a_link_names_the_device_and_goes_with_the_board(tmp_path: Path, make: M
     assert not link.is_symlink()
 
 
-def test_every_board_has_an_address_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+def test_every_board_has_a_mac_of_its_own_and_keeps_it(tmp_path: Path) -> None:
     board = boards.load("esp32_generic")
     one, two = (VirtualBoard(board.name, blank(board, tmp_path / name)) for name in ("a", "b"))
     assert one.mac != two.mac and len(one.mac) == 6
@@ -79,7 +81,7 @@ def test_a_file_of_another_size_or_a_busy_port_is_refused(tmp_path: Path) -> Non
         VirtualBoard("esp32_generic", flash, number=taken.getsockname()[1]).__enter__()
 
 
-def test_a_board_may_be_put_away_at_any_moment_of_its_start(tmp_path: Path) -> None:
+def test_a_board_may_be_closed_at_any_moment_of_its_start(tmp_path: Path) -> None:
     flash = flashed(boards.load("esp32_generic"), tmp_path / "flash.bin")
     for wait_s in (0, 0.01, 0.1, 0.2, 0.3, 0.4, 0.6):
         with VirtualBoard("esp32_generic", flash, terminal=True) as board:

@@ -1,4 +1,4 @@
-"""The commands of tools/README.md that make nodes of flashed boards, as they stand there."""
+"""The commands of tools/README.md that provision flashed boards, unchanged."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ COMMAND = ".venv/bin/tallypost "
 
 
 def section() -> list[str]:
-    """Its indented lines."""
+    """The indented lines of the section."""
     text = (ROOT / "tools" / "README.md").read_text().partition(SECTION)[2].partition("\n##")[0]
     return [line[4:] for line in text.splitlines() if line.startswith("    ")]
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[VirtualBoard]]:
-    """Three boards at /dev/ttyUSB0..2, which are in the test's own folder, where it also works."""
+    """Three boards. The test replaces /dev/ttyUSB0..2 by links to them in its own folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     board = boards.load("esp32_generic")
@@ -45,7 +45,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Virt
         ]  # fmt: skip
 
 
-def test_every_command_works(bench: list[VirtualBoard], tmp_path: Path) -> None:
+def test_every_command_of_the_section_works(bench: list[VirtualBoard], tmp_path: Path) -> None:
     Path("wifi.txt").write_text("between-you-and-me\n")
     lines = "\n".join(section()).replace("\\\n", "").splitlines()
     commands = [line for line in lines if line.startswith(COMMAND)]

@@ -1,4 +1,4 @@
-"""Provisioning a virtual board: over RFC 2217 and a terminal, and what the board then says."""
+"""Provisioning a virtual board over RFC 2217 and over a terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def provision(port: object, folder: Path, *words: str) -> int:
 
 
 @pytest.mark.parametrize("by_lines", (False, True), ids=("terminal", "rfc2217"))
-def test_a_board_is_provisioned_and_says_its_name(
+def test_a_provisioned_board_logs_its_name(
     make: Make, tmp_path: Path, by_lines: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = make()
@@ -42,7 +42,7 @@ def test_a_board_is_provisioned_and_says_its_name(
         assert b"info n1 " in person.hear(b" boot ")
 
 
-def test_a_repeat_completes_what_an_unplugged_cable_left(
+def test_a_second_call_completes_the_work_after_an_unplugged_cable(
     make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = make(faults=Faults(unplug_after=45_000))
@@ -52,7 +52,7 @@ def test_a_repeat_completes_what_an_unplugged_cable_left(
     assert provision(board.path, tmp_path) == 0
 
 
-def test_a_flash_that_takes_no_writes_is_told(
+def test_a_write_protected_flash_is_reported(
     make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = make(faults=Faults(read_only=True))

@@ -1,4 +1,4 @@
-"""`tallypost record` on a board: the edges of its light barriers, then it counts again."""
+"""`tallypost record` on a board: the edges of its light barriers. Then the board counts again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tallypost.cli import main
 from tallypost.connection.line import connect
 
 
-def test_edges_are_recorded_as_replay_reads_them_and_the_board_counts_again(
+def test_edges_are_recorded_in_the_form_of_replay_and_the_board_counts_again(
     tmp_path: Path, make: Make
 ) -> None:
     board = make(around=Around(detector="beam", per_hour=1500))
@@ -30,7 +30,7 @@ def test_edges_are_recorded_as_replay_reads_them_and_the_board_counts_again(
         assert line.ask("ping") == "pong", "the firmware runs again"
 
 
-def test_a_port_without_a_prompt_is_told(
+def test_a_port_without_a_prompt_is_refused(
     tmp_path: Path, make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = make(is_blank=True)

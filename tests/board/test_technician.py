@@ -1,4 +1,4 @@
-"""A technician's verbs at a virtual board: from a provisioned flash to a verdict."""
+"""The verbs of a technician at a virtual board: from a provisioned flash to a verdict."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SPEED = 10.0  # of the node's time
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[int]:
-    """The port of a mosquitto that takes everybody."""
+    """The port of a mosquitto that accepts every user."""
     with mosquitto(tmp_path, "allow_anonymous true") as port:
         yield port
 
 
 class Bench:
-    """Makes provisioned boards; `check` and the like at the one that was made last."""
+    """Makes provisioned boards. The verbs go to the board that was made last."""
 
     def __init__(self, folder: Path, make: Make, capsys: Capture) -> None:
         self._path = folder / "esp32_generic.bin"
@@ -44,7 +44,7 @@ class Bench:
         self.board: VirtualBoard | None = None
 
     def node(self, configured: str, port: int | None, **around: Any) -> VirtualBoard:
-        """A running node that knows Wi-Fi and broker. port: of the broker that is there."""
+        """A running node that knows Wi-Fi and broker. port: of the broker, None without one."""
         flashed(boards.load("esp32_generic"), self._path)
         config = {"detector": configured, "mqtt_host": "127.0.0.1", "interval_min": 1}
         ssid, password = WIFI
@@ -91,7 +91,7 @@ def test_a_good_node_passes_and_its_records_arrive(
     assert ("beam A" in found) == ("beam B" in found) == (detector == "beam")
 
 
-def test_a_wrong_wifi_password(bench: Bench, broker: int) -> None:
+def test_a_wrong_wifi_password_is_found(bench: Bench, broker: int) -> None:
     bench.node("ld2451", broker, wifi=("street", "another-one"))
     status, found = bench.check()
     assert status == 1 and failed(found) == {"Wi-Fi", "broker", "clock"}
@@ -99,21 +99,21 @@ def test_a_wrong_wifi_password(bench: Bench, broker: int) -> None:
     assert "tallypost provision" in found["Wi-Fi"]["next"]
 
 
-def test_another_wifi(bench: Bench, broker: int) -> None:
+def test_a_network_that_is_not_there_is_found(bench: Bench, broker: int) -> None:
     bench.node("ld2451", broker, wifi=("alley", "eight-or-more"))
     _, found = bench.check()
     assert found["Wi-Fi"]["what"] == "there is no network 'street' here"
 
 
-def test_no_broker(bench: Bench) -> None:
+def test_a_broker_that_is_not_there_is_found(bench: Bench) -> None:
     bench.node("ld2451", None)
     status, found = bench.check("--host", "127.0.0.1:9")
     assert status == 1 and failed(found) == {"broker", "delivery"}
     assert found["broker"]["what"].startswith("127.0.0.1:1883: ")
-    assert "is it running and reachable" in found["broker"]["next"]
+    assert "Check that it runs" in found["broker"]["next"]
 
 
-def test_a_radar_that_is_not_connected(bench: Bench, broker: int) -> None:
+def test_a_radar_that_is_not_connected_is_found(bench: Bench, broker: int) -> None:
     bench.node("ld2451", broker, detector="beam")  # nothing is at the UART
     status, found = bench.check()
     assert status == 1 and failed(found) == {"detector"}
@@ -121,7 +121,7 @@ def test_a_radar_that_is_not_connected(bench: Bench, broker: int) -> None:
     assert "TX to RX" in found["detector"]["next"]
 
 
-def test_a_beam_that_is_not_aimed(bench: Bench, broker: int) -> None:
+def test_a_beam_that_is_not_aimed_is_found(bench: Bench, broker: int) -> None:
     faults = {"blocked_from": 5, "blocked_to": 86_400}
     board = bench.node("beam", broker, faults=faults)
     with Listener(board.path) as node:
@@ -136,7 +136,9 @@ def test_a_beam_that_is_not_aimed(bench: Bench, broker: int) -> None:
     assert found["beam A"]["what"] == "never seen clear" and "aim" in found["beam A"]["next"]
 
 
-def test_the_other_verbs(bench: Bench, broker: int, tmp_path: Path) -> None:
+def test_config_aim_monitor_calibrate_and_pull_work_at_a_node(
+    bench: Bench, broker: int, tmp_path: Path
+) -> None:
     bench.node("ld2451", broker)
     status, out, _ = bench.run("config", "set", "site=bridge", "interval_min=5", "--reboot")
     assert status == 0 and "bridge" in out
@@ -147,7 +149,7 @@ def test_the_other_verbs(bench: Bench, broker: int, tmp_path: Path) -> None:
     assert status == 0 and "{" not in out
     assert bench.run("calibrate", "--start")[0] == 0
     status, out, _ = bench.run("calibrate", "--tally", "forward.car=1", "--limit", "50")
-    assert status in (0, 1) and "calibration of " in out
+    assert status in (0, 1) and "Calibration of " in out
     db = tmp_path / "pulled.sqlite"
     assert bench.run("pull", "--db", str(db), "--confirm")[0] == 0
     with sqlite3.connect(db) as held:
@@ -156,7 +158,7 @@ def test_the_other_verbs(bench: Bench, broker: int, tmp_path: Path) -> None:
     assert "0 new events" in bench.run("pull", "--db", str(db))[1]
 
 
-def test_a_node_with_lorawan_alone(make: Make, tmp_path: Path, capsys: Capture) -> None:
+def test_a_node_with_lorawan_alone_passes(make: Make, tmp_path: Path, capsys: Capture) -> None:
     name = "lilygo_t3_v1_6_1"
     flash = flashed(boards.load(name), tmp_path / f"{name}.bin")
     keys = LoraKeys(bytes(range(8)), bytes(range(8, 16)), bytes(range(16)))
@@ -168,7 +170,7 @@ def test_a_node_with_lorawan_alone(make: Make, tmp_path: Path, capsys: Capture) 
     assert main(["pull", "--port", port, "--db", str(tmp_path / "x.sqlite")]) == 0
 
 
-def test_a_prompt_instead_of_the_firmware(bench: Bench, broker: int) -> None:
+def test_a_prompt_in_the_place_of_the_firmware_is_named(bench: Bench, broker: int) -> None:
     board = bench.node("ld2451", broker)
     with Listener(board.path) as typist:
         typist.hear(b"bytes free")
@@ -178,20 +180,20 @@ def test_a_prompt_instead_of_the_firmware(bench: Bench, broker: int) -> None:
     assert status == 1 and "a MicroPython prompt answers, the firmware is not running" in err
 
 
-def test_a_board_without_firmware(make: Make, capsys: Capture) -> None:
+def test_a_board_without_firmware_is_named(make: Make, capsys: Capture) -> None:
     board = make(is_blank=True)
     assert main(["check", "--port", str(board.path)]) == 1
     err = capsys.readouterr().err
-    assert "there is no firmware in the board's flash" in err and "tallypost flash" in err
+    assert "the flash of the board holds no firmware" in err and "tallypost flash" in err
 
 
-def test_a_board_without_identity(make: Make, capsys: Capture) -> None:
+def test_a_board_without_identity_fails(make: Make, capsys: Capture) -> None:
     board = make(speed=SPEED)
     assert main(["check", "--port", str(board.path)]) == 1
-    assert "FAIL node: tallypost provision" in capsys.readouterr().out
+    assert "FAIL node: Run: tallypost provision" in capsys.readouterr().out
 
 
-def test_over_rfc2217_the_board_is_not_reset(bench: Bench, broker: int) -> None:
+def test_a_connection_over_rfc2217_does_not_reset_the_board(bench: Bench, broker: int) -> None:
     board = bench.node("ld2451", broker)
     with Listener(board.path) as typist:
         typist.hear(b"bytes free")
@@ -204,10 +206,10 @@ def test_over_rfc2217_the_board_is_not_reset(bench: Bench, broker: int) -> None:
 SECTION = "### It counts\n"
 
 
-def test_the_commands_of_the_readme(
+def test_the_commands_of_the_readme_work(
     bench: Bench, broker: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As they stand there, at a node with another name, a broker elsewhere, and for a moment."""
+    """Unchanged, except for names, ports, the broker, and a shorter time."""
     monkeypatch.chdir(tmp_path)
     board = bench.node("ld2451", broker)
     text = (boards.ROOT / "tools" / "README.md").read_text().partition(SECTION)[2]
@@ -221,5 +223,5 @@ def test_the_commands_of_the_readme(
         }  # fmt: skip
         words = [here.get(word, word) for word in words]
         words += ["--seconds", "2"] if words[0] in ("aim", "monitor") else []
-        missed = words[0] == "calibrate" and "--tally" in words  # nobody has counted so many
+        missed = words[0] == "calibrate" and "--tally" in words  # the node has not counted so many
         assert main(words) == (1 if missed else 0), command

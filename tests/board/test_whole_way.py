@@ -1,4 +1,4 @@
-"""From the box to counts at the broker, for every board: the technician's commands, unmodified."""
+"""From the box to counts at the broker, with every board and the commands of a technician."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tallypost(verb: str, port: object, *words: str) -> str:
 
 
 @pytest.mark.parametrize("name", boards.names())
-def test_flash_provision_check_and_counts_arrive(
+def test_a_flashed_and_provisioned_board_passes_check_and_its_counts_arrive(
     name: str, tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

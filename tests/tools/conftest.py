@@ -1,4 +1,4 @@
-"""Boards to be flashed, for the tests of `tallypost flash`."""
+"""For the tests of the host tools: English as the language, and boards to be flashed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from tests.support.boards.flashing import (
 from tests.support.boards.genuine import made_up
 from tests.support.boards.mock_board import own_answers
 
+from tallypost import i18n
 from tallypost.cli import main
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Every test begins in English. The test before may have used another language."""
+    i18n.use("en")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Wrong usage of both commands: one clear line, the right exit status, never a traceback."""
+"""Wrong usage of both commands: one clear line, the right exit status, no traceback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def said(error: str) -> str:
-    """The last line; before it only the usage is allowed."""
+    """The last line. Only the usage may stand before it."""
     lines = error.splitlines()
     assert all(line.startswith(("usage: ", " ")) for line in lines[:-1]), error
     return lines[-1]
@@ -44,7 +44,7 @@ def said(error: str) -> str:
          "127.0.0.1:1: Connection refused. is a broker running there? mosquitto -p 1 starts one"),
     ),
 )  # fmt: skip
-def test_the_command_as_a_user_calls_it(
+def test_wrong_usage_exits_with_one_line_and_no_result(
     words: tuple[str, ...], status: int, text: str, tmp_path: Path
 ) -> None:
     result = run("tallypost", *(w.replace("@", f"{tmp_path}/") for w in words))
@@ -108,13 +108,13 @@ def test_debug_shows_the_traceback() -> None:
 
 @pytest.fixture
 def stranger() -> Iterator[int]:
-    """A port at which somebody answers who is no broker."""
+    """A port with a server that is no broker."""
     port = TcpPort(lambda link: link.sendall(b"SSH-2.0-nobody\r\n"))
     yield port.number
     port.close()
 
 
-def test_listening_to_something_else_ends_with_a_reason(
+def test_listening_to_a_server_that_is_no_broker_ends_with_a_reason(
     stranger: int, tmp_path: Path, capsys: Capture
 ) -> None:
     words = ["listen", "--db", str(tmp_path / "x"), "--host", "127.0.0.1", "--port", str(stranger)]
@@ -146,7 +146,7 @@ def test_listening_to_something_else_ends_with_a_reason(
         (("--weather", "fine"), "unrecognized arguments: --weather"),
     ),
 )
-def test_the_simulator_names_what_is_right(
+def test_the_simulator_refuses_wrong_options_with_the_right_values(
     words: tuple[str, ...], text: str, capsys: Capture
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -157,19 +157,21 @@ def test_the_simulator_names_what_is_right(
 @pytest.mark.parametrize(
     "words", (("--hours", "long"), ("--broker", "a:²"), ("--broker", "a:" + "1" * 5000))
 )
-def test_no_name_from_the_code_is_shown(words: tuple[str, ...], capsys: Capture) -> None:
+def test_an_error_shows_no_private_name_of_the_code(
+    words: tuple[str, ...], capsys: Capture
+) -> None:
     with pytest.raises(SystemExit):
         sim.main(list(words))
     assert " _" not in said(capsys.readouterr().err)
 
 
-def test_a_folder_that_takes_no_files_is_noticed_before_the_run() -> None:
+def test_a_folder_without_write_permission_is_refused_before_the_run() -> None:
     with pytest.raises(SystemExit):
         sim.parser().parse_args(["--json", "/proc/result.json"])
 
 
 @pytest.mark.parametrize("option", ("--json", "--trace"))
-def test_the_check_of_a_place_leaves_it_as_it_was(option: str, tmp_path: Path) -> None:
+def test_the_check_of_an_output_file_does_not_change_it(option: str, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("old result")
     for name in ("there", "new"):
         sim.parser().parse_args([option, str(tmp_path / name)])
@@ -177,7 +179,7 @@ def test_the_check_of_a_place_leaves_it_as_it_was(option: str, tmp_path: Path) -
     assert not (tmp_path / "new").exists()
 
 
-def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_scenario_is_refused_with_the_known_ones() -> None:
     result = run("simulator.run", "--scenario", "nope", "--hours", "0.1")
     assert result.returncode == 2 and result.stdout == ""
     line = said(result.stderr)
@@ -187,7 +189,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
     )
 
 
-def test_bad_hours_as_a_user_calls_it() -> None:
+def test_bad_hours_exit_with_one_line_and_no_result() -> None:
     result = run("simulator.run", "--hours", "5000")
     assert result.returncode == 2 and result.stdout == ""
     assert "argument --hours: 5000 is not within " in said(result.stderr)

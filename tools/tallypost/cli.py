@@ -8,69 +8,119 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from typing import Any
 
+from tallypost import i18n
 from tallypost.faults import ToolError
+from tallypost.i18n import LANGUAGES, N_, _
 
-# A verb's module, below tools/tallypost/, has `options(parser)` and `run(args) -> exit status`. Only that of
-# the verb that was asked for is imported: `build` is on each start of the others.
+# The module of a verb, below tools/tallypost/, has `options(parser)` and `run(args) -> exit
+# status`. Only the module of the verb in the command is imported: each start of `list` would pay
+# for `build` otherwise.
 VERBS = {
-    "doctor": ("doctor", "what is wrong with this machine, and the next command"),
-    "list": ("technician.list_verb", "the serial ports, and what is behind each of them"),
-    "build": ("building.build_verb", "compile the firmware and make a board's flash image"),
-    "wiring": ("hardware.wiring", "what hangs on which pin of a board, as a table and a picture"),
-    "size": ("building.size", "what the image holds, against the board's budget"),
-    "micropython": ("building.micropython_verb", "the MicroPython files that this machine keeps"),
-    "provision": ("provisioning.provision_verb", "write identity and secrets to NVS"),
-    "label": ("inventory.labels", "labels with QR codes for the nodes of an inventory"),
+    "doctor": ("doctor", N_("check this machine and name the next command")),
+    "list": ("technician.list_verb", N_("list the serial ports and the board at each of them")),
+    "build": ("building.build_verb", N_("compile the firmware into the flash image of a board")),
+    "wiring": ("hardware.wiring", N_("show the pins of a board as a table and a picture")),
+    "size": ("building.size", N_("compare the size of the image with the budget of the board")),
+    "micropython": (
+        "building.micropython_verb", N_("manage the MicroPython files kept on this machine")
+    ),
+    "provision": ("provisioning.provision_verb", N_("write identity and secrets to a board")),
+    "label": ("inventory.labels", N_("draw labels with QR codes for the nodes of an inventory")),
     "flash": (
         "flashing.flash",
-        "MicroPython and the application onto a board; identity and counts stay",
+        N_("write MicroPython and the application to a board, keep its identity and counts"),
     ),
-    "check": ("technician.check", "is this node ready? one table, one verdict, next steps"),
-    "aim": ("technician.aim", "what the detector sees, live, while you turn it"),
-    "monitor": ("technician.monitor", "the log of a node at hand"),
-    "pull": ("technician.pull", "the counts out of a node without network"),
-    "config": ("technician.config", "what a node is set to, and to be set to"),
-    "calibrate": ("technician.calibrate", "hold a manual tally against a node's count"),
-    "record": ("technician.record", "write down what a sensor sends, for replay"),
-    "replay": ("technician.replay", "send a recording through the firmware, list passages"),
-    "listen": ("backend.listen", "store what nodes send, and confirm it"),
-    "report": ("backend.report", "counts and speeds by hour or day: mean, v50, v85, v98"),
-}
+    "check": ("technician.check", N_("check whether a node is ready, and name the next steps")),
+    "aim": ("technician.aim", N_("show live what the detector sees while you turn it")),
+    "monitor": ("technician.monitor", N_("show the log of a node on a serial port")),
+    "pull": ("technician.pull", N_("copy the counts of a node without a network to a database")),
+    "config": ("technician.config", N_("show or change the configuration of a node")),
+    "calibrate": ("technician.calibrate", N_("compare a manual tally with the counts of a node")),
+    "record": ("technician.record", N_("record the output of a sensor for a replay")),
+    "replay": ("technician.replay", N_("run a recording through the firmware, list the passages")),
+    "listen": ("backend.listen", N_("store the records of nodes and confirm them")),
+    "report": (
+        "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
+    ),
+}  # fmt: skip
 
 
 def parser(verb: str = "") -> argparse.ArgumentParser:
-    """The command line; of the options, only those of `verb`."""
-    top = argparse.ArgumentParser(
-        prog="tallypost", description="Build, provision and listen to counting nodes."
+    """The command line, with the options of one verb."""
+    general = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    general.add_argument(
+        "--lang", choices=LANGUAGES, help=_("language of the texts (that of the locale)")
     )
-    top.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, (_, text) in VERBS.items():
-        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    general.add_argument("--debug", action="store_true", help=_("show a traceback with an error"))
+    top = argparse.ArgumentParser(
+        prog="tallypost",
+        description=_("Build, provision and operate counting nodes, and store their counts."),
+        parents=[general],
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar=_("VERB"))
+    for name, (_module_name, text) in VERBS.items():
+        sub = verbs.add_parser(
+            name, help=_(text), description=f"{_capital(_(text))}.", parents=[general]
+        )
         if name == verb:
             _module(name).options(sub)
     return top
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _module(verb: str) -> Any:
     return importlib.import_module(f"tallypost.{VERBS[verb][0]}")
 
 
+def split_language(words: list[str]) -> tuple[str, list[str]]:
+    """The language that `--lang` names, else that of the locale, and the other words.
+
+    The texts of the parser are translated, so the language is known before it is built. A wrong
+    value stays among the words: the parser refuses it.
+    """
+    language, rest = i18n.of_locale(), []
+    values = iter(words)
+    for word in values:
+        if word == "--lang":
+            value = next(values, None)
+            given, unused = value, [word] if value is None else [word, value]
+        else:
+            given, unused = word.removeprefix("--lang="), [word]
+        if given in LANGUAGES and word.startswith("--lang"):
+            language = given
+        else:
+            rest += unused
+    return language, rest
+
+
 def main(argv: list[str] | None = None) -> int:
-    words = sys.argv[1:] if argv is None else argv
-    verb = next((word for word in words if not word.startswith("-")), "")
-    if words[:1] == ["replay"]:  # --help too is the simulator's to answer
-        args = argparse.Namespace(verb=verb, rest=words[1:], debug=False)
+    _make_streams_safe()
+    language, words = split_language(sys.argv[1:] if argv is None else argv)
+    i18n.use(language)
+    verb = next((word for word in words if word in VERBS), "")
+    if words[:1] == ["replay"]:  # the simulator answers --help, too
+        args = argparse.Namespace(verb="replay", rest=words[1:])
     else:
         args = parser(verb).parse_args(words)
+    if getattr(args, "json", False):
+        i18n.use("en")  # a program reads it
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Carry the verb out. Returns the exit status."""
     try:
         status: int = _module(args.verb).run(args)
         return status
     except ToolError as error:
-        if args.debug:
+        if getattr(args, "debug", False):
             raise
         from tallypost import console
 
@@ -79,8 +129,15 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone
+        sys.stderr.close()  # the reader of our output has gone
         return 0
+
+
+def _make_streams_safe() -> None:
+    """A terminal that cannot show a character gets "?" for it, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The terminal: results on stdout, narration on stderr. The one file that knows rich."""
+"""The terminal: results on stdout, notes on stderr. The only file that imports rich."""
 
 from __future__ import annotations
 
@@ -6,62 +6,68 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Literal
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tallypost.i18n import _
+
 _out = Console(soft_wrap=True, highlight=False, markup=False)
+# For tables in a file or a pipe: they are not folded to the width of a terminal.
+_wide = Console(soft_wrap=True, highlight=False, markup=False, width=200)
 _err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 def result(text: str) -> None:
-    """A line of what was asked for."""
+    """Print a line of the result."""
     _out.print(text)
 
 
 def result_json(value: Any) -> None:
-    """The same for machines: one JSON document a line."""
+    """Print a result for a program: one JSON document a line."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """What is being done, for whoever watches."""
+    """Tell the user about the work that goes on."""
     _err.print(text)
 
 
 def progress(text: str) -> None:
-    """How far it is: one line of a terminal that is written over; "" takes it away."""
+    """Overwrite the progress line of a terminal. An empty text removes it."""
     if _err.is_terminal:
         sys.stderr.write(f"\r\033[K{text[: _err.width - 1]}")
         sys.stderr.flush()
 
 
 def is_terminal() -> bool:
-    """Whether results go to somebody who watches."""
+    """Whether results go to a terminal, not to a file or a pipe."""
     return _out.is_terminal
 
 
 @contextmanager
-def picture() -> Iterator[Callable[[str], None]]:
-    """A picture that moves, on a terminal: give it text, each replaces the one before."""
+def live_view() -> Iterator[Callable[[str], None]]:
+    """A function that draws a text in the place of the text before."""
     with Live(console=_out, auto_refresh=False, transient=True) as live:
         yield lambda text: live.update(Text(text), refresh=True)
 
 
 def error(text: str) -> None:
-    _err.print(f"error: {text}", style="bold red" if _err.is_terminal else None)
+    style = "bold red" if _err.is_terminal else None
+    _err.print(_("error: {text}").format(text=text), style=style)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Columns whose name begins with '>' are numbers."""
+    """Print a table. A '>' before the name of a column aligns it right, for numbers."""
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")
-        grid.add_column(column.removeprefix(">"), justify="right" if right else "left")
+        justify: Literal["right", "left"] = "right" if right else "left"
+        grid.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    _out.print(grid)
+    (_out if _out.is_terminal else _wide).print(grid)

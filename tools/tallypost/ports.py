@@ -1,4 +1,4 @@
-"""The serial ports of this machine: which there are, who may use them, who does."""
+"""The serial ports of this machine: the USB ports, and the processes that have a port open."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from tallypost.faults import ToolError
+from tallypost.i18n import _
 
 PROC = Path("/proc")
-BRIDGES = {  # vendors of what sits between USB and a board's chip, and the kernel's drivers
+# Vendors of the chips between USB and the chip of a board, with name and kernel driver.
+BRIDGES = {
     "10c4": ("CP210x", "cp210x"), "1a86": ("CH34x", "ch341"), "0403": ("FTDI", "ftdi_sio"),
     "303a": ("Espressif", "cdc_acm"), "2886": ("Seeed", "cdc_acm"),
 }  # fmt: skip
@@ -19,16 +21,16 @@ BRIDGES = {  # vendors of what sits between USB and a board's chip, and the kern
 
 @dataclass(frozen=True)
 class Port:
-    """device: its path. usb: vendor and product as 10c4:ea60, or "". what: how it calls itself."""
+    """device: its path. usb: vendor and product as 10c4:ea60, or "". product: its own name."""
 
     device: str
     usb: str
-    what: str
+    product: str
     serial: str
 
 
-def found() -> list[Port]:
-    """Ports behind USB, in order of their names: boards are nowhere else."""
+def usb_ports() -> list[Port]:
+    """The ports behind USB, sorted by name. Boards are found nowhere else."""
     return [
         Port(
             port.device, f"{port.vid:04x}:{port.pid:04x}", port.product or port.description or "",
@@ -39,25 +41,29 @@ def found() -> list[Port]:
     ]  # fmt: skip
 
 
-def is_for_boards(port: Port) -> bool:
-    """Whether a board may be behind it: others are not spoken to."""
+def has_board_bridge(port: Port) -> bool:
+    """Whether a board may be at the port. Other devices are left alone."""
     return port.usb.partition(":")[0] in BRIDGES
 
 
-def the_only_one() -> str:
-    """The port, when there is exactly one; raises ToolError naming them otherwise."""
-    devices = [port.device for port in found()]
+def only_port() -> str:
+    """The device of the only port. Raises ToolError if there is none, or more than one."""
+    devices = [port.device for port in usb_ports()]
     if not devices:
         raise ToolError(
-            "no board is connected", "plug one in with a data cable; tallypost doctor knows more"
+            _("No board is connected"),
+            _("Plug one in with a data cable. If it is not found, run: tallypost doctor"),
         )
     if len(devices) > 1:
-        raise ToolError(f"{len(devices)} ports: {', '.join(devices)}", "name one with --port")
+        raise ToolError(
+            _("{n} ports are connected: {ports}").format(n=len(devices), ports=", ".join(devices)),
+            _("Name one of them with --port."),
+        )
     return devices[0]
 
 
-def holders(device: str, proc: Path = PROC) -> list[tuple[int, str]]:
-    """(process id, name) of who has a port open, as far as this user may see."""
+def processes_using(device: str, proc: Path = PROC) -> list[tuple[int, str]]:
+    """(process id, name) of each process that has a port open, as far as this user may see."""
     target = os.path.realpath(device)
     found: list[tuple[int, str]] = []
     for folder in sorted(proc.glob("[0-9]*"), key=lambda one: int(one.name)):
@@ -69,7 +75,7 @@ def holders(device: str, proc: Path = PROC) -> list[tuple[int, str]]:
 def _has_open(folder: Path, target: str) -> bool:
     try:
         return any(os.path.realpath(link) == target for link in folder.iterdir())
-    except OSError:  # it has ended, or is somebody else's
+    except OSError:  # the process has ended, or belongs to another user
         return False
 
 

@@ -94,6 +94,6 @@ def _work(plan: NodePlan, place: Place, folder: Path, pipe: Connection) -> None:
     except KeyboardInterrupt:
         return
     except ToolError as error:
-        pipe.send(("refused", (error.what, error.hint)))
+        pipe.send(("refused", (error.what, error.advice)))
     except BaseException:
         pipe.send(("failed", traceback.format_exc()))

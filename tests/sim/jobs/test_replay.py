@@ -155,7 +155,7 @@ def test_a_silent_or_missing_port_is_told(
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
     assert main(["record", str(tmp_path / "a"), "--port", name, "--seconds", "0.2"]) == 1
-    assert "not a byte" in capsys.readouterr().err
+    assert "no byte arrived" in capsys.readouterr().err
     assert main(["record", str(tmp_path / "b"), "--port", "/dev/ttyNONE"]) == 1
     assert "ttyNONE" in capsys.readouterr().err
     os.close(ours)

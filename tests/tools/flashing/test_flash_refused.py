@@ -196,14 +196,18 @@ def test_without_a_port_there_must_be_exactly_one(
 ) -> None:
     def connected(*devices: str) -> None:
         found = [ports.Port(device, "10c4:ea60", "CP2102", "1") for device in devices]
-        monkeypatch.setattr(ports, "found", lambda: found)
+        monkeypatch.setattr(ports, "usb_ports", lambda: found)
 
     connected()
     refused(
-        say(), "no board is connected. plug one in with a data cable; tallypost doctor knows more"
+        say(),
+        "No board is connected. Plug one in with a data cable."
+        " If it is not found, run: tallypost doctor",
     )
     connected("/dev/ttyUSB0", "/dev/ttyUSB1")
-    refused(say(), "2 ports: /dev/ttyUSB0, /dev/ttyUSB1. name one with --port")
+    refused(
+        say(), "2 ports are connected: /dev/ttyUSB0, /dev/ttyUSB1. Name one of them with --port."
+    )
     connected(blank.url)
     assert facts(say, "--micropython", str(file))["port"] == blank.url
 

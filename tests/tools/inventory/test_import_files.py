@@ -1,4 +1,4 @@
-"""The import files: what mosquitto, The Things Stack and ChirpStack take."""
+"""The import files, as mosquitto, The Things Stack and ChirpStack accept them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ import pytest
 
 from tallypost.hardware.boards import ROOT
 from tallypost.inventory import import_files
-from tallypost.provisioning.identity import Identity
-from tallypost.inventory.inventory import Records
+from tallypost.inventory.inventory import Inventory, Secret
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 SECRETS = {"n-1": "first:secret$", "n_2": "zweites Geheimnis"}
@@ -31,31 +30,33 @@ APPLICATION, PROFILE = (
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Records:
-    """Two nodes, one of them with LoRaWAN, and a third whose board never came."""
-    made = Records(tmp_path / "out")
-    nodes = [Identity(node, mqtt_user=node, mqtt_pass=word) for node, word in SECRETS.items()]
-    made.keep([*nodes, Identity("n3", mqtt_user="n3", mqtt_pass="x")], {"n_2": KEY})
+def inventory(tmp_path: Path) -> Inventory:
+    """Two nodes, one of them with LoRaWAN, and a third that was never provisioned."""
+    made = Inventory(tmp_path / "out")
+    made.store_secrets({node: Secret(node, word) for node, word in SECRETS.items()})
+    made.store_secrets(
+        {"n_2": Secret("n_2", SECRETS["n_2"], app_key=KEY), "n3": Secret("n3", "x")}
+    )
     row = {"chip": "esp32", "board": "esp32_generic", "time": "", "version": "0"}
-    made.add({"node": "n-1", "mac": "1", "site": "", "dev_eui": "", "join_eui": ""} | row)
+    made.append({"node": "n-1", "mac": "1", "site": "", "dev_eui": "", "join_eui": ""} | row)
     eui = {"dev_eui": "240ac4fffe000001", "join_eui": "70b3d57ed0000001"}
-    made.add({"node": "n_2", "mac": "2", "site": 'Am "Tor"; West'} | eui | row)
+    made.append({"node": "n_2", "mac": "2", "site": 'Am "Tor"; West'} | eui | row)
     return made
 
 
-def test_all_files_are_for_their_owner_alone(records: Records) -> None:
-    names = import_files.write_all(records, APPLICATION, PROFILE)
+def test_all_files_are_readable_by_their_owner_alone(inventory: Inventory) -> None:
+    names = import_files.write_all(inventory, APPLICATION, PROFILE)
     assert names == ["chirpstack.json", "mosquitto.acl", "mosquitto.passwd", "ttn.csv"]
     for name in names:
-        path = records.folder / name
+        path = inventory.folder / name
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not any(secret in path.read_text() for secret in SECRETS.values())
-    assert "n3" not in (records.folder / "mosquitto.passwd").read_text()
+    assert "n3" not in (inventory.folder / "mosquitto.passwd").read_text()
 
 
-def test_the_things_stack_gets_its_columns(records: Records) -> None:
-    import_files.write_all(records)
-    with open(records.folder / "ttn.csv", newline="") as file:
+def test_the_file_for_the_things_stack_has_its_columns(inventory: Inventory) -> None:
+    import_files.write_all(inventory)
+    with open(inventory.folder / "ttn.csv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     assert rows == [
         {
@@ -70,18 +71,18 @@ def test_the_things_stack_gets_its_columns(records: Records) -> None:
 @pytest.mark.parametrize(
     ("node", "device"), (("n1", ""), ("a--b", ""), ("a_", ""), ("abc", "abc"))
 )
-def test_an_id_that_the_stack_refuses_is_left_to_it(
-    records: Records, node: str, device: str
+def test_an_id_that_the_things_stack_refuses_is_left_empty(
+    inventory: Inventory, node: str, device: str
 ) -> None:
-    row = records.inventory["n_2"] | {"node": node}
+    row = inventory.rows["n_2"] | {"node": node}
     assert (
-        import_files.ttn([(row, records.secrets["n_2"])]).splitlines()[1].split(";")[0] == device
+        import_files.ttn([(row, inventory.secrets["n_2"])]).splitlines()[1].split(";")[0] == device
     )
 
 
-def test_chirpstack_gets_its_calls(records: Records) -> None:
-    import_files.write_all(records, APPLICATION, PROFILE)
-    device, keys = json.loads((records.folder / "chirpstack.json").read_text())
+def test_the_file_for_chirpstack_has_the_bodies_of_its_calls(inventory: Inventory) -> None:
+    import_files.write_all(inventory, APPLICATION, PROFILE)
+    device, keys = json.loads((inventory.folder / "chirpstack.json").read_text())
     assert device["path"] == "/api/devices"
     body = device["body"]["device"]
     assert body["devEui"] == "240ac4fffe000001" and body["name"] == "n_2"
@@ -90,24 +91,24 @@ def test_chirpstack_gets_its_calls(records: Records) -> None:
     assert keys["body"] == {"deviceKeys": {"devEui": "240ac4fffe000001", "nwkKey": KEY}}
 
 
-def test_a_hash_is_salted_and_of_the_form() -> None:
+def test_a_password_hash_is_salted_and_has_the_form_of_mosquitto() -> None:
     one, two = import_files.password_hash("x"), import_files.password_hash("x")
     assert one != two and one.startswith("$7$101$") and len(one.split("$")) == 5
 
 
 @pytest.fixture
-def broker(records: Records) -> Iterator[int]:
+def broker(inventory: Inventory) -> Iterator[int]:
     if not MOSQUITTO:
         pytest.skip("mosquitto is not installed")
-    import_files.write_all(records)
+    import_files.write_all(inventory)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    acl, passwords = records.folder / "mosquitto.acl", records.folder / "mosquitto.passwd"
+    acl, passwords = inventory.folder / "mosquitto.acl", inventory.folder / "mosquitto.passwd"
     with open(acl, "a") as file:
         file.write("user city\ntopic readwrite tallypost/v1/#\n")
     with open(passwords, "a") as file:
         file.write(f"city:{import_files.password_hash('city')}\n")
-    config = records.folder / "mosquitto.conf"
+    config = inventory.folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\nuser root\n"
         f"password_file {passwords}\nacl_file {acl}\n"
@@ -125,7 +126,7 @@ def broker(records: Records) -> Iterator[int]:
 
 
 class Client:
-    """One user at the broker. `heard`: topics of what came in."""
+    """One user at the broker. `heard`: the topics of the messages received."""
 
     def __init__(self, port: int, user: str, password: str) -> None:
         self.heard: list[str] = []
@@ -156,19 +157,19 @@ class Client:
         self._until(lambda: number in self._done)
 
     def hears(self, topic: str) -> list[str]:
-        """Everything that was heard up to a message to this topic."""
+        """The topics of all messages up to one to this topic."""
         self._until(lambda: topic in self.heard)
         return self.heard
 
 
-def test_a_genuine_broker_takes_passwords_and_access_list(records: Records, broker: int) -> None:
+def test_a_genuine_broker_accepts_the_password_file(inventory: Inventory, broker: int) -> None:
     for user, password in SECRETS.items():
         assert Client(broker, user, password).accepted
         assert not Client(broker, user, password + "x").accepted
     assert not Client(broker, "n3", "x").accepted
 
 
-def test_a_node_reaches_its_own_topics_alone(broker: int) -> None:
+def test_a_genuine_broker_gives_a_node_its_own_topics_alone(broker: int) -> None:
     root, own = "tallypost/v1", ["status", "counts", "event", "health", "config", "reply"]
     node, city = Client(broker, "n-1", SECRETS["n-1"]), Client(broker, "city", "city")
     city.subscribe(f"{root}/#")

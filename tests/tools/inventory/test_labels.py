@@ -1,4 +1,4 @@
-"""Labels: what the code says is read by an independent reader, from the sheet as it is printed."""
+"""Labels: an independent reader reads the codes from the sheet as it is printed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
+from tests.tools import golden_output
 
 from tallypost import cli
+from tallypost.i18n import LANGUAGES
 from tallypost.inventory.inventory import COLUMNS
 
 Capture = pytest.CaptureFixture[str]
@@ -41,7 +43,7 @@ def inventory(path: Path, *rows: dict[str, str]) -> Path:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """25 nodes: one more than a sheet holds; with the longest name and every kind of site."""
+    """25 nodes, one more than a sheet holds, with the longest name and every kind of site."""
     rows = [row(i, LONGEST if i == 5 else "") for i in range(25)]
     return inventory(tmp_path / "inventory.csv", *rows)
 
@@ -54,7 +56,7 @@ def texts(svg: Path) -> list[str]:
     return [e.text or "" for e in xml.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_a_label_says_who_and_where(many: Path, tmp_path: Path) -> None:
+def test_a_label_shows_node_site_addresses_and_contact(many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert call("--inventory", many, "--out", out, "--contact", "City of Example 030 901") == 0
     assert texts(out / "street-1.svg") == [
@@ -66,7 +68,9 @@ def test_a_label_says_who_and_where(many: Path, tmp_path: Path) -> None:
     assert len(list(out.glob("*.svg"))) == 27 and len(texts(out / "_sheet-2.svg")) == 3
 
 
-def test_one_node_has_a_label_of_its_own(many: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_labels_of_one_node_alone_are_drawn_with_node(
+    many: Path, tmp_path: Path, capsys: Capture
+) -> None:
     words = ("--inventory", many, "--node", "street-2", "--out", tmp_path / "out", "--json")
     assert call(*words) == 0
     told = json.loads(capsys.readouterr().out)
@@ -74,7 +78,7 @@ def test_one_node_has_a_label_of_its_own(many: Path, tmp_path: Path, capsys: Cap
     assert told["labels"] == [{"node": "street-2", "code": "tallypost:street-2?mac=240AC4000002"}]
 
 
-def test_the_code_of_a_node_with_lorawan_is_that_of_the_alliance(
+def test_the_code_of_a_node_with_lorawan_follows_tr005_of_the_lora_alliance(
     many: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     words = ("--inventory", many, "--node", "street-1", "--out", tmp_path / "out", "--json")
@@ -107,17 +111,20 @@ def test_a_reader_finds_every_code_on_the_printed_sheet(
     ("words", "text"),
     (
         (("--inventory", "@gone.csv"), "gone.csv: "),
-        (("--inventory", "@empty.csv"), "empty.csv: no node in it"),
+        (
+            ("--inventory", "@empty.csv"),
+            "empty.csv: the inventory has no node. First run: tallypost provision",
+        ),
         (("--inventory", "@climbing.csv"), "climbing.csv:2: not a row of an inventory"),
         (
             ("--inventory", "@other.csv"),
-            "other.csv: not an inventory. wanted the columns node,mac",
+            "other.csv: this is not an inventory. An inventory has the columns node,mac",
         ),
         (("--inventory", "@inventory.csv", "--node", "nope"), "no node 'nope'"),
         (("--inventory", "@inventory.csv", "--contact", "x" * 41), "--contact has more than 40"),
     ),
 )
-def test_wrong_usage_is_one_line(
+def test_wrong_usage_is_refused_in_one_line_and_writes_nothing(
     words: tuple[str, ...], text: str, many: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     inventory(tmp_path / "empty.csv")
@@ -130,6 +137,16 @@ def test_wrong_usage_is_one_line(
     assert not out.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_named(many: Path, capsys: Capture) -> None:
+def test_a_folder_that_cannot_be_made_is_refused_with_advice(many: Path, capsys: Capture) -> None:
     assert call("--inventory", many, "--out", "/proc/labels") == 1
-    assert "name another folder with --out" in capsys.readouterr().err
+    assert "or name another folder with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_output_is_as_agreed(
+    language: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inventory(tmp_path / "inventory.csv", row(1), row(2))
+    assert call("--inventory", "inventory.csv", "--out", "labels", "--lang", language) == 0
+    golden_output.check(language, "label", capsys.readouterr().out)

@@ -174,7 +174,7 @@ def read_or_refuse(path: Path) -> None:
         rows, wrong = board_rows.read(path, BASE)
         board_rows.holds_secrets(path)
     except ToolError as error:
-        assert "\n" not in error.hint
+        assert "\n" not in error.advice
         return
     assert rows or wrong
     for row in rows:

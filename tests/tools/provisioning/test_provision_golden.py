@@ -1,4 +1,4 @@
-"""What `provision` and `label` say, word by word: help, and the errors of a port.
+"""What `provision` says, word by word: help, and the errors of a port.
 
 The help is in tests/tools/golden; `tallypost VERB --help` with COLUMNS=100 makes it anew.
 """
@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize("verb", ("provision", "label"))
+@pytest.mark.parametrize("verb", ("provision",))
 def test_the_help_is_as_it_was(
     verb: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from tests.support.nodes.fake_node import FakeNode, Refuse, Stream, run
+from tests.tools import golden_output
 
-from tallypost.technician.aim_view import Scene
+from tallypost.i18n import LANGUAGES, use
+from tallypost.technician.aim_view import AimView
 
 Body = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
@@ -24,7 +26,7 @@ _WALKER = {"aim": "passage", "direction": "backward", "class": "pedestrian", "km
 _BEGUN = {"seconds": 60, "detector": "ld2451"}
 
 
-def test_aim_tells_in_lines_where_there_is_no_terminal(capsys: Capture) -> None:
+def test_aim_prints_lines_where_there_is_no_terminal(capsys: Capture) -> None:
     stream = Stream(
         _BEGUN, _targets(), b"7 info hello\r\n", _PASSAGE, _WALKER, {"end": True, "passages": 2}
     )
@@ -46,7 +48,7 @@ def test_aim_as_json_has_no_command_ids(capsys: Capture) -> None:
     ]  # fmt: skip
 
 
-def test_aim_notices_a_node_that_is_unplugged_or_refuses(capsys: Capture) -> None:
+def test_a_node_that_refuses_is_an_error_with_its_reason(capsys: Capture) -> None:
     for answer, text in (
         (Refuse("aim: seconds = 900, wanted 0..600"), "wanted 0..600"),
         (Refuse("not provisioned: run `tallypost provision`"), "not provisioned"),
@@ -63,56 +65,65 @@ class Clock:
         return self.now
 
 
-def test_the_picture_of_a_radar() -> None:
-    scene = Scene("ld2451", Clock())
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_picture_of_a_radar_is_as_agreed(language: str) -> None:
+    use(language)
+    view = AimView("ld2451", Clock())
     far = {"m": 80, "kmh": 12, "deg": 8, "snr": 9, "near": False}
-    scene.take(_targets(far, _CAR))
-    scene.take(_PASSAGE)
-    assert scene.draw().splitlines() == [
-        "ld2451: ok",
-        "  #######                        23 m 41 km/h nearer -3 deg SNR 18",
-        "  ########################       80 m 12 km/h away +8 deg SNR 9",
-        "",
-        "counted: forward car, 40 km/h",
-        "",
-        "Ctrl-C ends",
-    ]
-    scene.take(_targets(state=2))
-    assert "nothing in sight" in scene.draw() and "ld2451: quiet" in scene.draw()
+    view.update(_targets(far, _CAR))
+    view.update(_PASSAGE)
+    view.update(_WALKER)
+    pictures = [view.render()]
+    view.update(_targets(state=2))
+    pictures += [view.render(), view.summary()]
+    golden_output.check(language, "aim_radar", "\n---\n".join(pictures))
 
 
-def test_the_picture_of_beams() -> None:
-    scene = Scene("beam", Clock())
-    told = scene.take({"aim": "beams", "state": 1, "beams": [[True, 5], [False, 4]]})
-    assert told == ["  beam A: BROKEN  2 times broken", "  beam B: clear   2 times broken"]
-    assert scene.take({"aim": "beams", "state": 1, "beams": [[True, 5], [False, 4]]}) == []
-    assert told[0] in scene.draw() and scene.summary() == "nobody was counted"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_picture_of_beams_is_as_agreed(language: str) -> None:
+    use(language)
+    clock = Clock()
+    view = AimView("beam", clock)
+    view.update({"aim": "beams", "state": 1, "beams": [[True, 5], [False, 4]]})
+    clock.now = 21
+    view.update({"aim": "targets", "state": 1, "targets": []})
+    golden_output.check(language, "aim_beams", view.render())
 
 
-def test_radars_that_know_less_are_shown_with_what_they_know() -> None:
-    scene = Scene("ops243", Clock())
-    scene.take(_targets({"kmh": 31.4, "mag": 80, "near": True}))
-    assert "  31 km/h nearer strength 80" in scene.draw()
-    scene.take(_targets({"kmh": 12.0}))
-    assert "  12 km/h" in scene.draw()
+def test_beams_are_printed_when_they_change() -> None:
+    view = AimView("beam", Clock())
+    told = view.update({"aim": "beams", "state": 1, "beams": [[True, 5], [False, 4]]})
+    assert told == ["  beam A: BROKEN  broken 2 times", "  beam B: clear   broken 2 times"]
+    assert view.update({"aim": "beams", "state": 1, "beams": [[True, 5], [False, 4]]}) == []
+    assert told[0] in view.render() and view.summary() == "no road user was counted"
 
 
-def test_hints() -> None:
+def test_a_radar_without_distance_is_shown_by_speed_alone() -> None:
+    view = AimView("ops243", Clock())
+    view.update(_targets({"kmh": 31.4, "mag": 80, "near": True}))
+    assert "  31 km/h approaching strength 80" in view.render()
+    view.update(_targets({"kmh": 12.0}))
+    assert "  12 km/h" in view.render()
+
+
+def test_each_trouble_of_the_aim_has_its_hint() -> None:
     clock = Clock()
 
     def hint(detector: str, *bodies: Body, after: float = 0) -> str:
         clock.now = 0
-        scene = Scene(detector, clock)
+        view = AimView(detector, clock)
         for body in bodies:
-            scene.take(body)
+            view.update(body)
         clock.now = after
-        return scene.hint()
+        return view.hint()
 
     weak, askew = {**_CAR, "snr": 4}, {**_CAR, "deg": 22}
     assert hint("ld2451", *[_targets(_CAR)] * 30) == ""
-    assert "weak: SNR 4 on average" in hint("ld2451", *[_targets(weak)] * 20)
-    assert hint("ld2451", *[_targets(weak)] * 5) == "", "five say nothing yet"
-    assert "22 degrees to one side; turn it right" in hint("ld2451", *[_targets(askew)] * 20)
+    assert "weak signal, SNR 4 on average" in hint("ld2451", *[_targets(weak)] * 20)
+    assert hint("ld2451", *[_targets(weak)] * 5) == "", "five targets give no average"
+    assert "22 degrees to one side: turn the sensor to the right" in hint(
+        "ld2451", *[_targets(askew)] * 20
+    )
     assert "nothing seen for 20 s" in hint("ld2451", _targets(_CAR), after=21)
     assert hint("ld2451", _targets(_CAR), after=19) == ""
     assert "does not answer" in hint("ld2451", _targets(state=3))
@@ -121,10 +132,11 @@ def test_hints() -> None:
     assert "a beam stays broken" in hint("beam", blocked, after=21)
 
 
-def test_a_hint_is_told_once() -> None:
+def test_a_hint_is_printed_once() -> None:
     clock = Clock()
-    scene = Scene("ld2451", clock)
+    view = AimView("ld2451", clock)
     clock.now = 21
     assert (
-        scene.take(_targets())[0].startswith("hint: nothing seen") and scene.take(_targets()) == []
+        view.update(_targets())[0].startswith("hint: nothing seen")
+        and view.update(_targets()) == []
     )

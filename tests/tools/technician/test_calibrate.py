@@ -1,4 +1,4 @@
-"""`tallypost calibrate`: what is sent to the node, what is shown, what is refused."""
+"""`tallypost calibrate`: the commands to the node, the result, and wrong usage."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from tests.support.nodes.fake_node import FakeNode
+from tests.tools import golden_output
 
-from tallypost.faults import ToolError
 from tallypost.cli import main
-from tallypost.technician import calibrate
 from tallypost.connection import transports
+from tallypost.faults import ToolError
+from tallypost.i18n import LANGUAGES
+from tallypost.technician import calibrate
 
-NONE = {way: dict.fromkeys(calibrate.CLASSES, 0) for way in calibrate.WAYS}
+NONE = {direction: dict.fromkeys(calibrate.CLASSES, 0) for direction in calibrate.DIRECTIONS}
 Reply = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
@@ -24,16 +26,16 @@ class Broker:
     reply: Reply = staticmethod(lambda _command: None)
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def __init__(self, asker: transports.Remote, topics: list[str], _client: str) -> None:
+    def __init__(self, asker: transports.BrokerNode, topics: list[str], _client: str) -> None:
         self._asker, self._topic = asker, topics[0]
         self.client = self
         self._answer: dict[str, Any] | None = None
 
     def connect(self, _host: str, _port: int) -> None:
-        """There is always somebody."""
+        """It always works."""
 
     def disconnect(self) -> None:
-        """There is nobody to part from."""
+        """Nothing is connected."""
 
     def publish(self, topic: str, payload: str, _qos: int) -> None:
         command = json.loads(payload)
@@ -52,7 +54,7 @@ class Broker:
 @pytest.fixture(autouse=True)
 def broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "Listener", Broker)
-    monkeypatch.setattr(transports, "WAIT_S", 0.05)
+    monkeypatch.setattr(transports, "REPLY_TIMEOUT_S", 0.05)
     Broker.sent = []
 
 
@@ -76,10 +78,11 @@ def test_start_and_tally_are_sent_to_the_node(capsys: pytest.CaptureFixture[str]
     assert stop["do"] == "stop" and stop["limit_pct"] == 4
     assert stop["tally"] == {"forward": {"car": 100}, "backward": {"bicycle": 7}}
     told = capsys.readouterr()
-    assert "pass" in told.out and "-3.0" in told.out and "by chance" in told.out
+    assert "pass: " in told.out and "-3.0" in told.out and "by chance" in told.out
+    assert "Count by hand for at least 77 road users, then run: tallypost calibrate" in told.out
 
 
-def test_a_node_at_hand_is_calibrated_over_its_serial_port(
+def test_a_node_at_a_serial_port_is_calibrated_over_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     answers = {"calibrate": lambda body: "counting" if body["do"] == "start" else result(False)}
@@ -89,10 +92,10 @@ def test_a_node_at_hand_is_calibrated_over_its_serial_port(
         assert [body["do"] for body in node.commands if body["cmd"] == "calibrate"] == [
             "start", "stop"
         ]  # fmt: skip
-    assert "FAIL: all together -3.0 %" in capsys.readouterr().out
+    assert "FAIL: the total error is -3.0 %" in capsys.readouterr().out
 
 
-def test_a_failed_calibration_is_exit_status_1_and_json_says_all(
+def test_a_failed_calibration_has_exit_status_1_and_json_holds_the_chance(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(False)})
@@ -102,10 +105,10 @@ def test_a_failed_calibration_is_exit_status_1_and_json_says_all(
     assert told["pass"] is False and told["half_width_pct"] == 4.4
 
 
-def test_a_class_that_is_taken_for_another_fails_though_the_total_fits(
+def test_a_class_that_is_counted_as_another_fails_although_the_total_fits(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """100 cars and 20 bicycles; the node says 80 and 40: nothing is missed, and all is wrong."""
+    """100 cars and 20 bicycles. The node counts 80 and 40: the total fits, the classes do not."""
     tally = {**NONE, "forward": {**NONE["forward"], "car": 100, "bicycle": 20}}
     counted = {**NONE, "forward": {**NONE["forward"], "car": 80, "bicycle": 40}}
     body = {
@@ -116,7 +119,7 @@ def test_a_class_that_is_taken_for_another_fails_though_the_total_fits(
     words = ["calibrate", "--node", "n", "--tally", "forward.car=100,forward.bicycle=20"]
     assert main(words) == 1
     told = capsys.readouterr()
-    assert "FAIL: all together +0.0 %" in told.out
+    assert "FAIL: the total error is +0.0 %" in told.out
     assert "more than chance: forward.bicycle, forward.car" in told.err
     assert main([*words, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["failing"] == ["forward.car", "forward.bicycle"]
@@ -126,10 +129,10 @@ def test_a_few_of_a_class_may_differ_by_chance() -> None:
     body = result(True)
     body["tally"]["forward"]["heavy"] = 6
     body["error_pct"]["forward.heavy"] = -16.7
-    assert calibrate.failing(body) == []
+    assert calibrate.failing_classes(body) == []
 
 
-def test_what_the_node_refuses_or_does_not_hear_is_told(
+def test_a_refusal_and_a_missing_reply_are_errors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Broker.reply = staticmethod(lambda _command: {"ok": False, "error": "start it again"})
@@ -137,13 +140,13 @@ def test_what_the_node_refuses_or_does_not_hear_is_told(
     assert "start it again" in capsys.readouterr().err
     Broker.reply = staticmethod(lambda _command: None)
     assert main(["calibrate", "--node", "n", "--start"]) == 1
-    assert "does not answer" in capsys.readouterr().err
+    assert "no reply within" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tally", ("up.car=1", "forward.tank=1", "forward.car=x", "forward.car"))
-def test_a_tally_that_is_none_is_refused(tally: str) -> None:
+def test_a_tally_that_cannot_be_read_is_refused(tally: str) -> None:
     with pytest.raises(ToolError, match="--tally"):
-        calibrate.parse(tally)
+        calibrate.parse_tally(tally)
     assert main(["calibrate", "--node", "n", "--tally", tally]) == 2
 
 
@@ -151,8 +154,23 @@ def test_neither_start_nor_tally_is_wrong_usage() -> None:
     assert main(["calibrate", "--node", "n"]) == 2
 
 
-def test_how_many_must_be_tallied() -> None:
+def test_the_smallest_tally_keeps_chance_within_the_limit() -> None:
     """A miss rate of 5 % over n: 1.96 * sqrt(0.05 / n)."""
-    assert calibrate.half_width(100) == 4.4
-    assert calibrate.wanted(5) == 77 and calibrate.wanted(1) == 1921
-    assert calibrate.half_width(calibrate.wanted(2)) <= 2.0
+    assert calibrate.half_width_pct(100) == 4.4
+    assert calibrate.tally_min(5) == 77 and calibrate.tally_min(1) == 1921
+    assert calibrate.half_width_pct(calibrate.tally_min(2)) <= 2.0
+
+
+@pytest.mark.parametrize("limit", ("0", "51", "nan"))
+def test_a_limit_out_of_range_is_wrong_usage(limit: str) -> None:
+    assert main(["calibrate", "--node", "n", "--start", "--limit", limit]) == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_output_is_as_agreed(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": "counting"})
+    assert main(["calibrate", "--node", "gate-1", "--start", "--lang", language]) == 0
+    Broker.reply = staticmethod(lambda _command: {"ok": True, "result": result(True)})
+    words = ["calibrate", "--node", "gate-1", "--tally", "forward.car=100", "--lang", language]
+    assert main(words) == 0
+    golden_output.check(language, "calibrate", capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""A serial line: what it leads to, told in one clear line each; a node is found in all noise."""
+"""A serial line: a node is found in noise, and any other device is named in one line."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import pytest
 import serial
 from tests.support.nodes.fake_node import LOG, NOISE, FakeNode, Refuse, Stream, tidy
 
-from tallypost.faults import ToolError
 from tallypost.cli import main
 from tallypost.connection import line
+from tallypost.faults import ToolError
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node is found, however busy this machine is."""
-    monkeypatch.setattr(line, "PATIENCE_S", 60.0)
-    monkeypatch.setattr(line, "_ASK_S", 60.0)
+    """A node has time to answer, however busy this machine is."""
+    monkeypatch.setattr(line, "CONNECT_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(line, "_REPLY_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
-    """For who will never answer."""
-    monkeypatch.setattr(line, "PATIENCE_S", 0.6)
-    monkeypatch.setattr(line, "_TRY_S", 0.2)
+    """For devices that never answer."""
+    monkeypatch.setattr(line, "CONNECT_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(line, "_PING_INTERVAL_S", 0.2)
 
 
 def said(port: str, capsys: Capture) -> str:
@@ -42,42 +42,49 @@ def said(port: str, capsys: Capture) -> str:
     return tidy(err)
 
 
-# What is there instead of a node, and what is told of it.
+# The bytes that a device sends, and the error that names it.
 OTHERS = {
-    b"": "PORT: nothing answers, not a byte was heard."
-    " is the board powered, and this its port? tallypost list shows the ports",
+    b"": "PORT: nothing answers, no byte was received. Check the power of the board and the"
+    " name of the port. See: tallypost list",
     b"\r\nMicroPython v1.25.0 on 2025-04-15; Generic ESP32 module with ESP32\r\n>>> ":
     "PORT: a MicroPython prompt answers, the firmware is not running."
-    " press EN (reset); if it comes again: tallypost flash --port PORT",
+    " Press EN (reset). If the prompt comes again, run: tallypost flash --port PORT",
     b"raw REPL; CTRL-B to exit\r\n>": "PORT: a MicroPython prompt answers, the firmware is not"
-    " running. press EN (reset); if it comes again: tallypost flash --port PORT",
-    b"rst:0x1 (POWERON_RESET),boot:0x13\r\ninvalid header: 0xffffffff\r\n": "PORT: there is no"
-    " firmware in the board's flash. tallypost flash --port PORT --micropython FILE",
-    b"The filesystem appears to be corrupted. If you had important data": "PORT: the board's file"
-    " system is damaged. tallypost flash --port PORT writes it anew, counts stay",
+    " running. Press EN (reset). If the prompt comes again, run: tallypost flash --port PORT",
+    b"rst:0x1 (POWERON_RESET),boot:0x13\r\ninvalid header: 0xffffffff\r\n": "PORT: the flash"
+    " of the board holds no firmware. Run: tallypost flash --port PORT --micropython FILE",
+    b"The filesystem appears to be corrupted. If you had important data": "PORT: the file"
+    " system of the board is damaged. This command writes it anew and keeps the counts: tallypost"
+    " flash --port PORT",
     b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT)\r\nwaiting for download\r\n": "PORT: the"
-    " board waits in its bootloader. let go of BOOT and press EN (reset), then the same command",
+    " board waits in its bootloader. Release BOOT, press EN (reset), then run the same command"
+    " again.",
     b"rst:0xc (SW_CPU_RESET)\r\nentry 0x400805e4\r\n" * 3: "PORT: the board resets again and"
-    " again. a weak supply, or tallypost flash --port PORT",
-    LOG * 3: "PORT: the node writes its log and does not answer."
-    " an old firmware: tallypost flash --port PORT; or its RX line is open",
-    bytes(range(128, 256)): "PORT: 128 bytes of nonsense were heard, no node. another device (a"
-    " radar?) or another baud rate: --baud, 115200 is a node's",
-    b"$GPGGA,123519,4807.038,N\r\n": "PORT: no node answers; what was heard begins with"
-    " '$GPGGA,123519,4807.038,N'. is this the node's port? tallypost list shows the ports",
+    " again. Check its power supply. If that is good, run: tallypost flash --port PORT",
+    LOG * 3: "PORT: the node writes its log but does not answer. Its firmware is old, or its RX"
+    " wire is open. Run: tallypost flash --port PORT",
+    bytes(range(128, 256)): "PORT: 128 bytes came that are no text, so this is no node. It is"
+    " another device, such as a radar, or --baud is wrong: a node has 115200.",
+    b"$GPGGA,123519,4807.038,N\r\n": "PORT: no node answers, the device sent:"
+    " '$GPGGA,123519,4807.038,N'. Check that this is the port of the node. See: tallypost list",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("banner", OTHERS, ids=lambda banner: repr(banner[:20]))
-def test_who_is_no_node_is_told_by_name(banner: bytes, capsys: Capture, impatient: None) -> None:
+def test_a_device_that_is_no_node_is_named_with_the_next_step(
+    banner: bytes, capsys: Capture, impatient: None
+) -> None:
     with FakeNode(banner=banner, deaf=True) as node:
         assert said(node.port, capsys) == f"error: {OTHERS[banner]}"
 
 
-def test_nobody_at_the_other_end(capsys: Capture) -> None:
+def test_an_address_without_a_server_is_refused(capsys: Capture) -> None:
     with FakeNode() as node:
         port = node.port
-    expected = "error: PORT: nobody listens there. is the board's server running?"
+    expected = (
+        "error: PORT: no server answers at this address. Start the server of the board, or correct"
+        " host and port."
+    )
     assert said(port, capsys) == expected
     assert said("rfc2217://127.0.0.1:1", capsys) == expected.replace(
         "PORT", "rfc2217://127.0.0.1:1"
@@ -87,17 +94,19 @@ def test_nobody_at_the_other_end(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("port", "text"),
     (
-        ("/dev/ttyGONE9", "no such port. tallypost list shows those there are"),
-        ("nonsense://x", "protocol 'nonsense' not known. wanted: a device, rfc2217://HOST:PORT"),
-        ("/dev/null", "wanted: a device, rfc2217://HOST:PORT, socket://HOST:PORT"),
+        ("/dev/ttyGONE9", "there is no such port. See the ports with: tallypost list"),
+        ("nonsense://x", "protocol 'nonsense' not known. A port is a device, rfc2217://HOST:PORT"),
+        ("/dev/null", "A port is a device, rfc2217://HOST:PORT or socket://HOST:PORT."),
     ),
 )
-def test_a_port_that_is_none(port: str, text: str, capsys: Capture) -> None:
+def test_a_name_that_is_no_port_is_refused(port: str, text: str, capsys: Capture) -> None:
     told = said(port, capsys)
     assert told.startswith(f"error: {port}: ") and text in told
 
 
-def test_a_port_that_may_not_be_opened(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_without_permission_is_refused_with_the_command_for_the_group(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Forbidden(serial.Serial):  # type: ignore[misc]
         def open(self) -> None:
             raise serial.SerialException(errno.EACCES, "could not open port: Permission denied")
@@ -106,8 +115,8 @@ def test_a_port_that_may_not_be_opened(capsys: Capture, monkeypatch: pytest.Monk
         serial, "serial_for_url", lambda _name, do_not_open, **settings: Forbidden(**settings)
     )
     assert said("/dev/ttyUSB0", capsys) == (
-        "error: /dev/ttyUSB0: no permission. sudo usermod -aG dialout $USER, then log out and in"
-        " again"
+        "error: /dev/ttyUSB0: permission denied. Run: sudo usermod -aG dialout $USER, then log out"
+        " and in again."
     )
 
 
@@ -120,17 +129,19 @@ def tty() -> Iterator[tuple[int, str]]:
     os.close(theirs)
 
 
-def test_a_port_that_another_program_has(tty: tuple[int, str], capsys: Capture) -> None:
+def test_a_port_that_another_program_has_open_is_refused(
+    tty: tuple[int, str], capsys: Capture
+) -> None:
     with open(tty[1], "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert said(tty[1], capsys) == (
-            f"error: {tty[1]}: busy, another program has it open."
-            " close it (a monitor? mpremote?); tallypost doctor finds it"
+            f"error: {tty[1]}: another program has the port open."
+            " Close that program. To find it, run: tallypost doctor"
         )
 
 
-def test_the_board_is_not_reset_by_opening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both lines are what the operating system makes of them: changing one alone is a reset."""
+def test_opening_a_port_does_not_reset_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both lines stay as the operating system sets them: to change one alone is a reset."""
     changes: list[tuple[str, bool]] = []
 
     class Watched(serial.Serial):  # type: ignore[misc]
@@ -160,14 +171,14 @@ def test_a_node_is_found_among_log_lines_and_noise() -> None:
             assert found.ask("identity")["node"] == "gate-1", around
 
 
-def test_what_the_node_refuses_is_told() -> None:
+def test_a_refusal_of_the_node_is_an_error_with_its_reason() -> None:
     answers = {"config_set": Refuse("config: site = 1, wanted str")}
     with FakeNode(answers) as node, line.connect(node.port) as found:
         with pytest.raises(line.Refused, match="wanted str"):
             found.ask("config_set", config={"site": 1})
 
 
-def test_a_command_that_was_garbled_on_its_way_is_sent_again() -> None:
+def test_a_command_that_arrived_damaged_is_sent_again() -> None:
     class Deafened(FakeNode):
         def _reply(self, body: dict[str, object]) -> bytes:
             reply = super()._reply(body)
@@ -179,7 +190,7 @@ def test_a_command_that_was_garbled_on_its_way_is_sent_again() -> None:
         assert node.names() == ["identity", "identity"]
 
 
-def test_a_node_without_memory_for_it_is_told() -> None:
+def test_a_node_that_is_short_of_memory_refuses_after_three_attempts() -> None:
     full = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
 
     class Full(FakeNode):
@@ -196,17 +207,17 @@ def test_a_node_without_memory_for_it_is_told() -> None:
             list(lines)
 
 
-def test_unplugged_in_the_middle(capsys: Capture) -> None:
+def test_a_board_that_is_unplugged_in_the_middle_is_an_error(capsys: Capture) -> None:
     for commands in (0, 1, 2):
         with FakeNode({"config_get": {"site": ""}}, pulled_after=commands) as node:
             assert main(["config", "get", "--port", node.port]) == 1
             assert tidy(capsys.readouterr().err) == (
-                "error: PORT: unplugged, or its other end has gone."
-                " plug it in, then the same again"
+                "error: PORT: the connection is lost."
+                " Plug the board in, then run the same command again."
             )
 
 
-def test_a_stream_ends_at_its_end_and_shows_what_was_damaged() -> None:
+def test_a_stream_ends_at_its_end_and_marks_damaged_lines() -> None:
     stream = Stream("begun", {"n": 1}, b'{"id":"%s","n":2\r\n', LOG, {"n": 3}, {"end": True})
     with FakeNode({"aim": stream}) as node, line.connect(node.port) as found:
         result, lines = found.stream("aim", seconds=1)
@@ -215,20 +226,20 @@ def test_a_stream_ends_at_its_end_and_shows_what_was_damaged() -> None:
     assert [body.get("n") for body in bodies] == [1, None, 3, None] and bodies[-1]["end"]
 
 
-def test_a_pty_is_a_port_as_well(tty: tuple[int, str]) -> None:
+def test_a_pseudo_terminal_is_a_port(tty: tuple[int, str]) -> None:
     port = line.open_port(tty[1])
     os.write(tty[0], b"5 info hello\r\n")
     assert next(line.Line(port, "tty").lines(5)) == "5 info hello"
     port.close()
 
 
-def test_a_long_command_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_PAUSE_S", 0.001)
+def test_a_long_command_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_CHUNK_PAUSE_S", 0.001)
     with FakeNode({"config_set": lambda body: len(body["config"]["site"])}) as node:
         with line.connect(node.port) as found:
             assert found.ask("config_set", config={"site": "x" * 1500}) == 1500
 
 
-def test_an_error_of_the_tools_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ToolError):
+def test_a_port_that_does_not_exist_is_a_tool_error(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="there is no such port"):
         line.open_port(str(tmp_path / "none"))

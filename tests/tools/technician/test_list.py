@@ -1,4 +1,4 @@
-"""`tallypost list`: what is behind the ports, without a reset unless that is asked for."""
+"""`tallypost list`: the boards at the ports, without a reset unless --probe asks for it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from tests.support.boards.flash_board import FlashBoard
 from tests.support.boards.mock_board import own_answers
+from tests.tools import golden_output
 
 from tallypost import ports
-from tallypost.faults import ToolError
-from tallypost.ports import Port
 from tallypost.cli import main
 from tallypost.connection import line
-from tallypost.technician import list_verb
+from tallypost.faults import ToolError
+from tallypost.i18n import LANGUAGES
+from tallypost.ports import Port
 
 NODE = {
     "node": "bridge-7", "board": "lilygo_t3_v1_6_1", "version": "1.2.3", "boot": 4,
@@ -43,7 +44,7 @@ class Answers:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What answers at which port: a body, or the text of an error."""
+    """The answer at each port: the identity of a node, or the text of an error."""
     there: dict[str, Any] = {}
 
     def connect(name: str, **_: object) -> Answers:
@@ -52,7 +53,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         raise ToolError(f"{name}: {there.get(name, 'no such port')}")
 
     monkeypatch.setattr(line, "connect", connect)
-    monkeypatch.setattr(list_verb.ports, "holders", lambda _device: [])
+    monkeypatch.setattr(ports, "processes_using", lambda _device: [])
     yield there
 
 
@@ -62,10 +63,10 @@ def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, st
     return found
 
 
-def test_a_node_of_ours_says_who_it_is(
+def test_a_node_is_listed_with_its_identity(
     bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ports, "found", lambda: [CP210X])
+    monkeypatch.setattr(ports, "usb_ports", lambda: [CP210X])
     bench["/dev/ttyTEST0"] = NODE
     [row] = listed(capsys)
     assert row == {
@@ -77,34 +78,36 @@ def test_a_node_of_ours_says_who_it_is(
     assert "bridge-7" in capsys.readouterr().out
 
 
-def test_a_board_without_identity_is_told(
+def test_a_board_without_identity_is_listed_with_the_command_to_provision(
     bench: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench["/dev/a"] = NODE | {"node": ""}
     [row] = listed(capsys, "/dev/a")
-    assert row["note"] == "not provisioned: tallypost provision" and row["chip"] == "esp32"
+    assert row["note"] == "not provisioned, run: tallypost provision" and row["chip"] == "esp32"
 
 
-def test_ports_that_are_busy_or_not_for_boards_are_left_alone(
+def test_ports_that_are_busy_or_of_other_devices_are_left_alone(
     bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = Port("/dev/ttyACM9", "1199:68a2", "a modem", "")
-    monkeypatch.setattr(ports, "found", lambda: [CP210X, other])
+    monkeypatch.setattr(ports, "usb_ports", lambda: [CP210X, other])
     monkeypatch.setattr(
-        ports, "holders", lambda device: [(7, "mpremote")] if device == CP210X.device else []
+        ports,
+        "processes_using",
+        lambda device: [(7, "mpremote")] if device == CP210X.device else [],
     )
 
     def connect(*_: object, **__: object) -> None:
-        pytest.fail("somebody was spoken to")
+        pytest.fail("a port was opened")
 
     monkeypatch.setattr(line, "connect", connect)
     busy, foreign = listed(capsys)
     assert busy["note"] == "in use by mpremote (7)"
-    assert foreign["note"] == "not asked: no chip of a board; name the port to ask"
+    assert foreign["note"] == ("not asked, because no board has such a chip. Name the port.")
     assert listed(capsys, "--probe") == [busy, foreign]
 
 
-def test_what_is_there_instead_is_said(
+def test_another_device_is_listed_by_its_name(
     bench: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench["/dev/a"] = "MicroPython, and no node on it"
@@ -112,17 +115,17 @@ def test_what_is_there_instead_is_said(
     assert row["note"] == "MicroPython, and no node on it" and row["chip"] == ""
 
 
-def test_no_port_at_all(
+def test_without_a_port_the_list_is_empty(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ports, "found", lambda: [])
+    monkeypatch.setattr(ports, "usb_ports", lambda: [])
     assert main(["list"]) == 0
     out, err = capsys.readouterr()
-    assert out == "" and "no serial port behind USB: tallypost doctor" in err
+    assert out == "" and "There is no serial port behind USB." in err
     assert listed(capsys) == []
 
 
-def test_a_silent_chip_is_reset_only_when_that_is_asked_for(
+def test_a_silent_board_is_reset_with_probe_alone(
     bench: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with own_answers():
@@ -135,4 +138,13 @@ def test_a_silent_chip_is_reset_only_when_that_is_asked_for(
         finally:
             board.close()
     assert row["chip"] == "esp32c3" and row["mac"] == "24:0a:c4:00:00:01"
-    assert row["note"] == "flash of 4 MB, no node answers"
+    assert row["note"] == "4 MB of flash, no node answers"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_output_is_as_agreed(
+    language: str, bench: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench["/dev/a"], bench["/dev/b"] = NODE, NODE | {"node": ""}
+    assert main(["list", "/dev/a", "/dev/b", "--lang", language]) == 0
+    golden_output.check(language, "list", capsys.readouterr().out)

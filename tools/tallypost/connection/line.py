@@ -1,8 +1,8 @@
-"""A serial line to a node: commands and answers in JSON, among log lines and noise.
+"""A serial line to a node: commands and replies in JSON, among log lines and noise.
 
 Nothing here resets the board. Its circuit (esptool documentation, "Boot Mode Selection",
-automatic bootloader) lets it run while DTR and RTS are equal, so both stay as the operating system
-sets them when a port is opened, asserted: lowering one after the other would be a reset.
+automatic bootloader) lets the chip run while DTR and RTS are equal. The operating system asserts
+both when it opens a port, and both stay so: to lower one after the other would be a reset.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from typing import Any
 
 import serial
 
+from tallypost.connection import peer_detection
 from tallypost.faults import ToolError
-from tallypost.connection import peer_detection as hearing
+from tallypost.i18n import _
 
 BAUD = 115_200
-PATIENCE_S = 8.0  # for a node that is just starting, or whose network blocks it
-_TRY_S = 1.5
-_ASK_S = 10.0
-_TRIES = 3
-_STEP_S = 0.1
-_PIECE = 48  # the port of the chip holds 260 bytes, and the node reads about 2 a ms
-_PAUSE_S = 0.05
-_LONGEST = 64 * 1024  # of a line; the node's are 2 KB
-_KEPT = 4096  # of what was heard before the first answer
+CONNECT_TIMEOUT_S = 8.0  # a node may be starting, or its network may block it
+_PING_INTERVAL_S = 1.5
+_REPLY_TIMEOUT_S = 10.0
+_ATTEMPTS_MAX = 3
+_READ_TIMEOUT_S = 0.1
+_CHUNK_BYTES = 48  # the port of the chip holds 260 bytes, and the node reads about 2 a ms
+_CHUNK_PAUSE_S = 0.05
+_LINE_BYTES_MAX = 64 * 1024  # the lines of a node have 2 KB
+_RECEIVED_BYTES_MAX = 4096  # kept to name a device that is no node
 
 Body = dict[str, Any]
 
 
 class Refused(ToolError):
-    """The node has answered, and says no."""
+    """The node has answered that it does not carry the command out."""
 
 
 class Line:
-    """port: of pyserial, open. name: what the user called it."""
+    """port: of pyserial, open. name: the port as the user named it."""
 
     def __init__(self, port: Any, name: str) -> None:
         self._port = port
         self.name = name
-        self._rest = b""
-        self._heard = b""
+        self._partial = b""
+        self._received = b""
 
     def __enter__(self) -> Line:
         return self
@@ -55,21 +56,21 @@ class Line:
     def close(self) -> None:
         try:
             self._port.close()
-        except OSError:  # it has gone already
+        except OSError:  # it is gone already
             return
 
     # --- lines
 
     def lines(self, seconds: float) -> Iterator[str]:
-        """Whole lines as they come, for so long; raises ToolError when the port has gone."""
+        """Whole lines as they come, for so long. Raises ToolError when the port is gone."""
         until = time.monotonic() + seconds
         while True:
-            while b"\n" in self._rest:
-                line, self._rest = self._rest.split(b"\n", 1)
+            while b"\n" in self._partial:
+                line, self._partial = self._partial.split(b"\n", 1)
                 yield line.decode("utf-8", "replace").strip("\r\0 ")
             if time.monotonic() >= until:
                 return
-            self._rest = (self._rest + self._read())[-_LONGEST:]
+            self._partial = (self._partial + self._read())[-_LINE_BYTES_MAX:]
 
     def _read(self) -> bytes:
         try:
@@ -77,103 +78,110 @@ class Line:
             if data:
                 data += self._port.read(self._port.in_waiting)
         except (OSError, TypeError) as error:  # TypeError: pyserial's, of a port that was closed
-            raise self._gone() from error
-        self._heard = (self._heard + data)[-_KEPT:]
+            raise self._lost_error() from error
+        self._received = (self._received + data)[-_RECEIVED_BYTES_MAX:]
         return data
 
     def _write(self, data: bytes) -> None:
         try:
-            for at in range(0, len(data), _PIECE):
+            for at in range(0, len(data), _CHUNK_BYTES):
                 if at:
-                    time.sleep(_PAUSE_S)
-                self._port.write(data[at : at + _PIECE])
+                    time.sleep(_CHUNK_PAUSE_S)
+                self._port.write(data[at : at + _CHUNK_BYTES])
         except (OSError, TypeError) as error:
-            raise self._gone() from error
+            raise self._lost_error() from error
 
-    def _gone(self) -> ToolError:
+    def _lost_error(self) -> ToolError:
         return ToolError(
-            f"{self.name}: unplugged, or its other end has gone", "plug it in, then the same again"
+            _("{port}: the connection is lost").format(port=self.name),
+            _("Plug the board in, then run the same command again."),
         )
 
     # --- commands
 
-    def greet(self, patience_s: float = PATIENCE_S) -> None:
-        """Wait until a node answers; raises ToolError saying what does instead."""
-        until = time.monotonic() + patience_s
-        names: set[Any] = set()
+    def wait_for_node(self, timeout_s: float | None = None) -> None:
+        """Wait until a node answers. Raises ToolError naming the device that is there instead."""
+        timeout_s = CONNECT_TIMEOUT_S if timeout_s is None else timeout_s
+        until = time.monotonic() + timeout_s
+        request_ids: set[Any] = set()
         while time.monotonic() < until:
-            names.add(name := secrets.token_hex(4))
-            # Ctrl-B leaves a raw prompt that somebody left behind; to a node it is noise.
-            self._write(b"\x02" + _command(name, "ping", {}))
-            for body in self._bodies(min(_TRY_S, patience_s)):
-                if body.get("id") in names and "ok" in body:
+            request_ids.add(request_id := secrets.token_hex(4))
+            # Ctrl-B ends a raw prompt that another program left behind. To a node it is noise.
+            self._write(b"\x02" + _command(request_id, "ping", {}))
+            for body in self._bodies(min(_PING_INTERVAL_S, timeout_s)):
+                if body.get("id") in request_ids and "ok" in body:
                     return
-            if hearing.certain(self._heard):
+            if peer_detection.is_identified(self._received):
                 break
-        raise hearing.explain(self.name, self._heard)
+        raise peer_detection.no_answer_error(self.name, self._received)
 
     def ask(self, cmd: str, /, **fields: Any) -> Any:
-        """The result of a command; raises Refused with what the node says, and ToolError."""
-        return self._begin(cmd, fields)[1]
+        """The result of a command. Raises Refused with the reason of the node, and ToolError."""
+        return self._request(cmd, fields)[1]
 
     def stream(self, cmd: str, /, **fields: Any) -> tuple[Any, Iterator[tuple[Body, str]]]:
-        """The result of a command, and the lines that follow it, as objects and as they came, up
-        to the one with `end`; an empty object stands for a second in which nothing came.
+        """The result of a command, and the lines that follow it up to the one with `end`.
+
+        Each line comes as an object and as text. An empty object stands for a second of silence.
         """
-        name, result = self._begin(cmd, fields)
-        return result, self._following(name)
+        request_id, result = self._request(cmd, fields)
+        return result, self._stream_lines(request_id)
 
-    def _begin(self, cmd: str, fields: Body) -> tuple[str, Any]:
-        name = secrets.token_hex(4)
-        command = _command(name, cmd, fields)
+    def _request(self, cmd: str, fields: Body) -> tuple[str, Any]:
+        """(id, result) of a command. A command that arrived damaged is sent again."""
+        request_id = secrets.token_hex(4)
+        command = _command(request_id, cmd, fields)
         self._write(command)
-        tries = 1
-        for body in self._bodies(_ASK_S):
-            if body.get("id") == name and "ok" in body:
+        attempts = 1
+        for body in self._bodies(_REPLY_TIMEOUT_S):
+            if body.get("id") == request_id and "ok" in body:
                 if not body["ok"]:
-                    raise Refused(f"{self.name}: {body.get('error')}")
-                return name, body.get("result")
-            if _is_lost(body):  # it was not carried out
-                if tries == _TRIES:
-                    raise Refused(f"{self.name}: {body.get('error')}")
-                tries += 1
+                    raise self._refusal(body)
+                return request_id, body.get("result")
+            if _is_unread(body):
+                if attempts == _ATTEMPTS_MAX:
+                    raise self._refusal(body)
+                attempts += 1
                 self._write(command)
-        raise hearing.explain(self.name, self._heard)
+        raise peer_detection.no_answer_error(self.name, self._received)
 
-    def _following(self, name: str) -> Iterator[tuple[Body, str]]:
+    def _refusal(self, body: Body) -> Refused:
+        return Refused(f"{self.name}: {body.get('error')}")
+
+    def _stream_lines(self, request_id: str) -> Iterator[tuple[Body, str]]:
         while True:
             silent = True
             for line in self.lines(1.0):
-                body = _object(line)
-                if body.get("id") == name:
+                body = _json_object(line)
+                if body.get("id") == request_id:
                     silent = False
                     yield body, line
                     if body.get("end"):
                         return
-                elif _is_lost(body):
-                    raise Refused(f"{self.name}: {body.get('error')}")
+                elif _is_unread(body):
+                    raise self._refusal(body)
                 elif line.startswith("{"):
                     yield {"broken": True}, line
             if silent:
                 yield {}, ""
 
     def _bodies(self, seconds: float) -> Iterator[Body]:
-        return (body for line in self.lines(seconds) if (body := _object(line)))
+        return (body for line in self.lines(seconds) if (body := _json_object(line)))
 
 
-def _command(name: str, cmd: str, fields: Body) -> bytes:
-    """Ctrl-U first: it drops what noise has left in the node's line."""
-    body = {"id": name, "cmd": cmd, **fields}
+def _command(request_id: str, cmd: str, fields: Body) -> bytes:
+    """The bytes of a command. Ctrl-U at its beginning drops noise in the input of the node."""
+    body = {"id": request_id, "cmd": cmd, **fields}
     return b"\x15" + json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
-def _is_lost(body: Body) -> bool:
-    """A refusal of what had no id: garbled on its way, or the node has no memory for it."""
+def _is_unread(body: Body) -> bool:
+    """A refusal without an id: the command arrived damaged, or the node has no memory for it."""
     return body.get("ok") is False and body.get("id") is None
 
 
-def _object(line: str) -> Body:
-    """The JSON object of a line, behind whatever stands before it; empty for any other line."""
+def _json_object(line: str) -> Body:
+    """The JSON object at the end of a line. It is empty for any other line."""
     at = line.find('{"')
     if at < 0:
         return {}
@@ -184,11 +192,11 @@ def _object(line: str) -> Body:
     return body if isinstance(body, dict) else {}
 
 
-def connect(name: str, baud: int = BAUD, patience_s: float = PATIENCE_S) -> Line:
-    """Open a port and wait for the node; raises ToolError with what is there instead."""
+def connect(name: str, baud: int = BAUD, timeout_s: float | None = None) -> Line:
+    """Open a port and wait for the node. Raises ToolError naming the device that is there."""
     line = Line(open_port(name, baud), name)
     try:
-        line.greet(patience_s)
+        line.wait_for_node(timeout_s)
     except BaseException:
         line.close()
         raise
@@ -196,35 +204,40 @@ def connect(name: str, baud: int = BAUD, patience_s: float = PATIENCE_S) -> Line
 
 
 def open_port(name: str, baud: int = BAUD) -> Any:
-    """A device, `rfc2217://host:port` or `socket://host:port`, open; raises ToolError."""
+    """A device, `rfc2217://host:port` or `socket://host:port`, open. Raises ToolError."""
     try:
-        port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_STEP_S)
+        port = serial.serial_for_url(
+            name, do_not_open=True, baudrate=baud, timeout=_READ_TIMEOUT_S
+        )
         port.dtr = port.rts = True
         if "://" not in name:
             port.exclusive = True
         port.open()
     except (OSError, ValueError) as error:
-        raise _refusal(name, error) from error
+        what, advice = _open_failure(error)
+        raise ToolError(f"{name}: {what}", advice) from error
     return port
 
 
-def _refusal(name: str, error: OSError | ValueError) -> ToolError:
+def _open_failure(error: OSError | ValueError) -> tuple[str, str]:
+    """(why a port could not be opened, the next step)."""
     number = getattr(error, "errno", None)
     text = str(error)
     if number == errno.ENOENT or "No such file" in text:
-        return ToolError(f"{name}: no such port", "tallypost list shows those there are")
+        return _("there is no such port"), _("See the ports with: tallypost list")
     if number in (errno.EACCES, errno.EPERM) or "Permission denied" in text:
-        return ToolError(
-            f"{name}: no permission",
-            "sudo usermod -aG dialout $USER, then log out and in again",
+        return (
+            _("permission denied"),
+            _("Run: sudo usermod -aG dialout $USER, then log out and in again."),
         )
     if number == errno.EBUSY or "exclusively lock" in text or "busy" in text:
-        return ToolError(
-            f"{name}: busy, another program has it open",
-            "close it (a monitor? mpremote?); tallypost doctor finds it",
+        return (
+            _("another program has the port open"),
+            _("Close that program. To find it, run: tallypost doctor"),
         )
     if "refused" in text or "timed out" in text or "Name or service" in text:
-        return ToolError(f"{name}: nobody listens there", "is the board's server running?")
-    return ToolError(
-        f"{name}: {text}", "wanted: a device, rfc2217://HOST:PORT, socket://HOST:PORT"
-    )
+        return (
+            _("no server answers at this address"),
+            _("Start the server of the board, or correct host and port."),
+        )
+    return text, _("A port is a device, rfc2217://HOST:PORT or socket://HOST:PORT.")

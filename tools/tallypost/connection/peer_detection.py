@@ -1,7 +1,8 @@
-"""What is at the other end of a serial line, by what was heard of it: an error with a next step.
+"""Names the device at the other end of a serial line that is no node, from the bytes it sent.
 
-Sources: ESP32 Technical Reference Manual, boot messages of the ROM; ports/esp32/modules/_boot.py
-and inisetup.py of MicroPython 1.25 (the damaged file system); shared/runtime/pyexec.c (prompts).
+Sources: ESP32 Technical Reference Manual (boot messages of the ROM), MicroPython 1.25:
+ports/esp32/modules/_boot.py and inisetup.py (the damaged file system), shared/runtime/pyexec.c
+(prompts).
 """
 
 from __future__ import annotations
@@ -9,64 +10,77 @@ from __future__ import annotations
 import re
 
 from tallypost.faults import ToolError
+from tallypost.i18n import _
 
 _PROMPT = re.compile(rb"(^|\n)>>> |raw REPL; CTRL-B")
 _LOG_LINE = re.compile(rb"(^|\n)\d+ (debug|info|warn|error) ")
-_RESETS = 3  # so many in a few seconds are a loop
-_FLASH = "tallypost flash --port {port}"
+_RESETS_MIN = 3  # so many within a few seconds are a loop
+_SHOWN_CHARACTERS = 60
 
 
-def certain(heard: bytes) -> bool:
-    """Whether waiting longer will not change what it is."""
-    return _named(heard) is not None
+def is_identified(received: bytes) -> bool:
+    """Whether the device has named itself, so that waiting longer will not change the result."""
+    return _identified(received) is not None
 
 
-def explain(port: str, heard: bytes) -> ToolError:
-    """What to tell of a port that did not answer."""
-    what, hint = _named(heard) or _guessed(heard)
-    return ToolError(f"{port}: {what}", hint.format(port=port))
+def no_answer_error(port: str, received: bytes) -> ToolError:
+    """The error for a port at which no node answered: the device that is there, the next step."""
+    what, advice = _identified(received) or _guessed(received)
+    return ToolError(f"{port}: {what}", advice.format(port=port))
 
 
-def _named(heard: bytes) -> tuple[str, str] | None:
-    """(what it is, the next step) for what names itself; None for all else."""
-    if b"filesystem appears to be corrupted" in heard:
-        return "the board's file system is damaged", f"{_FLASH} writes it anew, counts stay"
-    if b"invalid header: 0x" in heard or b"No bootable app" in heard:
-        return "there is no firmware in the board's flash", _FLASH + " --micropython FILE"
-    if b"waiting for download" in heard:
+def _identified(received: bytes) -> tuple[str, str] | None:
+    """(description, next step) for a device that names itself, else None."""
+    if b"filesystem appears to be corrupted" in received:
         return (
-            "the board waits in its bootloader",
-            "let go of BOOT and press EN (reset), then the same command",
+            _("the file system of the board is damaged"),
+            _("This command writes it anew and keeps the counts: tallypost flash --port {port}"),
         )
-    if _PROMPT.search(heard):
+    if b"invalid header: 0x" in received or b"No bootable app" in received:
         return (
-            "a MicroPython prompt answers, the firmware is not running",
-            f"press EN (reset); if it comes again: {_FLASH}",
+            _("the flash of the board holds no firmware"),
+            _("Run: tallypost flash --port {port} --micropython FILE"),
         )
-    if heard.count(b"rst:0x") >= _RESETS:
-        return "the board resets again and again", f"a weak supply, or {_FLASH}"
+    if b"waiting for download" in received:
+        return (
+            _("the board waits in its bootloader"),
+            _("Release BOOT, press EN (reset), then run the same command again."),
+        )
+    if _PROMPT.search(received):
+        return (
+            _("a MicroPython prompt answers, the firmware is not running"),
+            _("Press EN (reset). If the prompt comes again, run: tallypost flash --port {port}"),
+        )
+    if received.count(b"rst:0x") >= _RESETS_MIN:
+        return (
+            _("the board resets again and again"),
+            _("Check its power supply. If that is good, run: tallypost flash --port {port}"),
+        )
     return None
 
 
-def _guessed(heard: bytes) -> tuple[str, str]:
-    if not heard:
+def _guessed(received: bytes) -> tuple[str, str]:
+    """(description, next step) for any other device, and for silence."""
+    if not received:
         return (
-            "nothing answers, not a byte was heard",
-            "is the board powered, and this its port? tallypost list shows the ports",
+            _("nothing answers, no byte was received"),
+            _("Check the power of the board and the name of the port. See: tallypost list"),
         )
-    if _LOG_LINE.search(heard):
+    if _LOG_LINE.search(received):
         return (
-            "the node writes its log and does not answer",
-            f"an old firmware: {_FLASH}; or its RX line is open",
+            _("the node writes its log but does not answer"),
+            _("Its firmware is old, or its RX wire is open. Run: tallypost flash --port {port}"),
         )
-    odd = sum(byte > 126 or (byte < 32 and byte not in b"\r\n\t\x1b") for byte in heard)
-    if odd * 5 > len(heard):
+    odd = sum(byte > 126 or (byte < 32 and byte not in b"\r\n\t\x1b") for byte in received)
+    if odd * 5 > len(received):
         return (
-            f"{len(heard)} bytes of nonsense were heard, no node",
-            "another device (a radar?) or another baud rate: --baud, 115200 is a node's",
+            _("{n} bytes came that are no text, so this is no node").format(n=len(received)),
+            _("It is another device, such as a radar, or --baud is wrong: a node has 115200."),
         )
-    first = heard.decode("ascii", "replace").strip().splitlines()[:1]
+    lines = received.decode("ascii", "replace").strip().splitlines()
     return (
-        f"no node answers; what was heard begins with {first[0][:60] if first else ''!r}",
-        "is this the node's port? tallypost list shows the ports",
+        _("no node answers, the device sent: {text}").format(
+            text=repr(lines[0][:_SHOWN_CHARACTERS] if lines else "")
+        ),
+        _("Check that this is the port of the node. See: tallypost list"),
     )

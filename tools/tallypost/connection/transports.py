@@ -1,4 +1,4 @@
-"""The two ways to a node: over its serial port, and over the broker it is connected to."""
+"""The two transports to a node, with their options: its serial port, and the broker."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any, Protocol
 from tallypost import ports
 from tallypost.backend.collector import Answer
 from tallypost.backend.listen import Listener, trust
-from tallypost.faults import USAGE, ToolError
 from tallypost.connection.line import BAUD, Refused, connect
+from tallypost.faults import USAGE, ToolError, os_reason
+from tallypost.i18n import _
 
-WAIT_S = 15.0
-_STEP_S = 0.2
-PORT_HELP = "serial port (the only one): a device, rfc2217://HOST:PORT, socket://HOST:PORT"
+REPLY_TIMEOUT_S = 15.0
+_LOOP_STEP_S = 0.2
+_MQTT_PORT, _MQTT_TLS_PORT = 1883, 8883
 
 
 class Node(Protocol):
-    """What answers commands; `name` is how errors call it."""
+    """A node that answers commands. `name`: the node in the words of error messages."""
 
     name: str
 
@@ -34,67 +35,90 @@ class Node(Protocol):
 
 
 def serial_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--port", help=PORT_HELP)
-    verb.add_argument("--baud", type=int, default=BAUD, help=f"of the serial port ({BAUD})")
+    """The options of a verb that reaches a node over its serial port."""
+    verb.add_argument(
+        "--port", metavar=_("PORT"),
+        help=_("serial port (the only one): a device, rfc2217://HOST:PORT, socket://HOST:PORT"),
+    )  # fmt: skip
+    verb.add_argument(
+        "--baud", type=int, default=BAUD, metavar="N",
+        help=_("baud rate of the serial port ({baud})").format(baud=BAUD),
+    )  # fmt: skip
 
 
 def broker_options(verb: argparse.ArgumentParser, host: str | None) -> None:
-    """host: the default."""
+    """The options of a verb that reaches a node over the broker. host: the default."""
     add = verb.add_argument
-    shown = f" ({host})" if host else ""
-    add("--host", default=host, metavar="HOST[:PORT]", help=f"the broker{shown}")
-    add("--root", default="tallypost/v1", help="root of the topics (tallypost/v1)")
-    add("--user", default="")
-    add("--password-file", type=Path, metavar="FILE")
-    add("--ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority, PEM")
+    shown = _("host of the broker ({host})").format(host=host) if host else _("host of the broker")
+    add("--host", default=host, metavar="HOST[:PORT]", help=shown)
+    add(
+        "--root", default="tallypost/v1", metavar=_("TOPIC"),
+        help=_("root of the topics (tallypost/v1)"),
+    )  # fmt: skip
+    add("--user", default="", metavar=_("NAME"), help=_("user at the broker"))
+    add(
+        "--password-file", type=Path, metavar=_("FILE"),
+        help=_("file with the password at the broker"),
+    )  # fmt: skip
+    add(
+        "--ca", type=Path, metavar=_("FILE"),
+        help=_("use TLS; the certificate of the authority, PEM"),
+    )  # fmt: skip
 
 
 def options(verb: argparse.ArgumentParser) -> None:
-    """Of a verb that takes either way."""
+    """The options of a verb that reaches a node over either transport."""
     serial_options(verb)
-    verb.add_argument("--node", help="the node's id, to reach it over the broker")
+    verb.add_argument(
+        "--node", metavar=_("ID"), help=_("id of the node, to reach it over the broker")
+    )
     broker_options(verb, "localhost")
 
 
-def reach(args: argparse.Namespace) -> Node:
-    """The node that the options name; raises ToolError."""
+def open_node(args: argparse.Namespace) -> Node:
+    """The node that the options name. Raises ToolError."""
     if args.port and args.node:
         raise ToolError(
-            "which node?", "--port for one at hand, or --node and --host for one far away", USAGE
-        )
-    return Remote(args, args.node) if args.node else connect(port(args), args.baud)
+            _("--port and --node name two ways to a node"),
+            _("Give --port for a node at hand, or --node and --host for a node far away."), USAGE,
+        )  # fmt: skip
+    return BrokerNode(args, args.node) if args.node else connect(serial_port(args), args.baud)
 
 
-def port(args: argparse.Namespace) -> str:
-    """The serial port: the one that is named, or the only one there is; raises ToolError."""
-    return args.port or ports.the_only_one()
+def serial_port(args: argparse.Namespace) -> str:
+    """The port that is named, or the only one there is. Raises ToolError."""
+    return args.port or ports.only_port()
 
 
-class Remote:
-    """A node behind a broker, and what it publishes. Stands where the collector of a Listener
-    is."""
+class BrokerNode:
+    """A node behind a broker, and the messages that it publishes.
+
+    args: the options of `broker_options`. suffixes: its topics to listen to, beside `reply`. It
+    stands in the place of the collector of a Listener.
+    """
 
     def __init__(self, args: argparse.Namespace, node: str, suffixes: tuple[str, ...] = ()):
         self.name = node
         self._base = f"{args.root}/{node}"
         topics = [f"{self._base}/{suffix}" for suffix in ("reply", *suffixes)]
         self._replies: dict[str, dict[str, Any]] = {}
-        self.heard: list[tuple[str, dict[str, Any]]] = []  # suffix, body
+        self.messages: list[tuple[str, dict[str, Any]]] = []  # suffix, body
         self._listener = Listener(self, topics, "")
         client = self._listener.client
         if args.user or args.password_file:
-            client.username_pw_set(args.user or None, _secret(args.password_file))
+            client.username_pw_set(args.user or None, _password(args.password_file))
         if args.ca:
             trust(client, args.ca)
-        self._listener.connect(*_address(args.host, 8883 if args.ca else 1883))
+        self._listener.connect(*_address(args.host, _MQTT_TLS_PORT if args.ca else _MQTT_PORT))
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> BrokerNode:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._listener.client.disconnect()
 
     def on_message(self, topic: str, payload: bytes, _utc: float) -> list[Answer]:
+        """Keep a message of the node. Nothing is answered."""
         try:
             body = json.loads(payload)
         except ValueError:
@@ -103,47 +127,60 @@ class Remote:
         if isinstance(body, dict) and suffix == "reply":
             self._replies[str(body.get("id"))] = body
         elif isinstance(body, dict):
-            self.heard.append((suffix, body))
+            self.messages.append((suffix, body))
         return []
 
     def ask(self, cmd: str, /, **fields: Any) -> Any:
-        """The result of a command; raises Refused, and ToolError when no answer comes."""
-        name = secrets.token_hex(4)
-        command = json.dumps({"id": name, "cmd": cmd, **fields})
+        """The result of a command. Raises Refused, and ToolError when no reply comes."""
+        request_id = secrets.token_hex(4)
+        command = json.dumps({"id": request_id, "cmd": cmd, **fields})
         self._listener.client.publish(f"{self._base}/cmd", command, 1)
-        if not self.wait(lambda: name in self._replies, WAIT_S):
+        if not self.wait(lambda: request_id in self._replies, REPLY_TIMEOUT_S):
             raise ToolError(
-                f"{self.name} does not answer", f"is it online? {self._base}/status says"
+                _("{node}: no reply within {seconds} s").format(
+                    node=self.name, seconds=round(REPLY_TIMEOUT_S)
+                ),
+                _("The topic {topic} says whether the node is online.").format(
+                    topic=f"{self._base}/status"
+                ),
             )
-        body = self._replies.pop(name)
+        body = self._replies.pop(request_id)
         if not body.get("ok"):
             raise Refused(f"{self.name}: {body.get('error')}")
         return body.get("result")
 
-    def wait(self, until: Callable[[], bool], seconds: float) -> bool:
-        """Listen until something is so; False when the time is over before."""
-        end = time.monotonic() + seconds
-        while not until():
+    def wait(self, is_done: Callable[[], bool], timeout_s: float) -> bool:
+        """Receive messages until a condition holds. False if it does not hold in time."""
+        end = time.monotonic() + timeout_s
+        while not is_done():
             if time.monotonic() > end:
                 return False
-            self._listener.loop(_STEP_S)
+            self._listener.loop(_LOOP_STEP_S)
         return True
 
 
 def _address(text: str, port: int) -> tuple[str, int]:
-    """HOST or HOST:PORT; an IPv6 address with a port stands in brackets."""
+    """HOST or HOST:PORT. An IPv6 address with a port stands in brackets."""
     host, colon, number = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
         return text.strip("[]"), port
     if not number.isdecimal() or not host:
-        raise ToolError(f"--host {text}", "wanted HOST or HOST:PORT", USAGE)
+        raise ToolError(
+            _("--host {text}: this is no address").format(text=text),
+            _("Give HOST or HOST:PORT."), USAGE,
+        )  # fmt: skip
     return host.strip("[]"), int(number)
 
 
-def _secret(path: Path | None) -> str | None:
+def _password(path: Path | None) -> str | None:
     if not path:
         return None
     try:
         return path.read_text().strip()
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}") from error
+        raise ToolError(
+            _("{path}: the password cannot be read: {reason}").format(
+                path=path, reason=os_reason(error)
+            ),
+            _("Name a file that you can read with --password-file."),
+        ) from error

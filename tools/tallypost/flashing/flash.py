@@ -47,7 +47,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
     firmware = _firmware(args, board)
-    port = args.port or ports.the_only_one()
+    port = args.port or ports.only_port()
     vfs = (build(args.board).folder / "vfs.bin").read_bytes()
     regions = flash_plan.wanted(board, vfs, firmware)
     console.progress(f"asking the board at {port}")

@@ -1,13 +1,13 @@
-"""Files with which brokers and LoRaWAN servers get to know the nodes of an inventory.
+"""Files that make the nodes of an inventory known to brokers and LoRaWAN servers.
 
-mosquitto.passwd   user:$7$ITERATIONS$SALT$HASH, PBKDF2-HMAC-SHA512, both in base64; a salt of 12
-                   bytes, the only length that mosquitto 1.6 and 2.0 take (mosquitto_passwd)
-mosquitto.acl      each node writes and reads its own topics only
-ttn.csv            The Things Stack, "CSV File Reference": semicolons, a header row
-chirpstack.json    ChirpStack v4 has no import file: the bodies of its REST calls, in their order.
-                   The AppKey of LoRaWAN 1.0.x is its `nwkKey` (api/device.proto)
+mosquitto.passwd   user:$7$ITERATIONS$SALT$HASH, PBKDF2-HMAC-SHA512, salt and hash in base64. The
+                   salt has 12 bytes: mosquitto 1.6 and 2.0 accept no other length
+mosquitto.acl      each node may write and read its own topics only
+ttn.csv            The Things Stack, "CSV File Reference": separated by semicolons, a header row
+chirpstack.json    ChirpStack v4 has no import file. These are the bodies of its REST calls, in
+                   their order. It calls the AppKey of LoRaWAN 1.0.x `nwkKey` (api/device.proto)
 
-All hold secrets, or what is derived from them, and are for their owner alone.
+All hold secrets, or values derived from secrets, and have mode 0600.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from tallypost.inventory.inventory import Records, Secret, write_private
+from tallypost.inventory.inventory import Inventory, Secret, write_private
 
 WRITES = ("status", "counts", "event", "health", "config", "reply")
 READS = ("ack", "cmd")
@@ -35,15 +35,15 @@ _TTN_ID = re.compile("(?=.{3,36}$)[a-z0-9]+(-[a-z0-9]+)*")
 _EU868 = ("EU_863_870_TTN", "MAC_V1_0_4", "RP002_V1_0_3")
 
 
-def write_all(records: Records, application: str = "", profile: str = "") -> list[str]:
-    """Make the files anew for every node of the inventory; returns their names.
+def write_all(inventory: Inventory, application: str = "", profile: str = "") -> list[str]:
+    """Write the files for every node of the inventory. Returns their names.
 
-    application, profile: UUIDs of ChirpStack; without them there is no file for it.
+    application, profile: UUIDs of ChirpStack. Without them chirpstack.json is not written.
     """
     pairs = [
-        (row, records.secrets[node])
-        for node, row in sorted(records.inventory.items())
-        if node in records.secrets
+        (row, inventory.secrets[node])
+        for node, row in sorted(inventory.rows.items())
+        if node in inventory.secrets
     ]
     lora = [(row, secret) for row, secret in pairs if secret.app_key and row["dev_eui"]]
     files = {"mosquitto.passwd": passwords(s for _, s in pairs), "mosquitto.acl": acl(pairs)}
@@ -52,7 +52,7 @@ def write_all(records: Records, application: str = "", profile: str = "") -> lis
         if application and profile:
             files["chirpstack.json"] = chirpstack(lora, application, profile)
     for name, text in files.items():
-        write_private(records.folder / name, text)
+        write_private(inventory.folder / name, text)
     return sorted(files)
 
 
@@ -69,7 +69,7 @@ def password_hash(password: str) -> str:
 
 
 def acl(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
-    """An access list of mosquitto: what is not named is denied."""
+    """An access list of mosquitto. Every topic that it does not name is denied."""
     lines = []
     for row, secret in pairs:
         lines.append(f"user {secret.mqtt_user}")
@@ -80,7 +80,7 @@ def acl(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
 
 
 def ttn(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
-    """The Things Stack's own form; without an id that it takes, it makes one of the DevEUI."""
+    """The rows for The Things Stack. For an empty id it makes one from the DevEUI."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
     writer.writerow(_TTN)

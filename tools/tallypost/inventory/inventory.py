@@ -1,10 +1,10 @@
-"""What stays on the bench of a provisioning: who got which board, and the secrets, apart.
+"""The inventory of provisioned nodes: a public table and, apart from it, the secrets.
 
-inventory.csv   a row for each board that was provisioned, appended; no secret in it
-secrets.json    by node what brokers and join servers must know; for its owner alone (0600)
+inventory.csv   one row for each board, appended when it is provisioned, without a secret
+secrets.json    by node the secrets that brokers and join servers need, with mode 0600
 
-A secret is in its file before a board has it, so that no call that was cut short loses one; the
-next one takes it from there.
+A secret is in its file before a board has it. If a call is cut short, the next call takes the
+secret from there.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ import csv
 import json
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
 from tallypost.hardware.boards import ROOT
-from tallypost.provisioning.identity import NODE_ID, Identity
+from tallypost.i18n import _
 
+NODE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 COLUMNS = (
     "node", "mac", "chip", "board", "site", "dev_eui", "join_eui", "time", "version",
 )  # fmt: skip
-_DEFAULT_ROOT = "tallypost/v1"
+TOPIC_ROOT = "tallypost/v1"  # the default of the configuration key mqtt_root
 _VERSION = re.compile('VERSION = "(.+)"')
 
 
 def version() -> str:
-    """Of the firmware in this repository."""
+    """The version of the firmware in this repository."""
     found = _VERSION.search((ROOT / "firmware" / "core" / "version.py").read_text())
     return found[1] if found else ""
 
@@ -41,56 +42,47 @@ def by_number(name: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Secret:
-    """What others must know of one node. app_key: 32 digits, "" without LoRaWAN."""
+    """The secrets of one node. app_key: 32 hexadecimal digits, "" without LoRaWAN."""
 
     mqtt_user: str
     mqtt_pass: str = field(repr=False)
-    mqtt_root: str = _DEFAULT_ROOT
+    mqtt_root: str = TOPIC_ROOT
     app_key: str = field(default="", repr=False)
 
 
-class Records:
-    """The files below `folder`; raises ToolError."""
+class Inventory:
+    """The files in `folder`. rows and secrets: by node. Raises ToolError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._inventory = folder / "inventory.csv"
-        self._secrets = folder / "secrets.json"
-        self.inventory = {row["node"]: row for row in read_inventory(self._inventory, new=True)}
+        self._csv = folder / "inventory.csv"
+        self._json = folder / "secrets.json"
+        self.rows = {row["node"]: row for row in read_inventory(self._csv, may_be_missing=True)}
         self.secrets = self._read_secrets()
 
     def _read_secrets(self) -> dict[str, Secret]:
         try:
-            table = json.loads(self._secrets.read_text())
+            table = json.loads(self._json.read_text())
             return {node: Secret(**values) for node, values in table.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError):
-            hint = "it is written by tallypost provision alone"
-            raise ToolError(f"{self._secrets}: not a file of secrets", hint) from None
+            raise ToolError(
+                _("{path}: the file of secrets cannot be read").format(path=self._json),
+                _("Only tallypost provision may write it. Restore it from a backup."),
+            ) from None
 
-    def with_secrets(self, who: Identity) -> Identity:
-        """The identity with what an earlier call made for this node, unless it has its own."""
-        known = self.secrets.get(who.node)
-        if not known:
-            return who
-        user = who.mqtt_user or known.mqtt_user
-        return replace(who, mqtt_user=user, mqtt_pass=who.mqtt_pass or known.mqtt_pass)
-
-    def keep(self, identities: list[Identity], app_keys: dict[str, str]) -> None:
-        """Put down secrets; the file is the old one or the new one, whatever happens."""
-        for who in identities:
-            root = who.config.get("mqtt_root", _DEFAULT_ROOT)
-            key = app_keys.get(who.node, "")
-            self.secrets[who.node] = Secret(who.mqtt_user, who.mqtt_pass, root, key)
+    def store_secrets(self, secrets: dict[str, Secret]) -> None:
+        """Add secrets by node. A power cut leaves the old file or the new one."""
+        self.secrets |= secrets
         table: dict[str, Any] = {node: vars(one) for node, one in sorted(self.secrets.items())}
-        write_private(self._secrets, json.dumps(table, indent=1) + "\n")
+        write_private(self._json, json.dumps(table, indent=1) + "\n")
 
-    def add(self, row: dict[str, str]) -> None:
-        """A board is done: on the disk before this returns."""
-        is_new = not self._inventory.exists()
+    def append(self, row: dict[str, str]) -> None:
+        """Add the row of a finished board. It is on the disk before this returns."""
+        is_new = not self._csv.exists()
         try:
-            with open(self._inventory, "a", encoding="utf-8", newline="") as file:
+            with open(self._csv, "a", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, COLUMNS)
                 if is_new:
                     writer.writeheader()
@@ -98,31 +90,35 @@ class Records:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise ToolError(f"{self._inventory}: {error.strerror}") from error
-        self.inventory = _latest([*self.inventory.values(), row])
+            raise write_error(self._csv, error) from error
+        self.rows = _latest([*self.rows.values(), row])
 
 
-def read_inventory(path: Path, new: bool = False) -> list[dict[str, str]]:
-    """The latest row of each node and board. new: there need be no file yet. Raises ToolError."""
-    if new and not path.exists():
+def read_inventory(path: Path, may_be_missing: bool = False) -> list[dict[str, str]]:
+    """The latest row of each node and board. Raises ToolError."""
+    if may_be_missing and not path.exists():
         return []
     try:
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             rows = list(reader)
     except (OSError, ValueError, csv.Error) as error:
-        raise ToolError(f"{path}: {error}", "tallypost provision --out DIR makes one") from None
-    wanted = f"wanted the columns {','.join(COLUMNS)}"
+        raise ToolError(
+            _("{path}: the inventory cannot be read: {reason}").format(path=path, reason=error),
+            _("Name the inventory.csv that tallypost provision --out DIR wrote."),
+        ) from None
+    advice = _("An inventory has the columns {columns}.").format(columns=",".join(COLUMNS))
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ToolError(f"{path}: not an inventory", wanted)
+        raise ToolError(_("{path}: this is not an inventory").format(path=path), advice)
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values() or not NODE_ID.fullmatch(row["node"]):
-            raise ToolError(f"{path}:{line}: not a row of an inventory", wanted)
+            place = f"{path}:{line}"
+            raise ToolError(_("{place}: not a row of an inventory").format(place=place), advice)
     return list(_latest(rows).values())
 
 
 def _latest(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-    """By node; a board that became another node is no longer the one it was."""
+    """By node. A board that became another node no longer counts as the node it was."""
     by_mac: dict[str, dict[str, str]] = {}
     for row in rows:
         by_mac.pop(row["mac"], None)
@@ -131,7 +127,7 @@ def _latest(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file for its owner alone, whole or not at all; raises ToolError."""
+    """Write a file that its owner alone can read, whole or not at all. Raises ToolError."""
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,4 +139,13 @@ def write_private(path: Path, text: str) -> None:
             os.fsync(fd)
         part.replace(path)
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", "name another folder with --out") from error
+        raise write_error(path, error) from error
+
+
+def write_error(path: Path, error: OSError) -> ToolError:
+    """The error of a file that could not be written."""
+    what = _("{path}: the file cannot be written: {reason}")
+    return ToolError(
+        what.format(path=path, reason=os_reason(error)),
+        _("Free the disk, or name another folder with --out."),
+    )

@@ -1,14 +1,15 @@
-"""`tallypost label`: a label with QR code for each node of an inventory, and sheets of them.
+"""`tallypost label`: a label with a QR code for each node of an inventory, and sheets of labels.
 
-A label is 70 x 37 mm; a sheet is A4 with 3 x 8 of them, as on the usual self-adhesive sheets. What
-the code says:
+A label is 70 x 37 mm. A sheet is A4 with 3 x 8 labels, the usual size of self-adhesive sheets. The
+content of the code:
 
     a node with LoRaWAN   LW:D0:JOINEUI:DEVEUI:00000000:SNODE
                           LoRa Alliance TR005: schema D0, the EUIs in capitals, vendor and profile
                           (0: neither is registered), S = serial number, here the node id
-    any other             tallypost:NODE?mac=AABBCCDDEEFF
+    any other node        tallypost:NODE?mac=AABBCCDDEEFF
 
-No secret is on a label: whoever can read it stands in the street.
+A label holds no secret, because everybody in the street can read it. Its lines are names and
+addresses, the same in every language. The text of the last line comes from --contact.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import segno
 
 from tallypost import console
 from tallypost.faults import USAGE, ToolError
-from tallypost.inventory.inventory import by_number, read_inventory
+from tallypost.i18n import _
+from tallypost.inventory.inventory import by_number, read_inventory, write_error
 
 _WIDTH, _HEIGHT = 70.0, 37.0  # mm, of a label
 _COLUMNS, _ROWS = 3, 8
@@ -40,11 +42,17 @@ Row = dict[str, str]
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--inventory", type=Path, required=True, metavar="FILE", help="of tallypost provision")
-    add("--node", action="append", metavar="ID", help="of these nodes only")
-    add("--contact", default="", metavar="TEXT", help="a last line: whom to call")
-    add("--out", type=Path, required=True, metavar="DIR", help="where the SVG files go")
-    add("--json", action="store_true", help="for machines: what each code says")
+    add(
+        "--inventory", type=Path, required=True, metavar=_("FILE"),
+        help=_("the inventory.csv that tallypost provision wrote"),
+    )  # fmt: skip
+    add("--node", action="append", metavar="ID", help=_("only this node; may be repeated"))
+    add(
+        "--contact", default="", metavar=_("TEXT"),
+        help=_("the last line: who answers questions, up to 40 characters"),
+    )  # fmt: skip
+    add("--out", type=Path, required=True, metavar=_("DIR"), help=_("folder for the SVG files"))
+    add("--json", action="store_true", help=_("print JSON: the content of each code"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,15 +60,24 @@ def run(args: argparse.Namespace) -> int:
     known = {row["node"]: row for row in rows}
     for node in args.node or ():
         if node not in known:
-            raise ToolError(f"{args.inventory}: no node '{node}'", "see its first column", USAGE)
+            raise ToolError(
+                _("{path}: there is no node '{node}'").format(path=args.inventory, node=node),
+                _("The first column of the file has the names."), USAGE,
+            )  # fmt: skip
     rows = [known[node] for node in dict.fromkeys(args.node or sorted(known, key=by_number))]
     if not rows:
-        raise ToolError(f"{args.inventory}: no node in it", "provision one first")
+        raise ToolError(
+            _("{path}: the inventory has no node").format(path=args.inventory),
+            _("First run: tallypost provision"),
+        )
     if len(args.contact) > _CONTACT_MAX:
-        raise ToolError(f"--contact has more than {_CONTACT_MAX} characters", "shorten it", USAGE)
+        raise ToolError(
+            _("--contact has more than {n} characters").format(n=_CONTACT_MAX),
+            _("Shorten the text."), USAGE,
+        )  # fmt: skip
     files = {f"{row['node']}.svg": single(row, args.contact) for row in rows}
     for number, page in enumerate(sheets(rows, args.contact), 1):
-        # No node id begins with a line.
+        # No node id begins with "_".
         files[f"_sheet-{number}.svg"] = page
     for name, text in files.items():
         _write(args.out / name, text)
@@ -68,12 +85,13 @@ def run(args: argparse.Namespace) -> int:
         codes = [{"node": row["node"], "code": payload(row)} for row in rows]
         console.result_json({"labels": codes, "files": sorted(files), "out": str(args.out)})
     else:
-        console.result(f"in {args.out}: " + ", ".join(files))
+        text = _("Written to {folder}: {files}")
+        console.result(text.format(folder=args.out, files=", ".join(files)))
     return 0
 
 
 def payload(row: Row) -> str:
-    """What the code of a node says."""
+    """The content of the code of a node."""
     if row["dev_eui"]:
         euis = f"{row['join_eui']}:{row['dev_eui']}".upper()
         return f"LW:D0:{euis}:00000000:S{row['node']}"
@@ -86,10 +104,10 @@ def single(row: Row, contact: str = "") -> str:
 
 def sheets(rows: list[Row], contact: str = "") -> Iterator[str]:
     """Pages, filled from the top left, row by row."""
-    most = _COLUMNS * _ROWS
-    for first in range(0, len(rows), most):
+    per_page = _COLUMNS * _ROWS
+    for first in range(0, len(rows), per_page):
         parts = []
-        for place, row in enumerate(rows[first : first + most]):
+        for place, row in enumerate(rows[first : first + per_page]):
             left, top = place % _COLUMNS * _WIDTH, _TOP + place // _COLUMNS * _HEIGHT
             parts.append(f'<g transform="translate({left:g} {top:g})">{_label(row, contact)}</g>')
         yield _document(_PAGE_WIDTH, _PAGE_HEIGHT, "\n".join(parts))
@@ -104,7 +122,7 @@ def _document(width: float, height: float, body: str) -> str:
 
 
 def _label(row: Row, contact: str) -> str:
-    """Code to the left, lines to the right; each line as large as it fits, up to its size."""
+    """The code to the left, lines to the right. A line that is too long gets a smaller font."""
     lines = [(row["node"], 4.6, "bold")]
     lines += [(line, 3.2, "normal") for line in _two_lines(row["site"])]
     lines += [(f"MAC {row['mac'].upper()}", 2.6, "normal")]
@@ -135,7 +153,7 @@ def _plain(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """The QR code as one path: a run of dark modules is one rectangle."""
+    """The QR code as one path. A run of dark modules is one rectangle."""
     code = segno.make_qr(text, error="m")
     modules = [bytes(line) for line in code.matrix_iter(scale=1, border=_QUIET)]
     path = []
@@ -158,4 +176,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", "name another folder with --out") from error
+        raise write_error(path, error) from error

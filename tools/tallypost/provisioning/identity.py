@@ -8,7 +8,6 @@ whose seal is not right refuses to count: it may hold half of one identity and h
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import struct
 import zlib
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tallypost.faults import ToolError
+from tallypost.inventory.inventory import NODE_ID
 
 NAMESPACE = "tallypost"
 SEALED = (
@@ -23,7 +23,6 @@ SEALED = (
     "lora_dev_eui", "lora_join_eui", "lora_app_key",
 )  # fmt: skip
 _CONFIG_MAX = 1500  # the node's buffer
-NODE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECRET_BYTES = 18
 _CA_MAX = 1500  # the node's buffer
 _LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}

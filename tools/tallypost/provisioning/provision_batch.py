@@ -26,7 +26,7 @@ from tallypost.inventory import import_files
 from tallypost.provisioning.board_rows import Row
 from tallypost.provisioning.identity import KEY_BYTES, Identity
 from tallypost.provisioning.provision import prepare, write
-from tallypost.inventory.inventory import Records, by_number, version
+from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number, version
 
 DONE, SKIPPED, FAILED, WAITING, CHECKED = "done", "skipped", "failed", "waiting", "checked"
 _SHOWN_FAULTS = 20
@@ -60,20 +60,19 @@ class Outcome:
 
 def run(args: argparse.Namespace, base: Row) -> int:
     """base: the row of one board, or what every row of the CSV begins with."""
-    records = Records(args.out)
+    records = Inventory(args.out)
     rows = _rows(args.csv, base) if args.csv else [replace(base, port=args.port)]
     _check_known(rows, records)
     outcomes, ready = _assign(rows, _ports(args), records, args.again or not args.csv)
     jobs = [_with_secrets(row, port, records) for row, port in ready]
     if not args.dry_run and jobs:
-        keys = {job.row.who.node: job.app_key.hex() for job in jobs}
-        records.keep([job.row.who for job in jobs], keys)
+        records.store_secrets({job.row.who.node: _secret(job) for job in jobs})
     for outcome in _work(jobs, records, args):
         outcomes.append(outcome)
         if outcome.state == DONE:
-            records.add(_inventory_row(outcome))
+            records.append(_inventory_row(outcome))
     files: list[str] = []
-    if not args.dry_run and records.inventory:
+    if not args.dry_run and records.rows:
         ids = args.chirpstack_application, args.chirpstack_profile
         files = import_files.write_all(records, *ids)
     _tell(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
@@ -93,9 +92,9 @@ def _rows(path: Path, base: Row) -> list[Row]:
     return rows
 
 
-def _check_known(rows: list[Row], records: Records) -> None:
+def _check_known(rows: list[Row], records: Inventory) -> None:
     """No DevEUI of another node; raises ToolError."""
-    known = {row["dev_eui"]: node for node, row in records.inventory.items() if row["dev_eui"]}
+    known = {row["dev_eui"]: node for node, row in records.rows.items() if row["dev_eui"]}
     for row in rows:
         owner = known.get(row.dev_eui.hex()) if row.dev_eui else None
         if owner and owner != row.who.node:
@@ -116,14 +115,14 @@ def _ports(args: argparse.Namespace) -> list[str]:
 
 
 def _assign(
-    rows: list[Row], ports: list[str], records: Records, again: bool
+    rows: list[Row], ports: list[str], records: Inventory, again: bool
 ) -> tuple[list[Outcome], list[tuple[Row, str]]]:
     """(what is skipped or waits, rows with their ports).
 
     As many ports as rows: each row has the port in its place, on every call. Fewer: those that
     are not done yet take them in order, and the boards are changed for the next call.
     """
-    todo = [row for row in rows if again or row.who.node not in records.inventory]
+    todo = [row for row in rows if again or row.who.node not in records.rows]
     outcomes = [Outcome(row, "", SKIPPED) for row in rows if row not in todo]
     free = [row for row in (rows if len(ports) == len(rows) else todo) if not row.port]
     places = {row.line: port for row, port in zip(free, ports)}
@@ -139,10 +138,13 @@ def _assign(
     return outcomes, ready
 
 
-def _with_secrets(row: Row, port: str, records: Records) -> Job:
+def _with_secrets(row: Row, port: str, records: Inventory) -> Job:
     """With what an earlier call made for the node, or new secrets."""
-    who = records.with_secrets(row.who).complete()
-    known = records.secrets.get(who.node)
+    who, known = row.who, records.secrets.get(row.who.node)
+    if known:
+        user = who.mqtt_user or known.mqtt_user
+        who = replace(who, mqtt_user=user, mqtt_pass=who.mqtt_pass or known.mqtt_pass)
+    who = who.complete()
     app_key = b""
     if row.join_eui is not None:
         made = bytes.fromhex(known.app_key) if known else b""
@@ -150,9 +152,15 @@ def _with_secrets(row: Row, port: str, records: Records) -> Job:
     return Job(replace(row, who=who), port, app_key)
 
 
-def _work(jobs: list[Job], records: Records, args: argparse.Namespace) -> Iterator[Outcome]:
+def _secret(job: Job) -> Secret:
+    who = job.row.who
+    root = who.config.get("mqtt_root", TOPIC_ROOT)
+    return Secret(who.mqtt_user, who.mqtt_pass, root, job.app_key.hex())
+
+
+def _work(jobs: list[Job], records: Inventory, args: argparse.Namespace) -> Iterator[Outcome]:
     """Several boards at a time; what becomes of each, as they end."""
-    owners = {row["mac"]: node for node, row in records.inventory.items()}
+    owners = {row["mac"]: node for node, row in records.rows.items()}
     pool = ThreadPoolExecutor(max_workers=max(1, args.jobs))
     try:
         futures: dict[Future[dict[str, Any]], Job] = {

@@ -1,1 +1,1 @@
-"""What a technician does at a node; see README.md."""
+"""The verbs of a technician at a node. See README.md."""

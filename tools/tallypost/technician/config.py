@@ -1,7 +1,7 @@
-"""`tallypost config get|set`: what a node is set to, and to be set to; the node checks it.
+"""`tallypost config get|set`: the configuration in force, and the one after the next reboot.
 
-What is set is in force after a reboot: `--reboot` does that, waits until the node is back, and
-looks whether it is so.
+The node checks new values. They are in force after a reboot: `--reboot` reboots the node, waits
+until it is back, and compares.
 """
 
 from __future__ import annotations
@@ -11,62 +11,78 @@ import time
 from typing import Any
 
 from tallypost import console
-from tallypost.faults import USAGE, ToolError
 from tallypost.connection import transports
 from tallypost.connection.line import Line
+from tallypost.faults import USAGE, ToolError
+from tallypost.i18n import _
 
-_BACK_S = 60.0
+_REBOOT_TIMEOUT_S = 60.0
 _STEP_S = 1.0
-_DOWN_S = 4.0  # a node goes down two seconds after it was asked to
+_DOWN_S = 4.0  # a node goes down two seconds after the command
 
 Body = dict[str, Any]
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("do", choices=("get", "set"))
-    add("items", nargs="*", metavar="KEY[=VALUE]", help="keys to get (all), or values to set")
+    add("action", choices=("get", "set"), help=_("show values, or change them"))
+    add(
+        "items", nargs="*", metavar=_("KEY[=VALUE]"),
+        help=_("keys to show (all), or values to set"),
+    )  # fmt: skip
     transports.options(verb)
-    add("--reboot", action="store_true", help="reboot, and wait until it is in force")
-    add("--json", action="store_true", help="for machines")
+    add(
+        "--reboot", action="store_true",
+        help=_("reboot the node, and wait until the values are in force"),
+    )  # fmt: skip
+    add("--json", action="store_true", help=_("print JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Get or set; raises ToolError with what the node refuses."""
-    texts = _change(args.items) if args.do == "set" else {}
-    with transports.reach(args) as node:
+    """Show or change values. Raises ToolError with the reason of the node when it refuses."""
+    texts = _parse(args.items) if args.action == "set" else {}
+    with transports.open_node(args) as node:
         in_force = node.ask("config_get")
-        wanted = args.items if args.do == "get" else []
-        if unknown := [key for key in [*wanted, *texts] if key not in in_force]:
-            hint = f"keys: {', '.join(sorted(in_force))}"
-            raise ToolError(f"{node.name}: no key {unknown[0]}", hint, USAGE)
+        wanted = args.items if args.action == "get" else []
+        _check_keys(node.name, [*wanted, *texts], in_force)
         change = {key: _typed(in_force[key], text) for key, text in texts.items()}
         if change:
             _store(node, change)
         stored = node.ask("config_stored") or in_force
         if args.reboot:
             reboot(node)
-            in_force = _in_force(node, stored)
+            in_force = _compared(node, stored)
     keys = wanted or list(change) or sorted(in_force)
     rows = {key: (in_force[key], stored.get(key)) for key in keys}
     _show(node.name, rows, args.json)
     return 0
 
 
-def _change(items: list[str]) -> dict[str, str]:
+def _parse(items: list[str]) -> dict[str, str]:
+    """KEY=VALUE as a dict. Raises ToolError."""
+    advice = _("Give at least one KEY=VALUE.")
     if not items:
-        raise ToolError("nothing to set", "wanted KEY=VALUE", USAGE)
-    change = {}
+        raise ToolError(_("No value to set is given"), advice, USAGE)
+    texts = {}
     for item in items:
         key, equals, text = item.partition("=")
         if not key or not equals:
-            raise ToolError(f"'{item}'", "wanted KEY=VALUE", USAGE)
-        change[key] = text
-    return change
+            raise ToolError(_("'{item}' is no KEY=VALUE").format(item=item), advice, USAGE)
+        texts[key] = text
+    return texts
+
+
+def _check_keys(name: str, keys: list[str], in_force: Body) -> None:
+    for key in keys:
+        if key not in in_force:
+            raise ToolError(
+                _("{node}: there is no key '{key}'").format(node=name, key=key),
+                _("The keys are: {keys}").format(keys=", ".join(sorted(in_force))), USAGE,
+            )  # fmt: skip
 
 
 def _typed(old: Any, text: str) -> int | str:
-    """A value of the type that the key has; what is no number goes as text: the node refuses."""
+    """A value of the type that the key has. Text in the place of a number: the node refuses it."""
     if isinstance(old, int):
         try:
             return int(text)
@@ -76,51 +92,64 @@ def _typed(old: Any, text: str) -> int | str:
 
 
 def _store(node: transports.Node, change: Body) -> None:
-    """Store, and compare what is stored with what was meant: a line may garble a digit."""
+    """Store values and compare them with those in the node: a line may change a digit."""
     stored = node.ask("config_set", config=change)["stored"]
     if stored != change:
-        raise ToolError(f"{node.name}: stored {stored}, meant {change}", "the same command again")
+        raise ToolError(
+            _("{node}: the line changed the values: {stored} is stored, not {change}").format(
+                node=node.name, stored=stored, change=change
+            ),
+            _("Run the same command again."),
+        )
 
 
 def reboot(node: transports.Node) -> None:
-    """Reboot, and wait until another life of the node answers; raises ToolError."""
+    """Reboot, and wait until the node answers with another boot number. Raises ToolError."""
     before = node.ask("identity")["boot"]
     node.ask("reboot")
-    until = time.monotonic() + _BACK_S
+    until = time.monotonic() + _REBOOT_TIMEOUT_S
     time.sleep(_DOWN_S)
     while time.monotonic() < until:
-        console.progress(f"{node.name} reboots")
+        console.progress(_("{node} reboots").format(node=node.name))
         try:
             if isinstance(node, Line):
-                node.greet()
+                node.wait_for_node()
             if node.ask("identity")["boot"] != before:
                 console.progress("")
                 return
         except ToolError:
             time.sleep(_STEP_S)
-    raise ToolError(f"{node.name}: not back after {_BACK_S:.0f} s", "tallypost monitor shows why")
+    raise ToolError(
+        _("{node}: it did not come back within {n} s").format(
+            node=node.name, n=round(_REBOOT_TIMEOUT_S)
+        ),
+        _("To see why, run: tallypost monitor"),
+    )
 
 
-def _in_force(node: transports.Node, stored: Body) -> Body:
+def _compared(node: transports.Node, stored: Body) -> Body:
+    """The configuration in force. Raises ToolError when it is not the stored one."""
     in_force: Body = node.ask("config_get")
-    other = [key for key in stored if in_force.get(key) != stored[key]]
-    if other:
-        raise ToolError(
-            f"{node.name}: {other[0]} is {in_force.get(other[0])!r}, not {stored[other[0]]!r}",
-            "the node fell back to older values: tallypost monitor shows why",
-        )
+    for key, value in stored.items():
+        if in_force.get(key) != value:
+            what = _("{node}: {key} is {old}, not {new}: the node fell back to older values")
+            raise ToolError(
+                what.format(node=node.name, key=key, old=repr(in_force.get(key)), new=repr(value)),
+                _("To see why, run: tallypost monitor"),
+            )
     return in_force
 
 
 def _show(name: str, rows: dict[str, tuple[Any, Any]], as_json: bool) -> None:
-    waiting = [key for key, (now, later) in rows.items() if now != later]
+    needs_reboot = any(now != later for now, later in rows.values())
     if as_json:
         values = {key: {"in_force": now, "stored": later} for key, (now, later) in rows.items()}
-        console.result_json({"node": name, "values": values, "reboot_needed": bool(waiting)})
+        console.result_json({"node": name, "values": values, "reboot_needed": needs_reboot})
         return
     shown = [
         (key, str(now), str(later) if later != now else "") for key, (now, later) in rows.items()
     ]
-    console.table(f"configuration of {name}", ("key", "in force", "after a reboot"), shown)
-    if waiting:
-        console.note("to have it in force: tallypost config get --reboot")
+    title = _("Configuration of {node}").format(node=name)
+    console.table(title, (_("key"), _("in force"), _("after a reboot")), shown)
+    if needs_reboot:
+        console.note(_("To put it in force, run: tallypost config get --reboot"))

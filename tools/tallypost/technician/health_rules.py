@@ -1,190 +1,112 @@
-"""What a node says about itself, judged: one finding for each part, with the next step.
+"""Findings about everything that a node reports about itself, each with the next step.
 
-Pure: facts in, findings out. The facts are the results of the commands `check`, `identity` and
-`config_get`, `config_stored` (firmware/commands/diagnostics.py); an answer of an older firmware may lack some.
+Pure: facts in, findings out. The facts are the results of the commands `check`, `identity`,
+`config_get` and `config_stored` (firmware/commands/diagnostics.py). An older firmware may leave
+some of them out.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from tallypost.i18n import N_, _, decimal, grouped
+from tallypost.technician.detector_rules import detector_findings
+from tallypost.technician.findings import FAIL, PASS, WARN, Body, Finding
 
-PASS, WARN, FAIL = "pass", "warn", "FAIL"
-Body = dict[str, Any]
-
-# Numbers of the node, as in lib/wire/jsonform.py.
-DETECTOR_STATES = (
-    "unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"
+# Parts of a node: keys of the JSON.
+NODE, START, SETTINGS, WIFI, BROKER = (
+    N_("node"), N_("start"), N_("settings"), N_("Wi-Fi"), N_("broker")
 )  # fmt: skip
-_TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
+LORAWAN, CLOCK, LOG, MEMORY, SUPPLY, COUNTING = (
+    N_("LoRaWAN"), N_("clock"), N_("log"), N_("memory"), N_("supply"), N_("counting")
+)  # fmt: skip
+# Words of the node, in the order of their numbers in lib/wire/jsonform.py and lib/wire/record.py.
+_TIME_SOURCES = (N_("none"), "RTC", "NTP", "LoRaWAN", N_("anchor"))
 _REASONS = (
-    "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config"
+    N_("boot"), N_("silent"), N_("blocked"), N_("misconfigured"), N_("overflow"), N_("clock"),
+    N_("restored"), N_("config"),
 )  # fmt: skip
+_RESETS = {
+    "unknown": N_("unknown"), "power_on": N_("power on"), "hard": N_("reset button"),
+    "watchdog": N_("watchdog"), "deepsleep": N_("deep sleep"), "soft": N_("soft reset"),
+}  # fmt: skip
 
 _NO_NETWORK = {201, 210, 211, 212}  # codes of ESP-IDF's wifi_err_reason_t
 _WRONG_PASSWORD = {15, 202, 204}
-_WEAK_DBM, _LOST_DBM = -75, -85
-_HEAP_LEAST, _HEAP_SPARE = 4096, 8192
-_CYCLES = 100_000  # a sector of the flash is good for
-_STALE_S = 7200
-_LOOKED_S = 60  # an interval younger than this says nothing about coverage
-_NOISE = 0.02  # bytes that are no frame, of those that are
-
-
-@dataclass(frozen=True)
-class Finding:
-    """state: PASS, WARN or FAIL. next: what to do, empty when there is nothing to do."""
-
-    part: str
-    state: str
-    what: str
-    next: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+_RSSI_WARN_DBM, _RSSI_FAIL_DBM = -75, -85
+_HEAP_FAIL_BYTES, _HEAP_WARN_BYTES = 4096, 8192
+_ERASES_MAX = 100_000  # of a sector of the flash
+_CLOCK_AGE_MAX_S = 7200
+_NEVER_S = 0xFFFF  # the age of a clock that was not synchronised since the start
+_COVERAGE_SPAN_MIN_S = 60  # a younger interval says nothing about coverage
+_FAULTS = {
+    3: N_("The node counts in memory: a power cut erases these counts. Run tallypost pull, then"
+          " erase the ring partition."),
+    4: N_("Check that the board has a radio and that its keys are provisioned. Without LoRaWAN,"
+          " set link=mqtt."),
+}  # fmt: skip
+_UNKNOWN_FAULT = N_("Save the log with tallypost monitor, and report the fault.")
 
 
 def unprovisioned(identity: Body) -> list[Finding]:
-    what = f"{identity['board']}, version {identity['version']}, without an identity"
-    return [Finding("node", FAIL, what, "tallypost provision")]
+    """The finding about a board that has no identity."""
+    what = _("{board}, version {version}, without an identity").format(
+        board=identity["board"], version=identity["version"]
+    )
+    return [Finding(NODE, FAIL, what, _("Run: tallypost provision"))]
 
 
-def judge(identity: Body, facts: Body) -> list[Finding]:
-    """Everything but the beams' levels and the way to the backend."""
+def evaluate(identity: Body, facts: Body) -> list[Finding]:
+    """All findings except those about the beams and about the delivery to the backend."""
     return [
-        _node(identity, facts), *_faults(facts), _detector(facts["detector"], identity["board"]),
-        *_line(facts["detector"]), *_wifi(facts.get("wifi")), *_broker(facts.get("mqtt")),
-        *_lora(facts.get("lora")), _clock(facts["clock"]), _ring(facts["ring"]),
-        _heap(*facts["heap"]), *_supply(facts), *_coverage(facts["interval"], facts["uptime"]),
+        _node(identity, facts), *_faults(facts),
+        *detector_findings(facts["detector"], identity["board"]), *_wifi(facts.get("wifi")),
+        *_broker(facts.get("mqtt")), *_lora(facts.get("lora")), _clock(facts["clock"]),
+        _ring(facts["ring"]), _heap(*facts["heap"]), *_supply(facts),
+        *_coverage(facts["interval"], facts["uptime"]),
     ]  # fmt: skip
-
-
-def passes(findings: list[Finding]) -> bool:
-    return all(finding.state != FAIL for finding in findings)
 
 
 def _node(identity: Body, facts: Body) -> Finding:
-    what = (
-        f"{identity['node']}, {identity['board']}, version {identity['version']},"
-        f" up {_span(facts['uptime'])} since {facts['reset'].replace('_', ' ')}"
-    )
-    if facts["reset"] == "watchdog":
-        return Finding("node", WARN, what, "it hung before: tallypost monitor, and report the log")
-    return Finding("node", PASS, what)
+    reset = facts["reset"]
+    what = _("{node}, {board}, version {version}, up {time}, last reset: {reset}").format(
+        node=identity["node"], board=identity["board"], version=identity["version"],
+        time=_span(facts["uptime"]), reset=_(_RESETS.get(reset, str(reset))),
+    )  # fmt: skip
+    if reset == "watchdog":
+        return Finding(
+            NODE,
+            WARN,
+            what,
+            _("The node hung before. Save the log with tallypost monitor, and report the fault."),
+        )
+    return Finding(NODE, PASS, what)
 
 
 def _faults(facts: Body) -> list[Finding]:
-    """What the node found wrong at its start."""
+    """The faults that the node found at its start."""
     return [
-        Finding("start", FAIL, f"fault {code}: {reason}", _FAULTS.get(code, "report it"))
+        Finding(
+            START, FAIL, _("fault {code}: {reason}").format(code=code, reason=reason),
+            _(_FAULTS.get(code, _UNKNOWN_FAULT)),
+        )
         for code, reason in facts["faults"]
-    ]
-
-
-_FAULTS = {
-    3: "counts are safe but not in flash: tallypost pull, then erase the ring partition",
-    4: "is the board one with a radio, are its keys provisioned? link=mqtt does without",
-}
-
-
-def configured(in_force: Body, stored: Body | None) -> list[Finding]:
-    """The configuration of this start, and of the next one."""
-    if stored is None:
-        return [
-            Finding(
-                "settings", FAIL, "what is stored is damaged: it runs with older values",
-                "tallypost config set KEY=VALUE stores them anew, then reboot",
-            )
-        ]  # fmt: skip
-    changed = [key for key in in_force if in_force[key] != stored.get(key)]
-    if changed:
-        what = f"changed and not in force yet: {', '.join(changed)}"
-        return [Finding("settings", WARN, what, "reboot: tallypost config get --reboot")]
-    return []
-
-
-# --- the detector
-
-
-def _detector(found: Body, board: str) -> Finding:
-    kind, state = found["kind"], DETECTOR_STATES[found["state"]]
-    heard = f", heard {found['heard_ms'] / 1000:.1f} s ago" if "heard_ms" in found else ""
-    if state in ("ok", "quiet"):
-        seen = found["stats"].get("frames_ok")
-        frames = f", {seen} frames" if seen is not None else ""
-        what = f"{kind} works{frames}{heard}, {found['passages']} passages"
-        return Finding("detector", PASS, what)
-    what, following = _TROUBLE[state]
-    return Finding("detector", FAIL, f"{kind}: {what}{heard}", following.format(board=board))
-
-
-_TROUBLE = {
-    "unknown": ("still starting", "again in ten seconds"),
-    "silent": (
-        "it does not answer",
-        "its 5 V, ground, TX to RX, RX to TX (boards/{board}); is detector= its model?",
-    ),
-    "blocked": (
-        "blocked for more than a minute",
-        "clear the way, clean the lens; clear and still blocked: beam_blocked_level",
-    ),
-    "misaligned": (
-        "one beam is broken, the other one not, again and again",
-        "turn sender and receiver of the beam below: tallypost aim",
-    ),
-    "misconfigured": (
-        "it does not take its settings, or this board has no input for it",
-        "power off and on; is detector= its model?",
-    ),
-}
-
-
-def _line(found: Body) -> list[Finding]:
-    """What the counters of the detector's line tell."""
-    stats, findings = found["stats"], []
-    frames, noise = stats.get("frames_ok", 0), stats.get("resync_bytes", 0)
-    if noise > 100 and noise > _NOISE * 20 * frames:
-        findings.append(
-            Finding("line", WARN, f"{noise} bytes of noise, {frames} frames",
-                    "a shorter or shielded cable, a common ground")
-        )  # fmt: skip
-    lost = stats.get("lost_edges", 0) + stats.get("edge_overflow", 0)
-    if lost:
-        what = f"{lost} of {stats.get('edges', 0)} edges lost"
-        findings.append(Finding("line", WARN, what, "beam_debounce_ms, or a loose wire"))
-    if stats.get("direction_contradicts"):
-        findings.append(
-            Finding("line", FAIL, "targets move against the direction the radar tells",
-                    "tallypost config set radar_dir_approach=0 (or 1: the other one)")
-        )  # fmt: skip
-    return findings
-
-
-def beams(before: list[list[Any]], now: list[list[Any]]) -> list[Finding]:
-    """Whether each beam was seen clear and broken since `before`: (blocked, edges) of each."""
-    return [
-        _beam("AB"[i], now[i][1] - before[i][1], bool(now[i][0])) for i in range(len(now))
     ]  # fmt: skip
 
 
-def _beam(name: str, edges: int, blocked: bool) -> Finding:
-    part = f"beam {name}"
-    if edges and not blocked:  # each is a change from one to the other
-        return Finding(part, PASS, "seen clear and broken")
-    if blocked:
-        return Finding(
-            part, FAIL, "never seen clear" if not edges else "broken now",
-            "aim its sender at its receiver, tallypost aim shows when; its wire and supply",
-        )  # fmt: skip
-    return Finding(
-        part, FAIL, "never seen broken",
-        f"break it with your hand and check again; no change: the wire of input {name}",
-    )  # fmt: skip
-
-
-def pending_beams(before: list[list[Any]], now: list[list[Any]]) -> list[str]:
-    """Names of the beams that have not been seen both ways yet."""
-    return [f.part for f in beams(before, now) if f.state != PASS]
+def config_findings(in_force: Body, stored: Body | None) -> list[Finding]:
+    """The configuration of this start compared with that of the next one."""
+    if stored is None:
+        return [
+            Finding(
+                SETTINGS, FAIL,
+                _("the stored configuration is damaged, older values are in force"),
+                _("Store it again with tallypost config set KEY=VALUE --reboot"),
+            )
+        ]  # fmt: skip
+    changed = [key for key in in_force if in_force[key] != stored.get(key)]
+    if not changed:
+        return []
+    what = _("changed, in force after a reboot: {keys}").format(keys=", ".join(changed))
+    return [Finding(SETTINGS, WARN, what, _("Run: tallypost config get --reboot"))]
 
 
 # --- the network
@@ -193,47 +115,53 @@ def pending_beams(before: list[list[Any]], now: list[list[Any]]) -> list[str]:
 def _wifi(wifi: Body | None) -> list[Finding]:
     if wifi is None:
         return []
-    ssid, reason = wifi["ssid"], wifi["reason"]
     if wifi["up"]:
-        rssi = wifi.get("rssi")
-        what = f"'{ssid}', {rssi} dBm, address {wifi.get('ip')}"
-        if rssi is not None and rssi < _WEAK_DBM:
-            state = FAIL if rssi < _LOST_DBM else WARN
-            return [Finding("Wi-Fi", state, f"{what}: weak", "move the antenna or access point")]
-        return [Finding("Wi-Fi", PASS, what)]
+        return [_signal(wifi)]
+    ssid, reason = wifi["ssid"], wifi["reason"]
     if not ssid:
-        return [Finding("Wi-Fi", FAIL, "no network is provisioned", "tallypost provision")]
-    if reason in _WRONG_PASSWORD:
-        what, following = (
-            f"'{ssid}' refuses the password",
-            "tallypost provision with the right one",
-        )
+        what, advice = _("no network is provisioned"), _("Run: tallypost provision")
+    elif reason in _WRONG_PASSWORD:
+        what = _("'{ssid}' refuses the password")
+        advice = _("Run tallypost provision with the right password.")
     elif reason in _NO_NETWORK:
-        what = f"there is no network '{ssid}' here"
-        following = "its name and 2.4 GHz (5 GHz is not seen); nearer to the access point"
+        what = _("there is no network '{ssid}' here")
+        advice = _("Check its name and that it uses 2.4 GHz, or move closer to the access point.")
     elif reason:
-        what, following = f"'{ssid}': reason {reason} of ESP-IDF", "nearer to the access point"
+        what = _("'{ssid}': not joined, reason {reason} of ESP-IDF")
+        advice = _("Move closer to the access point.")
     else:
-        what, following = f"still joining '{ssid}'", "again in half a minute"
-    return [Finding("Wi-Fi", FAIL, what, following)]
+        what, advice = _("still joining '{ssid}'"), _("Check again in half a minute.")
+    return [Finding(WIFI, FAIL, what.format(ssid=ssid, reason=reason), advice)]
+
+
+def _signal(wifi: Body) -> Finding:
+    rssi = wifi.get("rssi")
+    fields = {"ssid": wifi["ssid"], "rssi": rssi, "ip": wifi.get("ip")}
+    if rssi is None or rssi >= _RSSI_WARN_DBM:
+        return Finding(WIFI, PASS, _("'{ssid}', {rssi} dBm, address {ip}").format(**fields))
+    what = _("'{ssid}', {rssi} dBm, address {ip}: the signal is weak").format(**fields)
+    state = FAIL if rssi < _RSSI_FAIL_DBM else WARN
+    return Finding(WIFI, state, what, _("Move the antenna or the access point."))
 
 
 def _broker(mqtt: Body | None) -> list[Finding]:
     if mqtt is None:
         return []
-    where = f"{mqtt['host']}:{mqtt['port']}{' with TLS' if mqtt['tls'] else ''}"
+    address, error = f"{mqtt['host']}:{mqtt['port']}", mqtt["error"]
     if mqtt["up"]:
-        return [Finding("broker", PASS, f"connected to {where}")]
-    error = mqtt["error"]
+        text = _("connected to {address} with TLS") if mqtt["tls"] else _("connected to {address}")
+        return [Finding(BROKER, PASS, text.format(address=address))]
     if not error:
-        return [Finding("broker", FAIL, f"{where}: not connected yet", "see Wi-Fi above")]
+        what = _("{address}: not connected yet").format(address=address)
+        return [Finding(BROKER, FAIL, what, _("See the finding about Wi-Fi."))]
     if "code 4" in error or "code 5" in error:
-        following = "user and password at the broker: tallypost provision"
+        advice = _("Correct user and password at the broker: tallypost provision")
     elif "code" in error:
-        following = "the broker's log says why"
+        advice = _("Read the reason in the log of the broker.")
     else:
-        following = "is it running and reachable from there? config set mqtt_host= mqtt_port="
-    return [Finding("broker", FAIL, f"{where}: {error}", following)]
+        advice = _("Check that it runs and that the node can reach it. To correct the address:"
+                   " tallypost config set mqtt_host=HOST mqtt_port=PORT")  # fmt: skip
+    return [Finding(BROKER, FAIL, f"{address}: {error}", advice)]
 
 
 def _lora(lora: Body | None) -> list[Finding]:
@@ -243,77 +171,95 @@ def _lora(lora: Body | None) -> list[Finding]:
     if not station["joined"]:
         return [
             Finding(
-                "LoRaWAN", FAIL, "not joined",
-                "keys and DevEUI at the network server; the antenna; a gateway in reach",
+                LORAWAN, FAIL, _("not joined"),
+                _("Check keys and DevEUI at the network server, the antenna, and that a gateway is"
+                  " in reach."),
             )
         ]  # fmt: skip
-    heard = f", {station['rssi']} dBm, SNR {station['snr']}" if station.get("rssi") else ""
-    what = f"joined, data rate {station['dr']}{heard}, {lora['frames']} frames"
-    return [Finding("LoRaWAN", PASS, what)]
+    parts = [_("joined, data rate {dr}").format(dr=station["dr"])]
+    if station.get("rssi"):
+        parts.append(f"{station['rssi']} dBm, SNR {station['snr']}")
+    parts.append(_("{n} frames").format(n=lora["frames"]))
+    return [Finding(LORAWAN, PASS, ", ".join(parts))]
 
 
 # --- the rest
 
 
 def _clock(clock: Body) -> Finding:
-    source, age = _TIME_SOURCES[clock["source"]], clock["age"]
+    source, age = _(_TIME_SOURCES[clock["source"]]), clock["age"]
     if not clock["source"]:
         return Finding(
-            "clock", FAIL, "not set", "network first; then ntp_host= must answer (UDP 123)"
-        )
-    if age == 0xFFFF:
-        return Finding("clock", WARN, f"from {source}, not synchronised since the start",
-                       "ntp_host= must answer (UDP 123)")  # fmt: skip
-    what = f"from {source}, {_span(age)} ago"
-    return Finding("clock", WARN if age > _STALE_S else PASS, what)
+            CLOCK, FAIL, _("not set"),
+            _("Repair the network. Then the server of ntp_host= must answer (UDP port 123)."),
+        )  # fmt: skip
+    if age == _NEVER_S:
+        what = _("from {source}, not synchronised since the start").format(source=source)
+        return Finding(CLOCK, WARN, what, _("The server of ntp_host= must answer (UDP port 123)."))
+    what = _("from {source}, {time} ago").format(source=source, time=_span(age))
+    if age <= _CLOCK_AGE_MAX_S:
+        return Finding(CLOCK, PASS, what)
+    return Finding(CLOCK, WARN, what, _("The server of ntp_host= must answer (UDP port 123)."))
 
 
 def _ring(ring: Body) -> Finding:
     if ring["storage"] != "flash":
-        return Finding("log", FAIL, f"in memory alone: {ring['storage']}", _FAULTS[3])
-    wear_pct = 100 * ring["opened"] / ring["sectors"] / _CYCLES
-    wear = f"{wear_pct:.2f} %" if wear_pct >= 0.01 else "under 0.01 %"
-    records = max(0, ring["newest"] - ring["oldest"] + 1)
-    what = f"{records} records, {ring['newest'] - ring['sent']} to send, flash worn {wear}"
+        what = _("in memory only: {reason}").format(reason=ring["storage"])
+        return Finding(LOG, FAIL, what, _(_FAULTS[3]))
+    wear_pct = 100 * ring["opened"] / ring["sectors"] / _ERASES_MAX
+    what = _("{records} records, {unsent} to send, flash worn {wear}").format(
+        records=max(0, ring["newest"] - ring["oldest"] + 1), unsent=ring["newest"] - ring["sent"],
+        wear=f"{decimal(wear_pct, 2)} %" if wear_pct >= 0.01 else _("less than 0.01 %"),
+    )  # fmt: skip
     if ring["corrupt"]:
-        return Finding("log", WARN, f"{what}, {ring['corrupt']} damaged places",
-                       "they are stepped over; if they grow, another board")  # fmt: skip
+        damaged = _("{n} damaged places").format(n=ring["corrupt"])
+        advice = _("The node skips them. If they become more, replace the board.")
+        return Finding(LOG, WARN, f"{what}, {damaged}", advice)
     if ring["dropped"]:
-        return Finding("log", WARN, f"{what}, {ring['dropped']} lost unconfirmed",
-                       "nobody confirmed them: does the backend listen?")  # fmt: skip
-    return Finding("log", PASS, what)
+        lost = _("{n} lost before they were confirmed").format(n=ring["dropped"])
+        advice = _("Check that the backend listens and confirms: tallypost listen")
+        return Finding(LOG, WARN, f"{what}, {lost}", advice)
+    return Finding(LOG, PASS, what)
 
 
-def _heap(free: int, least: int) -> Finding:
-    what = f"{free:,} bytes free, {least:,} at worst"
-    if least < _HEAP_LEAST:
-        return Finding("memory", FAIL, what, "reboot; if it comes again, report it")
-    return Finding("memory", PASS if least >= _HEAP_SPARE else WARN, what)
+def _heap(free: int, lowest: int) -> Finding:
+    what = _("{free} bytes free, {lowest} at the lowest").format(
+        free=grouped(free), lowest=grouped(lowest)
+    )
+    if lowest < _HEAP_FAIL_BYTES:
+        return Finding(MEMORY, FAIL, what, _("Reboot the node. If it comes again, report it."))
+    if lowest < _HEAP_WARN_BYTES:
+        return Finding(MEMORY, WARN, what, _("Watch it: reboot the node if it sinks further."))
+    return Finding(MEMORY, PASS, what)
 
 
 def _supply(facts: Body) -> list[Finding]:
-    """Only what the board can measure."""
+    """The values that the board can measure."""
     known = []
     if facts.get("supply_mv"):
-        known.append(f"{facts['supply_mv'] / 1000:.2f} V")
+        known.append(f"{decimal(facts['supply_mv'] / 1000, 2)} V")
     if facts.get("temp_c") is not None:
-        known.append(f"{facts['temp_c']} degrees C")
-    return [Finding("supply", PASS, ", ".join(known))] if known else []
+        known.append(_("{n} degrees C").format(n=facts["temp_c"]))
+    return [Finding(SUPPLY, PASS, ", ".join(known))] if known else []
 
 
 def _coverage(interval: Body, uptime: int) -> list[Finding]:
-    """Of the open interval, what the node was there for: it may have begun before its start."""
+    """The part of the open interval in which the node observed, since its own start."""
     length, covered = min(interval["len"], uptime), interval["cov"]
-    if length < _LOOKED_S:
+    if length < _COVERAGE_SPAN_MIN_S:
         return []
-    what = f"{covered} of the last {length} s observed"
+    what = _("{covered} of the last {length} s observed").format(covered=covered, length=length)
     if covered * 2 >= length:
-        return [Finding("counting", PASS, what)]
-    why = [name for i, name in enumerate(_REASONS) if interval["why"] >> i & 1]
-    return [Finding("counting", FAIL, f"{what} ({', '.join(why)})", "see detector above")]
+        return [Finding(COUNTING, PASS, what)]
+    reasons = [_(name) for i, name in enumerate(_REASONS) if interval["why"] >> i & 1]
+    what = f"{what} ({', '.join(reasons)})"
+    return [Finding(COUNTING, FAIL, what, _("See the finding about the detector."))]
 
 
 def _span(seconds: int) -> str:
+    """A span of time as a person says it."""
     if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+        return _("{n} s").format(n=seconds)
+    if seconds < 7200:
+        return _("{n} min").format(n=seconds // 60)
+    return _("{n} h").format(n=seconds // 3600)

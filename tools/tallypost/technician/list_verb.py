@@ -1,7 +1,7 @@
-"""`tallypost list`: the serial ports, and what is behind each of them.
+"""`tallypost list`: the serial ports, and the board at each of them.
 
-A running node is asked on its console and goes on counting. Only `--probe` resets a board, to ask
-its ROM for chip and MAC where no node answers.
+A running node is asked on its console and goes on counting. Only `--probe` resets a board. It asks
+the ROM of the chip for its kind and MAC where no node answers.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from tallypost import console
-from tallypost import ports
+from tallypost import console, ports
+from tallypost.connection import line
 from tallypost.faults import ToolError
 from tallypost.flashing.rom import BoardMemory
 from tallypost.hardware import boards
+from tallypost.i18n import _
 from tallypost.ports import Port
-from tallypost.connection import line
 
-_PATIENCE_S = 3.0  # for an answer: whoever lists has many ports, and nothing broken yet
+_TIMEOUT_S = 3.0  # for a reply: there may be many ports, and nothing is known to be broken yet
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of a port; empty where nobody knows. note: why not."""
+    """The facts about a port, empty where they are not known. Its fields are keys of the JSON.
+
+    note: why something is not known. may_probe: whether the board may be reset to ask its chip.
+    """
 
     port: str
     usb: str = ""
@@ -37,67 +40,88 @@ class Row:
     board: str = ""
     version: str = ""
     note: str = ""
+    may_probe: bool = False
+
+    def as_dict(self) -> dict[str, str]:
+        return {key: value for key, value in asdict(self).items() if key != "may_probe"}
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("ports", nargs="*", metavar="PORT", help="look at these (all behind USB)")
-    add("--probe", action="store_true", help="reset boards on which no node answers, ask the chip")
-    add("--json", action="store_true", help="for machines")
+    add("ports", nargs="*", metavar=_("PORT"), help=_("ports to look at (all behind USB)"))
+    add(
+        "--probe", action="store_true",
+        help=_("reset the boards on which no node answers, and ask the chip"),
+    )  # fmt: skip
+    add("--json", action="store_true", help=_("print JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
-    found = [Port(name, "", "", "") for name in args.ports] or ports.found()
+    """Show a row for each port. Always returns 0."""
+    found = [Port(name, "", "", "") for name in args.ports] or ports.usb_ports()
     if not found and not args.json:
-        console.note("no serial port behind USB: tallypost doctor knows what to look at")
+        console.note(_("There is no serial port behind USB. To see why, run: tallypost doctor"))
     with ThreadPoolExecutor(max(1, len(found))) as pool:
-        rows = list(pool.map(partial(look, named=bool(args.ports)), found))
+        rows = list(pool.map(partial(describe, is_named=bool(args.ports)), found))
     if args.probe:
-        rows = [_probed(row) for row in rows]  # one after the other: esptool is loud, and global
+        # One after the other: esptool prints, and has global state.
+        rows = [_probed(row) if row.may_probe else row for row in rows]
     if args.json:
-        console.result_json([asdict(row) for row in rows])
+        console.result_json([row.as_dict() for row in rows])
     elif rows:
-        columns = ("port", "USB", "chip", "MAC", "node", "board", "version", "")
-        console.table("", columns, [
-            (row.port, f"{row.usb} {row.what}".strip(), row.chip, row.mac, row.node, row.board,
-             row.version, row.note)
-            for row in rows
-        ])  # fmt: skip
+        _show(rows)
     return 0
 
 
-def look(port: Port, named: bool) -> Row:
-    """Ask without a reset. named: the user has named the port, so that it may be asked."""
-    row = Row(port.device, port.usb, port.what)
+def _show(rows: list[Row]) -> None:
+    columns = (
+        _("port"), "USB", _("chip"), "MAC", _("node"), _("board"), _("version"), _("note"),
+    )  # fmt: skip
+    cells = [
+        (
+            row.port, f"{row.usb} {row.what}".strip(), row.chip, row.mac, row.node, row.board,
+            row.version, row.note,
+        )
+        for row in rows
+    ]  # fmt: skip
+    console.table("", columns, cells)
+
+
+def describe(port: Port, is_named: bool) -> Row:
+    """Ask without a reset. is_named: the user has named the port, so any device may be asked."""
+    row = Row(port.device, port.usb, port.product)
     if "://" not in port.device:
-        held = ports.holders(port.device)
-        if held:
-            return replace(row, note="in use by " + ", ".join(f"{name} ({n})" for n, name in held))
+        users = ports.processes_using(port.device)
+        if users:
+            names = ", ".join(f"{name} ({number})" for number, name in users)
+            return replace(row, note=_("in use by {programs}").format(programs=names))
         if os.path.exists(port.device) and not os.access(port.device, os.R_OK | os.W_OK):
-            return replace(row, note="no permission: tallypost doctor")
-    if not named and not ports.is_for_boards(port):
-        return replace(row, note="not asked: no chip of a board; name the port to ask")
+            return replace(row, note=_("permission denied, see: tallypost doctor"))
+    if not is_named and not ports.has_board_bridge(port):
+        return replace(row, note=_("not asked, because no board has such a chip. Name the port."))
     try:
-        with line.connect(port.device, patience_s=_PATIENCE_S) as there:
-            return _node(row, there.ask("identity"))
+        with line.connect(port.device, timeout_s=_TIMEOUT_S) as node:
+            return _with_identity(row, node.ask("identity"))
     except ToolError as error:
-        return replace(row, note=error.what.removeprefix(f"{port.device}: "))
+        note = error.what.removeprefix(f"{port.device}: ")
+        return replace(row, note=note, may_probe=True)
 
 
-def _node(row: Row, body: dict[str, Any]) -> Row:
-    said = {key: str(body.get(key) or "") for key in ("node", "board", "version", "mac")}
-    chip = boards.load(said["board"]).chip if said["board"] in boards.names() else ""
-    note = "" if said["node"] else "not provisioned: tallypost provision"
-    return replace(row, **said, chip=chip, note=note)
+def _with_identity(row: Row, body: dict[str, Any]) -> Row:
+    fields: dict[str, Any] = {
+        key: str(body.get(key) or "") for key in ("node", "board", "version", "mac")
+    }
+    chip = boards.load(fields["board"]).chip if fields["board"] in boards.names() else ""
+    note = "" if fields["node"] else _("not provisioned, run: tallypost provision")
+    return Row(row.port, row.usb, row.what, chip, note=note, **fields)
 
 
 def _probed(row: Row) -> Row:
-    """The chip's own answer, for a port on which no node gave one."""
-    if row.version or row.note.startswith(("in use", "no permission", "not asked")):
-        return row
+    """The answer of the chip, for a port on which no node answered."""
     try:
         with BoardMemory(row.port) as memory:
-            size = f"flash of {memory.size >> 20} MB, no node answers"
-            return replace(row, chip=memory.chip, mac=memory.mac, note=size)
+            text = _("{n} MB of flash, no node answers")
+            note = text.format(n=memory.size >> 20)
+            return replace(row, chip=memory.chip, mac=memory.mac, note=note)
     except ToolError as error:
         return replace(row, note=str(error).removeprefix(f"{row.port}: "))

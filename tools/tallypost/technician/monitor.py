@@ -1,7 +1,7 @@
-"""`tallypost monitor`: the log of a node at hand, with this machine's time.
+"""`tallypost monitor`: the log of a node on a serial port, with the time of this machine.
 
-Answers to commands, and what `aim` shows, are not shown: nothing about a single road user is to
-end in somebody's file. A board that is unplugged is waited for.
+It does not show replies to commands, nor the lines of `aim`: nothing about a single road user may
+end in a file of the log. It waits for a board that is unplugged.
 """
 
 from __future__ import annotations
@@ -11,29 +11,33 @@ import time
 from datetime import datetime
 
 from tallypost import console
-from tallypost.faults import ToolError
 from tallypost.connection import transports
 from tallypost.connection.line import Line, open_port
+from tallypost.faults import ToolError
+from tallypost.i18n import _
 
-_AGAIN_S = 1.0
+_RETRY_S = 1.0
 _STEP_S = 0.5
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     transports.serial_options(verb)
-    verb.add_argument("--seconds", type=float, default=0, metavar="S", help="stop then (Ctrl-C)")
-    verb.add_argument("--json", action="store_true", help="one JSON object a line")
+    verb.add_argument(
+        "--seconds", type=float, default=0, metavar="S",
+        help=_("end after S seconds, or with Ctrl-C"),
+    )  # fmt: skip
+    verb.add_argument("--json", action="store_true", help=_("print one JSON object a line"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show lines until Ctrl-C; raises ToolError when the port cannot be opened the first time."""
-    args.port = transports.port(args)
+    """Show lines until Ctrl-C. Raises ToolError when the port cannot be opened the first time."""
+    args.port = transports.serial_port(args)
     end = time.monotonic() + (args.seconds or float("inf"))
     line: Line | None = Line(open_port(args.port, args.baud), args.port)
-    console.note(f"{args.port}: Ctrl-C ends")
+    console.note(_("{port}: Ctrl-C ends").format(port=args.port))
     try:
         while time.monotonic() < end:
-            line = _follow(line, args.json) if line else _again(args)
+            line = _follow(line, args.json) if line else _reopen(args)
     except KeyboardInterrupt:
         console.note("")
     finally:
@@ -43,25 +47,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _follow(line: Line, as_json: bool) -> Line | None:
-    """Show what comes in a moment; None when the board has gone."""
+    """Show the lines of a moment. Returns None when the board is gone."""
     try:
         for text in line.lines(_STEP_S):
             if text and not text.lstrip().startswith("{"):
                 _show(text, as_json)
-    except ToolError as error:
+    except ToolError:
         line.close()
-        console.note(f"{error.what}; waiting for it")
+        console.note(_("{port}: unplugged, waiting for it").format(port=line.name))
         return None
     return line
 
 
-def _again(args: argparse.Namespace) -> Line | None:
+def _reopen(args: argparse.Namespace) -> Line | None:
     try:
         line = Line(open_port(args.port, args.baud), args.port)
     except ToolError:
-        time.sleep(_AGAIN_S)
+        time.sleep(_RETRY_S)
         return None
-    console.note(f"{args.port}: here again")
+    console.note(_("{port}: connected again").format(port=args.port))
     return line
 
 

@@ -1,4 +1,4 @@
-"""`tallypost replay`: a recording through the firmware. The simulator does it."""
+"""`tallypost replay`: a recording through the firmware, in the simulator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """In a process of its own: tools import nothing of the simulator."""
+    """Runs in a process of its own, because tools import nothing of the simulator."""
     return subprocess.run(
         [sys.executable, "-m", "simulator.run.processes.replay", *args.rest]
     ).returncode

@@ -1,0 +1,1 @@
+"""The inventory of provisioned nodes, their labels and import files."""
