@@ -83,8 +83,8 @@ def test_code_and_table_name_the_same_pins(name: str) -> None:
     assert by_code == {line: pin for line, pin in lines.items() if isinstance(pin, int)}
     assert board.radio.get("chip", EMULATED[0]) in EMULATED
     if "_UART" in code:
-        ways = {wire.pin: wire.way for wire in board.wiring if wire.bus == "radar"}
-        assert ways == {code["_UART"][0]: "out", code["_UART"][1]: "in"}
+        directions = {wire.pin: wire.direction for wire in board.wiring if wire.bus == "radar"}
+        assert directions == {code["_UART"][0]: "out", code["_UART"][1]: "in"}
 
 
 def test_every_pin_is_in_the_wiring_once_and_has_a_reason(name: str) -> None:
@@ -147,7 +147,7 @@ def test_a_copied_folder_is_a_board_with_nothing_else_named(tmp_path: Path) -> N
     assert b"at_the_bridge" in built.flash.read_bytes()
 
 
-WIRE = '[[wiring]]\npin = {}\nbus = "led"\nway = "out"\nto = "x"\nwhy = "y"\n'
+WIRE = '[[wiring]]\npin = {}\nbus = "led"\ndirection = "out"\nto = "x"\nwhy = "y"\n'
 DEFECTS = (
     ('name = "b"', 'name = "c"', "name = 'c', wanted 'b', the folder's name"),
     ('name = "b"', "", "name is missing, wanted str"),

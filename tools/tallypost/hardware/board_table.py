@@ -17,7 +17,7 @@ from typing import Any
 from tallypost.faults import ToolError
 
 BUSES = ("radar", "beams", "radio", "modem", "led")
-WAYS = ("in", "out")
+DIRECTIONS = ("in", "out")
 DETECTORS = {  # what each needs of a board: a bus
     "ld2451": "radar", "ld2450": "radar", "ops243": "radar",
     "doppler": "beams", "beam": "beams", "beam_single": "beams",
@@ -32,14 +32,14 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Wire:
-    """A GPIO in use. way: "in" or "out", seen from the chip. on_board: soldered by the maker.
+    """A GPIO in use. direction: "in" or "out", seen from the chip.
 
-    to: what is at its other end; why: the source of this choice, or that there is none.
+    on_board: soldered by the maker. to: what is at its other end; why: the source of this choice, or that there is none.
     """
 
     pin: int
     bus: str
-    way: str
+    direction: str
     to: str
     why: str
     on_board: bool
@@ -176,7 +176,7 @@ def budget(table: Table) -> dict[str, int]:
 
 def wire(table: Table) -> Wire:
     found = Wire(
-        table.take("pin", int), table.text("bus", BUSES), table.text("way", WAYS),
+        table.take("pin", int), table.text("bus", BUSES), table.text("direction", DIRECTIONS),
         table.text("to"), table.text("why"), table.take("on_board", bool, False),
     )  # fmt: skip
     table.done()

@@ -168,7 +168,7 @@ def _check_wire(wire: Wire, chip: Chip, key: str, table: Table) -> None:
         reason = "it belongs to the console, UART0"
     elif pin in chip.usb:
         reason = "it belongs to USB"
-    elif pin in chip.input_only and wire.way == "out":
+    elif pin in chip.input_only and wire.direction == "out":
         reason = "it is an input only"
     elif pin in chip.input_only and wire.bus == "beams":
         reason = "it has no pull-up, which a light barrier needs"

@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
         console.result_json([vars(wire) for wire in board.wiring])
     else:
         rows = [
-            (str(wire.pin), wire.way, TITLES[wire.bus], wire.to, wire.why) for wire in board.wiring
+            (str(wire.pin), wire.direction, TITLES[wire.bus], wire.to, wire.why)
+            for wire in board.wiring
         ]
         console.table(board.title, (">GPIO", "", "bus", "at its other end", "why"), rows)
     console.note(f"picture: {path}")

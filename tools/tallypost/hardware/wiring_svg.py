@@ -126,7 +126,7 @@ def _wire(group: _Group, number: int, *, left: bool) -> list[str]:
     wire, y = group.wires[number], group.row(number)
     colour, dashes = _STYLES[group.bus]
     device, board = (_LEFT[1], _BOARD[0]) if left else (_RIGHT[0], _BOARD[1])
-    to = board if wire.way == "in" else device
+    to = board if wire.direction == "in" else device
     back = -12 if to > (device + board) // 2 else 12
     pad = board if left else board - 14
     label, anchor = (board + 24, "start") if left else (board - 24, "end")
