@@ -40,7 +40,7 @@ class Office:
         return found
 
     def numbers(self, *tables: str) -> list[int]:
-        return [self.store.number_of(table) for table in tables]
+        return [self.store.count_rows(table) for table in tables]
 
 
 def ack(seq: int, log: str = LOG) -> Reply:

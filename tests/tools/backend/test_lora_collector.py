@@ -19,7 +19,7 @@ from tests.conformance.support import payload
 from tests.support.runs.running import mosquitto
 from tallypost.backend.collector import Collector
 from tallypost.backend.lora_collector import PAUSE_S, LoraCollector
-from tallypost.backend.store import _TABLES
+from tallypost.backend.store import TABLES
 
 UTC = 1_790_784_000.0
 LOG = 0x5EAD1234
@@ -93,7 +93,7 @@ class Office:
         return int(row[0] or 0)
 
     def rows(self, *tables: str) -> list[int]:
-        return [self.store.number_of(table) for table in tables]
+        return [self.store.count_rows(table) for table in tables]
 
 
 def read(port: int, data: bytes) -> Body:
@@ -286,7 +286,7 @@ def test_an_uplink_without_data_is_nothing(office: Office) -> None:
 def test_a_file_of_the_layout_before_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"{_TABLES} CREATE VIEW counts AS SELECT 1; PRAGMA user_version = 1;")
+        db.executescript(f"{TABLES} CREATE VIEW counts AS SELECT 1; PRAGMA user_version = 1;")
     office = Office(path).known()
     office.take(1, frame(record(1)))
     assert office.cars() == 1

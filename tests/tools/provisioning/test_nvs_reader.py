@@ -59,11 +59,11 @@ def test_a_partition_that_is_too_small_is_refused() -> None:
 
 def test_the_pages_that_name_a_key_are_found_even_when_it_is_damaged() -> None:
     image = bytearray(nvs_image.make(CONTENTS, 6 * PAGE))
-    pages = nvs_reader.pages_naming(image, "id")
-    assert pages and nvs_reader.pages_naming(image, "nope") == []
+    pages = nvs_reader.pages_with_key(image, "id")
+    assert pages and nvs_reader.pages_with_key(image, "nope") == []
     for page in pages:
         image[page * PAGE : page * PAGE + 64] = bytes(64)
-    assert nvs_reader.pages_naming(image, "id") == pages
+    assert nvs_reader.pages_with_key(image, "id") == pages
     assert "id" not in nvs_reader.parse(bytes(image)).get("tallypost", {})
 
 
@@ -83,4 +83,4 @@ def test_noise_is_read_without_an_error(noise: bytes, at: int) -> None:
     image[at : at + len(noise)] = noise
     nvs_reader.parse(bytes(image))
     nvs_reader.parse(noise)
-    nvs_reader.pages_naming(noise, "id")
+    nvs_reader.pages_with_key(noise, "id")

@@ -20,9 +20,9 @@ from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import pack
 from tallypost.provisioning import nvs_reader
-from tallypost.provisioning.preserved_state import Note
+from tallypost.provisioning.preserved_state import Journal
 from tallypost.provisioning.identity import Identity, LoraKeys
-from tallypost.provisioning.flash_target import FileMemory
+from tallypost.provisioning.flash_target import FileTarget
 from tallypost.provisioning.provision import provision
 
 Capture = pytest.CaptureFixture[str]
@@ -227,7 +227,7 @@ def test_what_reads_back_differently_has_no_identity(
     board.flash.stuck[0x9000 + 200] = 0xFF
     status, _, err = call(board.url)
     assert status == 1 and "the flash does not hold what was written" in err
-    assert nvs_reader.pages_naming(board.flash.data[0x9000:0xF000], "id") == []
+    assert nvs_reader.pages_with_key(board.flash.data[0x9000:0xF000], "id") == []
     flash = tmp_path / "flash.bin"
     flash.write_bytes(board.flash.data)
     assert boot(flash).node == ""
@@ -240,12 +240,12 @@ def test_a_file_that_reads_back_differently_is_told(
 ) -> None:
     flash = tmp_path / "flash.bin"
     flash.write_bytes(image)
-    plain = FileMemory.write
+    plain = FileTarget.write
 
-    def worn(self: FileMemory, offset: int, data: bytes) -> None:
+    def worn(self: FileTarget, offset: int, data: bytes) -> None:
         plain(self, offset, data[:200] + b"\xff" + data[201:])
 
-    monkeypatch.setattr(FileMemory, "write", worn)
+    monkeypatch.setattr(FileTarget, "write", worn)
     with pytest.raises(ToolError, match="what was written reads back differently"):
         provision(flash, Identity("n1"))
     assert boot(flash).node == ""
@@ -286,7 +286,7 @@ def test_a_stub_that_did_not_start_is_tried_once_more(
 
 
 def test_a_damaged_note_is_named(call: Call, board: MockBoard, state: Path) -> None:
-    note = Note("24:0a:c4:00:00:01").path
+    note = Journal("24:0a:c4:00:00:01").path
     note.parent.mkdir(parents=True)
     note.write_text("{}")
     status, _, err = call(board.url)

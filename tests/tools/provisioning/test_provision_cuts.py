@@ -31,7 +31,7 @@ def before(image: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return used(tmp_path_factory.mktemp("before"), image, OLD, 40, NONCES)
 
 
-class NorMemory:
+class NorTarget:
     """Provisioning's view of a flash with physics, without a port: for many cuts."""
 
     name, mac = "nor", "24:0a:c4:00:00:09"
@@ -67,17 +67,17 @@ def identity_in(cells: bytes) -> str:
 def test_no_cut_leaves_half_an_identity(before: bytes, state: Path) -> None:
     """A cut in every stretch of some bytes, straight at the flash."""
     whole = Nor(before)
-    write(NorMemory(whole), prepare(NorMemory(whole), NEW))
+    write(NorTarget(whole), prepare(NorTarget(whole), NEW))
     total, written = whole.changed, whole.written[-1][1]
     seen = {"": 0, "old": 0, "new": 0}
     for cut in [*range(0, total - written, 997), *range(total - written, total, 7), total - 1]:
         flash = Nor(before)
         flash.cut_after = cut
         with pytest.raises(Unplugged):
-            write(NorMemory(flash), prepare(NorMemory(flash), NEW))
+            write(NorTarget(flash), prepare(NorTarget(flash), NEW))
         seen[identity_in(flash.data)] += 1
         flash.cut_after = None
-        write(NorMemory(flash), prepare(NorMemory(flash), NEW))
+        write(NorTarget(flash), prepare(NorTarget(flash), NEW))
         assert identity_in(flash.data) == "new"
         assert nvs(flash.data).get_i32("tallypost", "boot") == 40, cut
         assert nvs(flash.data).get_blob("lora", "nonces") == NONCES, cut
@@ -112,7 +112,7 @@ def test_pulled_cables(
 ) -> None:  # fmt: skip
     """esptool at the port; what is left boots in the simulator; the same command is repeated."""
     plain = Nor(before)
-    write(NorMemory(plain), prepare(NorMemory(plain), NEW))
+    write(NorTarget(plain), prepare(NorTarget(plain), NEW))
     flash = tmp_path / "flash.bin"
     seen: dict[str, int] = {"": 0, "old-1": 0}
     for number, cut in enumerate(pulls(plain.changed, plain.written[-1][1])):

@@ -24,17 +24,17 @@ from jsonschema.exceptions import best_match
 
 from tallypost.backend.store import Body, Conflict, Key, Store
 
-MAX_PAYLOAD = 64 * 1024
-MAX_DEPTH = 32  # an interval has 8; json.dumps gives up before json.loads does
+PAYLOAD_MAX_BYTES = 64 * 1024
+DEPTH_MAX = 32  # an interval has 8; json.dumps gives up before json.loads does
 _SCHEMAS = Path(__file__).resolve().parent / "schemas"
 _TOTAL_WRAP = 1 << 30
 _LOG = re.compile(r"^[0-9a-f]{8}\Z")
 
-Answer = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
+Publication = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
 News = Callable[[str, str, Body], None]
 
 
-class Refused(ValueError):
+class InvalidMessage(ValueError):
     """A message that cannot be taken; the text says what is wrong with it."""
 
 
@@ -56,7 +56,7 @@ class Collector:
     def close(self) -> None:
         self.store.close()
 
-    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Answer]:
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
         """Take a message; returns what is to be published. Raises sqlite3.Error if the disk fails.
 
         received_utc: unix seconds.
@@ -66,10 +66,10 @@ class Collector:
         try:
             with self.store.transaction():
                 log = self._take(node, suffix, payload, received_utc)
-        except (Refused, Conflict) as error:
+        except (InvalidMessage, Conflict) as error:
             log = None
             with self.store.transaction():
-                self.store.quarantine(topic, payload[:MAX_PAYLOAD], received_utc, str(error))
+                self.store.quarantine(topic, payload[:PAYLOAD_MAX_BYTES], received_utc, str(error))
             self._news[:] = [("quarantine", node, {"topic": topic, "reason": str(error)})]
         answers = self._answers((node, log), received_utc) if log else []
         for kind, who, body in self._news:
@@ -85,7 +85,7 @@ class Collector:
             return self._status(node, body, utc)
         _check(suffix, body)
         if body["node"] != node:
-            raise Refused(f"node: '{body['node']}' in the topic of '{node}'")
+            raise InvalidMessage(f"node: '{body['node']}' in the topic of '{node}'")
         key = node, str(body["log"])
         if suffix == "counts":
             for record in body["recs"]:
@@ -100,45 +100,45 @@ class Collector:
         """A node that comes online is told at once how far its log is confirmed."""
         log = body.get("log")
         if log is not None and not (isinstance(log, str) and _LOG.match(log)):
-            raise Refused(f"$.log: {log!r:.100} is no log")
+            raise InvalidMessage(f"$.log: {log!r:.100} is no log")
         self.store.note_status(node, body, utc)
         self._news.append(("status", node, body))
         return log if log and self.store.confirmed((node, log)) else None
 
     def _interval(self, key: Key, record: Body, utc: float) -> None:
         if record["cov"] > record["len"]:
-            raise Refused(f"seq {record['seq']}: cov {record['cov']} > len {record['len']}")
+            raise InvalidMessage(f"seq {record['seq']}: cov {record['cov']} > len {record['len']}")
         if not self.store.insert(key, "interval", record, utc):
             return
         self._news.append(("interval", key[0], record))
         before = self.store.before(key, record["seq"])
-        if before and not _goes_on(before[1], record):
+        if before and not _totals_continue(before[1], record):
             what = f"totals do not go on from those of {before[0]}"
             self.store.note_doubt(key, record["seq"], what)
             self._news.append(("doubt", key[0], {"seq": record["seq"], "what": what}))
 
     def _gone(self, key: Key, body: Body) -> None:
         if body["to"] < body["from"]:
-            raise Refused(f"gone: {body['from']}..{body['to']} is no range")
+            raise InvalidMessage(f"gone: {body['from']}..{body['to']} is no range")
         self.store.note_gone(key, body["from"], body["to"])
         self._news.append(("gone", key[0], body))
 
-    def _answers(self, key: Key, utc: float) -> list[Answer]:
+    def _answers(self, key: Key, utc: float) -> list[Publication]:
         """The acknowledgement, and a request for what is missing. The records are committed."""
         node, log = key
         with self.store.transaction():
             confirmed = self.store.advance(key)
             gap = self.store.gap(key, confirmed)
-            ask = gap is not None and self.store.may_ask(key, gap, utc)
+            ask = gap is not None and self.store.should_request(key, gap, utc)
         ack = json.dumps({"v": 1, "log": log, "seq": confirmed}).encode()
-        answers: list[Answer] = [(f"{self._root}/{node}/ack", ack, 1, False)]
+        answers: list[Publication] = [(f"{self._root}/{node}/ack", ack, 1, False)]
         if gap and ask:
             command = {"id": f"{log}-{gap[0]}", "cmd": "resend", "from": gap[0], "to": gap[1]}
             answers.append((f"{self._root}/{node}/cmd", json.dumps(command).encode(), 1, False))
         return answers
 
 
-def _goes_on(before: Body, record: Body) -> bool:
+def _totals_continue(before: Body, record: Body) -> bool:
     """Cumulative totals are those of the interval before plus what was counted since."""
     was, now, counted = _slots(before["total"]), _slots(record["total"]), _slots(record["counts"])
     return all((n - w - c) % _TOTAL_WRAP == 0 for n, w, c in zip(now, was, counted, strict=True))
@@ -156,19 +156,19 @@ def _schema(name: str) -> Draft202012Validator:
 def _check(name: str, body: Body) -> None:
     error = best_match(_schema(name).iter_errors(body))
     if error:
-        raise Refused(f"{error.json_path}: {error.message[:200]}")
+        raise InvalidMessage(f"{error.json_path}: {error.message[:200]}")
 
 
 def _parse(payload: bytes) -> Body:
-    if len(payload) > MAX_PAYLOAD:
-        raise Refused(f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
+    if len(payload) > PAYLOAD_MAX_BYTES:
+        raise InvalidMessage(f"{len(payload)} bytes, at most {PAYLOAD_MAX_BYTES}")
     try:
         body = json.loads(payload, parse_constant=_no_constant)
         _check_storable(body)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"not JSON: {error}") from error
+        raise InvalidMessage(f"not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise Refused("not a JSON object")
+        raise InvalidMessage("not a JSON object")
     return body
 
 
@@ -180,7 +180,7 @@ def _no_constant(name: str) -> None:
 def _check_storable(body: Any) -> None:
     """What Python parses but cannot write again as JSON in UTF-8; raises ValueError."""
     level = [body]
-    for _ in range(MAX_DEPTH):
+    for _ in range(DEPTH_MAX):
         inner: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -193,4 +193,4 @@ def _check_storable(body: Any) -> None:
                 raise ValueError("a number is too large")
         level = inner
     if level:
-        raise ValueError(f"more than {MAX_DEPTH} levels deep")
+        raise ValueError(f"more than {DEPTH_MAX} levels deep")

@@ -19,14 +19,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tallypost import console
 from tallypost.backend import network_server
-from tallypost.backend.collector import Answer, Collector, News
+from tallypost.backend.collector import Publication, Collector, News
 from tallypost.backend.lora_collector import LoraCollector
 from tallypost.backend.store import rfc3339
 from tallypost.faults import ToolError
 
 _KEEPALIVE_S = 60
-_STEP_S = 0.5
-_MAX_WAIT_S = 30.0
+_LOOP_STEP_S = 0.5
+_RECONNECT_WAIT_MAX_S = 30.0
 _AWAY = "is a broker running there? mosquitto -p {port} starts one"
 
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     port = (8883 if args.ca else 1883) if args.port is None else args.port
     try:
         if args.ca:
-            trust(listener.client, args.ca)
+            use_tls(listener.client, args.ca)
         listener.connect(args.host, port)
         what = args.lorawan or args.root
         console.note(f"listening to {what} at {args.host}:{port}, storing in {args.db}")
@@ -87,7 +87,7 @@ def topics(root: str) -> list[str]:
 class Consumer(Protocol):
     """What is told of every message, and answers; raises sqlite3.Error when it cannot keep it."""
 
-    def on_message(self, topic: str, payload: bytes, utc: float) -> list[Answer]: ...
+    def on_message(self, topic: str, payload: bytes, utc: float) -> list[Publication]: ...
 
 
 class Listener:
@@ -99,7 +99,7 @@ class Listener:
         self._refused = ""
         self._subscribed = False
         self._failed: Exception | None = None
-        self._acks: dict[str, Answer] = {}  # by topic, what a node is to be told next
+        self._acks: dict[str, Publication] = {}  # by topic, what a node is to be told next
         self._told: dict[int, str] = {}  # packet id, topic of the one that is on its way
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id, clean_session=not client_id, manual_ack=True
@@ -123,7 +123,7 @@ class Listener:
         while not self._subscribed:
             if time.monotonic() > until:
                 raise ToolError(f"{host}:{port}: no answer to CONNECT or SUBSCRIBE within 10 s")
-            code = self.client.loop(_STEP_S)
+            code = self.client.loop(_LOOP_STEP_S)
             if self._refused:
                 raise ToolError(
                     f"{host}:{port}: the broker refuses: {self._refused}",
@@ -137,7 +137,7 @@ class Listener:
         until = time.monotonic() + seconds
         wait_s = 1.0
         while (left := until - time.monotonic()) > 0:
-            code = self.client.loop(min(_STEP_S, left))
+            code = self.client.loop(min(_LOOP_STEP_S, left))
             self._acknowledge()
             if self._failed:
                 raise ToolError(f"the database: {self._failed}", "nothing was confirmed")
@@ -146,7 +146,7 @@ class Listener:
                 continue
             console.note(f"connection lost ({mqtt.error_string(code)}), again in {wait_s:.0f} s")
             time.sleep(min(wait_s, left))
-            wait_s = min(2 * wait_s, _MAX_WAIT_S)
+            wait_s = min(2 * wait_s, _RECONNECT_WAIT_MAX_S)
             try:
                 self.client.reconnect()
             except OSError as error:
@@ -194,7 +194,7 @@ class Listener:
         self._told.pop(mid, None)
 
 
-def trust(client: mqtt.Client, ca: Path) -> None:
+def use_tls(client: mqtt.Client, ca: Path) -> None:
     """Use TLS with brokers whose certificate this authority has signed, and with no others."""
     try:
         client.tls_set(ca_certs=str(ca))

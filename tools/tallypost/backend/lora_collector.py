@@ -12,13 +12,13 @@ from typing import Any
 
 from tallypost.backend import lorawan
 from tallypost.backend import network_server
-from tallypost.backend.collector import Answer, News
-from tallypost.backend.network_server import NotOurs, Uplink
+from tallypost.backend.collector import Publication, News
+from tallypost.backend.network_server import InvalidUplink, Uplink
 from tallypost.backend.short import ShortStore
 from tallypost.backend.store import Body, Conflict, Key
 
 PAUSE_S = 3 * 3600.0  # between two downlinks to a node
-_MOST_NUMBERS = 20_000  # in one request
+_RESEND_MAX = 20_000  # in one request
 
 
 class LoraCollector:
@@ -34,7 +34,7 @@ class LoraCollector:
     def close(self) -> None:
         self.store.close()
 
-    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Answer]:
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
         """Take a message of a network server; returns what is to be published.
 
         Raises sqlite3.Error if the disk fails. received_utc: unix seconds.
@@ -48,7 +48,7 @@ class LoraCollector:
                 with self.store.transaction():
                     half = self._take(node, uplink.port, uplink.data, received_utc)
                 answers = self._answers(uplink, half, received_utc)
-        except (NotOurs, lorawan.BadFrame, Conflict) as error:
+        except (InvalidUplink, lorawan.BadFrame, Conflict) as error:
             with self.store.transaction():
                 self.store.quarantine(topic, payload, received_utc, str(error))
             self._news[:] = [("quarantine", node, {"topic": topic, "reason": str(error)})]
@@ -68,7 +68,7 @@ class LoraCollector:
         half = str(body["log"])
         log = self.store.log_named(node, half)
         if log is None:
-            self.store.put_off(node, half, (port, data, utc))
+            self.store.defer(node, half, (port, data, utc))
         elif port == lorawan.EVENT:
             self._event((node, log), body, utc)
         else:
@@ -79,10 +79,10 @@ class LoraCollector:
 
     def _state(self, node: str, body: Body, utc: float) -> None:
         key = node, str(body["log"])
-        self.store.know_log(key)
+        self.store.add_log(key)
         self.store.note_status(node, body, utc)
         self._news.append(("state", node, body))
-        for port, data, received in self.store.take_waiting(node, key[1][-4:]):
+        for port, data, received in self.store.pop_waiting(node, key[1][-4:]):
             try:
                 self._take(node, port, data, received)
             except Conflict as error:  # the others have their log now
@@ -99,7 +99,7 @@ class LoraCollector:
 
     # --- downlinks
 
-    def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Answer]:
+    def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Publication]:
         """At most one downlink; the records are committed."""
         when, what = self._told.get(uplink.node, (utc - PAUSE_S, ""))
         log = self.store.log_named(uplink.node, half) if half else None
@@ -124,6 +124,6 @@ class LoraCollector:
         gap = self.store.gap(key, confirmed)
         is_news = confirmed > self._confirmed.get(key, 0)
         if gap and (last != "resend" or not is_news):
-            end = min(gap[1], gap[0] + _MOST_NUMBERS)
+            end = min(gap[1], gap[0] + _RESEND_MAX)
             return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": end}
         return {"ack": {"log": half, "seq": confirmed}} if is_news else None

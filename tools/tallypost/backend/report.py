@@ -22,7 +22,7 @@ from typing import Any
 from tallypost import console
 from tallypost.faults import ToolError
 
-WAYS = ("forward", "backward")
+DIRECTIONS = ("forward", "backward")
 BIN_KMH = 4
 OPEN_BIN = 31  # 124 km/h and more
 SHARES = {"v50": 0.50, "v85": 0.85, "v98": 0.98}
@@ -49,17 +49,17 @@ class Span:
     followers: int = 0
     headway_sum: float = 0.0
 
-    def add(self, length: int, observed: int, body: Body, way: str) -> None:
+    def add(self, length: int, observed: int, body: Body, direction: str) -> None:
         self.length += length
         self.observed += observed
-        self.classes.update(body["counts"][way])
-        speed = body["speed"][way]
+        self.classes.update(body["counts"][direction])
+        speed = body["speed"][direction]
         if speed["n"]:
             self.speeds += speed["n"]
             self.speed_sum += speed["mean"] * speed["n"]
             self.raw_sum += speed.get("raw", speed["mean"]) * speed["n"]
             self.bins.update(dict(speed["hist"]))
-        spacing = body.get("spacing", {}).get(way, {})
+        spacing = body.get("spacing", {}).get(direction, {})
         if spacing.get("headway") is not None:
             self.followers += spacing["n"]
             self.headway_sum += spacing["headway"] * spacing["n"]
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.db}: no interval of {args.node} from {args.first} to {args.last}",
             "tallypost listen fills it; is the node's name right?",
         )
-    told = [{"start": start, "direction": way, **span.as_dict()} for (start, way), span in rows]
+    told = [{"start": start, "direction": direction, **span.as_dict()} for (start, direction), span in rows]
     if args.json:
         for row in told:
             console.result_json(row)
@@ -138,9 +138,9 @@ def spans(
     """((start, direction), what was counted in it), oldest first; raises ToolError."""
     found: dict[tuple[str, str], Span] = {}
     for start, length, observed, body in _intervals(path, node, days):
-        for way in WAYS:
-            span = found.setdefault((start[: _DIGITS[by]], way), Span())
-            span.add(length, observed, body, way)
+        for direction in DIRECTIONS:
+            span = found.setdefault((start[: _DIGITS[by]], direction), Span())
+            span.add(length, observed, body, direction)
     return list(found.items())
 
 

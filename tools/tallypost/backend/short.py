@@ -23,14 +23,14 @@ class ShortStore(Store):
         first = int(body.get("first", last))
         if self._same(key, first, last, body) or self._is_held(key, first, last):
             return False
-        if self._crosses(key, first, last):
+        if self._overlaps_partly(key, first, last):
             raise Conflict(f"{first}..{last} of log {key[1]} overlaps with other merged records")
         row = (*key, first, last, kind, body.get("start"), body.get("len"), body.get("cov"))
         self._db.execute(
             "INSERT INTO short VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, json.dumps(body), rfc3339(utc)),
         )
-        self.relieve(key, last)
+        self.drop_covered(key, last)
         return True
 
     def _is_held(self, key: Key, first: int, last: int) -> bool:
@@ -46,7 +46,7 @@ class ShortStore(Store):
             raise Conflict(f"{first}..{last} of log {key[1]} is held with other counts")
         return row is not None
 
-    def _crosses(self, key: Key, first: int, last: int) -> bool:
+    def _overlaps_partly(self, key: Key, first: int, last: int) -> bool:
         """A held range overlaps with this one, and neither lies inside the other."""
         row = self._db.execute(
             "SELECT 1 FROM short WHERE node = ? AND log = ? AND first <= ? AND last >= ?"
@@ -65,16 +65,16 @@ class ShortStore(Store):
         ).fetchone()
         return str(row[0]) if row else None
 
-    def know_log(self, key: Key) -> None:
+    def add_log(self, key: Key) -> None:
         self._db.execute("INSERT OR IGNORE INTO logs (node, log) VALUES (?, ?)", key)
 
-    def put_off(self, node: str, half: str, frame: Frame) -> None:
+    def defer(self, node: str, half: str, frame: Frame) -> None:
         """Keep a frame until its log is known."""
         self._db.execute(
             "INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", (node, half, *frame)
         )
 
-    def take_waiting(self, node: str, half: str) -> list[Frame]:
+    def pop_waiting(self, node: str, half: str) -> list[Frame]:
         """The frames that waited for this log, in the order of their arrival; they are removed."""
         rows = self._db.execute(
             "SELECT port, payload, received FROM waiting WHERE node = ? AND log = ?"

@@ -11,9 +11,9 @@ from typing import Any
 
 from tallypost.faults import ToolError
 
-ASK_AGAIN_S = 300.0  # a resend that was asked for may go without progress for so long
+RESEND_RETRY_S = 300.0  # a resend that was asked for may go without progress for so long
 _LAYOUT = 2  # PRAGMA user_version
-_TABLES = """
+TABLES = """
 CREATE TABLE records (
   node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,
   body TEXT, received TEXT, PRIMARY KEY (node, log, seq)) WITHOUT ROWID;
@@ -84,7 +84,7 @@ class Store:
             (*row, json.dumps(body), rfc3339(utc)),
         )
         if inserted.rowcount:
-            self.relieve(key, body["seq"])
+            self.drop_covered(key, body["seq"])
             return True
         where = (*key, body["seq"])
         found = self._db.execute(
@@ -100,7 +100,7 @@ class Store:
             )
         return False
 
-    def relieve(self, key: Key, seq: int) -> None:
+    def drop_covered(self, key: Key, seq: int) -> None:
         """Drop the short records whose numbers are all held by themselves, now that `seq` is."""
         rows = self._db.execute(
             "SELECT first, last FROM short WHERE node = ? AND log = ? AND first <= ?"
@@ -219,13 +219,13 @@ class Store:
         ).fetchone()
         return (confirmed + 1, row[0] - 1) if row[0] else None
 
-    def may_ask(self, key: Key, gap: tuple[int, int], utc: float) -> bool:
+    def should_request(self, key: Key, gap: tuple[int, int], utc: float) -> bool:
         """A gap is asked for once, and again when nothing of it came for a while."""
         asked, first, last = self._db.execute(
             "SELECT asked, asked_from, asked_to FROM logs WHERE node = ? AND log = ?", key
         ).fetchone()
         progress = gap[0] > first
-        answering = gap[0] <= last and (progress or 0 <= utc - asked < ASK_AGAIN_S)
+        answering = gap[0] <= last and (progress or 0 <= utc - asked < RESEND_RETRY_S)
         now = asked if answering and not progress else utc
         self._db.execute(
             "UPDATE logs SET asked = ?, asked_from = ?, asked_to = ? WHERE node = ? AND log = ?",
@@ -244,7 +244,7 @@ class Store:
         for log, body in rows:
             yield log, json.loads(body)
 
-    def number_of(self, table: str) -> int:
+    def count_rows(self, table: str) -> int:
         """Rows of a table."""
         if table not in ("records", "gone", "doubts", "quarantine", "short", "waiting"):
             raise ValueError(f"no table '{table}'")
@@ -260,7 +260,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if layout not in (0, 1, _LAYOUT):
             raise ToolError(f"{path}: layout {layout}, this version knows {_LAYOUT}")
         if layout != _LAYOUT:
-            tables = (_TABLES if layout == 0 else "") + _SHORT
+            tables = (TABLES if layout == 0 else "") + _SHORT
             db.executescript(f"BEGIN; {tables} PRAGMA user_version = {_LAYOUT}; COMMIT;")
     except sqlite3.Error as error:
         raise ToolError(f"{path}: {error}", "name another file with --db") from error

@@ -39,7 +39,7 @@ PLAIN = (
 )  # fmt: skip
 SECRET = ("wifi_pass", "mqtt_pass", "app_key")
 _CONFIG = "config."
-_MOST_ROWS = 1000
+_ROWS_MAX = 1000
 _DIGITS = re.compile("[0-9a-fA-F]*")
 _OF_IDENTITY: tuple[str, ...] = ("wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass")
 _DIGIT_COLUMNS = {"dev_eui": EUI_BYTES, "join_eui": EUI_BYTES, "app_key": KEY_BYTES}
@@ -96,7 +96,7 @@ def read(path: Path, base: Row) -> tuple[list[Row], list[str]]:
         row = _row(where, number, dict(zip(header, cells)), base, wrong)
         if row:
             rows.append(row)
-    wrong += _doubles(path, rows)
+    wrong += _duplicates(path, rows)
     if not lines:
         wrong.append(f"{path}: no row below the header")
     return rows, wrong
@@ -127,8 +127,8 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ToolError(f"{path}:{reader.line_num}: {error}", "is a quote open?") from None
     if not found:
         raise ToolError(f"{path}: empty", "the first row names the columns")
-    if len(found) > _MOST_ROWS + 1:
-        raise ToolError(f"{path}: more than {_MOST_ROWS} rows", "make several files of it")
+    if len(found) > _ROWS_MAX + 1:
+        raise ToolError(f"{path}: more than {_ROWS_MAX} rows", "make several files of it")
     header = found[0][1]
     _check_header(path, header)
     return header, found[1:]
@@ -146,7 +146,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise ToolError(f"{path}: no column 'node'", "the first row names the columns")
 
 
-class _Faults:
+class _RowChecker:
     """Carries out checks of one row, and keeps what they find."""
 
     def __init__(self, where: str) -> None:
@@ -164,7 +164,7 @@ class _Faults:
 
 def _row(where: str, line: int, cells: Cells, base: Row, wrong: list[str]) -> Row | None:
     """One row; None, and lines in `wrong`, when something of it cannot be used."""
-    faults = _Faults(where)
+    faults = _RowChecker(where)
     name = cells.get("board") or base.board
     board = faults.check("board: ", boards.load, name)
     config = dict(base.who.config)
@@ -214,7 +214,7 @@ def digits(name: str, text: str, size: int) -> bytes | None:
     return bytes.fromhex(plain)
 
 
-def _doubles(path: Path, rows: list[Row]) -> list[str]:
+def _duplicates(path: Path, rows: list[Row]) -> list[str]:
     """What two rows must not share."""
     wrong: list[str] = []
     values: dict[str, Callable[[Row], Any]] = {

@@ -8,7 +8,7 @@ from typing import Protocol
 from tallypost.faults import ToolError
 
 
-class Memory(Protocol):
+class FlashTarget(Protocol):
     """The flash of one board; every method raises ToolError.
 
     name: as the user calls it. mac: of the chip, "" for a file. size: bytes.
@@ -29,7 +29,7 @@ class Memory(Protocol):
     def is_blank(self, offset: int, length: int) -> bool: ...
 
 
-class FileMemory:
+class FileTarget:
     """A flash file, changed in place."""
 
     mac = ""

@@ -14,12 +14,12 @@ from esp_idf_nvs_partition_gen import nvs_partition_gen as generator
 from tallypost.faults import ToolError
 from tallypost.provisioning.nvs_reader import PAGE, Contents
 
-_LEAST_PAGES = 3  # of ESP-IDF; the largest identity fits then
+_PAGES_MIN = 3  # of ESP-IDF; the largest identity fits then
 
 
 def make(contents: Contents, size: int) -> bytes:
     """A partition of `size` bytes; raises ToolError when that cannot be one, or is too small."""
-    if size % PAGE or size < _LEAST_PAGES * PAGE:  # the generator pads some without an end
+    if size % PAGE or size < _PAGES_MIN * PAGE:  # the generator pads some without an end
         raise ToolError(f"an NVS partition of {size} bytes", "wanted: 3 or more times 4096")
     output = io.BytesIO()
     nvs = generator.nvs_open(output, size - PAGE, version=generator.Page.VERSION2)

@@ -58,7 +58,7 @@ def parse(partition: bytes) -> Contents:
     return found
 
 
-def pages_naming(partition: bytes, key: str) -> list[int]:
+def pages_with_key(partition: bytes, key: str) -> list[int]:
     """Numbers of the pages in which an entry, whole or not, bears this key."""
     wanted = key.encode().ljust(16, b"\0")
     return [

@@ -1,8 +1,8 @@
 """What a board must not lose when it is provisioned anew: numbers that only ever rise.
 
-The boot counter stays always. The LoRaWAN MAC's memory (NVS namespace `lora`: DevNonce, session,
+The boot counter stays always. The LoRaWAN MAC's target (NVS namespace `lora`: DevNonce, session,
 airtime) stays while DevEUI, JoinEUI and AppKey do: a join server ignores a DevNonce that it has
-seen. Before the board's memory is erased, both numbers are put down in a note on this machine,
+seen. Before the board's target is erased, both numbers are put down in a note on this machine,
 beside the name of the node whose counts are in the log, so that a cable that is pulled in between
 costs none of them. A note holds no secret: of the keys only a digest, to tell them apart.
 """
@@ -26,7 +26,7 @@ _KEYS = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
 
 
 @dataclass(frozen=True)
-class Kept:
+class PreservedState:
     """node: whose counts the log holds, "" = unknown. keys: digest of the LoRaWAN keys.
 
     lora: the namespace of the MAC. whole: the identity is complete, a node counts under it.
@@ -45,7 +45,7 @@ class Kept:
         return int(struct.unpack_from("<I", blob, 1)[0]) if len(blob) >= 6 and blob[0] == 1 else 0
 
 
-def of_board(contents: Contents) -> Kept:
+def from_nvs(contents: Contents) -> PreservedState:
     """What an NVS partition holds of it."""
     mine = contents.get(NAMESPACE, {})
     blobs = {key: value for key, value in mine.items() if isinstance(value, bytes)}
@@ -55,10 +55,10 @@ def of_board(contents: Contents) -> Kept:
     lora = {k: v for k, v in contents.get(LORA, {}).items() if isinstance(v, bytes)}
     keys = _digest([blobs.get(key, b"") for key in _KEYS])
     whole = bool(node) and blobs.get("seal") == seal(sealed)
-    return Kept(node, boot if isinstance(boot, int) else 0, keys, lora, whole)
+    return PreservedState(node, boot if isinstance(boot, int) else 0, keys, lora, whole)
 
 
-def of_keys(keys: LoraKeys | None) -> str:
+def keys_digest(keys: LoraKeys | None) -> str:
     """The digest of keys that are to be written."""
     return _digest([keys.dev_eui, keys.join_eui, keys.app_key] if keys else [])
 
@@ -68,21 +68,21 @@ def _digest(values: list[bytes]) -> str:
     return hashlib.sha256(b"|".join(values)).hexdigest()[:32] if all(values) and values else ""
 
 
-def merge(board: Kept, note: Kept, keys: str) -> Kept:
-    """What goes on: of each number the higher one, the MAC's memory only under the same keys."""
+def merge(board: PreservedState, note: PreservedState, keys: str) -> PreservedState:
+    """What goes on: of each number the higher one, the MAC's target only under the same keys."""
     lora: dict[str, bytes] = {}
     if keys and board.keys == keys:
         lora = board.lora if board.whole else _nonces(board)
-    if keys and note.keys == keys and note.dev_nonce > Kept(lora=lora).dev_nonce:
+    if keys and note.keys == keys and note.dev_nonce > PreservedState(lora=lora).dev_nonce:
         lora = _nonces(note)
-    return Kept(board.node or note.node, max(board.boot, note.boot), keys, lora)
+    return PreservedState(board.node or note.node, max(board.boot, note.boot), keys, lora)
 
 
-def _nonces(kept: Kept) -> dict[str, bytes]:
+def _nonces(kept: PreservedState) -> dict[str, bytes]:
     return {_NONCES: kept.lora[_NONCES]} if _NONCES in kept.lora else {}
 
 
-class Note:
+class Journal:
     """The note of the board with this MAC; below XDG_STATE_HOME (~/.local/state)."""
 
     def __init__(self, mac: str) -> None:
@@ -90,21 +90,21 @@ class Note:
         folder = Path(base).expanduser() / "tallypost" / "provision"
         self.path = folder / f"{mac.replace(':', '')}.json"
 
-    def read(self) -> Kept:
+    def read(self) -> PreservedState:
         """What an interrupted call put down; nothing when none was. Raises ToolError."""
         try:
             row = json.loads(self.path.read_text())
             lora = {_NONCES: bytes.fromhex(row["nonces"])} if row["nonces"] else {}
-            return Kept(str(row["node"]), int(row["boot"]), str(row["keys"]), lora)
+            return PreservedState(str(row["node"]), int(row["boot"]), str(row["keys"]), lora)
         except FileNotFoundError:
-            return Kept()
+            return PreservedState()
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(
                 f"{self.path}: not a note of an interrupted provisioning",
                 "remove it: boot counter and DevNonce then start at 0",
             ) from error
 
-    def write(self, kept: Kept) -> None:
+    def write(self, kept: PreservedState) -> None:
         """Whole or not at all, and on the disk before the board is touched. Raises ToolError."""
         row = {"node": kept.node, "boot": kept.boot, "keys": kept.keys}
         row["nonces"] = kept.lora.get(_NONCES, b"").hex()
@@ -121,5 +121,5 @@ class Note:
                 f"{self.path}: {error.strerror}", "set XDG_STATE_HOME to a folder of yours"
             ) from error
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -20,9 +20,9 @@ from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, Partition, u
 from tallypost.provisioning import preserved_state
 from tallypost.provisioning import nvs_image
 from tallypost.provisioning import nvs_reader
-from tallypost.provisioning.preserved_state import Kept, Note
+from tallypost.provisioning.preserved_state import PreservedState, Journal
 from tallypost.provisioning.identity import NAMESPACE, Identity, LoraKeys
-from tallypost.provisioning.flash_target import FileMemory, Memory
+from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.nvs_reader import PAGE, Contents
 
 __all__ = ("Identity", "LoraKeys", "Plan", "prepare", "provision", "write")
@@ -40,7 +40,7 @@ class Plan:
     nvs: Partition
     contents: Contents
     image: bytes
-    kept: Kept
+    kept: PreservedState
     was: str
     naming: list[int]
     erase_log: Partition | None
@@ -58,15 +58,15 @@ def provision(flash: Path, identity: Identity, dry_run: bool = False, log: str =
     Raises ToolError before anything is written when identity or file are not acceptable.
     """
     whole = identity.complete()
-    memory = FileMemory(flash)
-    plan = prepare(memory, whole, log=log)
+    target = FileTarget(flash)
+    plan = prepare(target, whole, log=log)
     if not dry_run:
-        write(memory, plan)
+        write(target, plan)
     return whole
 
 
 def prepare(
-    memory: Memory,
+    target: FlashTarget,
     identity: Identity,
     log: str = "",
     partitions: Iterable[Partition] = (),
@@ -76,64 +76,64 @@ def prepare(
     log: KEEP or ERASE what the ring log holds, which permits another node id; "" = the log stays,
     and so must the node id. partitions: those that the board must have. Raises ToolError.
     """
-    table = _table(memory)
-    nvs, ring = _find(memory, table, "nvs"), _find(memory, table, "ring")
+    table = _table(target)
+    nvs, ring = _find(target, table, "nvs"), _find(target, table, "ring")
     if partitions and set(table) != set(partitions):
         raise ToolError(
-            f"{memory.name}: its partition table is not the board's",
+            f"{target.name}: its partition table is not the board's",
             "tallypost flash writes the image first",
         )
-    old = memory.read(nvs.offset, nvs.size)
-    board = preserved_state.of_board(nvs_reader.parse(old))
-    note = Note(memory.mac).read() if memory.mac else Kept()
-    kept = preserved_state.merge(board, note, preserved_state.of_keys(identity.lora))
-    blank = memory.is_blank(ring.offset, ring.size)
+    old = target.read(nvs.offset, nvs.size)
+    board = preserved_state.from_nvs(nvs_reader.parse(old))
+    note = Journal(target.mac).read() if target.mac else PreservedState()
+    kept = preserved_state.merge(board, note, preserved_state.keys_digest(identity.lora))
+    blank = target.is_blank(ring.offset, ring.size)
     if log not in (KEEP, ERASE):
-        _check_owner(memory.name, kept.node, identity.node, blank)
+        _check_owner(target.name, kept.node, identity.node, blank)
     contents = _contents(identity, kept)
     image = nvs_image.make(contents, nvs.size)
     return Plan(
         identity, nvs, contents, image, kept, kept.node,
-        naming=nvs_reader.pages_naming(old, "id"),
+        naming=nvs_reader.pages_with_key(old, "id"),
         erase_log=ring if log == ERASE and not blank else None,
     )  # fmt: skip
 
 
-def write(memory: Memory, plan: Plan) -> None:
+def write(target: FlashTarget, plan: Plan) -> None:
     """Carry out a plan and read it back; raises ToolError. What is cut can be repeated."""
     nvs = plan.nvs
-    note = Note(memory.mac) if memory.mac else None
+    note = Journal(target.mac) if target.mac else None
     if note:
-        note.write(Kept(plan.was, plan.kept.boot, plan.kept.keys, plan.kept.lora))
-    _erase_pages(memory, nvs, plan.naming)
-    memory.erase(nvs.offset, nvs.size)
+        note.write(PreservedState(plan.was, plan.kept.boot, plan.kept.keys, plan.kept.lora))
+    _erase_pages(target, nvs, plan.naming)
+    target.erase(nvs.offset, nvs.size)
     if plan.erase_log:
-        memory.erase(plan.erase_log.offset, plan.erase_log.size)
+        target.erase(plan.erase_log.offset, plan.erase_log.size)
         if note:  # from here on the log is nobody's
-            note.write(Kept(plan.identity.node, plan.kept.boot, plan.kept.keys, plan.kept.lora))
+            note.write(PreservedState(plan.identity.node, plan.kept.boot, plan.kept.keys, plan.kept.lora))
     try:
-        memory.write(nvs.offset, plan.image.rstrip(b"\xff"))
-        back = memory.read(nvs.offset, nvs.size)
+        target.write(nvs.offset, plan.image.rstrip(b"\xff"))
+        back = target.read(nvs.offset, nvs.size)
         if back != plan.image or nvs_reader.parse(back) != plan.contents:
             raise ToolError(
-                f"{memory.name}: what was written reads back differently",
+                f"{target.name}: what was written reads back differently",
                 "repeat the same command; with a shorter cable, or another board",
             )
     except ToolError:
         with suppress(ToolError):  # whoever has gone has no identity: its last entry is not there
-            naming = nvs_reader.pages_naming(memory.read(nvs.offset, nvs.size), "id")
-            _erase_pages(memory, nvs, naming)
+            naming = nvs_reader.pages_with_key(target.read(nvs.offset, nvs.size), "id")
+            _erase_pages(target, nvs, naming)
         raise
     if note:
-        note.forget()
+        note.delete()
 
 
-def _erase_pages(memory: Memory, nvs: Partition, pages: list[int]) -> None:
+def _erase_pages(target: FlashTarget, nvs: Partition, pages: list[int]) -> None:
     for page in pages:
-        memory.erase(nvs.offset + page * PAGE, PAGE)
+        target.erase(nvs.offset + page * PAGE, PAGE)
 
 
-def _contents(identity: Identity, kept: Kept) -> Contents:
+def _contents(identity: Identity, kept: PreservedState) -> Contents:
     """In the order in which it is written: the node id last."""
     contents: Contents = {preserved_state.LORA: dict(kept.lora)} if kept.lora else {}
     contents[NAMESPACE] = {"boot": kept.boot, **identity.entries}
@@ -152,18 +152,18 @@ def _check_owner(name: str, was: str, node: str, blank: bool) -> None:
     )
 
 
-def _table(memory: Memory) -> list[Partition]:
+def _table(target: FlashTarget) -> list[Partition]:
     try:
-        return unpack(memory.read(TABLE_OFFSET, TABLE_SIZE))
+        return unpack(target.read(TABLE_OFFSET, TABLE_SIZE))
     except (ValueError, IndexError) as error:
-        hint = "tallypost flash writes one" if memory.mac else "tallypost build makes a flash file"
-        raise ToolError(f"{memory.name}: {error}", hint) from error
+        hint = "tallypost flash writes one" if target.mac else "tallypost build makes a flash file"
+        raise ToolError(f"{target.name}: {error}", hint) from error
 
 
-def _find(memory: Memory, table: list[Partition], label: str) -> Partition:
+def _find(target: FlashTarget, table: list[Partition], label: str) -> Partition:
     for partition in table:
         if partition.label == label:
-            if partition.end > memory.size:
-                raise ToolError(f"{memory.name}: shorter than its partition table says")
+            if partition.end > target.size:
+                raise ToolError(f"{target.name}: shorter than its partition table says")
             return partition
-    raise ToolError(f"{memory.name}: its partition table has no '{label}'")
+    raise ToolError(f"{target.name}: its partition table has no '{label}'")

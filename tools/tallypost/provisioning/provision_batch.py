@@ -186,11 +186,11 @@ def _outcome(job: Job, future: Future[dict[str, Any]], good: str) -> Outcome:
 def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dict[str, Any]:
     """One board, in a thread of its own; raises ToolError."""
     # Late: esptool, which a call that only finds faults does without.
-    from tallypost.flashing.rom import BoardMemory
+    from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(job.row.board)
     node = job.row.who.node
-    with BoardMemory(job.port, board) as chip:
+    with SerialTarget(job.port, board) as chip:
         owner = owners.get(chip.mac, node)
         if owner != node and not log:
             hint = "plug in the next one, or give it away with --log erase or --log keep"

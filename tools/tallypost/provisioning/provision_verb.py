@@ -18,7 +18,7 @@ from tallypost.provisioning import secrets_input
 from tallypost.provisioning import provision_batch
 from tallypost.provisioning.board_rows import Row
 from tallypost.provisioning.identity import EUI_BYTES, Identity
-from tallypost.provisioning.flash_target import FileMemory, Memory
+from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.provision import ERASE, KEEP, Plan, prepare, write
 
 
@@ -132,27 +132,27 @@ def _run_one(args: argparse.Namespace, identity: Identity) -> int:
         )
     whole = _with_secret_of(args.secrets_out, identity).complete()
     if args.flash:
-        memory = FileMemory(args.flash)
-        return _provision(args, memory, prepare(memory, whole, args.log), {"flash": memory.name})
+        target = FileTarget(args.flash)
+        return _provision(args, target, prepare(target, whole, args.log), {"flash": target.name})
     # Late: esptool takes a fifth of a second that a file does not need.
-    from tallypost.flashing.rom import BoardMemory
+    from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(args.board)
-    with BoardMemory(args.port, board) as chip:
+    with SerialTarget(args.port, board) as chip:
         plan = prepare(chip, whole, args.log, board.partitions)
         where = {"port": chip.name, "board": board.name, "chip": chip.chip, "mac": chip.mac}
         return _provision(args, chip, plan, where)
 
 
-def _provision(args: argparse.Namespace, memory: Memory, plan: Plan, where: dict[str, str]) -> int:
+def _provision(args: argparse.Namespace, target: FlashTarget, plan: Plan, where: dict[str, str]) -> int:
     whole = plan.identity
     if not args.dry_run:
-        console.note(f"{memory.name}: writing the identity of '{whole.node}'")
+        console.note(f"{target.name}: writing the identity of '{whole.node}'")
         if args.secrets_out and not args.secrets_out.exists():
             # The secret is in its file before the node has it: later there may be no place for
             # it. It stays when writing fails: the board may have it by then.
             _write_secret(args.secrets_out, whole)
-        write(memory, plan)
+        write(target, plan)
     row: dict[str, Any] = {
         "node": whole.node,
         "site": whole.config.get("site", ""),
@@ -168,7 +168,7 @@ def _provision(args: argparse.Namespace, memory: Memory, plan: Plan, where: dict
         console.result_json(row)
     else:
         state = "would be" if args.dry_run else "is"
-        console.result(f"{memory.name} {state} node '{whole.node}', MQTT user '{whole.mqtt_user}'")
+        console.result(f"{target.name} {state} node '{whole.node}', MQTT user '{whole.mqtt_user}'")
         for line in told(plan):
             console.result(f"  {line}")
     for doubt in compatibility.doubts(whole):
