@@ -1,4 +1,4 @@
-"""The cable is pulled while a board is provisioned: it counts as before, or refuses to count."""
+"""A cable pulled while a board is provisioned: the board counts as before, or refuses to count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def before(image: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 class NorTarget:
-    """Provisioning's view of a flash with physics, without a port: for many cuts."""
+    """A flash with the physics of NOR as a target, without a port, for many cuts."""
 
     name, mac = "nor", "24:0a:c4:00:00:09"
 
@@ -54,7 +54,7 @@ class NorTarget:
 
 
 def identity_in(cells: bytes) -> str:
-    """Which of both a node would count under, by the rule of the firmware; "" = none."""
+    """The identity that the firmware would accept, "old" or "new"; "" = none."""
     found = nvs_reader.parse(cells[0x9000:0xF000]).get("tallypost", {})
     for name, who in (("old", OLD), ("new", NEW)):
         entries = {key: value for key, value in found.items() if key not in ("boot", "config")}
@@ -65,7 +65,7 @@ def identity_in(cells: bytes) -> str:
 
 
 def test_no_cut_leaves_half_an_identity(before: bytes, state: Path) -> None:
-    """A cut in every stretch of some bytes, straight at the flash."""
+    """The power is cut after every few bytes, directly at the flash."""
     whole = Nor(before)
     write(NorTarget(whole), prepare(NorTarget(whole), NEW))
     total, written = whole.changed, whole.written[-1][1]
@@ -99,18 +99,18 @@ def words(tmp_path: Path) -> list[str]:
 
 
 def pulls(total: int, written: int) -> Iterator[int]:
-    """Half of them while erasing, half in the few bytes that are written."""
+    """Half of the cuts are while erasing, half in the few bytes that are written."""
     rng = random.Random(6)
     for _ in range(PULLS // 2):
         yield rng.randrange(total - written)
         yield rng.randrange(total - written, total)
 
 
-def test_pulled_cables(
+def test_a_pulled_cable_leaves_the_old_identity_or_none(
     before: bytes, words: list[str], tmp_path: Path, state: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """esptool at the port; what is left boots in the simulator; the same command is repeated."""
+    """With esptool: after the cut the board boots in the simulator, then the command is repeated."""
     plain = Nor(before)
     write(NorTarget(plain), prepare(NorTarget(plain), NEW))
     flash = tmp_path / "flash.bin"
@@ -121,7 +121,7 @@ def test_pulled_cables(
         try:
             assert cli.main([*words, "--port", board.url]) == 1
             said = capsys.readouterr()
-            assert said.err.count("error: ") == 1 and "repeat the same command" in said.err
+            assert said.err.count("error: ") == 1 and "run the same command again" in said.err
             flash.write_bytes(board.flash.data)
             life = boot(flash, 2)
             check(life, identity_in(flash.read_bytes()))
@@ -139,7 +139,7 @@ def test_pulled_cables(
 
 
 def check(life: Life, held: str) -> None:
-    """A node that counts does so under an identity that is whole; one without logs nothing."""
+    """A node counts under a complete identity, or logs nothing."""
     if life.node:
         assert (life.node, held, life.boot) == ("old-1", "old", 41)
     else:

@@ -19,6 +19,7 @@ from tallypost.flashing import rom
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Capture = pytest.CaptureFixture[str]
+IN_USE = "in use by another program. Close that program. To find it, run: tallypost doctor"
 
 
 @pytest.mark.parametrize("verb", ("provision",))
@@ -52,14 +53,17 @@ def said(tmp_path: Path, capsys: Capture) -> Iterator[Callable[..., str]]:
 @pytest.mark.parametrize(
     ("number", "line"),
     (
-        (errno.ENOENT, "no such port. tallypost list shows the ports; is the cable in?"),
-        (errno.EACCES, "no permission. sudo usermod -aG dialout $USER, then log in again"),
-        (errno.EBUSY, "in use by another program. close it; tallypost doctor finds it"),
-        (errno.EAGAIN, "in use by another program. close it; tallypost doctor finds it"),
-        (errno.EIO, "[Errno 5] could not open it. tallypost list shows the ports"),
+        (errno.ENOENT, "no such port. Check the cable, then run: tallypost list"),
+        (
+            errno.EACCES,
+            "permission denied. Run: sudo usermod -aG dialout $USER, then log in again.",
+        ),
+        (errno.EBUSY, IN_USE),
+        (errno.EAGAIN, IN_USE),
+        (errno.EIO, "[Errno 5] could not open it. To see the ports, run: tallypost list"),
     ),
 )
-def test_a_port_that_cannot_be_opened(
+def test_a_port_that_cannot_be_opened_is_reported(
     number: int, line: str, said: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_words: Any, **_options: Any) -> None:
@@ -72,15 +76,16 @@ def test_a_port_that_cannot_be_opened(
     )
 
 
-def test_a_port_with_nobody_behind_it(said: Callable[..., str], tmp_path: Path) -> None:
-    line = "no such port. tallypost list shows the ports; is the cable in?"
+def test_a_port_that_does_not_exist_is_reported(said: Callable[..., str], tmp_path: Path) -> None:
+    line = "no such port. Check the cable, then run: tallypost list"
     assert said(str(tmp_path / "ttyUSB0")) == f"error: PORT: {line}"
 
 
-def test_a_board_of_another_chip(said: Callable[..., str]) -> None:
+def test_a_board_with_another_chip_is_refused(said: Callable[..., str]) -> None:
     board = MockBoard("esp32_generic", chip="esp32s3")
     try:
-        line = "the chip is an esp32s3, esp32_generic has an esp32. name the right --board"
-        assert said(board.url) == f"error: PORT: {line}"
+        line = "the chip is an esp32s3, but esp32_generic has an esp32."
+        advice = "Name the right board with --board."
+        assert said(board.url) == f"error: PORT: {line} {advice}"
     finally:
         board.close()

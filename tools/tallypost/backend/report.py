@@ -116,7 +116,10 @@ def run(args: argparse.Namespace) -> int:
             f"{args.db}: no interval of {args.node} from {args.first} to {args.last}",
             "tallypost listen fills it; is the node's name right?",
         )
-    told = [{"start": start, "direction": direction, **span.as_dict()} for (start, direction), span in rows]
+    told = [
+        {"start": start, "direction": direction, **span.as_dict()}
+        for (start, direction), span in rows
+    ]
     if args.json:
         for row in told:
             console.result_json(row)
