@@ -110,7 +110,7 @@ def test_a_pulled_cable_leaves_the_old_identity_or_none(
     before: bytes, words: list[str], tmp_path: Path, state: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """With esptool: the board boots in the simulator after the cut, then the command runs again."""
+    """With esptool: the board boots in the simulator after a cut, then the command runs again."""
     plain = Nor(before)
     write(NorTarget(plain), prepare(NorTarget(plain), NEW))
     flash = tmp_path / "flash.bin"

@@ -1,4 +1,4 @@
-"""What nodes say over LoRaWAN, and what is said to them: bytes into JSON form and back.
+"""Uplinks and downlinks of nodes over LoRaWAN: bytes to JSON form and back.
 
 Written from the layouts of lib/wire (frame.py, note.py, downlink.py), which do not run here. The
 JSON form is that of `decoder.js`, the payload codec of network servers.
@@ -41,11 +41,11 @@ _SHORT_BITS = 24 * 8
 
 
 class BadFrame(ValueError):
-    """Bytes that no node of this version sends; the text says why."""
+    """Bytes that no node of this version sends. The text is the reason."""
 
 
 class _Bits:
-    """Takes numbers off a frame, most significant bit first."""
+    """Reads numbers from a frame, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -115,7 +115,7 @@ def _frame(bits: _Bits, body: Body) -> None:
 
 
 def _record(bits: _Bits, last: Body | None) -> Body:
-    """A record; `last` is the one before it in the frame, which is later in time."""
+    """A record. last: the one before it in the frame, which is later in time."""
     start: int | None = None
     adjacent = last is not None and bool(bits.unsigned(1))
     if last and adjacent:
@@ -238,7 +238,7 @@ def _text(utc: int) -> str:
 
 
 def encode(body: Body) -> tuple[int, bytes]:
-    """A downlink from its JSON: fPort and bytes; raises ValueError or struct.error."""
+    """A downlink from its JSON form: fPort and bytes. Raises ValueError or struct.error."""
     if "ack" in body:
         log = int(body["ack"]["log"][-4:], 16)
         return ACK, struct.pack(">BHI", _VERSION, log, body["ack"]["seq"])

@@ -1,6 +1,6 @@
-"""Uplinks and downlinks as network servers put them on MQTT: The Things Stack v3, ChirpStack v4.
+"""Uplinks and downlinks of network servers on MQTT: The Things Stack v3, ChirpStack v4.
 
-The name of the device at the network server is the node's name; over MQTT it has the same one.
+The name of the device at the network server is the name of the node, the same as over MQTT.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _PAYLOAD_MAX_BYTES = 242
 
 
 class InvalidUplink(ValueError):
-    """A message that holds no uplink of a node; the text says why."""
+    """A message that holds no uplink of a node. The text is the reason."""
 
 
 @dataclass(frozen=True)
 class Uplink:
-    """port, data: of the frame. down: topic of the answers."""
+    """port, data: of the frame. down: topic for downlinks. eui: of the device."""
 
     node: str
     port: int
     data: bytes
     down: str
-    eui: str  # "" at The Things Stack: the topic says enough
+    eui: str  # "" at The Things Stack, where the topic is enough
 
 
 def parse(topic: str, payload: bytes) -> Uplink | None:
-    """An uplink with data; None for one without (only MAC commands). Raises InvalidUplink."""
+    """An uplink with data, None for one without (only MAC commands). Raises InvalidUplink."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tallypost import ports
 from tallypost.backend.collector import Publication
-from tallypost.backend.listen import Listener, use_tls
+from tallypost.backend.listener import Listener, use_tls
 from tallypost.connection.line import BAUD, Refused, connect
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
