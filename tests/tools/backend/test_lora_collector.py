@@ -71,7 +71,7 @@ class Backend:
         self.utc = UTC
 
     def send(self, port: int, data: bytes, wait_s: float = 0) -> list[Body]:
-        """Send a frame; returns the downlinks."""
+        """Send a frame. Returns the downlinks."""
         self.utc += wait_s
         self.news.clear()
         found = []

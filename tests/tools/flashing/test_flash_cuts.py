@@ -36,7 +36,7 @@ def flash(board: FlashBoard, *words: str) -> int:
 
 
 def mounted(board: FlashBoard) -> dict[str, bytes] | None:
-    """The files that MicroPython finds; None if it finds no file system."""
+    """The files that MicroPython finds. None if it finds no file system."""
     try:
         return files_of(board.at(VFS.offset, VFS.size))
     except LittleFSError:

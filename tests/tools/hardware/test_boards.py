@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from tests.tools import golden_output
 
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.site import CHIPS as EMULATED
@@ -72,7 +73,7 @@ def test_the_five_boards_are_there() -> None:
 
 
 def test_a_folder_has_all_its_files(name: str) -> None:
-    for file in (*boards.FILES, "README.md", "wiring.svg"):
+    for file in (*boards.FILES, "README.md", "wiring.svg", "wiring.de.svg"):
         assert (ROOT / "boards" / name / file).is_file(), file
     assert f'NAME = "{name}"' in (ROOT / "boards" / name / "board.py").read_text()
 
@@ -324,3 +325,15 @@ def test_the_command_shows_the_table_and_writes_the_picture(
     assert main(["wiring", "--output", str(tmp_path / "no" / "w.svg")]) == 1
     assert "Name another file with --output." in capsys.readouterr().err
     assert wiring.TITLES.keys() == set(board_table.BUSES)
+
+
+@pytest.mark.parametrize("lang", i18n.LANGUAGES)
+def test_the_output_of_wiring_is_as_agreed(
+    lang: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.svg"
+    words = ["wiring", "--lang", lang, "--board", "esp32_generic", "--output", str(path)]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    text = f"{captured.out}--- stderr\n{captured.err}".replace(str(path), "FILE")
+    golden_output.check(lang, "wiring", text)

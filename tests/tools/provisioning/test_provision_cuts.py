@@ -54,7 +54,7 @@ class NorTarget:
 
 
 def identity_in(cells: bytes) -> str:
-    """The identity that the firmware would accept, "old" or "new"; "" = none."""
+    """The identity that the firmware would accept, "old" or "new". "": none."""
     found = nvs_reader.parse(cells[0x9000:0xF000]).get("tallypost", {})
     for name, who in (("old", OLD), ("new", NEW)):
         entries = {key: value for key, value in found.items() if key not in ("boot", "config")}

@@ -18,7 +18,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def call(flash: Path, tmp_path: Path, capsys: Capture) -> Call:
-    """Run the verb on `flash`; returns (status, stdout, stderr)."""
+    """Run the verb on `flash`. Returns (status, stdout, stderr)."""
     (tmp_path / "wifi").write_text(PASSWORD + "\nsecond line\n")
     (tmp_path / "mqtt").write_text(SECRET + "\n")
     (tmp_path / "config.json").write_text('{"interval_min": 1, "detector": "beam"}')

@@ -57,7 +57,7 @@ class Collector:
         self.store.close()
 
     def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
-        """Handle a message; returns the messages to publish. received_utc: unix seconds.
+        """Handle a message. Returns the messages to publish. received_utc: unix seconds.
 
         Raises sqlite3.Error if the disk fails.
         """
@@ -77,7 +77,7 @@ class Collector:
         return answers
 
     def _store_message(self, node: str, suffix: str, payload: bytes, utc: float) -> str | None:
-        """Store the records of a message; returns their log, None if no answer is due."""
+        """Store the records of a message. Returns their log, None if no answer is due."""
         if suffix not in ("counts", "event", "status"):
             return None
         body = _parse(payload)

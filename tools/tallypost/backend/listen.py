@@ -95,7 +95,7 @@ def _broker_options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Listen until --seconds are over, or Ctrl-C or SIGTERM ends it; raises ToolError."""
+    """Listen until --seconds are over, or Ctrl-C or SIGTERM ends it. Raises ToolError."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.db.parent and not args.db.parent.is_dir():
         raise ToolError(

@@ -26,7 +26,7 @@ _RECONNECT_WAIT_MAX_S = 30.0
 
 
 class Consumer(Protocol):
-    """Gets every message and answers it; raises sqlite3.Error if it cannot store it."""
+    """Gets every message and answers it. Raises sqlite3.Error if it cannot store it."""
 
     def on_message(self, topic: str, payload: bytes, utc: float) -> list[Publication]: ...
 
@@ -51,7 +51,7 @@ class Listener:
         self.client.on_publish = self._published
 
     def connect(self, host: str, port: int) -> None:
-        """Connect, and wait until the broker has accepted the subscription; raises ToolError."""
+        """Connect, and wait until the broker has accepted the subscription. Raises ToolError."""
         broker = f"{host}:{port}"
         try:
             self.client.connect(host, port, _KEEPALIVE_S)
@@ -93,7 +93,7 @@ class Listener:
                 )
 
     def loop(self, seconds: float) -> None:
-        """Listen for this time. A lost connection is made again; raises ToolError."""
+        """Listen for this time. A lost connection is made again. Raises ToolError."""
         until = time.monotonic() + seconds
         wait_s = 1.0
         while (left := until - time.monotonic()) > 0:
@@ -166,7 +166,7 @@ class Listener:
 
 
 def use_tls(client: mqtt.Client, ca: Path) -> None:
-    """Use TLS, and trust only brokers with a certificate of this authority; raises ToolError."""
+    """Use TLS, and trust only brokers with a certificate of this authority. Raises ToolError."""
     try:
         client.tls_set(ca_certs=str(ca))
     except (OSError, ValueError) as error:

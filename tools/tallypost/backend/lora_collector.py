@@ -38,7 +38,7 @@ class LoraCollector:
         self.store.close()
 
     def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
-        """Handle a message of a network server; returns the messages to publish.
+        """Handle a message of a network server. Returns the messages to publish.
 
         received_utc: unix seconds. Raises sqlite3.Error if the disk fails.
         """
@@ -60,7 +60,7 @@ class LoraCollector:
         return answers
 
     def _store_frame(self, node: str, port: int, data: bytes, utc: float) -> str:
-        """Store a frame; returns the half of the id of its log, "" if it has none."""
+        """Store a frame. Returns the half of the id of its log, "" if it has none."""
         body = lorawan.decode(port, data)
         if port == lorawan.ANSWER:
             self._news.append(("answer", node, body))

@@ -88,7 +88,7 @@ class _Bits:
 
 
 def decode(port: int, payload: bytes) -> Body:
-    """An uplink as JSON; raises BadFrame."""
+    """An uplink as JSON. Raises BadFrame."""
     bits = _Bits(payload)
     if port not in _UPLINKS:
         raise BadFrame(f"fPort {port} has no meaning")

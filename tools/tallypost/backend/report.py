@@ -125,7 +125,7 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the rows; raises ToolError."""
+    """Show the rows. Raises ToolError."""
     for name in ("first", "last"):
         _check_date(getattr(args, name))
     found = spans(args.db, args.node, (args.first, args.last), args.by)
@@ -160,7 +160,7 @@ def _check_date(text: str) -> None:
 def spans(
     path: Path, node: str, days: tuple[str, str], by: str
 ) -> list[tuple[tuple[str, str], Span]]:
-    """((start, direction), span), oldest first; raises ToolError."""
+    """((start, direction), span), oldest first. Raises ToolError."""
     found: dict[tuple[str, str], Span] = {}
     for start, length, observed, body in _intervals(path, node, days):
         for direction in DIRECTIONS:

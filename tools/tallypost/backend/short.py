@@ -18,7 +18,7 @@ class ShortStore(Store):
     """The SQLite file with the operations for LoRaWAN."""
 
     def add(self, key: Key, kind: str, body: Body, utc: float) -> bool:
-        """Store a short record; False if it adds nothing. Raises Conflict."""
+        """Store a short record. False if it adds nothing. Raises Conflict."""
         last = int(body["seq"])
         first = int(body.get("first", last))
         if self._same(key, first, last, body) or self._is_held(key, first, last):
@@ -37,7 +37,7 @@ class ShortStore(Store):
         return self.numbers_held(key, first, last) == set(range(first, last + 1))
 
     def _same(self, key: Key, first: int, last: int, body: Body) -> bool:
-        """Whether the same record is held; raises Conflict if it has other counts."""
+        """Whether the same record is held. Raises Conflict if it has other counts."""
         row = self._db.execute(
             "SELECT body FROM short WHERE node = ? AND log = ? AND first = ? AND last = ?",
             (*key, first, last),
@@ -75,7 +75,7 @@ class ShortStore(Store):
         )
 
     def pop_waiting(self, node: str, half: str) -> list[Frame]:
-        """Remove the frames that waited for this log; returns them in order of arrival."""
+        """Remove the frames that waited for this log. Returns them in order of arrival."""
         rows = self._db.execute(
             "SELECT port, payload, received FROM waiting WHERE node = ? AND log = ?"
             " ORDER BY received",

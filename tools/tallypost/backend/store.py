@@ -78,7 +78,7 @@ class Store:
     # --- records
 
     def insert(self, key: Key, kind: str, body: Body, utc: float) -> bool:
-        """Store a record; False if the file holds it already. Raises Conflict."""
+        """Store a record. False if the file holds it already. Raises Conflict."""
         row = (*key, body["seq"], kind, body.get("start"), body.get("len"), body.get("cov"))
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -102,7 +102,7 @@ class Store:
         return False
 
     def drop_covered(self, key: Key, seq: int) -> None:
-        """Drop the short records around `seq` whose numbers are all held as single records."""
+        """Drop the short records around `seq` if all their numbers are held as single records."""
         rows = self._db.execute(
             "SELECT first, last FROM short WHERE node = ? AND log = ? AND first <= ?"
             " AND last >= ? ORDER BY last - first",
@@ -167,14 +167,14 @@ class Store:
     # --- complete ranges and gaps
 
     def confirmed(self, key: Key) -> int:
-        """The number up to which every record is held or gone; 0 = none."""
+        """The number up to which every record is held or gone. 0: none."""
         row = self._db.execute(
             "SELECT confirmed FROM logs WHERE node = ? AND log = ?", key
         ).fetchone()
         return int(row[0]) if row else 0
 
     def advance(self, key: Key) -> int:
-        """Move `confirmed` over the records that have arrived; returns it."""
+        """Move `confirmed` over the records that have arrived. Returns it."""
         was = confirmed = self.confirmed(key)
         while True:
             reached = self._held_to(

@@ -41,14 +41,14 @@ class BuildResult:
 
 
 def build(name: str, root: Path = ROOT) -> BuildResult:
-    """Build the image of a board; raises ToolError with the file and the reason."""
+    """Build the image of a board. Raises ToolError with the file and the reason."""
     board = boards.load(name, root)
     with _alone(root / ".build", name):
         return _build(board, root)
 
 
 def merge(board: boards.Board, built: BuildResult, micropython: MicroPythonImage) -> Path:
-    """Write MicroPython, the partition table and the file system to one file; returns its path.
+    """Write MicroPython, the partition table and the file system to one file. Returns its path.
 
     It belongs at the loader offset of the board. It holds an empty NVS, so it is for new boards.
     """

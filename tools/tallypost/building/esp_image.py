@@ -38,7 +38,7 @@ class EspImage:
 
 
 def parse(data: bytes, at: int = 0) -> EspImage:
-    """The image that begins at `at`; raises ValueError with the reason if it is damaged."""
+    """The image that begins at `at`. Raises ValueError with the reason if it is damaged."""
     head = data[at : at + _HEADER]
     if len(head) < _HEADER:
         raise ValueError(_("the file is cut off before the image header"))

@@ -44,7 +44,7 @@ class ImageFile:
 
 
 def list_files(board: Board, root: Path, third_party: Path) -> list[ImageFile]:
-    """Every file of the image, in order of `target`; raises ToolError."""
+    """Every file of the image, in order of `target`. Raises ToolError."""
     items: dict[str, ImageFile] = {}
     for source in sorted((root / "firmware").rglob("*.py")):
         relative = source.relative_to(root / "firmware")

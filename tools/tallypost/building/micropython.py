@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 
 
 def check(data: bytes, name: str, board: Board) -> MicroPythonImage:
-    """`data` as MicroPython for the board; raises ToolError. name: for the messages."""
+    """`data` as MicroPython for the board. Raises ToolError. name: for the messages."""
     app_at = APP_OFFSET - board.loader_offset
     try:
         loader = esp_image.parse(data)
@@ -133,7 +133,7 @@ def _check_size(
 
 
 def add(path: Path, board: Board) -> MicroPythonImage:
-    """Check a file, compare it with the hash of its first use and keep it; raises ToolError."""
+    """Check a file, compare it with the hash of its first use and keep it. Raises ToolError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -145,7 +145,7 @@ def add(path: Path, board: Board) -> MicroPythonImage:
 
 
 def cached(board: Board) -> MicroPythonImage | None:
-    """The board's file in the cache; None if it is missing, raises ToolError if it is damaged."""
+    """The board's file in the cache, None if it is missing. Raises ToolError if it is damaged."""
     name = board.micropython.file
     path = cache_folder() / name
     if not path.exists():
@@ -166,7 +166,7 @@ def cached(board: Board) -> MicroPythonImage | None:
 
 
 def download(board: Board, progress: Callable[[int, int], None]) -> MicroPythonImage:
-    """Download the board's file unless the cache has it; raises ToolError.
+    """Download the board's file unless the cache has it. Raises ToolError.
 
     progress: called with the bytes received and the total, 0 if unknown.
     """
@@ -216,7 +216,7 @@ def how_to_get(board: Board) -> str:
 
 
 def _store(found: MicroPythonImage, name: str, board: Board) -> MicroPythonImage:
-    """Compare the hash with those that are known, then keep the file; raises ToolError."""
+    """Compare the hash with those that are known, then keep the file. Raises ToolError."""
     known = _known_hashes()
     _check_hash(found, known.get(name), _("its first use"), board)
     if name == board.micropython.file:
@@ -252,7 +252,7 @@ def _hashes_path() -> Path:
 
 
 def _known_hashes() -> dict[str, str]:
-    """SHA-256 by file name; raises ToolError if the table is damaged."""
+    """SHA-256 by file name. Raises ToolError if the table is damaged."""
     try:
         known = json.loads(_hashes_path().read_text(encoding="utf-8"))
     except FileNotFoundError:

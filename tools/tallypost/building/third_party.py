@@ -59,7 +59,7 @@ MICROPYTHON = Archive(
 
 
 def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
-    """Write the files of an archive below `target`; returns False if they were there already."""
+    """Write the files of an archive below `target`. Returns False if they were there already."""
     if all((target / name).exists() for name in archive.members):
         return False
     unpack(_archive(archive, pip_settings()), target, archive)
@@ -67,7 +67,7 @@ def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
 
 
 def unpack(data: bytes, target: Path, archive: Archive = UMQTT) -> None:
-    """Check the archive's hash and write its files; raises ToolError."""
+    """Check the archive's hash and write its files. Raises ToolError."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != archive.sha256:
         raise ToolError(
@@ -132,7 +132,7 @@ def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
 
 
 def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
-    """The archive from one index; raises OSError (requests' errors are), ValueError (with
+    """The archive from one index. Raises OSError (requests' errors are), ValueError (with
     UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
     with PyPISimple(index) if index else PyPISimple() as client:
         if certificates:

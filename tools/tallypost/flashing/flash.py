@@ -141,10 +141,18 @@ def _show(args: argparse.Namespace, plan: Plan, facts: dict[str, Any]) -> None:
     chip = f"{facts['chip']} {facts['mac']}"
     result = _result(args.dry_run, plan, facts)
     console.result(f"{facts['port']}: {chip}, {facts['board']}: {result}")
-    if not plan.is_new_board and facts["kept"]:
-        console.result(_(_KEPT[tuple(facts["kept"])]))
+    if not plan.is_new_board:
+        _show_kept(args.dry_run, facts["kept"])
     if plan.is_new_board and not args.dry_run:
         console.note(_("next: tallypost provision, then tallypost check"))
+
+
+def _show_kept(is_dry_run: bool, kept: list[str]) -> None:
+    """Which of identity and counts stay. kept: their partitions."""
+    if "ring" not in kept:
+        console.result(_("counts would be erased") if is_dry_run else _("counts erased"))
+    if kept:
+        console.result(_(_KEPT[tuple(kept)]))
 
 
 def _result(is_dry_run: bool, plan: Plan, facts: dict[str, Any]) -> str:

@@ -117,7 +117,7 @@ def make_plan(
     erase_counts: bool,
     take_over: bool,
 ) -> Plan:
-    """Read the board and plan the writes; raises ToolError if data would be lost.
+    """Read the board and plan the writes. Raises ToolError if data would be lost.
 
     erase_counts: empty the ring. take_over: replace the program of another maker.
     """
@@ -138,7 +138,7 @@ def make_plan(
 def _labels_to_erase(
     target: SerialTarget, board: Board, erase_counts: bool, take_over: bool
 ) -> set[str]:
-    """Which of nvs and ring must be erased; raises ToolError if the options do not allow it."""
+    """Which of nvs and ring must be erased. Raises ToolError if the options do not allow it."""
     table = target.read(TABLE_OFFSET, SECTOR)
     try:
         found = {part.label: part for part in unpack(table)}
@@ -244,7 +244,7 @@ def _append_sector(writes: list[Region], region: Region, offset: int) -> None:
 
 
 def execute(target: SerialTarget, plan: Plan, progress: Callable[[int, str], None]) -> None:
-    """Erase, write, and compare everything once more; raises ToolError.
+    """Erase, write, and compare everything once more. Raises ToolError.
 
     progress: called with the share done, per cent, and the current step.
     """

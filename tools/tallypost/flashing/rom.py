@@ -60,7 +60,7 @@ _IO_ERRORS = (FatalError, serial.SerialException, OSError, EOFError)
 
 
 class SerialTarget:
-    """The flash of the board at `port`; a context manager. Raises ToolError.
+    """The flash of the board at `port`, a context manager. Raises ToolError.
 
     board: the expected board. Another chip and a smaller flash are refused at once. baud: speed
     after the first contact.
@@ -98,7 +98,7 @@ class SerialTarget:
             ) from None
 
     def _with_stub(self, board: Board | None) -> ESPLoader:
-        """The chip with esptool's stub running; sets `chip`.
+        """The chip with esptool's stub running. Sets `chip`.
 
         A stub that did not start is tried once more, because the cause may be a busy host or a bad
         contact. Nothing has been written by then.
@@ -187,7 +187,7 @@ def _open(port: str) -> serial.SerialBase:
 
 
 def _bytes(size: str | None) -> int:
-    """Bytes of esptool's '4MB' or '512KB'; 0 for a flash that it does not know."""
+    """Bytes of esptool's '4MB' or '512KB'. 0 for a flash that it does not know."""
     units = {"MB": 20, "KB": 10}
     return int(size[:-2]) << units[size[-2:]] if size else 0
 

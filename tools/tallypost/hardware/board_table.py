@@ -67,7 +67,7 @@ class Features:
 
 
 class TomlTable:
-    """A TOML table whose keys are read one after the other. `reject_unknown` reports the rest."""
+    """A TOML table, read key by key. `reject_unknown` reports the keys that were not read."""
 
     def __init__(self, path: Path, values: dict[str, Any], name: str = "") -> None:
         self._path = path
@@ -85,7 +85,7 @@ class TomlTable:
         return self.error(key, reason.format(value=value, expected=expected))
 
     def value(self, key: str, kind: type, default: Any = _MISSING) -> Any:
-        """Remove a key and return its value; raises ToolError if it has another type."""
+        """Remove a key and return its value. Raises ToolError if it has another type."""
         value = self._values.pop(key, default)
         if value is _MISSING:
             reason = _("the key is missing, expected: {expected}")

@@ -80,7 +80,7 @@ def option_help() -> str:
 
 
 def load(name: str, root: Path = ROOT) -> Board:
-    """Read boards/<name>; raises ToolError with the file and the key."""
+    """Read boards/<name>. Raises ToolError with the file and the key."""
     if name not in names(root):
         raise ToolError(
             _("unknown board '{name}'").format(name=name),
@@ -185,7 +185,7 @@ def _check_lorawan(board: Board, table: TomlTable) -> None:
 
 
 def _check_wire(wire: Wire, chip: Chip, key: str, table: TomlTable) -> None:
-    """Raises ToolError if the chip cannot do what the row asks of the pin."""
+    """Raises ToolError if the pin of this chip cannot be used as the row says."""
     pin, reason = wire.pin, ""
     if pin not in chip.pins:
         reason = _("the {chip} has no such GPIO")

@@ -47,7 +47,7 @@ class Partition:
 
 
 def read_csv(path: Path, flash_size: int) -> list[Partition]:
-    """The partitions of a CSV file in order of offset; raises ToolError with file and line."""
+    """The partitions of a CSV file in order of offset. Raises ToolError with file and line."""
     found = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -72,7 +72,7 @@ def _error(place: str, reason: str) -> ToolError:
 
 
 def _parse(text: str) -> Partition:
-    """The partition of a line; raises ValueError with the reason."""
+    """The partition of a line. Raises ValueError with the reason."""
     fields = [field.strip() for field in text.split(",")]
     if len(fields) < 5 or any(fields[5:]):
         raise ValueError(_("expected: name, type, subtype, offset, size"))
@@ -90,7 +90,7 @@ def _parse(text: str) -> Partition:
 
 
 def _number(text: str, maximum: int = _U32) -> int:
-    """A number as ESP-IDF writes it: decimal, 0x, with K or M; 0..maximum."""
+    """A number as ESP-IDF writes it: decimal, 0x, with K or M. Range: 0..maximum."""
     units = {"K": 1 << 10, "M": 1 << 20}
     unit = units.get(text[-1:].upper(), 0)
     try:
@@ -133,7 +133,7 @@ def pack(partitions: tuple[Partition, ...]) -> bytes:
 
 
 def unpack(table: bytes) -> list[Partition]:
-    """The partitions of a binary table; raises ValueError if it is missing or damaged."""
+    """The partitions of a binary table. Raises ValueError if it is missing or damaged."""
     found: list[Partition] = []
     for at in range(0, min(len(table), TABLE_SIZE) - _ENTRY.size + 1, _ENTRY.size):
         if table[at : at + 2] == _MD5_MAGIC:

@@ -119,7 +119,7 @@ def holds_secrets(path: Path) -> bool:
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """(first row, (line, cells) of the others); raises ToolError."""
+    """(first row, (line, cells) of the others). Raises ToolError."""
     advice = _("Name a CSV whose first row has a column node.")
     try:
         text = path.read_text(encoding="utf-8-sig")

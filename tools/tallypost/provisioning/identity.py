@@ -66,7 +66,7 @@ class Identity:
     lora: LoraKeys | None = None
 
     def complete(self) -> Identity:
-        """With a user name and a new secret where none was given; raises ToolError."""
+        """With a user name and a new secret where none was given. Raises ToolError."""
         complete = replace(
             self,
             mqtt_user=self.mqtt_user or self.node,
@@ -103,7 +103,7 @@ class Identity:
 
     @property
     def config_blob(self) -> bytes:
-        """The configuration as JSON; raises ToolError if it has other values than that."""
+        """The configuration as JSON. Raises ToolError if it has other values than that."""
         try:
             text = json.dumps(
                 self.config, separators=(",", ":"), sort_keys=True, allow_nan=False,
@@ -146,7 +146,7 @@ def seal(values: dict[str, bytes]) -> bytes:
 
 
 def _utf8(name: str, text: str) -> bytes:
-    """UTF-8 of a text; raises ToolError. Bytes of argv that cannot be decoded are surrogates."""
+    """UTF-8 of a text. Raises ToolError. Bytes of argv that cannot be decoded are surrogates."""
     try:
         return text.encode()
     except UnicodeEncodeError:

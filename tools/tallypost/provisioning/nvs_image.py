@@ -19,7 +19,7 @@ _PAGES_MIN = 3  # of ESP-IDF; the largest identity fits then
 
 
 def make(contents: Contents, size: int) -> bytes:
-    """A partition of `size` bytes; raises ToolError if the size is wrong or too small."""
+    """A partition of `size` bytes. Raises ToolError if the size is wrong or too small."""
     if size % PAGE or size < _PAGES_MIN * PAGE:  # the generator pads some sizes endlessly
         what = _("an NVS partition cannot have {size} bytes")
         raise ToolError(what.format(size=size), _("Use a multiple of 4096, 3 times or more."))

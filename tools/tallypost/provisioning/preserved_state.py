@@ -42,7 +42,7 @@ class PreservedState:
 
     @property
     def dev_nonce(self) -> int:
-        """The next DevNonce; 0 if none was used or it cannot be read."""
+        """The next DevNonce. 0 if none was used or it cannot be read."""
         blob = self.lora.get(_NONCES, b"")
         return int(struct.unpack_from("<I", blob, 1)[0]) if len(blob) >= 6 and blob[0] == 1 else 0
 
@@ -110,7 +110,7 @@ class Journal:
             ) from error
 
     def write(self, state: PreservedState) -> None:
-        """Write the state to the disk before the board is changed; raises ToolError."""
+        """Write the state to the disk before the board is changed. Raises ToolError."""
         row = {"node": state.node, "boot": state.boot, "keys": state.keys}
         row["nonces"] = state.lora.get(_NONCES, b"").hex()
         part = self.path.with_suffix(".part")

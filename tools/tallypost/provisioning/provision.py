@@ -54,7 +54,7 @@ class Plan:
 
 
 def provision(flash: Path, identity: Identity, dry_run: bool = False, log: str = "") -> Identity:
-    """Write an identity into a flash file and read it back; returns it with its secrets.
+    """Write an identity into a flash file and read it back. Returns it with its secrets.
 
     Raises ToolError before anything is written if identity or file cannot be used.
     """
@@ -103,7 +103,7 @@ def prepare(
 
 
 def write(target: FlashTarget, plan: Plan) -> None:
-    """Execute a plan and read it back; raises ToolError. A cut call can be repeated."""
+    """Execute a plan and read it back. Raises ToolError. A cut call can be repeated."""
     nvs = plan.nvs
     journal = Journal(target.mac) if target.mac else None
     if journal:
@@ -172,7 +172,7 @@ def _table(target: FlashTarget) -> list[Partition]:
 
 
 def _find(target: FlashTarget, table: list[Partition], label: str) -> Partition:
-    """The partition with this label; raises ToolError if the flash does not hold it."""
+    """The partition with this label. Raises ToolError if the flash does not hold it."""
     advice = _("Write the image of this board, then run the same command again.")
     for partition in table:
         if partition.label == label:

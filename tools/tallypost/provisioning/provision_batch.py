@@ -139,7 +139,7 @@ def _ports(args: argparse.Namespace) -> list[str]:
 def _assign(
     rows: list[Row], ports: list[str], inventory: Inventory, again: bool
 ) -> tuple[list[Outcome], list[tuple[Row, str]]]:
-    """(rows that are skipped or wait, other rows with their ports); raises ToolError.
+    """(rows that are skipped or wait, other rows with their ports). Raises ToolError.
 
     If there are as many ports as rows, each row has the port in its place, on every call. If there
     are fewer, the rows that are not done yet get them in order, and you change the boards before
@@ -187,7 +187,7 @@ def _secret(job: Job) -> Secret:
 def _provision_all(
     jobs: list[Job], inventory: Inventory, args: argparse.Namespace
 ) -> Iterator[Outcome]:
-    """Provision several boards at a time; the outcome of each as soon as it is done."""
+    """Provision several boards at a time. Yields the outcome of each as soon as it is done."""
     owners = {row["mac"]: node for node, row in inventory.rows.items()}
     pool = ThreadPoolExecutor(max_workers=max(1, args.jobs))
     try:
@@ -213,7 +213,7 @@ def _outcome(job: Job, future: Future[dict[str, Any]], good: str) -> Outcome:
 
 
 def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dict[str, Any]:
-    """Provision one board, in a thread of its own; raises ToolError."""
+    """Provision one board, in a thread of its own. Raises ToolError."""
     # Late import of esptool: a call that only finds problems does not need it.
     from tallypost.flashing.rom import SerialTarget
 

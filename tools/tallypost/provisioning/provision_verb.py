@@ -170,23 +170,24 @@ def _show(is_dry_run: bool, target: FlashTarget, plan: Plan) -> None:
     else:
         text = _("{target} is node '{node}', MQTT user '{user}'")
     console.result(text.format(target=target.name, node=identity.node, user=identity.mqtt_user))
-    for line in describe(plan):
+    for line in describe(plan, is_dry_run):
         console.result(f"  {line}")
 
 
-def describe(plan: Plan) -> list[str]:
+def describe(plan: Plan, is_dry_run: bool) -> list[str]:
     """The effects of a plan beside the new name, a line for each."""
     preserved = plan.preserved_numbers.items()
     lines = [_("preserved: {name} = {value}").format(name=name, value=n) for name, n in preserved]
     if plan.previous_node and plan.previous_node != plan.identity.node:
         lines.append(_("it was node '{node}'").format(node=plan.previous_node))
     if plan.log_to_erase:
-        lines.append(_("its log is erased"))
+        erased = _("its log would be erased") if is_dry_run else _("its log is erased")
+        lines.append(erased)
     return lines
 
 
 def _with_secret_of(path: Path | None, identity: Identity) -> Identity:
-    """The identity with the secret that an interrupted call left in the file; raises ToolError."""
+    """The identity with the secret that an interrupted call left in the file. Raises ToolError."""
     if not path or not path.exists():
         return identity
     exists = _exists(path)
@@ -210,7 +211,7 @@ def _exists(path: Path) -> ToolError:
 
 
 def _write_secret(path: Path, identity: Identity) -> None:
-    """Write a new file that its owner alone can read; raises ToolError and leaves no file then."""
+    """Write a new file that its owner alone can read. Raises ToolError and leaves no file then."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -36,7 +36,7 @@ def read_secret(path: Path | None) -> str:
 
 
 def read_certificate(path: Path | None) -> bytes:
-    """One certificate of a PEM or DER file as DER, b"" without a file; raises ToolError."""
+    """One certificate of a PEM or DER file as DER, b"" without a file. Raises ToolError."""
     if path is None:
         return b""
     advice = _("Name a file with one certificate of the authority, PEM or DER.")

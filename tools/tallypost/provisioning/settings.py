@@ -30,7 +30,7 @@ _UNITS = (N_("degrees"), N_("s a day"))  # units of the table that are words
 
 @cache
 def table() -> tuple[Row, ...]:
-    """The rows of SCHEMA, in order; raises ToolError if the file has no such table."""
+    """The rows of SCHEMA, in order. Raises ToolError if the file has no such table."""
     try:
         tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
     except (OSError, SyntaxError) as error:
@@ -108,7 +108,7 @@ def _check_value(row: Row, value: Any) -> None:
 
 
 def from_text(key: str, text: str) -> int | str:
-    """A value written by a person, in the type of the key; raises ToolError."""
+    """A value written by a person, in the type of the key. Raises ToolError."""
     rows = {row[0]: row for row in table()}
     value: int | str = text
     if key in rows and rows[key][1] is int:
