@@ -11,6 +11,7 @@ import argparse
 import ast
 import re
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,9 +96,21 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def of_sources() -> list[Message]:
-    """Of the host tools, in the order of their files."""
+    """Of the host tools, in the order of their files, and of the boards."""
     paths = [path for path in files("tools/tallypost/*.py") if path.name != "i18n.py"]
-    return [message for path in paths for message in marked(path.read_text(), name(path))]
+    found = [message for path in paths for message in marked(path.read_text(), name(path))]
+    return found + of_boards()
+
+
+def of_boards() -> list[Message]:
+    """Of each board.toml the texts that a wiring picture shows: title, notes, ends of the wires."""
+    found = []
+    for path in files("boards/*/board.toml"):
+        board = tomllib.loads(path.read_text())
+        ends = dict.fromkeys(wire["to"] for wire in board["wiring"])
+        texts = [board["title"], *board.get("notes", []), *ends]
+        found += [Message(text, "", name(path)) for text in texts]
+    return found
 
 
 def of_argparse() -> list[Message]:

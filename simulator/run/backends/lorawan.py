@@ -89,7 +89,7 @@ class LoraCity:
 
     def finish(self) -> Held:
         collector = self._backend.collector
-        notes = {name: collector.store.number_of(name) for name in _NOTES}
+        notes = {name: collector.store.count_rows(name) for name in _NOTES}
         collector.close()
         refused = [text for text in self._server.joins.refused if text]
         return Held(

@@ -20,7 +20,7 @@ _NOTES = ("gone", "doubts", "quarantine")
 def held_by(store: Store, node: str) -> Held:
     """What the backend has of a node."""
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return Held(delivered, {name: store.number_of(name) for name in _NOTES})
+    return Held(delivered, {name: store.count_rows(name) for name in _NOTES})
 
 
 class TownCity:

@@ -58,5 +58,5 @@ def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, by
     folder = tmp_path / "release"
     folder.mkdir(exist_ok=True)
     (folder / "vfs.bin").write_bytes(vfs)
-    monkeypatch.setattr(flash, "build", lambda _name: build.Built(folder, {}, True))
+    monkeypatch.setattr(flash, "build", lambda _name: build.BuildResult(folder, {}, True))
     return vfs

@@ -1,4 +1,4 @@
-"""`tallypost listen` between its collector and a broker: what it publishes, and when."""
+"""`tallypost listen` between its collector and a broker: publishing, and lines for people."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pytest
 from tests.support.nodes.reports import TOPIC, counts, interval
 
 from tallypost.backend.collector import Collector
-from tallypost.backend.listen import Listener, topics
+from tallypost.backend.listen import topics
+from tallypost.backend.listener import Listener
 
 
 class Wire:
-    """A listener without a connection: `come` hands it messages, `out` is what it publishes."""
+    """A listener without a connection: `receive` gives it messages, `out` has its publications."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.collector = Collector(folder / "db")
@@ -34,7 +35,7 @@ class Wire:
         self.out.append((topic, json.loads(payload)))
         return SimpleNamespace(mid=len(self.out))
 
-    def come(self, *seqs: int) -> None:
+    def receive(self, *seqs: int) -> None:
         for seq in seqs:
             message = mqtt.MQTTMessage(seq, f"{TOPIC}/counts".encode())
             message.payload = counts(interval(seq))
@@ -45,8 +46,8 @@ class Wire:
         with suppress(StopIteration):
             self.listener.loop(3600)
 
-    def taken(self, mid: int) -> None:
-        """The broker has taken what went out as the mid-th."""
+    def confirm(self, mid: int) -> None:
+        """The broker sends the PUBACK of a packet."""
         self.listener.client.on_publish(self.listener.client, None, mid, None, None)
 
     def acks(self) -> list[int]:
@@ -61,31 +62,31 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
 
 
 def test_a_backlog_is_acknowledged_by_one_message(wire: Wire) -> None:
-    wire.come(*range(1, 41))
+    wire.receive(*range(1, 41))
     wire.turn()
     assert wire.out == [(f"{TOPIC}/ack", {"v": 1, "log": "0badcafe", "seq": 40})]
 
 
-def test_the_next_acknowledgement_waits_until_the_broker_has_the_last(wire: Wire) -> None:
-    wire.come(1)
+def test_an_acknowledgement_waits_until_the_broker_has_the_one_before(wire: Wire) -> None:
+    wire.receive(1)
     wire.turn()
-    wire.come(2)
+    wire.receive(2)
     wire.turn()
-    wire.come(3)
+    wire.receive(3)
     wire.turn()
     assert wire.acks() == [1]
-    wire.taken(1)
+    wire.confirm(1)
     wire.turn()
     assert wire.acks() == [1, 3]
-    wire.taken(2)
+    wire.confirm(2)
     wire.turn()
     assert wire.acks() == [1, 3]
 
 
-def test_a_request_for_what_is_missing_does_not_wait(wire: Wire) -> None:
-    wire.come(1)
+def test_a_request_for_missing_records_does_not_wait(wire: Wire) -> None:
+    wire.receive(1)
     wire.turn()
-    wire.come(4)
+    wire.receive(4)
     assert wire.out[-1] == (
         f"{TOPIC}/cmd", {"id": "0badcafe-2", "cmd": "resend", "from": 2, "to": 3},
     )  # fmt: skip

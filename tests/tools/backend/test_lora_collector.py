@@ -1,4 +1,4 @@
-"""Uplinks of a network server: stored once whatever comes twice, confirmed, asked for again."""
+"""Uplinks of a network server are stored once, confirmed, and asked for if they are missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conformance.support import payload
 from tests.support.runs.running import mosquitto
 from tallypost.backend.collector import Collector
 from tallypost.backend.lora_collector import PAUSE_S, LoraCollector
-from tallypost.backend.store import _TABLES
+from tallypost.backend.store import TABLES
 
 UTC = 1_790_784_000.0
 LOG = 0x5EAD1234
@@ -29,7 +29,7 @@ Body = dict[str, Any]
 
 
 def record(seq: int, span: int = 1, cars: int = 1) -> Body:
-    """What an interval is made from; `cars` in each quarter of an hour."""
+    """The values of an interval, with `cars` in each quarter of an hour."""
     start = int(UTC) + 900 * (seq - span)
     return {
         "seq": seq, "span": span, "start": start, "length": 900 * span, "coverage": 900 * span,
@@ -62,7 +62,7 @@ def ttn(port: int, data: bytes) -> bytes:
     return json.dumps({"uplink_message": message}).encode()
 
 
-class Office:
+class Backend:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.news: list[str] = []
@@ -70,8 +70,8 @@ class Office:
         self.store = self.collector.store
         self.utc = UTC
 
-    def take(self, port: int, data: bytes, wait_s: float = 0) -> list[Body]:
-        """A frame comes; returns the downlinks."""
+    def send(self, port: int, data: bytes, wait_s: float = 0) -> list[Body]:
+        """Send a frame. Returns the downlinks."""
         self.utc += wait_s
         self.news.clear()
         found = []
@@ -83,8 +83,8 @@ class Office:
             found.append(read(down["f_port"], base64.b64decode(down["frm_payload"])))
         return found
 
-    def known(self) -> Office:
-        self.take(4, state())
+    def known(self) -> Backend:
+        self.send(4, state())
         return self
 
     def cars(self) -> int:
@@ -93,11 +93,11 @@ class Office:
         return int(row[0] or 0)
 
     def rows(self, *tables: str) -> list[int]:
-        return [self.store.number_of(table) for table in tables]
+        return [self.store.count_rows(table) for table in tables]
 
 
 def read(port: int, data: bytes) -> Body:
-    """A downlink as decoder.js has it, for the few forms that are sent."""
+    """A downlink in the form of decoder.js, for the few forms in use."""
     log = data[-6:-4].hex() if port == 10 else data[3:5].hex()
     if port == 10:
         return {"ack": int.from_bytes(data[-4:], "big"), "log": log}
@@ -107,96 +107,96 @@ def read(port: int, data: bytes) -> Body:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path / "x.sqlite")
+def backend(tmp_path: Path) -> Backend:
+    return Backend(tmp_path / "x.sqlite")
 
 
-def test_a_repeated_interval_counts_once_and_is_confirmed(office: Office) -> None:
-    office.known()
-    assert office.take(1, frame(record(1))) == [{"ack": 1, "log": "1234"}]
-    assert office.take(1, frame(record(2), record(1)), PAUSE_S) == [{"ack": 2, "log": "1234"}]
-    assert office.news == ["interval"] and office.cars() == 2
-    assert office.take(1, frame(record(2), record(1)), PAUSE_S) == []
+def test_a_repeated_interval_counts_once_and_is_confirmed(backend: Backend) -> None:
+    backend.known()
+    assert backend.send(1, frame(record(1))) == [{"ack": 1, "log": "1234"}]
+    assert backend.send(1, frame(record(2), record(1)), PAUSE_S) == [{"ack": 2, "log": "1234"}]
+    assert backend.news == ["interval"] and backend.cars() == 2
+    assert backend.send(1, frame(record(2), record(1)), PAUSE_S) == []
 
 
-def test_a_node_is_told_something_every_three_hours_at_most(office: Office) -> None:
-    office.known()
-    answers = [office.take(1, frame(record(n)), 900) for n in range(1, 26)]
+def test_a_node_gets_one_downlink_in_three_hours_at_most(backend: Backend) -> None:
+    backend.known()
+    answers = [backend.send(1, frame(record(n)), 900) for n in range(1, 26)]
     assert [n for n, answer in enumerate(answers, 1) if answer] == [1, 13, 25]
     assert answers[24] == [{"ack": 25, "log": "1234"}]
 
 
-def test_a_gap_is_asked_for_and_acknowledged_in_between(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(1)))
+def test_a_gap_is_asked_for_and_acknowledged_in_between(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(1)))
     gap = {"resend": [2, 4], "log": "1234"}
-    assert office.take(1, frame(record(5)), PAUSE_S) == [gap]
-    assert office.take(1, frame(record(6)), PAUSE_S) == [gap], "nothing of it came"
-    office.take(2, frame(record(4)))
-    office.take(2, frame(record(2)))
-    assert office.take(1, frame(record(7)), PAUSE_S) == [{"ack": 2, "log": "1234"}]
-    assert office.take(1, frame(record(8)), PAUSE_S) == [{"resend": [3, 3], "log": "1234"}]
-    assert office.take(2, frame(record(3)), PAUSE_S) == [{"ack": 8, "log": "1234"}]
-    assert office.cars() == 8
+    assert backend.send(1, frame(record(5)), PAUSE_S) == [gap]
+    assert backend.send(1, frame(record(6)), PAUSE_S) == [gap], "nothing of it came"
+    backend.send(2, frame(record(4)))
+    backend.send(2, frame(record(2)))
+    assert backend.send(1, frame(record(7)), PAUSE_S) == [{"ack": 2, "log": "1234"}]
+    assert backend.send(1, frame(record(8)), PAUSE_S) == [{"resend": [3, 3], "log": "1234"}]
+    assert backend.send(2, frame(record(3)), PAUSE_S) == [{"ack": 8, "log": "1234"}]
+    assert backend.cars() == 8
 
 
-def test_a_merged_hour_gives_way_to_its_quarters_and_never_counts_twice(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(4, 4)))
-    assert office.cars() == 4
+def test_a_merged_hour_gives_way_to_its_quarters_and_never_counts_twice(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(4, 4)))
+    assert backend.cars() == 4
     for n in (2, 1, 4):
-        office.take(2, frame(record(n)))
-        assert office.cars() == 4 and office.rows("short")[0] > 1
-    office.take(2, frame(record(3)))
-    assert office.cars() == 4 and office.rows("short") == [4]
-    office.take(1, frame(record(4, 4)))
-    assert office.cars() == 4 and office.rows("short") == [4], "it has nothing new"
+        backend.send(2, frame(record(n)))
+        assert backend.cars() == 4 and backend.rows("short")[0] > 1
+    backend.send(2, frame(record(3)))
+    assert backend.cars() == 4 and backend.rows("short") == [4]
+    backend.send(1, frame(record(4, 4)))
+    assert backend.cars() == 4 and backend.rows("short") == [4], "it has nothing new"
 
 
-def test_quarters_first_and_the_hour_afterwards(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(1)))
-    office.take(1, frame(record(4, 4)))
-    assert office.cars() == 4
-    assert office.take(1, frame(record(5)), PAUSE_S) == [{"ack": 5, "log": "1234"}]
+def test_an_hour_after_its_quarters_counts_once(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(1)))
+    backend.send(1, frame(record(4, 4)))
+    assert backend.cars() == 4
+    assert backend.send(1, frame(record(5)), PAUSE_S) == [{"ack": 5, "log": "1234"}]
 
 
-def test_halves_lie_inside_hours(office: Office) -> None:
-    office.known()
+def test_halves_and_quarters_inside_an_hour_count_once(backend: Backend) -> None:
+    backend.known()
     for records in ((record(2, 2),), (record(4, 4),), (record(4),), (record(3),)):
-        office.take(1, frame(*records))
-    assert office.cars() == 4 and office.rows("short") == [3]
+        backend.send(1, frame(*records))
+    assert backend.cars() == 4 and backend.rows("short") == [3]
 
 
-def test_ranges_that_cross_are_kept_apart(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(4, 4)))
-    office.take(1, frame(record(6, 4)))
-    assert office.news == ["quarantine"] and office.cars() == 4
+def test_ranges_that_overlap_in_part_go_to_quarantine(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(4, 4)))
+    backend.send(1, frame(record(6, 4)))
+    assert backend.news == ["quarantine"] and backend.cars() == 4
 
 
-def test_other_counts_under_the_same_number_are_kept_apart(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(1)))
-    office.take(1, frame(record(1, cars=2)))
-    assert office.news == ["quarantine"] and office.cars() == 1
+def test_a_number_with_other_counts_goes_to_quarantine(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(1)))
+    backend.send(1, frame(record(1, cars=2)))
+    assert backend.news == ["quarantine"] and backend.cars() == 1
 
 
-def test_what_mqtt_brings_in_full_replaces_the_short_form(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(4, 4)))
-    office.take(3, event(5, {"event": "detector", "was": 1, "state": 4}))
-    with closing(Collector(office.path)) as mqtt:
+def test_full_records_over_mqtt_replace_the_short_form(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(4, 4)))
+    backend.send(3, event(5, {"event": "detector", "was": 1, "state": 4}))
+    with closing(Collector(backend.path)) as mqtt:
         for n in (1, 2, 3):
             mqtt.on_message("tallypost/v1/n1/counts", full(n), UTC)
-            assert office.cars() == 4
+            assert backend.cars() == 4
         mqtt.on_message("tallypost/v1/n1/counts", full(4), UTC)
         body = {"v": 1, "node": "n1", "log": "5ead1234", "event": "detector", "seq": 5}
         answers = mqtt.on_message("tallypost/v1/n1/event", json.dumps(body).encode(), UTC)
     assert json.loads(answers[0][1])["seq"] == 5
-    assert office.cars() == 4 and office.rows("short", "records", "quarantine") == [0, 5, 0]
-    office.take(1, frame(record(4, 4)))
-    assert office.cars() == 4 and office.rows("short") == [0]
+    assert backend.cars() == 4 and backend.rows("short", "records", "quarantine") == [0, 5, 0]
+    backend.send(1, frame(record(4, 4)))
+    assert backend.cars() == 4 and backend.rows("short") == [0]
 
 
 def full(seq: int) -> bytes:
@@ -205,37 +205,37 @@ def full(seq: int) -> bytes:
     return json.dumps(body).encode()
 
 
-def test_frames_wait_for_the_id_of_their_log(office: Office) -> None:
-    assert office.take(1, frame(record(1))) == [{"cmd": 2}]
-    assert office.take(3, event(2, {"event": "fault", "code": 3})) == []
-    assert office.rows("waiting", "short") == [2, 0]
-    assert office.take(4, state(), PAUSE_S) == [{"ack": 2, "log": "1234"}]
-    assert office.rows("waiting", "short") == [0, 2]
-    assert office.news == ["state", "interval", "event"]
+def test_frames_wait_for_the_id_of_their_log(backend: Backend) -> None:
+    assert backend.send(1, frame(record(1))) == [{"cmd": 2}]
+    assert backend.send(3, event(2, {"event": "fault", "code": 3})) == []
+    assert backend.rows("waiting", "short") == [2, 0]
+    assert backend.send(4, state(), PAUSE_S) == [{"ack": 2, "log": "1234"}]
+    assert backend.rows("waiting", "short") == [0, 2]
+    assert backend.news == ["state", "interval", "event"]
 
 
-def test_another_log_begins_anew(office: Office) -> None:
-    office.known()
-    office.take(1, frame(record(1)))
+def test_a_new_log_starts_at_its_first_number(backend: Backend) -> None:
+    backend.known()
+    backend.send(1, frame(record(1)))
     other = 0x11112222
-    office.take(1, frame(record(1, cars=7), log=other))
-    assert office.rows("waiting") == [1]
-    office.take(4, state(other))
-    assert office.cars() == 8
+    backend.send(1, frame(record(1, cars=7), log=other))
+    assert backend.rows("waiting") == [1]
+    backend.send(4, state(other))
+    assert backend.cars() == 8
 
 
-def test_records_that_are_gone_are_passed_over(office: Office) -> None:
-    office.known()
-    office.take(3, event(0, {"event": "gone", "from": 1, "to": 40}))
-    assert office.take(1, frame(record(41)), PAUSE_S) == [{"ack": 41, "log": "1234"}]
+def test_records_that_are_gone_are_skipped(backend: Backend) -> None:
+    backend.known()
+    backend.send(3, event(0, {"event": "gone", "from": 1, "to": 40}))
+    assert backend.send(1, frame(record(41)), PAUSE_S) == [{"ack": 41, "log": "1234"}]
 
 
-def test_answers_are_news(office: Office) -> None:
-    office.take(5, b"\x01\x07\x00")
-    assert office.news == ["answer"]
+def test_the_answer_to_a_command_is_reported(backend: Backend) -> None:
+    backend.send(5, b"\x01\x07\x00")
+    assert backend.news == ["answer"]
 
 
-def test_chirpstack_is_understood_and_answered(tmp_path: Path) -> None:
+def test_an_uplink_of_chirpstack_is_stored_and_answered(tmp_path: Path) -> None:
     collector = LoraCollector(tmp_path / "x.sqlite")
     body = {"deviceInfo": {"deviceName": "n1"}, "fPort": 4, "fCnt": 0}
     body["data"] = base64.b64encode(state()).decode()
@@ -265,34 +265,34 @@ def test_chirpstack_is_understood_and_answered(tmp_path: Path) -> None:
         (CHIRPSTACK, json.dumps({"deviceInfo": {"deviceName": "Main Street"}}).encode()),
     ],
 )
-def test_what_is_no_uplink_is_kept_with_the_reason(
-    office: Office, topic: str, message: bytes
+def test_a_message_without_an_uplink_goes_to_quarantine(
+    backend: Backend, topic: str, message: bytes
 ) -> None:
-    assert office.collector.on_message(topic, message, UTC) == []
-    assert office.rows("quarantine", "short", "waiting") == [1, 0, 0]
+    assert backend.collector.on_message(topic, message, UTC) == []
+    assert backend.rows("quarantine", "short", "waiting") == [1, 0, 0]
 
 
-def test_a_question_for_the_time_is_for_the_network_server(office: Office) -> None:
-    assert office.collector.on_message(TTN, ttn(202, b"\x01\x05\0\0\0\x10"), UTC) == []
-    assert office.rows("quarantine", "short", "waiting") == [0, 0, 0] and office.news == []
+def test_a_request_for_the_time_is_left_to_the_network_server(backend: Backend) -> None:
+    assert backend.collector.on_message(TTN, ttn(202, b"\x01\x05\0\0\0\x10"), UTC) == []
+    assert backend.rows("quarantine", "short", "waiting") == [0, 0, 0] and backend.news == []
 
 
-def test_an_uplink_without_data_is_nothing(office: Office) -> None:
+def test_an_uplink_without_data_is_ignored(backend: Backend) -> None:
     message = json.dumps({"uplink_message": {"f_cnt": 3}}).encode()
-    assert office.collector.on_message(TTN, message, UTC) == []
-    assert office.rows("quarantine") == [0]
+    assert backend.collector.on_message(TTN, message, UTC) == []
+    assert backend.rows("quarantine") == [0]
 
 
-def test_a_file_of_the_layout_before_goes_on(tmp_path: Path) -> None:
+def test_a_file_of_the_layout_before_can_be_used(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"{_TABLES} CREATE VIEW counts AS SELECT 1; PRAGMA user_version = 1;")
-    office = Office(path).known()
-    office.take(1, frame(record(1)))
-    assert office.cars() == 1
+        db.executescript(f"{TABLES} CREATE VIEW counts AS SELECT 1; PRAGMA user_version = 1;")
+    backend = Backend(path).known()
+    backend.send(1, frame(record(1)))
+    assert backend.cars() == 1
 
 
-def test_listen_takes_them_from_a_broker_and_answers(tmp_path: Path) -> None:
+def test_listen_stores_uplinks_from_a_broker_and_answers(tmp_path: Path) -> None:
     if not shutil.which("mosquitto_pub", path="/usr/bin:/usr/local/bin"):
         pytest.skip("mosquitto_pub is not installed (Debian package mosquitto-clients)")
     with mosquitto(tmp_path, "allow_anonymous true") as port:

@@ -1,4 +1,4 @@
-"""What does not fit the schemas: kept with its reason, counted, never confirmed, never fatal."""
+"""Messages that do not match the schemas are kept with the reason and never confirmed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.support.nodes.reports import (
     real_counts,
     tally,
 )
-from tests.tools.backend.test_collector import Office, ack, office
+from tests.tools.backend.test_collector import Backend, ack, backend
 
-__all__ = ("office",)
+__all__ = ("backend",)
 few = settings(
     max_examples=60, derandomize=True, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -41,8 +41,8 @@ def schema(name: str) -> Draft202012Validator:
     return validator
 
 
-def held(office: Office) -> list[tuple[bytes, str]]:
-    with sqlite3.connect(office.path) as db:
+def held(backend: Backend) -> list[tuple[bytes, str]]:
+    with sqlite3.connect(backend.path) as db:
         return db.execute("SELECT payload, reason FROM quarantine ORDER BY rowid").fetchall()
 
 
@@ -51,14 +51,14 @@ NOT_JSON = (b"", b"{", b"nonsense", b"\xff\xfe\xfd", b"[]", b"null", b"3", b'"x"
 
 @pytest.mark.parametrize("payload", NOT_JSON, ids=range(len(NOT_JSON)))
 @pytest.mark.parametrize("suffix", ("counts", "event", "status"))
-def test_what_is_no_json_object_is_kept_with_a_reason(
-    office: Office, payload: bytes, suffix: str
+def test_a_payload_without_a_json_object_is_kept_with_the_reason(
+    backend: Backend, payload: bytes, suffix: str
 ) -> None:
-    assert office.take(payload, suffix) == []
-    assert office.news == [("quarantine", "n1")]
-    [(kept, reason)] = held(office)
+    assert backend.send(payload, suffix) == []
+    assert backend.news == [("quarantine", "n1")]
+    [(kept, reason)] = held(backend)
     assert kept == payload and reason.startswith(("not JSON", "not a JSON object"))
-    assert office.take(counts(interval(1))) == [ack(1)]
+    assert backend.send(counts(interval(1))) == [ack(1)]
 
 
 WRONG: tuple[tuple[Body, str], ...] = (
@@ -88,32 +88,34 @@ WRONG_RECORD: tuple[Body, ...] = (
 
 
 @pytest.mark.parametrize(("change", "reason"), WRONG, ids=[str(w[0])[:40] for w in WRONG])
-def test_a_wrong_message_is_kept_with_the_place_of_the_fault(
-    office: Office, change: Body, reason: str
+def test_a_wrong_message_is_kept_with_the_place_of_the_error(
+    backend: Backend, change: Body, reason: str
 ) -> None:
     payload = counts(interval(1), **change)
-    assert office.take(payload) == [] and office.numbers("records") == [0]
-    [(kept, why)] = held(office)
+    assert backend.send(payload) == [] and backend.numbers("records") == [0]
+    [(kept, why)] = held(backend)
     assert kept == payload and reason in why
 
 
 @pytest.mark.parametrize("change", WRONG_RECORD, ids=lambda change: str(change)[:40])
-def test_a_wrong_record_takes_its_whole_message_with_it(office: Office, change: Body) -> None:
+def test_a_wrong_record_takes_its_whole_message_with_it(backend: Backend, change: Body) -> None:
     payload = counts(interval(1), interval(2) | change)
-    assert office.take(payload) == []
-    assert office.numbers("records", "quarantine") == [0, 1]
-    [(kept, why)] = held(office)
+    assert backend.send(payload) == []
+    assert backend.numbers("records", "quarantine") == [0, 1]
+    [(kept, why)] = held(backend)
     assert kept == payload and len(why) < 400
-    assert office.take(counts(interval(1))) == [ack(1)]
+    assert backend.send(counts(interval(1))) == [ack(1)]
 
 
 @pytest.mark.parametrize("name", sorted(interval(1)))
-def test_every_key_of_an_interval_that_must_be_there_is_missed(office: Office, name: str) -> None:
+def test_an_interval_without_a_required_key_goes_to_quarantine(
+    backend: Backend, name: str
+) -> None:
     record = interval(1)
     del record[name]
     optional = name in ("reset", "cfg", "mv", "temp")
-    office.take(counts(record))
-    assert office.numbers("quarantine") == [0 if optional else 1]
+    backend.send(counts(record))
+    assert backend.numbers("quarantine") == [0 if optional else 1]
 
 
 @pytest.mark.parametrize(
@@ -125,41 +127,43 @@ def test_every_key_of_an_interval_that_must_be_there_is_missed(office: Office, n
         gone(1, 1 << 32),
     ),
 )  # fmt: skip
-def test_a_wrong_event_is_kept_and_not_confirmed(office: Office, payload: bytes) -> None:
-    assert office.take(payload, "event") == []
-    assert office.numbers("records", "gone", "quarantine") == [0, 0, 1]
+def test_a_wrong_event_is_kept_and_not_confirmed(backend: Backend, payload: bytes) -> None:
+    assert backend.send(payload, "event") == []
+    assert backend.numbers("records", "gone", "quarantine") == [0, 0, 1]
 
 
-def test_an_enormous_message_is_kept_in_part(office: Office) -> None:
+def test_an_enormous_message_is_kept_in_part(backend: Backend) -> None:
     payload = counts(interval(1), padding="x" * 70_000)
-    assert office.take(payload) == []
-    [(kept, reason)] = held(office)
+    assert backend.send(payload) == []
+    [(kept, reason)] = held(backend)
     assert payload.startswith(kept) and len(kept) == 65536
     assert reason == f"{len(payload)} bytes, at most 65536"
 
 
 @pytest.mark.parametrize("mean", ("NaN", "Infinity", "1e999"))
-def test_a_speed_that_is_no_number_does_not_spoil_the_database(office: Office, mean: str) -> None:
+def test_a_speed_that_is_no_number_does_not_spoil_the_database(
+    backend: Backend, mean: str
+) -> None:
     speed = {"mean": 0.125, "n": 1, "hist": [[3, 1]]}
     record = interval(1, speed={"forward": speed, "backward": speed})
-    office.take(counts(record).replace(b"0.125", mean.encode()))
-    office.take(counts(interval(1), log="11112222"))
-    with sqlite3.connect(office.path) as db:
+    backend.send(counts(record).replace(b"0.125", mean.encode()))
+    backend.send(counts(interval(1), log="11112222"))
+    with sqlite3.connect(backend.path) as db:
         assert db.execute("SELECT sum(n) FROM counts").fetchone()[0] >= 1
 
 
-def test_half_a_character_in_a_status_is_survived(office: Office) -> None:
+def test_half_a_character_in_a_status_is_survived(backend: Backend) -> None:
     for log in ('"\\ud800"', '"0BADCAFE"', '"0badcafe\\n"', "5"):
-        office.take(b'{"state": "online", "log": %s}' % log.encode(), "status")
-        assert office.news == [("quarantine", "n1")]
+        backend.send(b'{"state": "online", "log": %s}' % log.encode(), "status")
+        assert backend.news == [("quarantine", "n1")]
     for value in (b'"\\ud800"', b'"\xed\xa0\x80"', b"NaN", b"-1e999", b'{"\\udfff": 1}'):
-        office.take(b'{"state": "online", "more": [%s]}' % value, "status")
-        assert office.news == [("quarantine", "n1")]
+        backend.send(b'{"state": "online", "more": [%s]}' % value, "status")
+        assert backend.news == [("quarantine", "n1")]
 
 
-def test_any_depth_of_a_status_is_survived(office: Office) -> None:
+def test_a_status_of_any_depth_is_survived(backend: Backend) -> None:
     for depth in range(800, 1000):
-        office.take(b'{"a": ' + b"[" * depth + b"]" * depth + b"}", "status")
+        backend.send(b'{"a": ' + b"[" * depth + b"]" * depth + b"}", "status")
 
 
 @pytest.mark.parametrize("name", ("log", "node"))
@@ -216,29 +220,29 @@ JSON = st.recursive(
 
 @given(key=st.sampled_from(sorted(interval(1))), value=JSON)
 @few
-def test_no_value_in_a_record_breaks_the_backend(office: Office, key: str, value: Any) -> None:
-    before = sum(office.numbers("records", "quarantine"))
+def test_no_value_in_a_record_breaks_the_backend(backend: Backend, key: str, value: Any) -> None:
+    before = sum(backend.numbers("records", "quarantine"))
     record = copy.deepcopy(interval(2)) | {key: value}
-    answers = office.take(counts(record))
-    refused = office.news[:1] == [("quarantine", "n1")]
+    answers = backend.send(counts(record))
+    refused = backend.news[:1] == [("quarantine", "n1")]
     assert refused == (answers == [])
-    assert sum(office.numbers("records", "quarantine")) - before in (0, 1)
+    assert sum(backend.numbers("records", "quarantine")) - before in (0, 1)
 
 
 @given(st.binary(max_size=80))
 @few
-def test_no_bytes_break_the_backend(office: Office, data: bytes) -> None:
+def test_no_bytes_break_the_backend(backend: Backend, data: bytes) -> None:
     for suffix in ("counts", "event"):
-        assert office.take(data, suffix) == []
-    assert office.news == [("quarantine", "n1")]
+        assert backend.send(data, suffix) == []
+    assert backend.news == [("quarantine", "n1")]
 
 
 def test_only_good_records_of_good_messages_are_there_after_a_mixture(
-    office: Office, tmp_path: Path
+    backend: Backend, tmp_path: Path
 ) -> None:
     for seq in range(1, 9):
-        office.take(b"\xff" * seq)
-        office.take(counts(interval(seq), log=LOG))
-        office.take(counts(interval(seq), v=9))
-    assert office.numbers("records", "quarantine") == [8, 16]
-    assert office.take(counts(interval(8))) == [ack(8)]
+        backend.send(b"\xff" * seq)
+        backend.send(counts(interval(seq), log=LOG))
+        backend.send(counts(interval(seq), v=9))
+    assert backend.numbers("records", "quarantine") == [8, 16]
+    assert backend.send(counts(interval(8))) == [ack(8)]

@@ -1,4 +1,4 @@
-"""`tallypost report`: counts, coverage and percentiles of an hour or a day out of intervals."""
+"""`tallypost report`: counts, coverage and percentiles of an hour or a day."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ def db(tmp_path: Path) -> Path:
     return path
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def rows_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_an_hour_adds_up_its_intervals(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_hour_is_the_sum_of_its_intervals(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--db", str(db), "--node", "gate", "--json"]) == 0
-    hour, _, later, _ = told(capsys)
+    hour, _, later, _ = rows_of(capsys)
     assert (hour["start"], hour["direction"]) == ("2026-03-02T07", "forward")
     assert hour["counts"] == {"car": 100, "bicycle": 2} and hour["observed"] == 0.75
     assert hour["mean"] == 41.5 and hour["raw"] == 40.5 and hour["headway"] == 6.0
-    # 85 of 100 are slower than 44 km/h, where the bins of 40 and of 48 part.
+    # 85 of 100 are slower than 44 km/h, the limit between the bins of 40 and of 48.
     assert hour["v85"] == 44.0 and hour["v50"] == pytest.approx(40 + 4 * 50 / 85, abs=0.05)
     assert hour["v98"] == pytest.approx(48 + 4 * 13 / 15, abs=0.05)
     assert later["counts"] == {"car": 0, "bicycle": 1} and later["v85"] is None
 
 
-def test_a_percentile_of_a_day_is_of_all_and_not_of_its_hours(db: Path) -> None:
+def test_a_percentile_of_a_day_is_that_of_all_road_users(db: Path) -> None:
     [(key, day), _] = report.spans(db, "gate", ("2026-03-02", "2026-03-03"), "day")
     assert key == ("2026-03-02", "forward") and day.speeds == 100
     assert report.percentile(Counter({31: 5}), 0.85) == 124.0, "the last bin is open"
@@ -76,21 +76,24 @@ def test_a_table_has_the_classes_that_were_counted(
 
 
 @pytest.mark.parametrize(
-    ("words", "what"),
+    ("words", "error"),
     (
-        (["--node", "other"], "no interval of other"),
+        (["--node", "other"], "there is no interval of other from"),
         (["--node", "gate", "--from", "2026-04-01"], "from 2026-04-01"),
-        (["--node", "gate", "--to", "1.4.2026"], "'1.4.2026' is no date. wanted YYYY-MM-DD"),
+        (
+            ["--node", "gate", "--to", "1.4.2026"],
+            "'1.4.2026' is not a date. Write it as YYYY-MM-DD",
+        ),
     ),
 )
-def test_what_is_not_there_is_told(
-    words: list[str], what: str, db: Path, capsys: pytest.CaptureFixture[str]
+def test_a_report_without_intervals_is_refused(
+    words: list[str], error: str, db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", "--db", str(db), *words]) == 1
-    assert what in capsys.readouterr().err
+    assert error in capsys.readouterr().err
 
 
-def test_what_is_no_file_of_counts_is_told(
+def test_a_file_without_counts_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "notes.txt"

@@ -1,4 +1,4 @@
-"""`tallypost build`: what is in the image, that it is always the same, and what is refused."""
+"""`tallypost build`: the image has all files, it is always the same, bad sources are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ THIRD_PARTY = ".build/third_party"
 
 
 def tree(folder: Path) -> Path:
-    """A copy of all that an image is made from, to be built and spoilt."""
+    """A copy of the sources of an image, to be built and spoilt."""
     for name in ("firmware", "lib", "boards", THIRD_PARTY):
         leave = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
@@ -42,7 +42,7 @@ def flash(root: Path) -> bytes:
 
 
 def mounted(flash: bytes) -> dict[str, bytes]:
-    """Every file of the image's file system, found by the offsets in board's CSV."""
+    """Every file of the image's file system, found by the offsets in the CSV of the board."""
     at, size = 0x200000, 0x100000
     return {f"/{name}": data for name, data in files_of(flash[at : at + size]).items()}
 
@@ -100,7 +100,7 @@ def test_the_flash_is_as_large_as_the_board_and_blank_elsewhere(flash: bytes) ->
 )
 def test_a_board_has_the_code_of_its_radio_alone(name: str, code: set[str]) -> None:
     third_party = ROOT / ".build" / "third_party"
-    items = image.plan(boards.load(name), ROOT, third_party)
+    items = image.list_files(boards.load(name), ROOT, third_party)
     found = {item.target.split("/")[1] for item in items if item.target.startswith("a/")}
     assert found & {"lorawan", "radio", "bare_radio.mpy", "modem"} == code
 
@@ -165,7 +165,9 @@ def test_a_change_is_noticed(spoil: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_board_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ToolError, match="unknown board 'nope'.*boards: .*esp32_generic") as caught:
+    with pytest.raises(
+        ToolError, match="unknown board 'nope'. Give one .*esp32_generic"
+    ) as caught:
         build("nope")
     assert caught.value.status == USAGE
 
@@ -179,15 +181,15 @@ def test_a_board_is_a_name_not_a_path(name: str) -> None:
 def test_a_board_needs_all_its_files(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "boards", tmp_path / "boards")
     (tmp_path / "boards" / BOARD / "board.py").unlink()
-    with pytest.raises(ToolError, match="board.py is missing"):
+    with pytest.raises(ToolError, match="board.py: no such file"):
         boards.load(BOARD, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("path", "text"),
     (
-        ("firmware/main.py", "main.py is missing"),
-        (f"{THIRD_PARTY}/umqtt/simple.py", "simple.py is missing.*make setup"),
+        ("firmware/main.py", "main.py: no such file, and the board cannot start without it"),
+        (f"{THIRD_PARTY}/umqtt/simple.py", "simple.py: no such file. Run: make setup"),
     ),
 )
 def test_a_missing_source_is_named(path: str, text: str, tmp_path: Path) -> None:
@@ -201,12 +203,12 @@ def test_a_missing_source_is_named(path: str, text: str, tmp_path: Path) -> None
 def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "firmware" / "core" / "clock.py").write_text("def f(:\n")
-    with pytest.raises(ToolError, match="clock.py: mpy-cross: SyntaxError"):
+    with pytest.raises(ToolError, match="clock.py: mpy-cross cannot compile it: SyntaxError"):
         build(BOARD, root=root)
     assert not (root / ".build" / BOARD / "manifest.json").exists()
 
 
-def test_two_who_build_at_once_get_one_whole_image(tmp_path: Path) -> None:
+def test_builds_at_the_same_time_give_one_whole_image(tmp_path: Path) -> None:
     root = tree(tmp_path)
     with ThreadPoolExecutor(3) as pool:
         built = list(pool.map(lambda _: build(BOARD, root=root), range(3)))
@@ -217,11 +219,11 @@ def test_two_who_build_at_once_get_one_whole_image(tmp_path: Path) -> None:
 def test_two_sources_for_one_name_are_refused(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "lib" / "app.py").write_text("")
-    with pytest.raises(ToolError, match="both /a/app.mpy"):
+    with pytest.raises(ToolError, match="have the same name /a/app.mpy on the node"):
         build(BOARD, root=root)
 
 
-def test_another_flash_is_another_image(tmp_path: Path) -> None:
+def test_a_flash_of_another_size_gives_another_image(tmp_path: Path) -> None:
     root = tree(tmp_path)
     inputs = build(BOARD, root=root).manifest["inputs"]
     toml = root / "boards" / BOARD / "board.toml"
@@ -230,7 +232,9 @@ def test_another_flash_is_another_image(tmp_path: Path) -> None:
     assert again.is_new and again.manifest["inputs"] != inputs
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ToolError, match="file system of 65536 bytes.*70000 bytes to put in"):
+def test_files_larger_than_the_file_system_are_refused() -> None:
+    with pytest.raises(
+        ToolError, match="70000 bytes do not fit into the file system of 65536 bytes"
+    ):
         image.file_system({"a/big.mpy": bytes(70000)}, 65536)
     assert len(image.file_system({"a/big.mpy": bytes(40000)}, 65536)) == 65536

@@ -1,4 +1,4 @@
-"""MicroPython's file: what is taken for a board, where it goes, and that it stays the same one."""
+"""The MicroPython file: which one a board accepts, its place, and its hash in the cache."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def with_app(app: bytes) -> bytes:
     return made_up(BOARD)[: APP - LOADER] + app
 
 
-# --- what is taken
+# --- files that are accepted
 
 
-def test_it_lies_at_the_loader_s_offset_below_our_table() -> None:
+def test_the_file_lies_at_the_loader_offset_below_our_table() -> None:
     data = made_up(BOARD)
     flash = image.flash(BOARD, b"vfs", data)
     assert flash[:LOADER].count(0xFF) == LOADER
@@ -62,34 +62,40 @@ def test_it_lies_at_the_loader_s_offset_below_our_table() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     (
-        (b"", "cut short: no image header"),
-        (b"PK" + bytes(0x20000), "no image here: it begins with 0x50, not 0xe9"),
-        (b"<html>" + bytes(0x20000), "no image here: it begins with 0x3c"),
-        (made_up(BOARD)[: APP - LOADER], "cut short: no image header"),
-        (made_up(BOARD)[: APP - LOADER + 20], "cut short: no image header"),
-        (made_up(BOARD)[: APP - LOADER + 28], "cut short in segment 1 of 1"),
-        (made_up(BOARD)[:-20_000], "cut short, or damaged, in segment 1 of 1"),
-        (made_up(BOARD)[:-40], "cut short: no checksum"),
-        (made_up(BOARD)[:-1], "cut short: no hash"),
-        (spoilt(-1), "damaged: the hash is wrong"),
-        (spoilt(-33), "damaged: the checksum is wrong"),
-        (spoilt(-10_000), "damaged: the checksum is wrong"),
-        (spoilt(100), "damaged: the checksum is wrong"),
-        (spoilt(1), "damaged: 84 segments"),
-        (spoilt(TABLE - LOADER), "no partition table here"),
-        (made_up(boards.load("esp32c3_rak3172")), "no partition table here"),
+        (b"", "the file is cut off before the image header"),
+        (b"PK" + bytes(0x20000), "there is no image: the file has 0x50 in the place of 0xe9"),
+        (b"<html>" + bytes(0x20000), "there is no image: the file has 0x3c in the place of 0xe9"),
+        (made_up(BOARD)[: APP - LOADER], "the file is cut off before the image header"),
+        (made_up(BOARD)[: APP - LOADER + 20], "the file is cut off before the image header"),
+        (made_up(BOARD)[: APP - LOADER + 28], "the file is cut off or damaged in segment 1 of 1"),
+        (made_up(BOARD)[:-20_000], "the file is cut off or damaged in segment 1 of 1"),
+        (made_up(BOARD)[:-40], "the file is cut off before the checksum"),
+        (made_up(BOARD)[:-1], "the file is cut off before the hash"),
+        (spoilt(-1), "the image is damaged: its hash is wrong"),
+        (spoilt(-33), "the image is damaged: its checksum is wrong"),
+        (spoilt(-10_000), "the image is damaged: its checksum is wrong"),
+        (spoilt(100), "the image is damaged: its checksum is wrong"),
+        (spoilt(1), "the image is damaged: it has 84 segments"),
+        (spoilt(TABLE - LOADER), "there is no partition table"),
+        (made_up(boards.load("esp32c3_rak3172")), "there is no partition table"),
         (
             made_up(BOARD, chip="esp32s3"),
-            "is for esp32s3, esp32_generic has esp32. it needs ESP32",
+            "the file is for esp32s3, but esp32_generic has esp32. Use the file of this board: ",
         ),
-        (with_app(esp_image(77, BANNER % b"1.28.0")), "is for chip 0x4d"),
+        (with_app(esp_image(77, BANNER % b"1.28.0")), "the file is for chip 0x4d"),
         (with_app(esp_image(0, b"blink" * 999)), "a program for the esp32, but not MicroPython"),
-        (made_up(BOARD, version=b"1.24.1"), "MicroPython 1.24. the firmware needs 1.25 or newer"),
-        (made_up(BOARD, flash_mb=8), "made for a flash of 8 MB, esp32_generic has 4 MB"),
-        (made_up(BOARD, size=0x1F0000), "the partition 'factory' has 2031616 from 0x10000 on"),
+        (
+            made_up(BOARD, version=b"1.24.1"),
+            "MicroPython 1.24.1 is too old, the firmware needs 1.25 or newer",
+        ),
+        (made_up(BOARD, flash_mb=8), "built for a flash of 8 MB, but esp32_generic has 4 MB"),
+        (
+            made_up(BOARD, size=0x1F0000),
+            "the partition 'factory' has 2031616 bytes from 0x10000 on",
+        ),
     ),
 )
-def test_another_file_is_refused(data: bytes, text: str, tmp_path: Path, cache: Path) -> None:
+def test_a_wrong_file_is_refused(data: bytes, text: str, tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "mp.bin"
     path.write_bytes(data)
     with pytest.raises(ToolError) as caught:
@@ -113,7 +119,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", boards.names())
-def test_every_board_takes_its_own_file(name: str) -> None:
+def test_every_board_accepts_its_own_file(name: str) -> None:
     board = boards.load(name)
     found = micropython.check(made_up(board), "mp.bin", board)
     assert found.version == (1, 28, 0)
@@ -122,7 +128,7 @@ def test_every_board_takes_its_own_file(name: str) -> None:
 # --- the cache
 
 
-def test_the_first_use_notes_the_hash_and_later_ones_are_held_against_it(
+def test_the_first_use_stores_the_hash_and_later_files_must_have_the_same(
     tmp_path: Path, cache: Path
 ) -> None:
     path = tmp_path / "mine.bin"
@@ -132,15 +138,19 @@ def test_the_first_use_notes_the_hash_and_later_ones_are_held_against_it(
     assert (cache / "mine.bin").read_bytes() == found.data
     assert micropython.add(path, BOARD) == found
     path.write_bytes(made_up(BOARD, size=50_000))
-    with pytest.raises(ToolError, match="mine.bin: SHA-256 .*noted at its first use is "):
+    with pytest.raises(
+        ToolError, match="mine.bin: the SHA-256 is .*, but according to its first use it is "
+    ):
         micropython.add(path, BOARD)
 
 
-def test_the_board_s_file_is_held_against_the_board_s_hash(tmp_path: Path, cache: Path) -> None:
+def test_the_file_of_the_board_must_have_the_hash_of_the_board(
+    tmp_path: Path, cache: Path
+) -> None:
     assert BOARD.micropython.sha256
     path = tmp_path / BOARD.micropython.file
     path.write_bytes(made_up(BOARD))
-    with pytest.raises(ToolError, match="SHA-256 .*named by esp32_generic is cd7820d0"):
+    with pytest.raises(ToolError, match="according to esp32_generic it is cd7820d0"):
         micropython.add(path, BOARD)
     assert not cache.exists()
 
@@ -159,10 +169,12 @@ def test_the_board_s_file_is_found_and_a_changed_one_refused(tmp_path: Path, cac
     assert found and found.data == added.data and found.sha256 == added.sha256
     kept = cache / board.micropython.file
     kept.write_bytes(spoilt(-1))
-    with pytest.raises(ToolError, match="changed since it was noted. remove it, then: tallypost"):
+    with pytest.raises(
+        ToolError, match="changed since its first use. Delete it, then run: tallypost"
+    ):
         micropython.cached(board)
     (cache / "sha256.json").write_text("[")
-    with pytest.raises(ToolError, match="sha256.json: damaged"):
+    with pytest.raises(ToolError, match="sha256.json: the file is damaged: "):
         micropython.cached(board)
 
 
@@ -199,12 +211,12 @@ def at(url: str, end: str = "") -> boards.Board:
     return replace(board, micropython=replace(board.micropython, url=f"{url}x.bin{end}"))
 
 
-def test_it_is_downloaded_once_and_checked(cache: Path) -> None:
-    data, told = made_up(BOARD, size=200_000), []
+def test_the_file_is_downloaded_once_and_checked(cache: Path) -> None:
+    data, progress = made_up(BOARD, size=200_000), []
     with pages(data) as url:
-        found = micropython.download(at(url), lambda done, total: told.append((done, total)))
+        found = micropython.download(at(url), lambda done, total: progress.append((done, total)))
     assert found.data == data and (cache / BOARD.micropython.file).read_bytes() == data
-    assert told[-1] == (len(data), len(data)) and len(told) > 2
+    assert progress[-1] == (len(data), len(data)) and len(progress) > 2
     again = micropython.download(at(url), lambda *_: pytest.fail("fetched again"))
     assert again.sha256 == hashlib.sha256(data).hexdigest()
 
@@ -212,9 +224,9 @@ def test_it_is_downloaded_once_and_checked(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "cut", "end", "text"),
     (
-        (made_up(BOARD), 5_000, "", "cut short after|IncompleteRead"),
-        (b"<html>no such page</html>", 0, "", "no image here"),
-        (made_up(BOARD, chip="esp32c3"), 0, "", "is for esp32c3"),
+        (made_up(BOARD), 5_000, "", "the transfer stopped after|IncompleteRead"),
+        (b"<html>no such page</html>", 0, "", "there is no image"),
+        (made_up(BOARD, chip="esp32c3"), 0, "", "the file is for esp32c3"),
         (made_up(BOARD), 0, "?", "Not Found"),
     ),
 )
@@ -226,8 +238,10 @@ def test_a_bad_download_is_refused(
     assert "\n" not in str(caught.value) and not cache.exists()
 
 
-def test_nobody_answers_and_the_next_command_is_named() -> None:
-    with pytest.raises(ToolError, match="cannot be downloaded: .*then: tallypost micropython add"):
+def test_a_server_that_does_not_answer_is_reported_with_the_next_command() -> None:
+    with pytest.raises(
+        ToolError, match="the download failed: .*then run: tallypost micropython add"
+    ):
         micropython.download(at("http://127.0.0.1:9/"), lambda *_: None)
 
 
@@ -244,7 +258,7 @@ def test_the_command_adds_and_lists(
     assert "MicroPython 1.28.0, " in capsys.readouterr().out
     assert main(["micropython", "list"]) == 0
     out = capsys.readouterr().out
-    assert hashlib.sha256(path.read_bytes()).hexdigest()[:16] in out and "not there" in out
+    assert hashlib.sha256(path.read_bytes()).hexdigest()[:16] in out and "missing" in out
     assert main(["micropython", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [one["board"] for one in listed if one["sha256"]] == [board.name]
@@ -261,8 +275,8 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def test_the_genuine_file_merges_into_what_others_tools_take(cache: Path) -> None:
-    """Under our table: esptool finds the image whole, and another reader finds our partitions."""
+def test_the_genuine_file_merges_into_an_image_that_other_tools_read(cache: Path) -> None:
+    """Under our table, esptool finds a whole image, and another reader finds our partitions."""
     found = micropython.add(genuine(), BOARD)
     assert found.version == (1, 25, 0)
     merged = build.merge(BOARD, build.build(BOARD.name), found)
@@ -287,5 +301,5 @@ def test_the_genuine_file_merges_into_what_others_tools_take(cache: Path) -> Non
 
 
 def test_the_genuine_file_has_no_room_on_another_chip() -> None:
-    with pytest.raises(ToolError, match="no MicroPython file for the esp32s3 at 0x0"):
+    with pytest.raises(ToolError, match="not a MicroPython file for the esp32s3 at 0x0"):
         micropython.add(genuine(), boards.load("heltec_wifi_lora_32_v3"))

@@ -1,4 +1,4 @@
-"""tools/tallypost/building/third_party.py takes an archive with the pinned hash, or nothing, offline."""
+"""Archives of third parties: one with the pinned hash is unpacked, any other is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DOCTORED = archive({f"{NAME}/umqtt/simple.py": b"import evil\n", "../outside.py"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip is told to look in, and an index where nobody answers."""
+    """A folder in the configuration of pip, and an index that does not answer."""
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_CERT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -44,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_another_hash_is_refused_and_nothing_installed(tmp_path: Path) -> None:
+def test_a_wrong_hash_is_refused_and_nothing_is_installed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     with pytest.raises(ToolError) as caught:
         third_party.unpack(DOCTORED, target)
@@ -55,7 +55,7 @@ def test_another_hash_is_refused_and_nothing_installed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", (b"", b"not an archive", DOCTORED[:-1]))
 def test_a_damaged_archive_is_refused_before_it_is_opened(data: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="pinned is"):
+    with pytest.raises(ToolError, match="expected: "):
         third_party.unpack(data, tmp_path / "target")
     assert not (tmp_path / "target").exists()
 
@@ -64,19 +64,19 @@ def test_an_archive_with_the_pinned_hash_is_unpacked(tmp_path: Path) -> None:
     known = replace(third_party.UMQTT, sha256=hashlib.sha256(DOCTORED).hexdigest())
     third_party.unpack(DOCTORED, tmp_path / "target", known)
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
-    assert files == [tmp_path / "target" / "umqtt" / "simple.py"]  # what was asked for, no more
+    assert files == [tmp_path / "target" / "umqtt" / "simple.py"]  # the members alone
     assert files[0].read_bytes() == b"import evil\n"
 
 
 def test_a_doctored_archive_in_a_folder_of_pip_is_refused(place: Path) -> None:
     (place / "links" / f"{NAME}.tar.gz").write_bytes(DOCTORED)
-    with pytest.raises(ToolError, match="SHA-256 is .*, pinned is"):
+    with pytest.raises(ToolError, match="the SHA-256 is .*, expected: "):
         third_party.fetch(place / "target")
     assert not (place / "target").exists()
 
 
-def test_an_index_that_does_not_answer_is_named_with_what_to_do(place: Path) -> None:
-    with pytest.raises(ToolError, match="cannot be downloaded.*127.0.0.1.*then: make setup"):
+def test_an_index_that_does_not_answer_is_named_with_the_next_command(place: Path) -> None:
+    with pytest.raises(ToolError, match="the download failed: .*127.0.0.1.*then run: make setup"):
         third_party.fetch(place / "target")
     assert not (place / "target").exists()
 
@@ -93,18 +93,18 @@ class Portal(BaseHTTPRequestHandler):
         return None
 
 
-def test_an_index_that_is_none_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_no_index_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with HTTPServer(("127.0.0.1", 0), Portal) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
         try:
-            with pytest.raises(ToolError, match="cannot be downloaded"):
+            with pytest.raises(ToolError, match="the download failed"):
                 third_party.fetch(place / "target")
         finally:
             server.shutdown()
 
 
-def test_what_is_there_is_not_fetched_again(place: Path) -> None:
+def test_a_file_that_is_there_is_not_fetched_again(place: Path) -> None:
     target = place / "target"
     (target / "umqtt").mkdir(parents=True)
     (target / "umqtt" / "simple.py").write_text("mine")
@@ -112,7 +112,7 @@ def test_what_is_there_is_not_fetched_again(place: Path) -> None:
     assert (target / "umqtt" / "simple.py").read_text() == "mine"
 
 
-def test_the_environment_goes_over_pip_s_files(
+def test_the_environment_overrides_the_files_of_pip(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = place / "pip.conf"

@@ -1,4 +1,5 @@
-"""Unplugged at any moment of `tallypost flash`: a repeat succeeds, no mixture runs meanwhile."""
+"""A cable pulled at any moment of `tallypost flash`: a repeat succeeds, and until then no mixture
+of two images runs."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def flash(board: FlashBoard, *words: str) -> int:
 
 
 def mounted(board: FlashBoard) -> dict[str, bytes] | None:
-    """The files that MicroPython would find; None when it finds no file system."""
+    """The files that MicroPython finds. None if it finds no file system."""
     try:
         return files_of(board.at(VFS.offset, VFS.size))
     except LittleFSError:
@@ -52,13 +53,15 @@ def test_a_first_flash_that_was_cut_is_completed(
     rng = random.Random(seed)
     whole_one = FlashBoard(NAME)
     assert flash(whole_one, "--micropython", str(file)) == 0
-    most = whole_one.flash.changed
+    total = whole_one.flash.changed
     whole_one.close()
     for _ in range(CUTS):
         board = FlashBoard(NAME)
-        board.flash.cut_after = rng.randrange(most)
+        board.flash.cut_after = rng.randrange(total)
         assert flash(board, "--micropython", str(file)) == 1
-        assert "plug it in and repeat the same command" in capsys.readouterr().err
+        assert (
+            "Plug the board in again, then run the same command again." in capsys.readouterr().err
+        )
         board.plug_in()
         assert flash(board, "--micropython", str(file)) == 0, capsys.readouterr().err
         assert board.at(0, VFS.offset) == wanted[: VFS.offset]
@@ -82,12 +85,12 @@ def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
     rng = random.Random(seed)
     whole_one = FlashBoard(NAME, cells=bytes(cells))
     assert flash(whole_one) == 0
-    most = whole_one.flash.changed
+    total = whole_one.flash.changed
     whole_one.close()
     seen = set()
     for _ in range(CUTS):
         board = FlashBoard(NAME, cells=bytes(cells))
-        board.flash.cut_after = rng.randrange(most)
+        board.flash.cut_after = rng.randrange(total)
         assert flash(board) == 1
         found = mounted(board)
         assert found in (None, old, new_files), "a mixture of two releases"
@@ -101,6 +104,6 @@ def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
     assert "none" in seen
 
 
-def test_the_image_can_be_told_from_another() -> None:
-    """What the tests above compare is not the same thing twice."""
+def test_images_of_different_files_differ() -> None:
+    """The tests above compare images that really differ."""
     assert image.file_system({"a": b"1"}, VFS.size) != image.file_system({"a": b"2"}, VFS.size)

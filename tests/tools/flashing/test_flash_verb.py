@@ -1,4 +1,4 @@
-"""`tallypost flash` on a board behind a port: what is written, and what stays."""
+"""`tallypost flash` on a board at a port: the data it writes, and the data that stays."""
 
 from __future__ import annotations
 
@@ -41,13 +41,16 @@ def test_a_blank_board_gets_everything(blank: FlashBoard, file: Path, say: Say) 
     assert files_of(blank.at(VFS.offset, VFS.size)) == files_of(built_vfs())
     assert blank.at(RING.offset, RING.size) == b"\xff" * RING.size
     status, out, _ = say("--port", blank.url)
-    assert status == 0 and "nothing to write: all is there; identity and counts kept" in out
+    assert (
+        status == 0
+        and "nothing to write, the flash is up to date\nidentity and counts kept" in out
+    )
 
 
-def test_the_genuine_file_goes_on_as_it_is(blank: FlashBoard, say: Say) -> None:
+def test_the_genuine_file_is_written_unchanged(blank: FlashBoard, say: Say) -> None:
     data = genuine().read_bytes()
     status, _, err = say("--port", blank.url, "--micropython", str(genuine()))
-    assert status == 0 and "note: MicroPython 1.25.0 has no pulse counter" in err
+    assert status == 0 and "note: MicroPython 1.25.0 has no pulse counter." in err
     at = BOARD.loader_offset
     assert blank.at(at, TABLE_OFFSET - at) == data[: TABLE_OFFSET - at]
     assert blank.at(0x10000, len(data) - 0xF000) == data[0xF000:]
@@ -86,8 +89,8 @@ def test_an_update_of_every_file_stays_below_the_limit_on_the_wire(
     assert files_of(node.at(VFS.offset, VFS.size)) == files
 
 
-def test_what_is_not_used_may_hold_anything() -> None:
-    """The blocks that are not written: LittleFS reads none of them."""
+def test_unused_blocks_may_hold_anything() -> None:
+    """LittleFS reads none of the blocks that are not written."""
     vfs = built_vfs()
     garbage = bytearray(random.Random(1).randbytes(len(vfs)))
     for start, part in [(0, vfs[: 2 * SECTOR]), *flash_plan.used(vfs)]:
@@ -95,7 +98,9 @@ def test_what_is_not_used_may_hold_anything() -> None:
     assert garbage != vfs and files_of(bytes(garbage)) == files_of(vfs)
 
 
-def test_a_dry_run_tells_and_writes_nothing(blank: FlashBoard, file: Path, say: Say) -> None:
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    blank: FlashBoard, file: Path, say: Say
+) -> None:
     words = ("--port", blank.url, "--micropython", str(file), "--dry-run")
     status, out, _ = say(*words)
     assert status == 0 and "would be written" in out and "0x010000" in out
@@ -106,7 +111,7 @@ def test_a_dry_run_tells_and_writes_nothing(blank: FlashBoard, file: Path, say: 
     assert names[-2:] == ["partition table", "loader"]
 
 
-def test_counts_go_only_when_that_is_asked_for(node: FlashBoard, say: Say) -> None:
+def test_counts_are_erased_only_when_asked_for(node: FlashBoard, say: Say) -> None:
     assert facts(say, "--port", node.url, "--keep-ring")["kept"] == ["nvs", "ring"]
     assert node.at(RING.offset, len(LOG)) == LOG
     found = facts(say, "--port", node.url, "--erase-counts")
@@ -115,7 +120,7 @@ def test_counts_go_only_when_that_is_asked_for(node: FlashBoard, say: Say) -> No
     assert node.at(NVS.offset, len(IDENTITY)) == IDENTITY
 
 
-def test_the_board_s_own_micropython_stays_when_no_file_is_there(
+def test_the_micropython_on_the_board_stays_if_there_is_no_file(
     node: FlashBoard, say: Say
 ) -> None:
     before = node.at(0, VFS.offset)

@@ -1,4 +1,4 @@
-"""The tools' own reader of NVS, against both other implementations, damage and noise."""
+"""The reader of NVS, compared with both other implementations, and fed damage and noise."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CONTENTS: Contents = {
 }
 
 
-def test_what_the_generator_writes_is_read() -> None:
+def test_the_output_of_the_generator_is_read() -> None:
     assert nvs_reader.parse(nvs_image.make(CONTENTS, 6 * PAGE)) == CONTENTS
 
 
-def test_blobs_that_go_over_pages_are_read() -> None:
+def test_blobs_across_pages_are_read() -> None:
     large: Contents = {"a": {f"k{i}": random.Random(i).randbytes(1500) for i in range(9)}}
     assert nvs_reader.parse(nvs_image.make(large, 6 * PAGE)) == large
 
 
-def test_what_a_node_has_written_over_the_years_is_read() -> None:
+def test_the_partition_of_a_node_after_years_is_read() -> None:
     chip = Chip(pages=6)
     node = chip.open()
     for number in range(900):
@@ -41,7 +41,7 @@ def test_what_a_node_has_written_over_the_years_is_read() -> None:
 
 
 def test_of_two_values_the_newer_one_counts() -> None:
-    """A cut between writing the new one and erasing the old one leaves both."""
+    """A power cut after writing the new value and before erasing the old one leaves both."""
     chip = Chip(pages=3)
     node = chip.open()
     node.set_i32("tallypost", "boot", 1)
@@ -59,11 +59,11 @@ def test_a_partition_that_is_too_small_is_refused() -> None:
 
 def test_the_pages_that_name_a_key_are_found_even_when_it_is_damaged() -> None:
     image = bytearray(nvs_image.make(CONTENTS, 6 * PAGE))
-    pages = nvs_reader.pages_naming(image, "id")
-    assert pages and nvs_reader.pages_naming(image, "nope") == []
+    pages = nvs_reader.pages_with_key(image, "id")
+    assert pages and nvs_reader.pages_with_key(image, "nope") == []
     for page in pages:
         image[page * PAGE : page * PAGE + 64] = bytes(64)
-    assert nvs_reader.pages_naming(image, "id") == pages
+    assert nvs_reader.pages_with_key(image, "id") == pages
     assert "id" not in nvs_reader.parse(bytes(image)).get("tallypost", {})
 
 
@@ -83,4 +83,4 @@ def test_noise_is_read_without_an_error(noise: bytes, at: int) -> None:
     image[at : at + len(noise)] = noise
     nvs_reader.parse(bytes(image))
     nvs_reader.parse(noise)
-    nvs_reader.pages_naming(noise, "id")
+    nvs_reader.pages_with_key(noise, "id")

@@ -1,4 +1,4 @@
-"""Provisioning a flash file: what lands in NVS, what stays as it was, what is refused."""
+"""Provisioning a flash file: the entries in NVS, the data that stays, and refusals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PASSWORD, SECRET = "between-you-and-me", "0f1e2d3c4b5a6978"
 
 @pytest.fixture
 def flash(tmp_path: Path) -> Path:
-    """A board's flash with marked contents beside NVS; its log is blank."""
+    """A flash file with marked contents beside NVS and a blank log."""
     data = image.flash(BOARD, b"v" * 0x100000, None)
     path = tmp_path / "flash.bin"
     path.write_bytes(data)
@@ -33,7 +33,7 @@ def flash(tmp_path: Path) -> Path:
 
 
 def nvs(flash: Path) -> NvsPartition:
-    """The independent reader on the file, read only."""
+    """The independent reader for the file. It cannot write."""
     data = flash.read_bytes()[NVS : NVS + NVS_SIZE]
 
     def refuse(*_args: object) -> None:
@@ -46,7 +46,7 @@ def blob(flash: Path, key: str) -> bytes:
     return nvs(flash).get_blob("tallypost", key)
 
 
-def test_everything_is_read_back_by_the_other_implementation(flash: Path) -> None:
+def test_the_other_implementation_reads_the_whole_identity(flash: Path) -> None:
     who = Identity("radar-1", CONFIG, "street", PASSWORD, "user-1", SECRET)
     assert provision(flash, who) == who
     assert blob(flash, "id") == b"radar-1"
@@ -57,7 +57,7 @@ def test_everything_is_read_back_by_the_other_implementation(flash: Path) -> Non
     assert len(nvs(flash).keys("tallypost")) == 8
 
 
-def test_what_is_not_given_is_made_or_left_out(flash: Path) -> None:
+def test_missing_values_are_made_or_left_out(flash: Path) -> None:
     whole = provision(flash, Identity("n1"))
     assert whole.mqtt_user == "n1" and len(whole.mqtt_pass) >= 24
     assert blob(flash, "mqtt_pass").decode() == whole.mqtt_pass
@@ -67,7 +67,7 @@ def test_what_is_not_given_is_made_or_left_out(flash: Path) -> None:
     assert provision(flash, Identity("n1")).mqtt_pass != whole.mqtt_pass
 
 
-def test_nothing_but_nvs_is_touched(flash: Path) -> None:
+def test_the_flash_outside_nvs_stays_unchanged(flash: Path) -> None:
     data = bytearray(flash.read_bytes())
     data[0x300000:0x400000] = bytes(range(256)) * 0x1000
     flash.write_bytes(data)
@@ -118,7 +118,7 @@ def test_secrets_do_not_show_in_the_identity() -> None:
 @pytest.mark.parametrize(
     ("who", "text"),
     (
-        (Identity(""), "node id '' is not usable.*1 to 32 of a-z"),
+        (Identity(""), "the node id '' is not allowed. Use 1 to 32 characters of a-z"),
         (Identity("Radar"), "node id 'Radar'"),
         (Identity("a/b"), "node id 'a/b'"),
         (Identity("a+"), "node id"),
@@ -126,13 +126,13 @@ def test_secrets_do_not_show_in_the_identity() -> None:
         (Identity("é"), "node id"),
         (Identity("a\n"), "node id"),
         (Identity("a" * 33), "node id"),
-        (Identity("n1", {"x": "y" * 1500}), "configuration of 15.. bytes, 1500 are the most"),
-        (Identity("n1", wifi_ssid="s" * 33), "wifi_ssid has more than 32 bytes"),
-        (Identity("n1", wifi_ssid="ß" * 17), "wifi_ssid has more than 32 bytes"),
-        (Identity("n1", wifi_pass="p" * 64), "wifi_pass has more than 63"),
+        (Identity("n1", {"x": "y" * 1500}), "config has 15.. bytes, at most 1500 are allowed"),
+        (Identity("n1", wifi_ssid="s" * 33), "wifi_ssid has 3. bytes, at most 32 are allowed"),
+        (Identity("n1", wifi_ssid="ß" * 17), "wifi_ssid has 3. bytes, at most 32 are allowed"),
+        (Identity("n1", wifi_pass="p" * 64), "wifi_pass has 64 bytes, at most 63"),
         (Identity("n1", wifi_pass="seven77"), "less than 8 characters"),
-        (Identity("n1", mqtt_user="u" * 65), "mqtt_user has more"),
-        (Identity("n1", mqtt_pass="u" * 65), "mqtt_pass has more"),
+        (Identity("n1", mqtt_user="u" * 65), "mqtt_user has 65 bytes, at most 64"),
+        (Identity("n1", mqtt_pass="u" * 65), "mqtt_pass has 65 bytes, at most 64"),
     ),
 )
 def test_a_bad_identity_is_refused_before_anything_is_written(
@@ -172,21 +172,33 @@ def test_an_nvs_partition_that_is_too_small_is_refused(flash: Path, size: int) -
     small = [replace(p, size=size) if p.label == "nvs" else p for p in BOARD.partitions]
     data[0x8000:0x8C00] = pack(tuple(small))
     flash.write_bytes(data)
-    with pytest.raises(ToolError, match="NVS partition of"):
+    with pytest.raises(ToolError, match="an NVS partition (cannot have|of)"):
         provision(flash, Identity("n1"))
 
 
 @pytest.mark.parametrize(
     ("data", "text"),
     (
-        (b"", "no partition table here"),
-        (b"\xff" * 0x400000, "no partition table here"),
-        (image.flash(BOARD, b"", None)[:0x10000], "shorter than its partition table says"),
-        (image.flash(BOARD, b"", None)[:0xA000], "shorter than its partition table says"),
-        (image.flash(BOARD, b"", None)[:0x8040], "no partition table here"),
+        (b"", "there is no partition table. To make a flash file, run: tallypost build"),
+        (
+            b"\xff" * 0x400000,
+            "there is no partition table. To make a flash file, run: tallypost build",
+        ),
+        (
+            image.flash(BOARD, b"", None)[:0x10000],
+            "the file is shorter than its partition table says",
+        ),
+        (
+            image.flash(BOARD, b"", None)[:0xA000],
+            "the file is shorter than its partition table says",
+        ),
+        (
+            image.flash(BOARD, b"", None)[:0x8040],
+            "there is no partition table. To make a flash file, run: tallypost build",
+        ),
     ),
 )
-def test_another_file_is_refused(data: bytes, text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_flash_is_refused(data: bytes, text: str, tmp_path: Path) -> None:
     path = tmp_path / "flash.bin"
     path.write_bytes(data)
     with pytest.raises(ToolError, match=text):
@@ -204,7 +216,7 @@ def test_a_table_without_nvs_is_refused(tmp_path: Path, flash: Path) -> None:
     data = bytearray(flash.read_bytes())
     data[0x8000:0x9000] = pack(BOARD.partitions[1:]).ljust(0x1000, b"\xff")
     flash.write_bytes(data)
-    with pytest.raises(ToolError, match="has no 'nvs'"):
+    with pytest.raises(ToolError, match="the partition table has no 'nvs'"):
         provision(flash, Identity("n1"))
 
 
@@ -234,7 +246,7 @@ def test_lorawan_keys_are_on_the_node_and_nowhere_else(flash: Path) -> None:
 
 
 def test_lorawan_keys_of_a_wrong_length_are_refused_without_their_value() -> None:
-    with pytest.raises(ToolError, match="lora_app_key of 15 bytes, 16 are wanted"):
+    with pytest.raises(ToolError, match="lora_app_key has 15 bytes, expected: 16"):
         LoraKeys(bytes(8), bytes(8), b"s" * 15)
-    with pytest.raises(ToolError, match="lora_dev_eui of 7 bytes, 8 are wanted"):
+    with pytest.raises(ToolError, match="lora_dev_eui has 7 bytes, expected: 8"):
         LoraKeys(bytes(7), bytes(8), bytes(16))

@@ -1,4 +1,4 @@
-"""A box of boards from one CSV: records, secrets, import files, and boards that fail by name."""
+"""Many boards from one CSV: inventory, secrets, import files, and failures named by row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIFI = "between-you-and-me"
 
 @pytest.fixture
 def bench() -> Iterator[list[MockBoard]]:
-    """Twenty boards, of which one is of another chip and one is not there."""
+    """Twenty boards. One has another chip and one is not connected."""
     with own_answers():
         boards = [
             MockBoard(kind(number), number, chip="esp32s3" if number == WRONG else "")
@@ -79,7 +79,7 @@ def secrets_of(out: Path) -> dict[str, dict[str, str]]:
     return table
 
 
-def test_twenty_boards_with_one_command(
+def test_one_command_provisions_twenty_boards(
     bench: list[MockBoard], tmp_path: Path, capsys: Capture
 ) -> None:
     path, out = table(tmp_path / "boards.csv", *rows_of()), tmp_path / "out"
@@ -88,7 +88,9 @@ def test_twenty_boards_with_one_command(
     said = capsys.readouterr()
     good = [i for i in range(COUNT) if i not in (UNPLUGGED, WRONG)]
     assert list(inventory(out)) and set(inventory(out)) == {f"street-{i:02}" for i in good}
-    assert f"row {UNPLUGGED + 2} (street-07): {bench[UNPLUGGED].url}: nobody answers" in said.out
+    assert (
+        f"row {UNPLUGGED + 2} (street-07): {bench[UNPLUGGED].url}: no program listens" in said.out
+    )
     assert f"row {WRONG + 2} (street-12): {bench[WRONG].url}: the chip is an esp32s3" in said.out
     assert "done: 18, failed: 2" in said.out and "chmod 600" in said.err
 
@@ -102,15 +104,15 @@ def test_twenty_boards_with_one_command(
     before = secrets_of(out)
     again = ("--csv", path, "--ports", ports_of(bench), "--out", out, "--json")
     assert call(*again) == 0
-    told = {row["node"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
-    assert [told[f"street-{i:02}"]["state"] for i in good] == ["skipped"] * 18
-    assert told["street-07"]["state"] == told["street-12"]["state"] == "done"
+    rows = {row["node"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert [rows[f"street-{i:02}"]["state"] for i in good] == ["skipped"] * 18
+    assert rows["street-07"]["state"] == rows["street-12"]["state"] == "done"
     assert [bench[i].flash.changed for i in good] == [changed[i] for i in good]
     assert secrets_of(out) == before and len(inventory(out)) == COUNT
 
 
 def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
-    """Each board has its own row, and secrets that no other has."""
+    """Each board has its own row, and secrets that no other board has."""
     secrets = secrets_of(out)
     assert stat.S_IMODE((out / "secrets.json").stat().st_mode) == 0o600
     seen = set()
@@ -140,7 +142,7 @@ def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
 
 
 def check_no_secret(said: str, out: Path) -> None:
-    """Neither the terminal nor the inventory nor the access list has one."""
+    """Terminal, inventory and access list show no secret."""
     public = said + (out / "inventory.csv").read_text() + (out / "mosquitto.acl").read_text()
     for secret in secrets_of(out).values():
         assert secret["mqtt_pass"] not in public
@@ -148,13 +150,13 @@ def check_no_secret(said: str, out: Path) -> None:
     assert WIFI not in public
 
 
-def test_four_ports_take_the_boards_of_a_box_in_turn(
+def test_three_ports_take_the_boards_of_a_box_in_turn(
     bench: list[MockBoard], tmp_path: Path, capsys: Capture
 ) -> None:
     path, out = table(tmp_path / "boards.csv", *rows_of(5)), tmp_path / "out"
     assert call("--csv", path, "--ports", ports_of(bench[:3]), "--out", out) == 0
-    assert "done: 3, waiting: 2" in (said := capsys.readouterr().out) and "plug in" in said
-    # Somebody forgot to change the first board.
+    assert "done: 3, waiting: 2" in (said := capsys.readouterr().out) and "Plug in" in said
+    # The first board was not changed by mistake.
     assert call("--csv", path, "--ports", ports_of([bench[0], bench[4]]), "--out", out) == 1
     assert "row 5 (street-03): " in (said := capsys.readouterr().out)
     assert "the inventory has this board as node 'street-00'" in said
@@ -173,7 +175,7 @@ def test_a_dry_run_writes_nothing_anywhere(
     assert not out.exists() and [board.flash.changed for board in bench[:3]] == [0, 0, 0]
 
 
-def test_one_board_has_the_same_records(bench: list[MockBoard], tmp_path: Path) -> None:
+def test_a_single_board_has_the_same_inventory(bench: list[MockBoard], tmp_path: Path) -> None:
     out = tmp_path / "out"
     lora = ("--join-eui", JOIN_EUI, "--board", kind(1))
     words = ("--port", bench[1].url, "--node", "n1", "--out", out, *lora)
@@ -204,21 +206,24 @@ LORA = ("--port", "p", "--node", "n", "--board", "lilygo_t3_v1_6_1", "--out", "@
 @pytest.mark.parametrize(
     ("words", "text"),
     (
-        (("--csv", "@b.csv", "--ports", "p"), "--csv without --out"),
-        (("--csv", "@b.csv", "--out", "@o"), "no port is given"),
+        (("--csv", "@b.csv", "--ports", "p"), "--csv needs --out"),
+        (("--csv", "@b.csv", "--out", "@o"), "no port was given"),
         (("--csv", "@b.csv", "--out", "@o", "--ports", "p,p"), "names a port twice"),
         (("--csv", "@b.csv", "--out", "@o", "--port-pattern", "@tty*"), "no port matches"),
-        (("--csv", "@b.csv", "--out", "@o", "--node", "n"), "--csv and --node: a row names its"),
+        (("--csv", "@b.csv", "--out", "@o", "--node", "n"), "--csv and --node exclude each other"),
         (("--csv", "@gone", "--out", "@o", "--ports", "p"), "gone: No such file"),
-        (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI), "--join-eui without --out"),
-        ((*LORA, "--join-eui", "7"), "wanted 16 hexadecimal digits"),
+        (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI), "--join-eui needs --out"),
+        ((*LORA, "--join-eui", "7"), "Use 16 hexadecimal digits."),
         (("--port", "p", "--node", "n", "--join-eui", JOIN_EUI, "--out", "@o"), "has no LoRaWAN"),
         ((*LORA, "--set", "link=both"), "link = both: the node has no LoRaWAN keys"),
         (
             ("--port", "p", "--node", "n", "--board", "esp32c3_rak3172", "--out", "@o"),
-            "esp32c3_rak3172 cannot have the detector 'ld2451'. detector: one of beam, ",
+            "esp32c3_rak3172 does not support the detector 'ld2451'. Set detector to one of b",
         ),
-        (("--port", "p", "--node", "n", "--out", "@o", "--secrets-out", "@s"), "--out has a file"),
+        (
+            ("--port", "p", "--node", "n", "--out", "@o", "--secrets-out", "@s"),
+            "the folder of --out has a file",
+        ),
     ),
 )
 def test_wrong_usage_is_one_line(

@@ -1,4 +1,4 @@
-"""Provisioning boards behind a port with the genuine esptool: what arrives, what is refused."""
+"""Provisioning boards at a port with the genuine esptool: results and refusals."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import pack
 from tallypost.provisioning import nvs_reader
-from tallypost.provisioning.preserved_state import Note
+from tallypost.provisioning.preserved_state import Journal
 from tallypost.provisioning.identity import Identity, LoraKeys
-from tallypost.provisioning.flash_target import FileMemory
+from tallypost.provisioning.flash_target import FileTarget
 from tallypost.provisioning.provision import provision
 
 Capture = pytest.CaptureFixture[str]
@@ -105,7 +105,7 @@ def test_a_board_becomes_a_node_that_counts(
     assert (life.node, life.boot, life.logged) == ("n1", 1, True)
 
 
-def test_nothing_but_nvs_is_touched(call: Call, board: MockBoard, image: bytes) -> None:
+def test_the_flash_outside_nvs_stays_unchanged(call: Call, board: MockBoard, image: bytes) -> None:
     assert call(board.url)[0] == 0
     assert board.flash.data[:0x9000] == image[:0x9000]
     assert board.flash.data[0xF000:] == image[0xF000:]
@@ -118,7 +118,7 @@ def test_a_dry_run_reads_and_writes_nothing(call: Call, board: MockBoard, state:
     assert row["mac"] == "24:0a:c4:00:00:01" and row["chip"] == "esp32" and not state.exists()
 
 
-def test_numbers_that_rise_go_on(
+def test_numbers_that_only_rise_are_preserved(
     call: Call, board: MockBoard, image: bytes, tmp_path: Path
 ) -> None:
     who = Identity("n1", wifi_ssid="old", lora=KEYS)
@@ -127,7 +127,7 @@ def test_numbers_that_rise_go_on(
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     status, out, _ = call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))
     assert status == 0
-    assert "carried over: boot 300" in out and "carried over: dev_nonce 77" in out
+    assert "preserved: boot = 300" in out and "preserved: dev_nonce = 77" in out
     found = nvs(board.flash.data)
     assert found.get_i32("tallypost", "boot") == 300
     assert found.get_blob("lora", "nonces") == NONCES
@@ -135,7 +135,7 @@ def test_numbers_that_rise_go_on(
     assert "wifi_ssid" not in found.keys("tallypost")
 
 
-def test_other_keys_start_the_radio_anew(
+def test_new_keys_start_the_radio_with_new_numbers(
     call: Call, board: MockBoard, image: bytes, tmp_path: Path
 ) -> None:
     board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
@@ -149,23 +149,26 @@ def test_other_keys_start_the_radio_anew(
         nvs(board.flash.data).get_blob("lora", "nonces")
 
 
-def test_another_node_is_not_replaced_unasked(
+def test_a_board_becomes_another_node_only_when_asked(
     call: Call, board: MockBoard, image: bytes, tmp_path: Path
 ) -> None:
     board.flash.data[:] = used(tmp_path, image, Identity("old-1"), 3)
     board.flash.data[0x300000:0x300004] = b"logs"
     status, out, err = call(board.url)
-    assert (status, out) == (2, "") and "it is node 'old-1'; it is not made 'n1' unasked" in err
+    assert (status, out) == (
+        2,
+        "",
+    ) and "This board is provisioned as 'old-1'. To make it 'n1'," in err
     assert board.flash.changed == 0
     status, out, _ = call(board.url, "--log", "erase")
     assert status == 0 and "it was node 'old-1'" in out and "its log is erased" in out
     assert board.flash.data[0x300000:0x400000] == b"\xff" * 0x100000
 
 
-def test_a_log_of_nobody_knows_whom_is_asked_for(call: Call, board: MockBoard) -> None:
+def test_the_log_of_an_unknown_node_needs_a_decision(call: Call, board: MockBoard) -> None:
     board.flash.data[0x300000:0x300004] = b"logs"
     status, _, err = call(board.url)
-    assert status == 2 and "its log holds counts of an unknown node" in err
+    assert status == 2 and "This board holds counts of an unknown node" in err
     assert call(board.url, "--log", "keep")[0] == 0
     assert board.flash.data[0x300000:0x300004] == b"logs"
 
@@ -173,8 +176,16 @@ def test_a_log_of_nobody_knows_whom_is_asked_for(call: Call, board: MockBoard) -
 @pytest.mark.parametrize(
     ("name", "chip", "text"),
     (
-        ("esp32_generic", "esp32s3", "the chip is an esp32s3, esp32_generic has an esp32. name"),
-        ("heltec_wifi_lora_32_v3", "esp32s3", "a flash of 4 MB, heltec_wifi_lora_32_v3 has 8 MB"),
+        (
+            "esp32_generic",
+            "esp32s3",
+            "the chip is an esp32s3, but esp32_generic has an esp32. Name",
+        ),
+        (
+            "heltec_wifi_lora_32_v3",
+            "esp32s3",
+            "the flash has 4 MB, but heltec_wifi_lora_32_v3 has 8 MB",
+        ),
     ),
 )
 def test_the_wrong_board_is_refused(name: str, chip: str, text: str, call: Call) -> None:
@@ -190,7 +201,7 @@ def test_the_wrong_board_is_refused(name: str, chip: str, text: str, call: Call)
 @pytest.mark.parametrize(
     ("table", "text"),
     (
-        (b"\xff" * 0xC00, "no partition table here. tallypost flash writes one"),
+        (b"\xff" * 0xC00, "there is no partition table. Write the image first: tallypost flash"),
         (pack(boards.load("esp32_generic").partitions[1:]), "has no 'nvs'"),
         (pack(boards.load("lilygo_t3_v1_6_1").partitions[:-1]), "has no 'ring'"),
     ),
@@ -207,13 +218,16 @@ def test_a_table_that_differs_from_the_boards_is_refused(call: Call, board: Mock
     parts[0] = type(parts[0])("nvs", 1, 2, 0x9000, 0x5000)
     board.flash.data[0x8000:0x8C00] = pack(tuple(parts))
     status, _, err = call(board.url)
-    assert status == 1 and "its partition table is not the board's. tallypost flash" in err
+    assert (
+        status == 1
+        and "the partition table is not that of the board. Write the image first" in err
+    )
 
 
-def test_nobody_at_the_port_is_one_line(call: Call, tmp_path: Path) -> None:
+def test_a_port_without_a_board_is_reported_in_one_line(call: Call, tmp_path: Path) -> None:
     for port, text in (
-        (str(tmp_path / "ttyUSB7"), "no such port. tallypost list shows the ports"),
-        ("socket://127.0.0.1:1", "nobody answers there"),
+        (str(tmp_path / "ttyUSB7"), "no such port. Check the cable, then run: tallypost list"),
+        ("socket://127.0.0.1:1", "no program listens there"),
         ("/dev/null", "/dev/null: "),
         ("carrier://pigeon", "carrier://pigeon: "),
     ):
@@ -221,13 +235,13 @@ def test_nobody_at_the_port_is_one_line(call: Call, tmp_path: Path) -> None:
         assert (status, out) == (1, "") and text in err and err.count("\n") == 1, err
 
 
-def test_what_reads_back_differently_has_no_identity(
+def test_a_board_that_reads_back_differently_has_no_identity(
     call: Call, board: MockBoard, tmp_path: Path
 ) -> None:
     board.flash.stuck[0x9000 + 200] = 0xFF
     status, _, err = call(board.url)
-    assert status == 1 and "the flash does not hold what was written" in err
-    assert nvs_reader.pages_naming(board.flash.data[0x9000:0xF000], "id") == []
+    assert status == 1 and "the flash does not hold the data that was written" in err
+    assert nvs_reader.pages_with_key(board.flash.data[0x9000:0xF000], "id") == []
     flash = tmp_path / "flash.bin"
     flash.write_bytes(board.flash.data)
     assert boot(flash).node == ""
@@ -235,23 +249,23 @@ def test_what_reads_back_differently_has_no_identity(
     assert call(board.url)[0] == 0
 
 
-def test_a_file_that_reads_back_differently_is_told(
+def test_a_file_that_reads_back_differently_is_reported(
     image: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flash = tmp_path / "flash.bin"
     flash.write_bytes(image)
-    plain = FileMemory.write
+    plain = FileTarget.write
 
-    def worn(self: FileMemory, offset: int, data: bytes) -> None:
+    def worn(self: FileTarget, offset: int, data: bytes) -> None:
         plain(self, offset, data[:200] + b"\xff" + data[201:])
 
-    monkeypatch.setattr(FileMemory, "write", worn)
-    with pytest.raises(ToolError, match="what was written reads back differently"):
+    monkeypatch.setattr(FileTarget, "write", worn)
+    with pytest.raises(ToolError, match="the identity was written but does not read back"):
         provision(flash, Identity("n1"))
     assert boot(flash).node == ""
 
 
-def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
+def test_the_journal_of_an_interrupted_call_holds_numbers_and_no_secret(
     call: Call, board: MockBoard, image: bytes, tmp_path: Path, state: Path
 ) -> None:
     board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
@@ -260,13 +274,14 @@ def test_the_note_of_an_interrupted_call_holds_numbers_and_no_secret(
     board.flash.cut_after = 10_000
     assert call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))[0] == 1
     (path,) = state.iterdir()
-    note = json.loads(path.read_text())
-    assert path.name == "240ac4000001.json" and set(note) == {"node", "boot", "keys", "nonces"}
-    assert (note["node"], note["boot"], note["nonces"]) == ("n1", 5, NONCES.hex())
+    journal = json.loads(path.read_text())
+    assert path.name == "240ac4000001.json"
+    assert set(journal) == {"node", "boot", "keys", "nonces"}
+    assert (journal["node"], journal["boot"], journal["nonces"]) == ("n1", 5, NONCES.hex())
     assert keys["app_key"] not in path.read_text() and SECRET not in path.read_text()
 
 
-def test_a_stub_that_did_not_start_is_tried_once_more(
+def test_a_stub_that_did_not_start_is_started_once_more(
     call: Call, board: MockBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, failed = cmds.run_stub, []
@@ -285,15 +300,15 @@ def test_a_stub_that_did_not_start_is_tried_once_more(
     assert status == 1 and "no chip answers (Failed to start stub flasher" in err
 
 
-def test_a_damaged_note_is_named(call: Call, board: MockBoard, state: Path) -> None:
-    note = Note("24:0a:c4:00:00:01").path
-    note.parent.mkdir(parents=True)
-    note.write_text("{}")
+def test_a_damaged_journal_is_named(call: Call, board: MockBoard, state: Path) -> None:
+    path = Journal("24:0a:c4:00:00:01").path
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
     status, _, err = call(board.url)
-    assert status == 1 and str(note) in err and "remove it" in err and board.flash.changed == 0
+    assert status == 1 and str(path) in err and "Delete it." in err and board.flash.changed == 0
 
 
-def test_a_repeat_takes_the_secret_that_is_already_in_its_file(
+def test_a_repeat_uses_the_secret_that_is_already_in_its_file(
     board: MockBoard, tmp_path: Path, capsys: Capture
 ) -> None:
     out = tmp_path / "secret.json"

@@ -1,4 +1,4 @@
-"""The cable is pulled while a board is provisioned: it counts as before, or refuses to count."""
+"""A cable pulled while a board is provisioned: the board counts as before, or refuses to count."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def before(image: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return used(tmp_path_factory.mktemp("before"), image, OLD, 40, NONCES)
 
 
-class NorMemory:
-    """Provisioning's view of a flash with physics, without a port: for many cuts."""
+class NorTarget:
+    """A flash with the physics of NOR as a target, without a port, for many cuts."""
 
     name, mac = "nor", "24:0a:c4:00:00:09"
 
@@ -54,7 +54,7 @@ class NorMemory:
 
 
 def identity_in(cells: bytes) -> str:
-    """Which of both a node would count under, by the rule of the firmware; "" = none."""
+    """The identity that the firmware would accept, "old" or "new". "": none."""
     found = nvs_reader.parse(cells[0x9000:0xF000]).get("tallypost", {})
     for name, who in (("old", OLD), ("new", NEW)):
         entries = {key: value for key, value in found.items() if key not in ("boot", "config")}
@@ -65,19 +65,19 @@ def identity_in(cells: bytes) -> str:
 
 
 def test_no_cut_leaves_half_an_identity(before: bytes, state: Path) -> None:
-    """A cut in every stretch of some bytes, straight at the flash."""
+    """The power is cut after every few bytes, directly at the flash."""
     whole = Nor(before)
-    write(NorMemory(whole), prepare(NorMemory(whole), NEW))
+    write(NorTarget(whole), prepare(NorTarget(whole), NEW))
     total, written = whole.changed, whole.written[-1][1]
     seen = {"": 0, "old": 0, "new": 0}
     for cut in [*range(0, total - written, 997), *range(total - written, total, 7), total - 1]:
         flash = Nor(before)
         flash.cut_after = cut
         with pytest.raises(Unplugged):
-            write(NorMemory(flash), prepare(NorMemory(flash), NEW))
+            write(NorTarget(flash), prepare(NorTarget(flash), NEW))
         seen[identity_in(flash.data)] += 1
         flash.cut_after = None
-        write(NorMemory(flash), prepare(NorMemory(flash), NEW))
+        write(NorTarget(flash), prepare(NorTarget(flash), NEW))
         assert identity_in(flash.data) == "new"
         assert nvs(flash.data).get_i32("tallypost", "boot") == 40, cut
         assert nvs(flash.data).get_blob("lora", "nonces") == NONCES, cut
@@ -99,20 +99,20 @@ def words(tmp_path: Path) -> list[str]:
 
 
 def pulls(total: int, written: int) -> Iterator[int]:
-    """Half of them while erasing, half in the few bytes that are written."""
+    """Half of the cuts are while erasing, half in the few bytes that are written."""
     rng = random.Random(6)
     for _ in range(PULLS // 2):
         yield rng.randrange(total - written)
         yield rng.randrange(total - written, total)
 
 
-def test_pulled_cables(
+def test_a_pulled_cable_leaves_the_old_identity_or_none(
     before: bytes, words: list[str], tmp_path: Path, state: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """esptool at the port; what is left boots in the simulator; the same command is repeated."""
+    """With esptool: the board boots in the simulator after a cut, then the command runs again."""
     plain = Nor(before)
-    write(NorMemory(plain), prepare(NorMemory(plain), NEW))
+    write(NorTarget(plain), prepare(NorTarget(plain), NEW))
     flash = tmp_path / "flash.bin"
     seen: dict[str, int] = {"": 0, "old-1": 0}
     for number, cut in enumerate(pulls(plain.changed, plain.written[-1][1])):
@@ -121,7 +121,7 @@ def test_pulled_cables(
         try:
             assert cli.main([*words, "--port", board.url]) == 1
             said = capsys.readouterr()
-            assert said.err.count("error: ") == 1 and "repeat the same command" in said.err
+            assert said.err.count("error: ") == 1 and "run the same command again" in said.err
             flash.write_bytes(board.flash.data)
             life = boot(flash, 2)
             check(life, identity_in(flash.read_bytes()))
@@ -139,7 +139,7 @@ def test_pulled_cables(
 
 
 def check(life: Life, held: str) -> None:
-    """A node that counts does so under an identity that is whole; one without logs nothing."""
+    """A node counts under a complete identity, or logs nothing."""
     if life.node:
         assert (life.node, held, life.boot) == ("old-1", "old", 41)
     else:

@@ -1,7 +1,4 @@
-"""What `provision` says, word by word: help, and the errors of a port.
-
-The help is in tests/tools/golden; `tallypost VERB --help` with COLUMNS=100 makes it anew.
-"""
+"""The output of `tallypost provision`, word by word: results and the errors of a port."""
 
 from __future__ import annotations
 
@@ -13,23 +10,41 @@ from typing import Any
 import pytest
 import serial
 from tests.support.boards.mock_board import MockBoard, own_answers
+from tests.tools import golden_output
+from tests.tools.provisioning.test_provision import flash
 
 from tallypost import cli
 from tallypost.flashing import rom
+from tallypost.i18n import LANGUAGES
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+__all__ = ("flash",)
 Capture = pytest.CaptureFixture[str]
+IN_USE = "in use by another program. Close that program. To find it, run: tallypost doctor"
 
 
-@pytest.mark.parametrize("verb", ("provision",))
-def test_the_help_is_as_it_was(
-    verb: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_output_is_as_agreed(
+    language: str, flash: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    with pytest.raises(SystemExit) as caught:
-        cli.main([verb, "--help"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out == (GOLDEN / f"{verb}.txt").read_text()
+    """Two calls: a new node, then another node in its place, with a warning."""
+    (tmp_path / "mqtt").write_text("between-us-two\n")
+    secret = ("--mqtt-password-file", str(tmp_path / "mqtt"))
+    fixed = ["provision", "--lang", language, str(flash), *secret]
+    assert cli.main([*fixed, "--node", "n1", "--wifi-ssid", "city", "--set", "mqtt_host=b"]) == 0
+    program_counts(flash)
+    assert cli.main([*fixed, "--node", "n2"]) == 2
+    assert cli.main([*fixed, "--node", "n2", "--log", "erase", "--dry-run"]) == 0
+    assert cli.main([*fixed, "--node", "n2", "--log", "erase"]) == 0
+    captured = capsys.readouterr()
+    text = f"{captured.out}--- stderr\n{captured.err}".replace(str(flash), "FLASHFILE")
+    golden_output.check(language, "provision", text)
+
+
+def program_counts(flash: Path) -> None:
+    """Put some bytes into the log of a flash file."""
+    data = bytearray(flash.read_bytes())
+    data[0x300000:0x300006] = b"counts"
+    flash.write_bytes(data)
 
 
 @pytest.fixture
@@ -52,14 +67,17 @@ def said(tmp_path: Path, capsys: Capture) -> Iterator[Callable[..., str]]:
 @pytest.mark.parametrize(
     ("number", "line"),
     (
-        (errno.ENOENT, "no such port. tallypost list shows the ports; is the cable in?"),
-        (errno.EACCES, "no permission. sudo usermod -aG dialout $USER, then log in again"),
-        (errno.EBUSY, "in use by another program. close it; tallypost doctor finds it"),
-        (errno.EAGAIN, "in use by another program. close it; tallypost doctor finds it"),
-        (errno.EIO, "[Errno 5] could not open it. tallypost list shows the ports"),
+        (errno.ENOENT, "no such port. Check the cable, then run: tallypost list"),
+        (
+            errno.EACCES,
+            "permission denied. Run: sudo usermod -aG dialout $USER, then log in again.",
+        ),
+        (errno.EBUSY, IN_USE),
+        (errno.EAGAIN, IN_USE),
+        (errno.EIO, "[Errno 5] could not open it. To see the ports, run: tallypost list"),
     ),
 )
-def test_a_port_that_cannot_be_opened(
+def test_a_port_that_cannot_be_opened_is_reported(
     number: int, line: str, said: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_words: Any, **_options: Any) -> None:
@@ -72,15 +90,16 @@ def test_a_port_that_cannot_be_opened(
     )
 
 
-def test_a_port_with_nobody_behind_it(said: Callable[..., str], tmp_path: Path) -> None:
-    line = "no such port. tallypost list shows the ports; is the cable in?"
+def test_a_port_that_does_not_exist_is_reported(said: Callable[..., str], tmp_path: Path) -> None:
+    line = "no such port. Check the cable, then run: tallypost list"
     assert said(str(tmp_path / "ttyUSB0")) == f"error: PORT: {line}"
 
 
-def test_a_board_of_another_chip(said: Callable[..., str]) -> None:
+def test_a_board_with_another_chip_is_refused(said: Callable[..., str]) -> None:
     board = MockBoard("esp32_generic", chip="esp32s3")
     try:
-        line = "the chip is an esp32s3, esp32_generic has an esp32. name the right --board"
-        assert said(board.url) == f"error: PORT: {line}"
+        line = "the chip is an esp32s3, but esp32_generic has an esp32."
+        advice = "Name the right board with --board."
+        assert said(board.url) == f"error: PORT: {line} {advice}"
     finally:
         board.close()

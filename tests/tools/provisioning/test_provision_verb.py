@@ -1,4 +1,4 @@
-"""`tallypost provision`: options, their errors, and that no secret is printed."""
+"""`tallypost provision`: options and their errors. No secret is printed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def call(flash: Path, tmp_path: Path, capsys: Capture) -> Call:
-    """Run the verb on `flash`; returns (status, stdout, stderr)."""
+    """Run the verb on `flash`. Returns (status, stdout, stderr)."""
     (tmp_path / "wifi").write_text(PASSWORD + "\nsecond line\n")
     (tmp_path / "mqtt").write_text(SECRET + "\n")
     (tmp_path / "config.json").write_text('{"interval_min": 1, "detector": "beam"}')
@@ -53,11 +53,14 @@ def test_no_secret_is_printed(call: Call, flash: Path, more: tuple[str, ...]) ->
         assert row["written"] == ("--dry-run" not in more) and row["wifi_ssid"] == "street"
 
 
-def test_a_port_where_a_file_belongs_is_told(tmp_path: Path, capsys: Capture) -> None:
+def test_a_port_in_the_place_of_a_file_is_refused(tmp_path: Path, capsys: Capture) -> None:
     made = str(tmp_path / "made.json")
     assert cli.main(["provision", "/dev/null", "--node", "n1", "--secrets-out", made]) == 1
     said = capsys.readouterr().err
-    assert said == "error: /dev/null: a device, not a flash file. --port /dev/null\n"
+    assert said == (
+        "error: /dev/null: this is a device, not a flash file."
+        " For a board at a port, use: --port /dev/null\n"
+    )
 
 
 def test_a_made_secret_is_in_its_file_only(call: Call, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_a_made_secret_is_in_its_file_only(call: Call, tmp_path: Path) -> None:
     assert status == 0 and len(made) >= 24 and made not in out + err
 
 
-def test_settings_go_over_the_file(call: Call, flash: Path) -> None:
+def test_options_override_the_file(call: Call, flash: Path) -> None:
     status, _, _ = call(
         *GIVEN, "--config", "@config.json", "--set", "interval_min=5", "--set", "mqtt_host=b=c"
     )
@@ -78,17 +81,21 @@ def test_settings_go_over_the_file(call: Call, flash: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     (
-        ((), 2, "known to the node alone. add --secrets-out FILE"),
-        (("--secrets-out", "@wifi"), 2, "exists. secrets are not overwritten"),
-        ((*GIVEN, "--set", "interval_min"), 2, "--set interval_min. wanted KEY=VALUE"),
-        ((*GIVEN, "--set", "=3"), 2, "wanted KEY=VALUE"),
+        ((), 2, "known to the node alone. Add --secrets-out FILE"),
+        (("--secrets-out", "@wifi"), 2, "the file exists, and secrets are not overwritten"),
+        (
+            (*GIVEN, "--set", "interval_min"),
+            2,
+            "--set interval_min: the key or the value is missing. Write it as --set KEY=VALUE",
+        ),
+        ((*GIVEN, "--set", "=3"), 2, "Write it as --set KEY=VALUE"),
         ((*GIVEN, "--config", "@gone.json"), 1, "gone.json"),
-        ((*GIVEN, "--config", "@broken.json"), 1, "a JSON object is wanted"),
-        ((*GIVEN, "--config", "@list.json"), 1, "not a JSON object"),
-        (("--mqtt-password-file", "@gone"), 1, "a file with the secret in its first line"),
-        (("--mqtt-password-file", "@empty"), 1, "its first line is empty"),
-        ((*GIVEN, "--wifi-password-file", "@empty"), 1, "its first line is empty"),
-        ((*GIVEN, "--node", "Not/An/Id"), 1, "node id 'Not/An/Id' is not usable"),
+        ((*GIVEN, "--config", "@broken.json"), 1, "Name a file with one JSON object."),
+        ((*GIVEN, "--config", "@list.json"), 1, "the file is not a JSON object"),
+        (("--mqtt-password-file", "@gone"), 1, "Name a file with the secret in its first line."),
+        (("--mqtt-password-file", "@empty"), 1, "the first line is empty"),
+        ((*GIVEN, "--wifi-password-file", "@empty"), 1, "the first line is empty"),
+        ((*GIVEN, "--node", "Not/An/Id"), 1, "the node id 'Not/An/Id' is not allowed"),
     ),
 )
 def test_wrong_usage_is_one_line_and_changes_nothing(
@@ -127,15 +134,15 @@ def test_lorawan_keys_come_from_a_file_and_no_error_shows_them(
     keys = {"dev_eui": "70b3d57ed0000001", "join_eui": "70b3d57ed0000002", "app_key": "5ec2e7" * 5}
     path = tmp_path / "lora.json"
     for change, text in (
-        ({"app_key": keys["app_key"]}, "lora_app_key of 15 bytes, 16 are wanted"),
-        ({"app_key": "no digits"}, "not a JSON object of hexadecimal digits"),
-        ({"dev_eui": 7}, "not a JSON object of hexadecimal digits"),
+        ({"app_key": keys["app_key"]}, "lora_app_key has 15 bytes, expected: 16"),
+        ({"app_key": "no digits"}, "the file is not a JSON object of hexadecimal digits"),
+        ({"dev_eui": 7}, "the file is not a JSON object of hexadecimal digits"),
     ):
         path.write_text(json.dumps(keys | change))
         status, out, err = call(*GIVEN, "--lorawan", "@lora.json")
         assert status and text in err and "5ec2e7" not in out + err
     path.write_text(json.dumps({"dev_eui": keys["dev_eui"]}))
-    assert "'join_eui' is missing" in call(*GIVEN, "--lorawan", "@lora.json")[2]
+    assert "the key 'join_eui' is missing" in call(*GIVEN, "--lorawan", "@lora.json")[2]
     path.write_text(json.dumps(keys | {"app_key": "5ec2e75e" * 4}))
     status, out, err = call(*GIVEN, "--lorawan", "@lora.json", "--json")
     assert status == 0 and "5ec2e7" not in out + err

@@ -1,4 +1,4 @@
-"""The configuration as the tools check it is the configuration that the node accepts."""
+"""The tools accept the same configurations as the node."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def accepts(check: Any, error: type[Exception], values: dict[str, Any]) -> bool:
 @examples(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_both_accept_the_same(node: Any, values: dict[str, Any]) -> None:
+def test_tools_and_node_accept_the_same_values(node: Any, values: dict[str, Any]) -> None:
     mine = accepts(settings.check, ToolError, values)
     assert mine == accepts(node.check, node.ConfigError, values)
 
@@ -72,7 +72,7 @@ def test_both_accept_the_same(node: Any, values: dict[str, Any]) -> None:
         {"site": "Marktplatz"},
     ),
 )
-def test_values_that_belong_together(node: Any, values: dict[str, Any]) -> None:
+def test_tools_and_node_apply_the_same_rules_to_pairs(node: Any, values: dict[str, Any]) -> None:
     mine = accepts(settings.check, ToolError, values)
     assert mine == accepts(node.check, node.ConfigError, values)
 
@@ -82,21 +82,29 @@ def test_the_whole_table_is_read(node: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "told"),
+    ("key", "text", "error"),
     (
-        ("interval_min", "7", "configuration: interval_min = 7. wanted one of 1, 5, 15, 60"),
-        ("interval_min", "often", "interval_min = 'often'. wanted a whole number"),
-        ("mqtt_port", "70000", "mqtt_port = 70000. wanted 1 to 65535"),
-        ("radar_mount_deg", "90", "radar_mount_deg = 90. wanted -45 to 45 degrees"),
-        ("lora_region", "EU433", "wanted one of EU868, US915, AS923, AS923-2, AS923-3, AS923-4"),
-        ("site", "x" * 41, "wanted 0 to 40 characters"),
-        ("detektor", "beam", "unknown key 'detektor'. known: site, detector,"),
+        (
+            "interval_min",
+            "7",
+            "configuration: interval_min = 7 is not allowed. Use one of 1, 5, 15, 60.",
+        ),
+        ("interval_min", "often", "interval_min = 'often' is not allowed. Use a whole number."),
+        ("mqtt_port", "70000", "mqtt_port = 70000 is not allowed. Use a number of 1..65535."),
+        (
+            "radar_mount_deg",
+            "90",
+            "radar_mount_deg = 90 is not allowed. Use a number of -45..45 degrees.",
+        ),
+        ("lora_region", "EU433", "Use one of EU868, US915, AS923, AS923-2, AS923-3, AS923-4."),
+        ("site", "x" * 41, "Use a text of 0 to 40 characters."),
+        ("detektor", "beam", "unknown key 'detektor'. Use one of site, detector,"),
     ),
 )
-def test_what_is_wrong_is_told_with_what_is_right(key: str, text: str, told: str) -> None:
+def test_a_wrong_value_is_reported_with_the_right_ones(key: str, text: str, error: str) -> None:
     with pytest.raises(ToolError) as caught:
         settings.from_text(key, text)
-    assert told in str(caught.value)
+    assert error in str(caught.value)
 
 
 def test_a_text_stays_a_text() -> None:

@@ -1,1 +1,1 @@
-"""What a city's backend does with what nodes send; see README.md."""
+"""The backend of a city for the messages of nodes. See README.md."""

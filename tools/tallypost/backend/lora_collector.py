@@ -1,8 +1,8 @@
-"""What the backend does with uplinks from a network server: store, confirm, ask for what misses.
+"""Handles uplinks from a network server: stores and confirms them, asks for gaps.
 
-The same file and the same key (node, log, number) as for MQTT. A downlink costs airtime of the
-gateway, and the community network grants ten a day: at most one every three hours goes to a node:
-to ask for its log's id, or for a gap, or to confirm.
+The file and the key (node, log, number) are the same as for MQTT. A downlink costs airtime of the
+gateway, and the community network allows ten a day. So a node gets at most one downlink in three
+hours: a request for the id of its log, a request for a gap, or a confirmation.
 """
 
 from __future__ import annotations
@@ -12,32 +12,35 @@ from typing import Any
 
 from tallypost.backend import lorawan
 from tallypost.backend import network_server
-from tallypost.backend.collector import Answer, News
-from tallypost.backend.network_server import NotOurs, Uplink
+from tallypost.backend.collector import Publication, News
+from tallypost.backend.network_server import InvalidUplink, Uplink
 from tallypost.backend.short import ShortStore
 from tallypost.backend.store import Body, Conflict, Key
 
 PAUSE_S = 3 * 3600.0  # between two downlinks to a node
-_MOST_NUMBERS = 20_000  # in one request
+_RESEND_MAX = 20_000  # in one request
 
 
 class LoraCollector:
-    """path: SQLite file, made when missing. on_news: of `Collector`; and `answer`, `state`."""
+    """path: SQLite file, made if it is missing.
+
+    on_news: as for `Collector`, and for `answer` and `state`.
+    """
 
     def __init__(self, path: Path, on_news: News = lambda *_: None) -> None:
         self._on_news = on_news
         self.store = ShortStore(path)
         self._news: list[tuple[str, str, Body]] = []
-        self._told: dict[str, tuple[float, str]] = {}  # node: when, and what, it was told last
-        self._confirmed: dict[Key, int] = {}  # and what was confirmed to it
+        self._last_downlink: dict[str, tuple[float, str]] = {}  # by node: time and command
+        self._confirmed: dict[Key, int] = {}  # last number confirmed to the node
 
     def close(self) -> None:
         self.store.close()
 
-    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Answer]:
-        """Take a message of a network server; returns what is to be published.
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
+        """Handle a message of a network server. Returns the messages to publish.
 
-        Raises sqlite3.Error if the disk fails. received_utc: unix seconds.
+        received_utc: unix seconds. Raises sqlite3.Error if the disk fails.
         """
         self._news.clear()
         uplink, node, answers = None, "", []
@@ -46,9 +49,9 @@ class LoraCollector:
             if uplink and uplink.port != lorawan.CLOCK:
                 node = uplink.node
                 with self.store.transaction():
-                    half = self._take(node, uplink.port, uplink.data, received_utc)
+                    half = self._store_frame(node, uplink.port, uplink.data, received_utc)
                 answers = self._answers(uplink, half, received_utc)
-        except (NotOurs, lorawan.BadFrame, Conflict) as error:
+        except (InvalidUplink, lorawan.BadFrame, Conflict) as error:
             with self.store.transaction():
                 self.store.quarantine(topic, payload, received_utc, str(error))
             self._news[:] = [("quarantine", node, {"topic": topic, "reason": str(error)})]
@@ -56,8 +59,8 @@ class LoraCollector:
             self._on_news(*news)
         return answers
 
-    def _take(self, node: str, port: int, data: bytes, utc: float) -> str:
-        """Store what a frame holds; returns the half of the log's id it belongs to, or ''."""
+    def _store_frame(self, node: str, port: int, data: bytes, utc: float) -> str:
+        """Store a frame. Returns the half of the id of its log, "" if it has none."""
         body = lorawan.decode(port, data)
         if port == lorawan.ANSWER:
             self._news.append(("answer", node, body))
@@ -68,7 +71,7 @@ class LoraCollector:
         half = str(body["log"])
         log = self.store.log_named(node, half)
         if log is None:
-            self.store.put_off(node, half, (port, data, utc))
+            self.store.defer(node, half, (port, data, utc))
         elif port == lorawan.EVENT:
             self._event((node, log), body, utc)
         else:
@@ -79,13 +82,13 @@ class LoraCollector:
 
     def _state(self, node: str, body: Body, utc: float) -> None:
         key = node, str(body["log"])
-        self.store.know_log(key)
+        self.store.add_log(key)
         self.store.note_status(node, body, utc)
         self._news.append(("state", node, body))
-        for port, data, received in self.store.take_waiting(node, key[1][-4:]):
+        for port, data, received in self.store.pop_waiting(node, key[1][-4:]):
             try:
-                self._take(node, port, data, received)
-            except Conflict as error:  # the others have their log now
+                self._store_frame(node, port, data, received)
+            except Conflict as error:  # the other frames have their log now
                 self.store.quarantine(node, data, received, str(error))
 
     def _event(self, key: Key, body: Body, utc: float) -> None:
@@ -99,31 +102,34 @@ class LoraCollector:
 
     # --- downlinks
 
-    def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Answer]:
-        """At most one downlink; the records are committed."""
-        when, what = self._told.get(uplink.node, (utc - PAUSE_S, ""))
+    def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Publication]:
+        """At most one downlink. The records are committed."""
+        when, command = self._last_downlink.get(uplink.node, (utc - PAUSE_S, ""))
         log = self.store.log_named(uplink.node, half) if half else None
         key = uplink.node, log or ""
-        wanted = None
+        body = None
         if half:
             with self.store.transaction():
-                wanted = self._wanted(key, half, int(utc) & 0xFF, what) if log else None
+                body = self._next_downlink(key, half, int(utc) & 0xFF, command) if log else None
         if half and not log:
-            wanted = {"id": int(utc) & 0xFF, "cmd": "state"}
-        if not wanted or 0 <= utc - when < PAUSE_S:
+            body = {"id": int(utc) & 0xFF, "cmd": "state"}
+        if not body or 0 <= utc - when < PAUSE_S:
             return []
-        if "ack" in wanted:
-            self._confirmed[key] = wanted["ack"]["seq"]
-        self._told[uplink.node] = utc, str(wanted.get("cmd", "ack"))
-        topic, payload = network_server.downlink(uplink, *lorawan.encode(wanted))
+        if "ack" in body:
+            self._confirmed[key] = body["ack"]["seq"]
+        self._last_downlink[uplink.node] = utc, str(body.get("cmd", "ack"))
+        topic, payload = network_server.downlink(uplink, *lorawan.encode(body))
         return [(topic, payload, 0, False)]
 
-    def _wanted(self, key: Key, half: str, name: int, last: str) -> dict[str, Any] | None:
-        """What the node should be told: a gap, but not twice in a row, or how far it is safe."""
+    def _next_downlink(self, key: Key, half: str, name: int, last: str) -> dict[str, Any] | None:
+        """The downlink for a node: a request for a gap, not twice in a row, or a confirmation.
+
+        name: id of the command. last: the command before.
+        """
         confirmed = self.store.advance(key)
         gap = self.store.gap(key, confirmed)
         is_news = confirmed > self._confirmed.get(key, 0)
         if gap and (last != "resend" or not is_news):
-            end = min(gap[1], gap[0] + _MOST_NUMBERS)
+            end = min(gap[1], gap[0] + _RESEND_MAX)
             return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": end}
         return {"ack": {"log": half, "seq": confirmed}} if is_news else None

@@ -1,4 +1,4 @@
-"""What nodes say over LoRaWAN, and what is said to them: bytes into JSON form and back.
+"""Uplinks and downlinks of nodes over LoRaWAN: bytes to JSON form and back.
 
 Written from the layouts of lib/wire (frame.py, note.py, downlink.py), which do not run here. The
 JSON form is that of `decoder.js`, the payload codec of network servers.
@@ -36,16 +36,16 @@ _NUMBER_BITS = (14, 17, 20, 32)
 _LENGTHS = {0: 60, 1: 300, 2: 900, 3: 1800, 4: 3600}
 _EPOCH = 1_735_689_600  # 2025-01-01
 _START_UNKNOWN = 0x3FFFFF
-_MOST = 65535
+_COUNT_MAX = 65535
 _SHORT_BITS = 24 * 8
 
 
 class BadFrame(ValueError):
-    """Bytes that no node of this version sends; the text says why."""
+    """Bytes that no node of this version sends. The text is the reason."""
 
 
 class _Bits:
-    """Takes numbers off a frame, most significant bit first."""
+    """Reads numbers from a frame, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -56,44 +56,44 @@ class _Bits:
     def left(self) -> int:
         return self._total - self.pos
 
-    def take(self, width: int) -> int:
+    def unsigned(self, width: int) -> int:
         if width > self.left:
             raise BadFrame(f"ends early, at {self._total // 8} bytes")
         self.pos += width
         return self._value >> self.left & (1 << width) - 1
 
     def signed(self, width: int) -> int:
-        value = self.take(width)
+        value = self.unsigned(width)
         return value - (1 << width) if value >> width - 1 else value
 
     def width(self) -> int:
-        width = self.take(4)
+        width = self.unsigned(4)
         return 16 if width == 15 else width
 
     def name(self, names: tuple[str, ...], width: int) -> str:
-        value = self.take(width)
+        value = self.unsigned(width)
         if value >= len(names) or not names[value]:
             raise BadFrame(f"{value} before bit {self.pos} has no meaning")
         return names[value]
 
     def hex(self, width: int) -> str:
-        return f"{self.take(width):0{width // 4}x}"
+        return f"{self.unsigned(width):0{width // 4}x}"
 
     def text(self) -> str:
-        return "".join(chr(self.take(8)) for _ in range(self.left // 8))
+        return "".join(chr(self.unsigned(8)) for _ in range(self.left // 8))
 
     def end(self) -> None:
-        if self.left >= 8 or self.take(self.left):
+        if self.left >= 8 or self.unsigned(self.left):
             raise BadFrame("something is left over behind the frame")
 
 
 def decode(port: int, payload: bytes) -> Body:
-    """An uplink as JSON; raises BadFrame."""
+    """An uplink as JSON. Raises BadFrame."""
     bits = _Bits(payload)
     if port not in _UPLINKS:
         raise BadFrame(f"fPort {port} has no meaning")
     kind, read = _UPLINKS[port]
-    if (version := bits.take(8)) != _VERSION:
+    if (version := bits.unsigned(8)) != _VERSION:
         raise BadFrame(f"version {version}, this program knows {_VERSION}")
     body: Body = {"type": kind, "v": version}
     read(bits, body)
@@ -105,24 +105,24 @@ def _frame(bits: _Bits, body: Body) -> None:
     body["log"] = bits.hex(16)
     body["recs"] = [_record(bits, None)]
     body["long"] = bits.pos + 2 > _SHORT_BITS
-    while bits.take(1):
+    while bits.unsigned(1):
         body["recs"].append(_record(bits, body["recs"][-1]))
     body["totals"] = None
-    if bits.take(1):
-        cls, width = bits.name(CLASSES, 3), bits.take(5)
-        ways = {way: bits.take(width) for way in DIRECTIONS}
-        body["totals"] = {"class": cls, **ways}
+    if bits.unsigned(1):
+        cls, width = bits.name(CLASSES, 3), bits.unsigned(5)
+        counts = {direction: bits.unsigned(width) for direction in DIRECTIONS}
+        body["totals"] = {"class": cls, **counts}
 
 
 def _record(bits: _Bits, last: Body | None) -> Body:
-    """A record; `last` is the one before it in the frame, which is later in time."""
+    """A record. last: the one before it in the frame, which is later in time."""
     start: int | None = None
-    adjacent = last is not None and bool(bits.take(1))
+    adjacent = last is not None and bool(bits.unsigned(1))
     if last and adjacent:
         seq = int(last["first"]) - 1
     else:
-        seq, start = bits.take(_NUMBER_BITS[bits.take(2)]), _start(bits)
-    first = seq - (bits.take(6) if bits.take(1) else 0)
+        seq, start = bits.unsigned(_NUMBER_BITS[bits.unsigned(2)]), _start(bits)
+    first = seq - (bits.unsigned(6) if bits.unsigned(1) else 0)
     if first < 1 or (last and seq >= last["first"]):
         raise BadFrame(f"number {seq} is out of order")
     length = _length(bits)
@@ -132,30 +132,30 @@ def _record(bits: _Bits, last: Body | None) -> Body:
         start = int(datetime.fromisoformat(last["start"]).timestamp()) - length
     rec: Body = {"seq": seq, "first": first, "start": None if start is None else _text(start)}
     rec |= {"len": length, "time": bits.name(_SOURCES, 3), **_state(bits, length), "limit": []}
-    rec["speed"] = {way: _speed(bits, way, rec["limit"]) for way in DIRECTIONS}
+    rec["speed"] = {direction: _speed(bits, direction, rec["limit"]) for direction in DIRECTIONS}
     rec["counts"] = _counts(bits, rec["limit"])
     return rec
 
 
 def _start(bits: _Bits) -> int | None:
-    units = bits.take(22)
-    seconds = bits.take(9) if bits.take(1) else 0
+    units = bits.unsigned(22)
+    seconds = bits.unsigned(9) if bits.unsigned(1) else 0
     return None if units == _START_UNKNOWN else _EPOCH + 300 * units + seconds
 
 
 def _length(bits: _Bits) -> int:
-    code = bits.take(3)
+    code = bits.unsigned(3)
     if code == 7:
-        return bits.take(16)
+        return bits.unsigned(16)
     if code not in _LENGTHS:
         raise BadFrame(f"length code {code} has no meaning")
     return _LENGTHS[code]
 
 
 def _state(bits: _Bits, length: int) -> Body:
-    if bits.take(1):
+    if bits.unsigned(1):
         return {"cov": length, "why": [], "det": "ok"}
-    missed, why = bits.take(bits.width()), bits.take(bits.width())
+    missed, why = bits.unsigned(bits.width()), bits.unsigned(bits.width())
     if missed > length:
         raise BadFrame("more seconds missed than the interval has")
     names = [*_REASONS, *(f"bit{i}" for i in range(len(_REASONS), 16))]
@@ -163,28 +163,28 @@ def _state(bits: _Bits, length: int) -> Body:
     return {"cov": length - missed, "why": reasons, "det": bits.name(_DETECTORS, 3)}
 
 
-def _speed(bits: _Bits, way: str, limit: list[str]) -> Body | None:
-    if not bits.take(1):
+def _speed(bits: _Bits, direction: str, limit: list[str]) -> Body | None:
+    if not bits.unsigned(1):
         return None
-    mean, v85 = bits.take(8), bits.take(7)
-    limit += [f"mean.{way}"] * (mean == 255) + [f"v85.{way}"] * (v85 == 127)
+    mean, v85 = bits.unsigned(8), bits.unsigned(7)
+    limit += [f"mean.{direction}"] * (mean == 255) + [f"v85.{direction}"] * (v85 == 127)
     return {"mean": mean / 2, "v85": min(v85, 124)}
 
 
 def _counts(bits: _Bits, limit: list[str]) -> Body:
-    counts: Body = {way: {} for way in DIRECTIONS}
+    counts: Body = {direction: {} for direction in DIRECTIONS}
     for cls in CLASSES:
         width = bits.width()
-        for way in DIRECTIONS:
-            counts[way][cls] = bits.take(width)
-            if counts[way][cls] == _MOST:
-                limit.append(f"counts.{way}.{cls}")
+        for direction in DIRECTIONS:
+            counts[direction][cls] = bits.unsigned(width)
+            if counts[direction][cls] == _COUNT_MAX:
+                limit.append(f"counts.{direction}.{cls}")
     return counts
 
 
 def _event(bits: _Bits, body: Body) -> None:
     body["log"] = bits.hex(16)
-    seq, utc, code = bits.take(32), bits.take(32), bits.take(8)
+    seq, utc, code = bits.unsigned(32), bits.unsigned(32), bits.unsigned(8)
     body["utc"] = _text(utc) if utc else None
     if code != 6:
         body["seq"] = seq
@@ -192,35 +192,35 @@ def _event(bits: _Bits, body: Body) -> None:
         case 0:
             body["event"] = bits.text()
         case 1:
-            body |= {"event": "start", "reset": bits.name(_RESETS, 8), "boot": bits.take(16)}
-            body |= {"dropped": bits.take(32), "version": bits.text()}
+            body |= {"event": "start", "reset": bits.name(_RESETS, 8), "boot": bits.unsigned(16)}
+            body |= {"dropped": bits.unsigned(32), "version": bits.text()}
         case 2:
             body |= {"event": "detector", "was": bits.name(_DETECTORS, 8)}
             body["state"] = bits.name(_DETECTORS, 8)
         case 3:
             body |= {"event": "clock_step", "seconds": bits.signed(32)}
         case 4:
-            body |= {"event": "fault", "code": bits.take(16)}
+            body |= {"event": "fault", "code": bits.unsigned(16)}
         case 5:
-            body |= {"event": "anchor", "boot": bits.take(16), "uptime": bits.take(32)}
+            body |= {"event": "anchor", "boot": bits.unsigned(16), "uptime": bits.unsigned(32)}
             body["source"] = bits.name(_SOURCES, 8)
         case 6:
-            body |= {"event": "gone", "from": bits.take(32), "to": bits.take(32)}
+            body |= {"event": "gone", "from": bits.unsigned(32), "to": bits.unsigned(32)}
         case _:
             raise BadFrame(f"event code {code} has no meaning")
 
 
 def _node_state(bits: _Bits, body: Body) -> None:
-    body |= {"log": bits.hex(32), "newest": bits.take(32), "oldest": bits.take(32)}
-    body |= {"boot": bits.take(16), "reset": bits.name(_RESETS, 8)}
+    body |= {"log": bits.hex(32), "newest": bits.unsigned(32), "oldest": bits.unsigned(32)}
+    body |= {"boot": bits.unsigned(16), "reset": bits.name(_RESETS, 8)}
     body |= {"det": bits.name(_DETECTORS, 8), "time": bits.name(_SOURCES, 8), "cfg": bits.hex(32)}
-    mv, temp = bits.take(16), bits.signed(8)
+    mv, temp = bits.unsigned(16), bits.signed(8)
     body |= {"mv": mv or None, "temp": None if temp == -128 else temp}
-    body |= {"heap_kb": bits.take(16), "refused": bits.take(8)}
+    body |= {"heap_kb": bits.unsigned(16), "refused": bits.unsigned(8)}
 
 
 def _answer(bits: _Bits, body: Body) -> None:
-    body |= {"id": bits.take(8), "code": bits.name(_CODES, 8)}
+    body |= {"id": bits.unsigned(8), "code": bits.name(_CODES, 8)}
     body |= {"ok": body["code"] == "ok", "text": bits.text()}
 
 
@@ -238,7 +238,7 @@ def _text(utc: int) -> str:
 
 
 def encode(body: Body) -> tuple[int, bytes]:
-    """A downlink from its JSON: fPort and bytes; raises ValueError or struct.error."""
+    """A downlink from its JSON form: fPort and bytes. Raises ValueError or struct.error."""
     if "ack" in body:
         log = int(body["ack"]["log"][-4:], 16)
         return ACK, struct.pack(">BHI", _VERSION, log, body["ack"]["seq"])

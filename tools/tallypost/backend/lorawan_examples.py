@@ -1,8 +1,8 @@
-"""The examples that the public device repositories ask for, from the payload's vectors.
+"""The examples that the public device repositories require, made from the test vectors.
 
     python -m tallypost.backend.lorawan_examples
 
-writes lib/wire/lorawan/ttn/tallypost-codec.yaml and the test files of chirpstack/ anew.
+writes lib/wire/lorawan/ttn/tallypost-codec.yaml and the test files of chirpstack/.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[3] / "lib" / "wire" / "lorawan"
-_FIRST_DOWN = 10
+_DOWNLINK_PORT_MIN = 10
 Body = dict[str, Any]
 
 
@@ -22,8 +22,8 @@ def _bytes(vector: Body) -> list[int]:
 
 def _split() -> tuple[list[Body], list[Body]]:
     vectors = json.loads((FOLDER / "vectors.json").read_text())
-    up = [vector for vector in vectors if vector["fPort"] < _FIRST_DOWN]
-    return up, [vector for vector in vectors if vector["fPort"] >= _FIRST_DOWN]
+    up = [vector for vector in vectors if vector["fPort"] < _DOWNLINK_PORT_MIN]
+    return up, [vector for vector in vectors if vector["fPort"] >= _DOWNLINK_PORT_MIN]
 
 
 def _warnings(data: Body) -> list[str]:
@@ -35,7 +35,7 @@ def _warnings(data: Body) -> list[str]:
 
 
 def ttn() -> str:
-    """The codec file of lorawan-devices: YAML, with examples in JSON, which is a part of it."""
+    """The codec file of lorawan-devices: YAML with examples in JSON, which is valid YAML."""
     up, down = _split()
     parts = {
         "uplinkDecoder": [
@@ -92,7 +92,7 @@ def chirpstack() -> dict[str, str]:
 
 
 def files() -> dict[Path, str]:
-    """What is to be in the repository, by path."""
+    """The files of the repository with their texts, by path."""
     found = {FOLDER / "ttn" / "tallypost-codec.yaml": ttn()}
     return found | {FOLDER / "chirpstack" / name: text for name, text in chirpstack().items()}
 

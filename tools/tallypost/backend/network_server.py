@@ -1,6 +1,6 @@
-"""Uplinks and downlinks as network servers put them on MQTT: The Things Stack v3, ChirpStack v4.
+"""Uplinks and downlinks of network servers on MQTT: The Things Stack v3, ChirpStack v4.
 
-The name of the device at the network server is the node's name; over MQTT it has the same one.
+The name of the device at the network server is the name of the node, the same as over MQTT.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ TOPICS = {"ttn": "v3/+/devices/+/up", "chirpstack": "application/+/device/+/even
 _TTN = re.compile(r"v3/([^/]+)/devices/([^/]+)/up")
 _CHIRPSTACK = re.compile(r"application/([^/]+)/device/([0-9a-fA-F]{16})/event/up")
 _NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_MOST_BYTES = 242
+_PAYLOAD_MAX_BYTES = 242
 
 
-class NotOurs(ValueError):
-    """A message that holds no uplink of a node; the text says why."""
+class InvalidUplink(ValueError):
+    """A message that holds no uplink of a node. The text is the reason."""
 
 
 @dataclass(frozen=True)
 class Uplink:
-    """port, data: of the frame. down: topic of the answers."""
+    """port, data: of the frame. down: topic for downlinks. eui: of the device."""
 
     node: str
     port: int
     data: bytes
     down: str
-    eui: str  # "" at The Things Stack: the topic says enough
+    eui: str  # "" at The Things Stack, where the topic is enough
 
 
 def parse(topic: str, payload: bytes) -> Uplink | None:
-    """An uplink with data; None for one without (only MAC commands). Raises NotOurs."""
+    """An uplink with data, None for one without (only MAC commands). Raises InvalidUplink."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise NotOurs(f"not JSON: {error}") from error
+        raise InvalidUplink(f"not JSON: {error}") from error
     if match := _TTN.fullmatch(topic):
         message = _object(body, "uplink_message")
         port, data = message.get("f_port"), message.get("frm_payload")
@@ -50,9 +50,9 @@ def parse(topic: str, payload: bytes) -> Uplink | None:
         port, data = body.get("fPort"), body.get("data")
         down, eui = f"application/{match[1]}/device/{match[2]}/command/down", match[2]
     else:
-        raise NotOurs("a topic of no network server")
+        raise InvalidUplink("a topic of no network server")
     if not _NODE.fullmatch(node):
-        raise NotOurs(f"device '{node:.40}' does not have the name of a node")
+        raise InvalidUplink(f"device '{node:.40}' does not have the name of a node")
     if not port or data is None:
         return None
     return Uplink(node, _port(port), _bytes(data), down, eui)
@@ -72,13 +72,13 @@ def downlink(uplink: Uplink, port: int, data: bytes) -> tuple[str, bytes]:
 def _object(body: Any, name: str) -> dict[str, Any]:
     found = body.get(name) if isinstance(body, dict) else None
     if not isinstance(found, dict):
-        raise NotOurs(f"no object {name}")
+        raise InvalidUplink(f"no object {name}")
     return found
 
 
 def _port(port: Any) -> int:
     if not isinstance(port, int) or not 1 <= port <= 223:
-        raise NotOurs(f"port {port!r:.20}")
+        raise InvalidUplink(f"port {port!r:.20}")
     return port
 
 
@@ -86,7 +86,7 @@ def _bytes(data: Any) -> bytes:
     try:
         found = base64.b64decode(data, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise NotOurs(f"payload: {error}") from error
-    if len(found) > _MOST_BYTES:
-        raise NotOurs(f"payload of {len(found)} bytes, at most {_MOST_BYTES}")
+        raise InvalidUplink(f"payload: {error}") from error
+    if len(found) > _PAYLOAD_MAX_BYTES:
+        raise InvalidUplink(f"payload of {len(found)} bytes, at most {_PAYLOAD_MAX_BYTES}")
     return found

@@ -1,4 +1,4 @@
-"""The backend's SQLite file: records by (node, log, seq), what is complete, what is missing."""
+"""The SQLite file of the backend: records by (node, log, seq), complete ranges and gaps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tallypost.faults import ToolError
+from tallypost.i18n import _
 
-ASK_AGAIN_S = 300.0  # a resend that was asked for may go without progress for so long
+RESEND_RETRY_S = 300.0  # a request without progress is repeated after this time
 _LAYOUT = 2  # PRAGMA user_version
-_TABLES = """
+TABLES = """
 CREATE TABLE records (
   node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,
   body TEXT, received TEXT, PRIMARY KEY (node, log, seq)) WITHOUT ROWID;
@@ -27,8 +28,8 @@ CREATE TABLE doubts (node TEXT, log TEXT, seq INTEGER, what TEXT);
 CREATE TABLE quarantine (received TEXT, topic TEXT, payload BLOB, reason TEXT);
 """
 
-# Since layout 2: records in the short form of LoRaWAN, each for the numbers first to last, until
-# all of these are held by themselves; and frames whose log is not known yet.
+# Since layout 2: records in the short form of LoRaWAN. Each stands for the numbers first to last,
+# until all of these are held as single records. Also frames whose log is not known yet.
 _SHORT = """
 CREATE TABLE short (
   node TEXT, log TEXT, first INTEGER, last INTEGER, kind TEXT, start TEXT, len INTEGER,
@@ -55,13 +56,13 @@ Body = dict[str, Any]
 
 
 class Conflict(ValueError):
-    """A record is held already, with other contents."""
+    """The file holds this record already, with other contents."""
 
 
 class Store:
-    """path: the file, made when missing; raises ToolError when it cannot be used.
+    """path: the file, made if it is missing. Raises ToolError if it cannot be used.
 
-    Changes are made inside `with store.transaction():` and are durable after it.
+    Make changes inside `with store.transaction():`. They are durable after it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,20 +72,20 @@ class Store:
         self._db.close()
 
     def transaction(self) -> sqlite3.Connection:
-        """A context: commits at its end, rolls back on an exception."""
+        """A context manager that commits at its end and rolls back on an exception."""
         return self._db
 
     # --- records
 
     def insert(self, key: Key, kind: str, body: Body, utc: float) -> bool:
-        """Store a record; False when it is there already. Raises Conflict."""
+        """Store a record. False if the file holds it already. Raises Conflict."""
         row = (*key, body["seq"], kind, body.get("start"), body.get("len"), body.get("cov"))
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, json.dumps(body), rfc3339(utc)),
         )
         if inserted.rowcount:
-            self.relieve(key, body["seq"])
+            self.drop_covered(key, body["seq"])
             return True
         where = (*key, body["seq"])
         found = self._db.execute(
@@ -100,8 +101,8 @@ class Store:
             )
         return False
 
-    def relieve(self, key: Key, seq: int) -> None:
-        """Drop the short records whose numbers are all held by themselves, now that `seq` is."""
+    def drop_covered(self, key: Key, seq: int) -> None:
+        """Drop the short records around `seq` if all their numbers are held as single records."""
         rows = self._db.execute(
             "SELECT first, last FROM short WHERE node = ? AND log = ? AND first <= ?"
             " AND last >= ? ORDER BY last - first",
@@ -115,7 +116,7 @@ class Store:
                 )
 
     def numbers_held(self, key: Key, first: int, last: int) -> set[int]:
-        """Numbers of a range that are held by records, or by short ones that lie inside it."""
+        """Numbers of a range that are held by records, or by short records inside it."""
         where = (*key, first, last)
         found = {
             int(seq)
@@ -134,7 +135,7 @@ class Store:
         return found
 
     def before(self, key: Key, seq: int) -> tuple[int, Body] | None:
-        """The last interval before `seq`, if every record between the two is held."""
+        """The last interval before `seq`, if all records between the two are held."""
         row = self._db.execute(
             "SELECT seq, body FROM records WHERE node = ? AND log = ? AND seq < ?"
             " AND kind = 'interval' ORDER BY seq DESC LIMIT 1",
@@ -149,31 +150,31 @@ class Store:
         return (row[0], json.loads(row[1])) if between == seq - row[0] - 1 else None
 
     def note_gone(self, key: Key, first: int, last: int) -> None:
-        """These records exist no longer, and will never come."""
+        """Note that these records no longer exist and will never come."""
         self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", (*key, first, last))
 
     def note_status(self, node: str, body: Body, utc: float) -> None:
         row = (node, json.dumps(body), rfc3339(utc))
         self._db.execute("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?)", row)
 
-    def note_doubt(self, key: Key, seq: int, what: str) -> None:
-        self._db.execute("INSERT INTO doubts VALUES (?, ?, ?, ?)", (*key, seq, what))
+    def note_doubt(self, key: Key, seq: int, reason: str) -> None:
+        self._db.execute("INSERT INTO doubts VALUES (?, ?, ?, ?)", (*key, seq, reason))
 
     def quarantine(self, topic: str, payload: bytes, utc: float, reason: str) -> None:
         row = (rfc3339(utc), topic, payload, reason)
         self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?)", row)
 
-    # --- what is complete, what is missing
+    # --- complete ranges and gaps
 
     def confirmed(self, key: Key) -> int:
-        """Every record up to this one is held, or gone for good; 0 = none."""
+        """The number up to which every record is held or gone. 0: none."""
         row = self._db.execute(
             "SELECT confirmed FROM logs WHERE node = ? AND log = ?", key
         ).fetchone()
         return int(row[0]) if row else 0
 
     def advance(self, key: Key) -> int:
-        """Move `confirmed` over what has come; returns it."""
+        """Move `confirmed` over the records that have arrived. Returns it."""
         was = confirmed = self.confirmed(key)
         while True:
             reached = self._held_to(
@@ -202,7 +203,7 @@ class Store:
         return confirmed
 
     def _past(self, table: str, key: Key, confirmed: int) -> int:
-        """The last record of the spans in `table` that follow without a gap."""
+        """The last number of the spans in `table` that follow without a gap."""
         row = self._db.execute(
             f"SELECT max(last) FROM {table} WHERE node = ? AND log = ? AND first <= ?",
             (*key, confirmed + 1),
@@ -210,7 +211,7 @@ class Store:
         return max(confirmed, row[0] or 0)
 
     def gap(self, key: Key, confirmed: int) -> tuple[int, int] | None:
-        """The first run of missing records, when later ones are here."""
+        """The first range of missing records, if later ones are held."""
         row = self._db.execute(
             "SELECT min(n) FROM (SELECT min(seq) AS n FROM records WHERE node = ? AND log = ?"
             " AND seq > ? UNION ALL SELECT min(first) FROM short WHERE node = ? AND log = ?"
@@ -219,13 +220,13 @@ class Store:
         ).fetchone()
         return (confirmed + 1, row[0] - 1) if row[0] else None
 
-    def may_ask(self, key: Key, gap: tuple[int, int], utc: float) -> bool:
-        """A gap is asked for once, and again when nothing of it came for a while."""
+    def should_request(self, key: Key, gap: tuple[int, int], utc: float) -> bool:
+        """Whether to ask for a gap: once, and again if no record of it came for RESEND_RETRY_S."""
         asked, first, last = self._db.execute(
             "SELECT asked, asked_from, asked_to FROM logs WHERE node = ? AND log = ?", key
         ).fetchone()
         progress = gap[0] > first
-        answering = gap[0] <= last and (progress or 0 <= utc - asked < ASK_AGAIN_S)
+        answering = gap[0] <= last and (progress or 0 <= utc - asked < RESEND_RETRY_S)
         now = asked if answering and not progress else utc
         self._db.execute(
             "UPDATE logs SET asked = ?, asked_from = ?, asked_to = ? WHERE node = ? AND log = ?",
@@ -236,7 +237,7 @@ class Store:
     # --- reading
 
     def intervals(self, node: str) -> Iterator[tuple[str, Body]]:
-        """(log, interval) of a node in the order of its sequence numbers."""
+        """(log, interval) of a node, in the order of the sequence numbers."""
         rows = self._db.execute(
             "SELECT log, body FROM records WHERE node = ? AND kind = 'interval' ORDER BY log, seq",
             (node,),
@@ -244,8 +245,8 @@ class Store:
         for log, body in rows:
             yield log, json.loads(body)
 
-    def number_of(self, table: str) -> int:
-        """Rows of a table."""
+    def count_rows(self, table: str) -> int:
+        """The number of rows of a table."""
         if table not in ("records", "gone", "doubts", "quarantine", "short", "waiting"):
             raise ValueError(f"no table '{table}'")
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
@@ -258,17 +259,25 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         layout = db.execute("PRAGMA user_version").fetchone()[0]
         if layout not in (0, 1, _LAYOUT):
-            raise ToolError(f"{path}: layout {layout}, this version knows {_LAYOUT}")
+            raise ToolError(
+                _("{path}: the database has layout {found}, this version reads {known}").format(
+                    path=path, found=layout, known=_LAYOUT
+                ),
+                _("Install the version of the tools that wrote it, or name another --db."),
+            )
         if layout != _LAYOUT:
-            tables = (_TABLES if layout == 0 else "") + _SHORT
+            tables = (TABLES if layout == 0 else "") + _SHORT
             db.executescript(f"BEGIN; {tables} PRAGMA user_version = {_LAYOUT}; COMMIT;")
     except sqlite3.Error as error:
-        raise ToolError(f"{path}: {error}", "name another file with --db") from error
+        raise ToolError(
+            _("{path}: the database cannot be used: {reason}").format(path=path, reason=error),
+            _("Name another file with --db."),
+        ) from error
     return db
 
 
 def _timeless(body: Body) -> Body:
-    """A record without what may be resolved later."""
+    """A record without the values that may be resolved later."""
     return {key: value for key, value in body.items() if key not in ("start", "time")}
 
 

@@ -1,1 +1,1 @@
-"""A board's image; see README.md."""
+"""The image of a board. See README.md."""

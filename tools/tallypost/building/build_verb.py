@@ -1,4 +1,4 @@
-"""`tallypost build`: compile the firmware and make a board's flash image."""
+"""`tallypost build`: compile the firmware and make the flash image of a board."""
 
 from __future__ import annotations
 
@@ -9,34 +9,42 @@ from tallypost import console
 from tallypost.building import build
 from tallypost.building import micropython
 from tallypost.hardware import boards
+from tallypost.i18n import _
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--micropython", type=Path, metavar="FILE", help="MicroPython's .bin, merged in as well")
-    add("--json", action="store_true", help="print the manifest")
-    add("--quiet", action="store_true", help="say nothing when up to date")
+    add("--board", default=boards.DEFAULT, metavar=_("BOARD"), help=boards.option_help())
+    add(
+        "--micropython",
+        type=Path,
+        metavar=_("FILE"),
+        help=_("MicroPython's .bin, for an image of the complete flash"),
+    )
+    add("--json", action="store_true", help=_("print the manifest as JSON"))
+    add("--quiet", action="store_true", help=_("print nothing if the image is up to date"))
 
 
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
-    firmware = micropython.add(args.micropython, board) if args.micropython else None
+    file = micropython.add(args.micropython, board) if args.micropython else None
     built = build.build(args.board)
-    merged = build.merge(board, built, firmware) if firmware else None
+    merged = build.merge(board, built, file) if file else None
     if args.json:
-        more = {
-            "micropython": firmware and firmware.sha256,
-            "merged": merged and _relative(merged),
-        }
+        more = {"micropython": file and file.sha256, "merged": merged and _relative(merged)}
         console.result_json(built.manifest | more)
         return 0
-    if built.is_new or not args.quiet:
-        state = "built" if built.is_new else "up to date"
-        console.note(f"{state}: {_relative(built.flash)}")
-    if merged and firmware:
-        shown = f"MicroPython {firmware.shown_version}"
-        console.note(f"with {shown}: {_relative(merged)}, for 0x{board.loader_offset:x}")
+    if built.is_new:
+        console.note(_("built: {path}").format(path=_relative(built.flash)))
+    elif not args.quiet:
+        console.note(_("up to date: {path}").format(path=_relative(built.flash)))
+    if merged and file:
+        text = _("with MicroPython {version}: {path}, to be written at 0x{offset:x}")
+        console.note(
+            text.format(
+                version=file.shown_version, path=_relative(merged), offset=board.loader_offset
+            )
+        )
     return 0
 
 

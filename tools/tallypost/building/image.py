@@ -1,8 +1,8 @@
-"""The image of a board: what goes into its file system, and the complete flash.
+"""The image of a board: the files of its file system and the complete flash.
 
-The same sources give the same bytes: order, names and file system parameters are fixed, and no
-time or path of the machine enters. LittleFS is written with MicroPython's parameters and in disk
-version 2.0, which every MicroPython since 1.12 mounts.
+The same sources give the same bytes. Order, names and file system parameters are fixed, and the
+image holds no time and no path of this machine. LittleFS is written with MicroPython's parameters
+and in disk version 2.0, which every MicroPython since 1.12 mounts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from littlefs import LittleFS, LittleFSError
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
 from tallypost.hardware.partitions import TABLE_OFFSET, pack
+from tallypost.i18n import _
 
 BLOCK = 4096
 _PLAIN = ("boot.py", "main.py")  # the port runs these by name, as source
@@ -25,7 +26,7 @@ _THIRD_PARTY = {"lib/umqtt/simple.mpy": "umqtt/simple.py"}
 
 
 @dataclass(frozen=True)
-class Item:
+class ImageFile:
     """A file of the image: `target` on the node, `source` on the host."""
 
     target: str
@@ -37,18 +38,18 @@ class Item:
 
     @property
     def shown_as(self) -> str:
-        """The name in a traceback of the node: the module's, which is in memory anyway."""
+        """The name in a traceback of the node: the module name, which is in memory anyway."""
         name = self.target.removeprefix("a/").removeprefix("lib/").removesuffix(".mpy")
         return name.removesuffix("/__init__").replace("/", ".")
 
 
-def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
-    """Everything the image holds, in order of `target`; raises ToolError."""
-    items: dict[str, Item] = {}
+def list_files(board: Board, root: Path, third_party: Path) -> list[ImageFile]:
+    """Every file of the image, in order of `target`. Raises ToolError."""
+    items: dict[str, ImageFile] = {}
     for source in sorted((root / "firmware").rglob("*.py")):
         relative = source.relative_to(root / "firmware")
         plain = str(relative) in _PLAIN
-        _put(
+        _add(
             items,
             str(relative) if plain else f"a/{relative.with_suffix('.mpy').as_posix()}",
             source,
@@ -58,42 +59,56 @@ def plan(board: Board, root: Path, third_party: Path) -> list[Item]:
         name = source.relative_to(root / "lib").with_suffix(".mpy").as_posix()
         if name.partition("/")[0] in left_out:
             continue
-        _put(items, f"a/{name}", source)
-    _put(items, "a/board.mpy", board.path / "board.py")
+        _add(items, f"a/{name}", source)
+    _add(items, "a/board.mpy", board.path / "board.py")
     for source in sorted((root / "boards" / "common").glob("*.py")):
         if source.stem not in left_out:
-            _put(items, f"a/{source.stem}.mpy", source)
+            _add(items, f"a/{source.stem}.mpy", source)
     for target, name in _THIRD_PARTY.items():
         if not (third_party / name).exists():
-            raise ToolError(f"{third_party / name} is missing", "make setup fetches it")
-        _put(items, target, third_party / name)
+            raise ToolError(
+                _("{path}: no such file").format(path=third_party / name),
+                _("Run: make setup"),
+            )
+        _add(items, target, third_party / name)
     for name in _PLAIN:
         if name not in items:
-            raise ToolError(f"{root / 'firmware' / name} is missing", "the board would not start")
+            raise ToolError(
+                _("{path}: no such file, and the board cannot start without it").format(
+                    path=root / "firmware" / name
+                ),
+                _("Restore it, then run the same command again."),
+            )
     return [items[target] for target in sorted(items)]
 
 
 def _left_out(board: Board) -> set[str]:
-    """Packages of lib/ for what the board has not, which are a third of everything, and modules of
-    boards/common."""
+    """Packages of lib/ and modules of boards/common for parts that the board lacks.
+
+    They are a third of all code."""
     radio = set() if board.radio else {"lorawan", "radio", "bare_radio"}
     return radio | (set() if board.modem else {"modem"})
 
 
-def _put(items: dict[str, Item], target: str, source: Path) -> None:
+def _add(items: dict[str, ImageFile], target: str, source: Path) -> None:
     if target in items:
-        raise ToolError(f"{source} and {items[target].source} are both /{target} on the node")
-    items[target] = Item(target, source)
+        raise ToolError(
+            _("{first} and {second} have the same name /{target} on the node").format(
+                first=source, second=items[target].source, target=target
+            ),
+            _("Rename one of them, then run the same command again."),
+        )
+    items[target] = ImageFile(target, source)
 
 
-def compile_all(items: list[Item], folder: Path) -> dict[str, bytes]:
-    """The contents of every file of the image; compiled files are kept in `folder`."""
+def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
+    """The contents of every file of the image. Compiled files are kept in `folder`."""
     with ThreadPoolExecutor(4) as pool:
         contents = list(pool.map(lambda item: _content(item, folder), items))
     return {item.target: content for item, content in zip(items, contents, strict=True)}
 
 
-def _content(item: Item, folder: Path) -> bytes:
+def _content(item: ImageFile, folder: Path) -> bytes:
     if not item.is_compiled:
         return item.source.read_bytes()
     output = folder / item.target
@@ -103,7 +118,12 @@ def _content(item: Item, folder: Path) -> bytes:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines()
-        raise ToolError(f"{item.source}: mpy-cross: {reason[-1] if reason else 'failed'}")
+        raise ToolError(
+            _("{path}: mpy-cross cannot compile it: {reason}").format(
+                path=item.source, reason=reason[-1] if reason else result.returncode
+            ),
+            _("Correct this file, then run the same command again."),
+        )
     return output.read_bytes()
 
 
@@ -123,13 +143,16 @@ def file_system(files: dict[str, bytes], size: int) -> bytes:
     except LittleFSError as error:
         total = sum(map(len, files.values()))
         raise ToolError(
-            f"file system of {size} bytes: {error}; {total} bytes to put in"
+            _("{total} bytes do not fit into the file system of {size} bytes: {reason}").format(
+                total=total, size=size, reason=error
+            ),
+            _("Enlarge the partition 'vfs' in partitions.csv, then run the same command again."),
         ) from error
     return bytes(fs.context.buffer)
 
 
 def flash(board: Board, vfs: bytes, micropython: bytes | None = None) -> bytes:
-    """The complete flash: MicroPython (if given), our partition table, the file system."""
+    """The complete flash: MicroPython (if given), the partition table, the file system."""
     image = bytearray(b"\xff" * board.flash_size)
     if micropython is not None:
         image[board.loader_offset : board.loader_offset + len(micropython)] = micropython

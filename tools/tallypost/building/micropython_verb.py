@@ -1,4 +1,4 @@
-"""`tallypost micropython`: the MicroPython files that this machine keeps, and adding one."""
+"""`tallypost micropython`: lists the MicroPython files kept on this machine, and adds one."""
 
 from __future__ import annotations
 
@@ -9,26 +9,37 @@ from tallypost import console
 from tallypost.building import micropython
 from tallypost.faults import USAGE, ToolError
 from tallypost.hardware import boards
+from tallypost.i18n import _, grouped
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("do", choices=("list", "add", "download"), help="what to do")
-    add("file", nargs="?", type=Path, metavar="FILE", help="with add: MicroPython's .bin")
-    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--json", action="store_true", help="for machines")
+    add(
+        "action",
+        choices=("list", "add", "download"),
+        help=_("list the files kept here, add one, or download the file of the board"),
+    )
+    add("file", nargs="?", type=Path, metavar=_("FILE"), help=_("with add: the MicroPython .bin"))
+    add("--board", default=boards.DEFAULT, metavar=_("BOARD"), help=boards.option_help())
+    add("--json", action="store_true", help=_("print the result as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.do == "list":
+    if args.action == "list":
         return _list(args.json)
     board = boards.load(args.board)
-    if args.do == "add":
+    if args.action == "add":
         if args.file is None:
-            raise ToolError("add needs a file", micropython.how_to_get(board), USAGE)
+            raise ToolError(
+                _("add needs a file, and none was given"),
+                _("Run: {command}").format(
+                    command=f"tallypost micropython add {board.micropython.file}"
+                ),
+                USAGE,
+            )
         found = micropython.add(args.file, board)
     else:
-        found = micropython.download(board, told_download)
+        found = micropython.download(board, show_download)
     if args.json:
         console.result_json(
             {"file": found.name, "version": found.shown_version, "sha256": found.sha256}
@@ -38,9 +49,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def told_download(done: int, total: int) -> None:
-    share = f"{100 * done // total:3} % of {total:,} bytes" if total else f"{done:,} bytes"
-    console.progress(f"downloading: {share}")
+def show_download(done: int, total: int) -> None:
+    """Show the progress of a download. total: bytes, 0 if unknown."""
+    if total:
+        text = _("downloading: {share:3} % of {total} bytes")
+        text = text.format(share=100 * done // total, total=grouped(total))
+    else:
+        text = _("downloading: {done} bytes").format(done=grouped(done))
+    console.progress(text)
 
 
 def _list(as_json: bool) -> int:
@@ -52,7 +68,7 @@ def _list(as_json: bool) -> int:
     if as_json:
         console.result_json([{"board": b, "file": f, "sha256": s or None} for b, f, s in rows])
     else:
-        title = f"in {micropython.cache_folder()}"
-        shown = [(board, file, sha256[:16] or "not there") for board, file, sha256 in rows]
-        console.table(title, ("board", "file", "SHA-256"), shown)
+        title = _("MicroPython files in {folder}").format(folder=micropython.cache_folder())
+        shown = [(board, file, sha256[:16] or _("missing")) for board, file, sha256 in rows]
+        console.table(title, (_("board"), _("file"), "SHA-256"), shown)
     return 0

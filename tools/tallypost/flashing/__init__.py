@@ -1,1 +1,1 @@
-"""Image and MicroPython onto a board; see README.md."""
+"""Writes an image and MicroPython to a board. See README.md."""

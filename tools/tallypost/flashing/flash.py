@@ -1,7 +1,8 @@
 """`tallypost flash`: MicroPython and the application onto a board.
 
 Identity (NVS) and counts (ring) stay, unless the board is new. Only sectors that differ are
-written; everything is compared afterwards. A repeat completes what an unplugged cable has left.
+written, and everything is compared afterwards. If the cable is pulled, the same command completes
+the board.
 """
 
 from __future__ import annotations
@@ -14,56 +15,78 @@ from tallypost import console
 from tallypost import ports
 from tallypost.building import micropython
 from tallypost.building.build import build
-from tallypost.building.micropython import Firmware
-from tallypost.building.micropython_verb import told_download
+from tallypost.building.micropython import MicroPythonImage
+from tallypost.building.micropython_verb import show_download
 from tallypost.flashing import flash_plan
 from tallypost.flashing.flash_plan import Plan
-from tallypost.flashing.rom import BoardMemory
+from tallypost.flashing.rom import SerialTarget
 from tallypost.hardware import board_table
 from tallypost.hardware import boards
 from tallypost.hardware.boards import Board
+from tallypost.i18n import N_, _, grouped, ngettext
 
 BAUD = 460_800
+_KEPT = {  # by the partitions that stay
+    ("nvs", "ring"): N_("identity and counts kept"),
+    ("nvs",): N_("identity kept"),
+    ("ring",): N_("counts kept"),
+}
 
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--port", help="serial port, as /dev/ttyUSB0 (the only one there is)")
-    add("--baud", type=int, default=BAUD, help=f"of the transfer ({BAUD})")
+    add("--board", default=boards.DEFAULT, metavar=_("BOARD"), help=boards.option_help())
+    add(
+        "--port",
+        metavar=_("PORT"),
+        help=_("serial port such as /dev/ttyUSB0 (default: the only one there is)"),
+    )
+    add(
+        "--baud",
+        type=int,
+        default=BAUD,
+        metavar="BAUD",
+        help=_("speed of the transfer (default: {baud})").format(baud=BAUD),
+    )
     source = verb.add_mutually_exclusive_group()
-    source.add_argument("--micropython", type=Path, metavar="FILE", help="MicroPython's .bin")
     source.add_argument(
-        "--download", action="store_true", help="fetch the board's MicroPython, once"
+        "--micropython", type=Path, metavar=_("FILE"), help=_("file with MicroPython, a .bin")
+    )
+    source.add_argument(
+        "--download",
+        action="store_true",
+        help=_("download MicroPython for the board if this machine has none"),
     )
     keep = verb.add_mutually_exclusive_group()
-    keep.add_argument("--keep-ring", action="store_true", help="keep the counts (it does anyway)")
-    keep.add_argument("--erase-counts", action="store_true", help="start with an empty ring")
-    add("--take-over", action="store_true", help="replace another program, with all its data")
-    add("--dry-run", action="store_true", help="compare, and show what would be written")
-    add("--json", action="store_true", help="for machines")
+    keep.add_argument("--keep-ring", action="store_true", help=_("keep the counts (the default)"))
+    keep.add_argument("--erase-counts", action="store_true", help=_("delete the counts"))
+    add(
+        "--take-over",
+        action="store_true",
+        help=_("replace another program and delete all its data"),
+    )
+    add("--dry-run", action="store_true", help=_("compare only, and show what would be written"))
+    add("--json", action="store_true", help=_("print the result as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
-    firmware = _firmware(args, board)
+    file = _micropython(args, board)
     port = args.port or ports.only_port()
     vfs = (build(args.board).folder / "vfs.bin").read_bytes()
-    regions = flash_plan.wanted(board, vfs, firmware)
-    console.progress(f"asking the board at {port}")
-    with BoardMemory(port, board, args.baud) as memory:
-        plan = flash_plan.make(
-            memory, board, regions, erase_counts=args.erase_counts, take_over=args.take_over
+    regions = flash_plan.target_regions(board, vfs, file)
+    console.progress(_("connecting to the board at {port}").format(port=port))
+    with SerialTarget(port, board, args.baud) as target:
+        plan = flash_plan.make_plan(
+            target, board, regions, erase_counts=args.erase_counts, take_over=args.take_over
         )
         if not args.dry_run:
-            flash_plan.carry_out(memory, plan, lambda share, what: console.progress(
-                f"{share:3} %  {what}"
-            ))  # fmt: skip
+            flash_plan.execute(
+                target, plan, lambda share, step: console.progress(f"{share:3} %  {step}")
+            )
     console.progress("")
-    facts = _facts(board, port, memory, plan)
-    facts |= {
-        "dry_run": bool(args.dry_run), "micropython": firmware and firmware.shown_version
-    }  # fmt: skip
+    facts = _facts(board, port, target, plan)
+    facts |= {"dry_run": bool(args.dry_run), "micropython": file and file.shown_version}
     if args.json:
         console.result_json(facts)
     else:
@@ -71,26 +94,29 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _firmware(args: argparse.Namespace, board: Board) -> Firmware | None:
-    """The file that was named, or that the board names; None leaves the board's own."""
+def _micropython(args: argparse.Namespace, board: Board) -> MicroPythonImage | None:
+    """The file that was given or is kept for the board. None: leave the one on the board."""
     if args.micropython:
-        found: Firmware | None = micropython.add(args.micropython, board)
+        found: MicroPythonImage | None = micropython.add(args.micropython, board)
     elif args.download:
-        found = micropython.download(board, told_download)
+        found = micropython.download(board, show_download)
     else:
         found = micropython.cached(board)
-    if found and found.version < (1, 26) and board_table.PULSE_COUNTED in board.features.detectors:
+    detectors = board.features.detectors
+    if found and found.version < (1, 26) and board_table.PULSE_DETECTOR in detectors:
         console.note(
-            f"note: MicroPython {found.shown_version} has no pulse counter: no Doppler module, and"
-            " light barriers are counted by interrupts"
+            _(
+                "note: MicroPython {version} has no pulse counter. A Doppler module does not work,"
+                " and light barriers are counted by interrupts."
+            ).format(version=found.shown_version)
         )
     return found
 
 
-def _facts(board: Board, port: str, memory: BoardMemory, plan: Plan) -> dict[str, Any]:
+def _facts(board: Board, port: str, target: SerialTarget, plan: Plan) -> dict[str, Any]:
     return {
-        "board": board.name, "port": port, "chip": memory.chip, "mac": memory.mac,
-        "flash_mb": memory.size >> 20, "first": plan.first,
+        "board": board.name, "port": port, "chip": target.chip, "mac": target.mac,
+        "flash_mb": target.size >> 20, "first": plan.is_new_board,
         "kept": [label for label in ("nvs", "ring") if label not in _erased(plan)],
         "erases": [{"what": w, "offset": o, "bytes": n} for w, o, n in plan.erases],
         "writes": [{"what": w.name, "offset": w.offset, "bytes": w.programmed}
@@ -107,21 +133,42 @@ def _erased(plan: Plan) -> set[str]:
 def _show(args: argparse.Namespace, plan: Plan, facts: dict[str, Any]) -> None:
     if args.dry_run:
         rows = [
-            (str(one["what"]), f"0x{one['offset']:06x}", f"{one['bytes']:,}", doing)
-            for doing, key in (("erased", "erases"), ("written", "writes"))
+            (_(one["what"]), f"0x{one['offset']:06x}", grouped(one["bytes"]), step)
+            for step, key in ((_("erase"), "erases"), (_("write"), "writes"))
             for one in facts[key]
         ]
-        console.table("would be", ("what", "at", ">bytes", ""), rows)
-    done = "would be written" if args.dry_run else "written and compared"
-    what = (
-        f"{facts['bytes']:,} bytes in {facts['sectors']} sectors {done}"
-        if plan.writes
-        else "nothing to write: all is there"
-    )
-    kept = " and ".join({"nvs": "identity", "ring": "counts"}[label] for label in facts["kept"])
-    console.result(
-        f"{facts['port']}: {facts['chip']} {facts['mac']}, {facts['board']}: {what}"
-        + (f"; {kept} kept" if kept and not plan.first else "")
-    )
-    if plan.first and not args.dry_run:
-        console.note("next: tallypost provision, then tallypost check")
+        console.table(_("planned"), (_("region"), _("at"), ">" + _("bytes"), ""), rows)
+    chip = f"{facts['chip']} {facts['mac']}"
+    result = _result(args.dry_run, plan, facts)
+    console.result(f"{facts['port']}: {chip}, {facts['board']}: {result}")
+    if not plan.is_new_board:
+        _show_kept(args.dry_run, facts["kept"])
+    if plan.is_new_board and not args.dry_run:
+        console.note(_("next: tallypost provision, then tallypost check"))
+
+
+def _show_kept(is_dry_run: bool, kept: list[str]) -> None:
+    """Which of identity and counts stay. kept: their partitions."""
+    if "ring" not in kept:
+        console.result(_("counts would be erased") if is_dry_run else _("counts erased"))
+    if kept:
+        console.result(_(_KEPT[tuple(kept)]))
+
+
+def _result(is_dry_run: bool, plan: Plan, facts: dict[str, Any]) -> str:
+    if not plan.writes:
+        return _("nothing to write, the flash is up to date")
+    n = facts["sectors"]
+    if is_dry_run:
+        text = ngettext(
+            "{size} bytes in {n} sector would be written",
+            "{size} bytes in {n} sectors would be written",
+            n,
+        )
+    else:
+        text = ngettext(
+            "{size} bytes in {n} sector written and compared",
+            "{size} bytes in {n} sectors written and compared",
+            n,
+        )
+    return text.format(size=grouped(facts["bytes"]), n=n)

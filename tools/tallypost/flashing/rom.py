@@ -1,4 +1,4 @@
-"""A board behind a serial port, through esptool: read, erase and write its flash.
+"""A board at a serial port, through esptool: read, erase and write its flash.
 
 port: a device, or a URL of pyserial (`socket://`, `rfc2217://`). The chip is held in its boot
 loader while the port is open, and reset at the end.
@@ -17,28 +17,53 @@ from esptool.util import FatalError
 
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
+from tallypost.i18n import N_, _
 
-_WAYS_OUT = {
-    errno.ENOENT: ("no such port", "tallypost list shows the ports; is the cable in?"),
-    errno.EACCES: ("no permission", "sudo usermod -aG dialout $USER, then log in again"),
-    errno.EPERM: ("no permission", "sudo usermod -aG dialout $USER, then log in again"),
-    errno.EBUSY: ("in use by another program", "close it; tallypost doctor finds it"),
-    errno.EAGAIN: ("in use by another program", "close it; tallypost doctor finds it"),
-    errno.ECONNREFUSED: ("nobody answers there", "is the board, or its server, running?"),
+_NO_PERMISSION = (
+    N_("permission denied"),
+    N_("Run: sudo usermod -aG dialout $USER, then log in again."),
+)
+_IN_USE = (
+    N_("in use by another program"),
+    N_("Close that program. To find it, run: tallypost doctor"),
+)
+_PORT_ERRORS = {  # by number of the system: the reason and the advice
+    errno.ENOENT: (N_("no such port"), N_("Check the cable, then run: tallypost list")),
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.EBUSY: _IN_USE,
+    errno.EAGAIN: _IN_USE,
+    errno.ECONNREFUSED: (
+        N_("no program listens there"),
+        N_("Start the board or its server, then run the same command again."),
+    ),
 }
-_NO_ANSWER = "hold BOOT, press RESET, let BOOT go, then repeat; is it a data cable?"
-_GONE = "plug it in and repeat the same command"
-_WORN = "write-protected, or worn out: repeat once, then take another board"
+_LOST = {
+    "read": N_("{port}: the connection was lost while reading ({reason})"),
+    "erase": N_("{port}: the connection was lost while erasing ({reason})"),
+    "write": N_("{port}: the connection was lost while writing ({reason})"),
+}
+_ADVICE_LIST = N_("To see the ports, run: tallypost list")
+_ADVICE_NO_ANSWER = N_(
+    "Use a data cable. Hold BOOT, press and release RESET, release BOOT, then run the same command"
+    " again."
+)
+_ADVICE_LOST = N_("Plug the board in again, then run the same command again.")
+_ADVICE_WORN = N_(
+    "The flash is write-protected or worn out. Run the same command once more, then use another"
+    " board."
+)
+_ADVICE_BOARD = N_("Name the right board with --board.")
 SECTOR = 4096
 _STUB_ATTEMPTS = 2
-_TROUBLE = (FatalError, serial.SerialException, OSError, EOFError)
+_IO_ERRORS = (FatalError, serial.SerialException, OSError, EOFError)
 
 
-class BoardMemory:
-    """The flash of the board at `port`; a context manager. Raises ToolError.
+class SerialTarget:
+    """The flash of the board at `port`, a context manager. Raises ToolError.
 
-    board: what it must be; the wrong chip and a flash that is too small are refused at once.
-    baud: for what follows the first contact.
+    board: the expected board. Another chip and a smaller flash are refused at once. baud: speed
+    after the first contact.
     """
 
     def __init__(self, port: str, board: Board | None = None, baud: int = 115_200) -> None:
@@ -47,38 +72,46 @@ class BoardMemory:
         self._port = _open(port)
         try:
             self._esp = self._with_stub(board)
-            # It would go on with whatever answers at the port then, and that may be another board.
+            # A repeat would write to any board that answers at the port by then.
             self._esp.WRITE_FLASH_ATTEMPTS = 1
             cmds.attach_flash(self._esp)
             self.mac = ":".join(f"{byte:02x}" for byte in self._esp.read_mac("BASE_MAC"))
             self.size = _bytes(cmds.detect_flash_size(self._esp))
             if board and self.size < board.flash_size:
                 raise ToolError(
-                    f"{port}: a flash of {self.size >> 20} MB, {board.name} has "
-                    f"{board.flash_size >> 20} MB",
-                    "name the right --board",
-                )
+                    _("{port}: the flash has {found} MB, but {board} has {size} MB").format(
+                        port=port, found=self.size >> 20, board=board.name,
+                        size=board.flash_size >> 20,
+                    ),
+                    _(_ADVICE_BOARD),
+                )  # fmt: skip
             if baud != self._esp.ESP_ROM_BAUD:
                 self._esp.change_baud(baud)
         except ToolError:
             self._port.close()
             raise
-        except _TROUBLE as error:
+        except _IO_ERRORS as error:
             self._port.close()
+            what = _("{port}: no chip answers ({reason})")
             raise ToolError(
-                f"{port}: no chip answers ({_first_line(error)})", _NO_ANSWER
+                what.format(port=port, reason=_first_line(error)), _(_ADVICE_NO_ANSWER)
             ) from None
 
     def _with_stub(self, board: Board | None) -> ESPLoader:
-        """The chip with esptool's stub running; sets `chip`. A stub that a busy host or a bad
-        contact kept from starting is tried once more: nothing has been written yet."""
+        """The chip with esptool's stub running. Sets `chip`.
+
+        A stub that did not start is tried once more, because the cause may be a busy host or a bad
+        contact. Nothing has been written by then.
+        """
         for attempt in range(_STUB_ATTEMPTS):
             esp = cmds.detect_chip(self._port)
             self.chip = esp.CHIP_NAME.lower().replace("-", "")
             if board and self.chip != board.chip:
                 raise ToolError(
-                    f"{self.name}: the chip is an {self.chip}, {board.name} has an {board.chip}",
-                    "name the right --board",
+                    _("{port}: the chip is an {found}, but {board} has an {chip}").format(
+                        port=self.name, found=self.chip, board=board.name, chip=board.chip
+                    ),
+                    _(_ADVICE_BOARD),
                 )
             try:
                 return cmds.run_stub(esp)
@@ -87,48 +120,48 @@ class BoardMemory:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def __enter__(self) -> BoardMemory:
+    def __enter__(self) -> SerialTarget:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Let the board start anew; one that has gone cannot, and need not."""
+    def __exit__(self, *_error: object) -> None:
+        """Restart the board, unless it is gone."""
         try:
             cmds.reset_chip(self._esp, "hard-reset")
-        except _TROUBLE:
+        except _IO_ERRORS:
             pass
         self._port.close()
 
     def read(self, offset: int, length: int) -> bytes:
         try:
             return bytes(cmds.read_flash(self._esp, offset, length, no_progress=True) or b"")
-        except _TROUBLE as error:
-            raise self._lost("reading", error) from None
+        except _IO_ERRORS as error:
+            raise self._lost("read", error) from None
 
     def erase(self, offset: int, length: int) -> None:
         try:
             cmds.erase_region(self._esp, offset, length)
-        except _TROUBLE as error:
-            raise self._lost("erasing", error) from None
+        except _IO_ERRORS as error:
+            raise self._lost("erase", error) from None
 
     def write(self, offset: int, data: bytes) -> None:
         try:
             cmds.write_flash(self._esp, [(offset, data)], no_progress=True, compress=True)
-        except _TROUBLE as error:
-            raise self._lost("writing", error) from None
+        except _IO_ERRORS as error:
+            raise self._lost("write", error) from None
 
     def is_blank(self, offset: int, length: int) -> bool:
         return self.holds(offset, b"\xff" * length)
 
     def holds(self, offset: int, data: bytes) -> bool:
-        """By a digest that the chip makes: reading a megabyte would take minutes."""
+        """Whether the flash holds `data`, by a digest of the chip. Reading 1 MB takes minutes."""
         try:
             digest = self._esp.flash_md5sum(offset, len(data))
-        except _TROUBLE as error:
-            raise self._lost("reading", error) from None
+        except _IO_ERRORS as error:
+            raise self._lost("read", error) from None
         return bool(digest == hashlib.md5(data).hexdigest())
 
     def differing(self, offset: int, data: bytes) -> list[int]:
-        """Offsets of the sectors that do not hold their part of `data`, which fills whole ones."""
+        """Offsets of the sectors that differ from `data`, which fills whole sectors."""
         if self.holds(offset, data):
             return []
         if len(data) <= SECTOR:
@@ -136,10 +169,12 @@ class BoardMemory:
         half = -(-len(data) // SECTOR // 2) * SECTOR
         return self.differing(offset, data[:half]) + self.differing(offset + half, data[half:])
 
-    def _lost(self, doing: str, error: Exception) -> ToolError:
+    def _lost(self, step: str, error: Exception) -> ToolError:
         if "MD5" in str(error) or "region is empty" in str(error):
-            return ToolError(f"{self.name}: the flash does not hold what was written", _WORN)
-        return ToolError(f"{self.name}: lost while {doing} ({_first_line(error)})", _GONE)
+            what = _("{port}: the flash does not hold the data that was written")
+            return ToolError(what.format(port=self.name), _(_ADVICE_WORN))
+        what = _(_LOST[step])
+        return ToolError(what.format(port=self.name, reason=_first_line(error)), _(_ADVICE_LOST))
 
 
 def _open(port: str) -> serial.SerialBase:
@@ -147,12 +182,12 @@ def _open(port: str) -> serial.SerialBase:
         return serial.serial_for_url(port, exclusive=True)
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None) or getattr(error.__context__, "errno", None) or 0
-        text, hint = _WAYS_OUT.get(number, (_first_line(error), "tallypost list shows the ports"))
-        raise ToolError(f"{port}: {text}", hint) from None
+        reason, advice = _PORT_ERRORS.get(number, (_first_line(error), _ADVICE_LIST))
+        raise ToolError(f"{port}: {_(reason)}", _(advice)) from None
 
 
 def _bytes(size: str | None) -> int:
-    """esptool's '4MB' or '512KB'; 0 for a flash that it does not know."""
+    """Bytes of esptool's '4MB' or '512KB'. 0 for a flash that it does not know."""
     units = {"MB": 20, "KB": 10}
     return int(size[:-2]) << units[size[-2:]] if size else 0
 

@@ -1,1 +1,1 @@
-"""What the tools know of boards and chips; see README.md."""
+"""Boards and chips, as the tools see them. See README.md."""

@@ -2,7 +2,7 @@
 
 Pins: ESP-IDF programming guide, "GPIO & RTC GPIO" of each chip (strapping, SPI0/1, input only,
 USB-JTAG), and the chapters on strapping pins of the data sheets. Image: ESP-IDF "App Image Format"
-(chip id) and "Bootloader" (where the ROM looks for it). Console: UART0 in MicroPython's generic
+(chip id) and "Bootloader" (its address). Console: UART0 in MicroPython's generic
 images (ports/esp32, MICROPY_HW_ENABLE_UART_REPL).
 """
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Chip:
-    """image_id: of the image header, byte 12. loader_offset: where the ROM finds the loader.
+    """image_id: byte 12 of the image header. loader_offset: where the boot loader lies in flash.
 
-    pins: GPIO that exist on a package. strapping: read by the ROM at reset. flash: those of the
-    memory in the package or on the module. input_only: without driver and pull-up. console: UART0.
-    usb: D- and D+. uarts: with that of the console. pulse_counter: has PCNT.
+    pins: GPIO that exist on a package. strapping: read by the ROM at reset. flash: connected to
+    the flash memory. input_only: without driver and pull-up. console: UART0. usb: D- and D+.
+    uarts: number of UARTs, the console included. pulse_counter: the chip has PCNT.
     """
 
     name: str
@@ -59,6 +59,6 @@ CHIPS = {
 
 
 def by_image_id(number: int) -> str:
-    """The chip that an image header names; its number in hexadecimal when it is none of ours."""
+    """The chip that an image header names, or its number in hexadecimal if it is unknown."""
     names = {chip.image_id: chip.name for chip in CHIPS.values()}
     return names.get(number, f"chip 0x{number:x}")

@@ -1,7 +1,7 @@
-"""The wiring picture of a board, drawn from its board.toml.
+"""The wiring picture of a board, drawn from its board.toml in the language in use.
 
-In the middle the board with the pins in use; left what is connected to it, right what is soldered
-on it already. The same board gives the same bytes.
+In the middle is the board with the pins in use. On the left are the parts that you connect to it,
+on the right those already soldered on it. The same board gives the same bytes.
 """
 
 from __future__ import annotations
@@ -12,24 +12,27 @@ from xml.sax.saxutils import escape
 
 from tallypost.hardware.board_table import BUSES, Wire
 from tallypost.hardware.boards import Board
+from tallypost.i18n import N_, _
 
 TITLES = {
-    "radar": "Radar", "beams": "Light barriers", "radio": "LoRa radio", "modem": "LoRaWAN modem",
-    "led": "LED",
+    "radar": N_("Radar"), "beams": N_("Light barriers"), "radio": N_("LoRa radio"),
+    "modem": N_("LoRaWAN modem"), "led": N_("LED"),
 }  # fmt: skip
 _SUPPLY = {
-    "radar": "5 V, 300 mA; ground. Its UART: 3.3 V",
-    "beams": "own supply; common ground",
-    "radio": "supplied by the board",
-    "modem": "3.3 V and ground of the board",
-    "led": "lit by a high level",
+    "radar": N_("5 V, 300 mA; ground. Its UART: 3.3 V"),
+    "beams": N_("own supply; common ground"),
+    "radio": N_("supplied by the board"),
+    "modem": N_("3.3 V and ground of the board"),
+    "led": N_("lit by a high level"),
 }
 _WARNINGS = {
-    "radar": "Radar: cross the lines, TX to RX. 5 V for the supply only, never at a GPIO.",
-    "beams": "Light barriers: open collector to ground, pulled up inside the chip. Never lead the"
-    " barrier's 12 or 24 V to a GPIO: at most 3.3 V. Use an optocoupler for long cables.",
+    "radar": N_("Radar: cross the lines, TX to RX. 5 V for the supply only, never at a GPIO."),
+    "beams": N_(
+        "Light barriers: open collector to ground, pulled up inside the chip. Never lead the"
+        " barrier's 12 or 24 V to a GPIO: at most 3.3 V. Use an optocoupler for long cables."
+    ),
 }
-_STYLES = {  # colour, dashes; the colours are dark enough for paper
+STYLES = {  # colour, dashes; the colours are dark enough for paper
     "radar": ("#1b4f9c", ""), "beams": ("#b3420c", "10 5"), "radio": ("#1f6b2e", "3 3"),
     "modem": ("#6b2a8c", "12 4 3 4"), "led": ("#444444", "2 6"),
 }  # fmt: skip
@@ -60,10 +63,13 @@ def picture(board: Board) -> str:
     outside = _groups([wire for wire in board.wiring if not wire.on_board])
     inside = _groups([wire for wire in board.wiring if wire.on_board])
     bottom = max((group.top + group.height for group in outside + inside), default=_TOP)
-    out = [_text(_MARGIN, 42, board.title, 18, "bold"), _text(_MARGIN, 68, _subtitle(board), 14)]
+    out = [
+        _text(_MARGIN, 42, _(board.title), 18, "bold"),
+        _text(_MARGIN, 68, _subtitle(board), 14),
+    ]
     for side, title, groups in (
-        (_LEFT, "to be connected", outside),
-        (_RIGHT, "on the board already", inside),
+        (_LEFT, _("to be connected"), outside),
+        (_RIGHT, _("on the board already"), inside),
     ):
         if groups:
             out.append(_text(side[0], 96, title, 13, style="italic"))
@@ -90,10 +96,11 @@ def _groups(wires: list[Wire]) -> list[_Group]:
 
 
 def _subtitle(board: Board) -> str:
-    return (
-        f"boards/{board.name}: {board.chip}, {board.flash_size >> 20} MB flash,"
-        f" {board.micropython.file}. Not confirmed by hardware yet."
-    )
+    text = _("boards/{board}: {chip}, {size} MB flash, {file}. Not confirmed by hardware yet.")
+    return text.format(
+        board=board.name, chip=board.chip, size=board.flash_size >> 20,
+        file=board.micropython.file,
+    )  # fmt: skip
 
 
 def _outline(board: Board, bottom: int) -> list[str]:
@@ -108,25 +115,25 @@ def _outline(board: Board, bottom: int) -> list[str]:
 
 
 def _device(group: _Group, left: int, right: int) -> list[str]:
-    colour, dashes = _STYLES[group.bus]
+    colour, dashes = STYLES[group.bus]
     parts = [
         f'<rect x="{left}" y="{group.top}" width="{right - left}" height="{group.height}" rx="6"'
         f' fill="#fff" stroke="{colour}" stroke-width="2"{_dashed(dashes)}/>',
-        _text(left + 12, group.top + 21, TITLES[group.bus], 15, "bold", colour=colour),
-        _text(left + 12, group.top + 39, _SUPPLY[group.bus], 12),
+        _text(left + 12, group.top + 21, _(TITLES[group.bus]), 15, "bold", colour=colour),
+        _text(left + 12, group.top + 39, _(_SUPPLY[group.bus]), 12),
     ]
     for number, wire in enumerate(group.wires):
         at, anchor = (right - 12, "end") if left < _BOARD[0] else (left + 12, "start")
-        parts.append(_text(at, group.row(number) + 4, wire.to, 13, anchor=anchor))
+        parts.append(_text(at, group.row(number) + 4, _(wire.to), 13, anchor=anchor))
     return parts
 
 
 def _wire(group: _Group, number: int, *, left: bool) -> list[str]:
-    """The line from a device to its pin, with an arrow the way the signal goes."""
+    """The line from a device to its pin, with an arrow in the direction of the signal."""
     wire, y = group.wires[number], group.row(number)
-    colour, dashes = _STYLES[group.bus]
+    colour, dashes = STYLES[group.bus]
     device, board = (_LEFT[1], _BOARD[0]) if left else (_RIGHT[0], _BOARD[1])
-    to = board if wire.way == "in" else device
+    to = board if wire.direction == "in" else device
     back = -12 if to > (device + board) // 2 else 12
     pad = board if left else board - 14
     label, anchor = (board + 24, "start") if left else (board - 24, "end")
@@ -141,26 +148,28 @@ def _wire(group: _Group, number: int, *, left: bool) -> list[str]:
 
 
 def _legend(board: Board, top: int) -> tuple[list[str], int]:
-    """Buses, detectors, warnings; and where they end."""
+    """Buses, detectors and warnings, and the height at which they end."""
     out, x, y = [], _MARGIN, top
     for bus in BUSES:
         if any(wire.bus == bus for wire in board.wiring):
-            colour, dashes = _STYLES[bus]
+            colour, dashes = STYLES[bus]
             out.append(
                 f'<line x1="{x}" y1="{y - 5}" x2="{x + 60}" y2="{y - 5}" stroke="{colour}"'
                 f' stroke-width="2.5"{_dashed(dashes)}/>'
             )
-            out.append(_text(x + 70, y, TITLES[bus], 13))
+            out.append(_text(x + 70, y, _(TITLES[bus]), 13))
             x += 200
     y += 30
-    detectors = ", ".join(board.features.detectors)
-    out.append(_text(_MARGIN, y, f"Detectors: {detectors}. One at a time.", 13))
+    detectors = _("Detectors: {names}. One at a time.").format(
+        names=", ".join(board.features.detectors)
+    )
+    out.append(_text(_MARGIN, y, detectors, 13))
     y += 14
     warnings = [text for bus, text in _WARNINGS.items() if any(w.bus == bus for w in board.wiring)]
     for text in [*warnings, *board.notes]:
         y += 14
         out += _warning_sign(_MARGIN, y)
-        for line in textwrap.wrap(text, _WRAP):
+        for line in textwrap.wrap(_(text), _WRAP):
             out.append(_text(_MARGIN + 30, y, line, 13))
             y += 18
         y -= 6

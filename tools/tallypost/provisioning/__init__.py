@@ -1,1 +1,1 @@
-"""Identity and secrets into boards; see README.md."""
+"""Writes identity and secrets to boards. See README.md."""

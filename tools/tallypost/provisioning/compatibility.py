@@ -1,4 +1,4 @@
-"""Whether what a node is told fits its board and itself: none may go out that cannot deliver."""
+"""Checks that a configuration suits the board and the identity, so that every node can deliver."""
 
 from __future__ import annotations
 
@@ -6,44 +6,62 @@ from dataclasses import replace
 
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
+from tallypost.i18n import _
 from tallypost.provisioning import settings
 from tallypost.provisioning.identity import Identity
 
 _DEFAULTS = {row[0]: row[4] for row in settings.table()}
 
 
-def complete(who: Identity, has_keys: bool) -> Identity:
-    """With a link that uses the LoRaWAN keys it gets, unless the configuration names one."""
-    if not has_keys or "link" in who.config:
-        return who
-    link = "both" if who.wifi_ssid else "lorawan"
-    return replace(who, config={**who.config, "link": link})
+def with_link(identity: Identity, has_keys: bool) -> Identity:
+    """The identity with a link that uses its LoRaWAN keys, unless the configuration names one."""
+    if not has_keys or "link" in identity.config:
+        return identity
+    link = "both" if identity.wifi_ssid else "lorawan"
+    return replace(identity, config={**identity.config, "link": link})
 
 
-def check(who: Identity, has_keys: bool, board: Board) -> None:
-    """Raises ToolError for a detector or link that the board, or the identity, has not."""
-    config = {**_DEFAULTS, **who.config}
+def check(identity: Identity, has_keys: bool, board: Board) -> None:
+    """Raises ToolError for a detector or a link that the board or the identity cannot have."""
+    config = {**_DEFAULTS, **identity.config}
     detector, link = config["detector"], config["link"]
-    have = board.features
-    if detector not in have.detectors:
-        hint = f"detector: one of {', '.join(have.detectors)}"
-        raise ToolError(f"{board.name} cannot have the detector '{detector}'", hint)
-    if link != "mqtt" and not have.lorawan:
+    features = board.features
+    if detector not in features.detectors:
         raise ToolError(
-            f"link = {link}: {board.name} has no LoRaWAN", "link = mqtt, or another board"
+            _("{board} does not support the detector '{detector}'").format(
+                board=board.name, detector=detector
+            ),
+            _("Set detector to one of {names}.").format(names=", ".join(features.detectors)),
+        )
+    if link != "mqtt" and not features.lorawan:
+        raise ToolError(
+            _("link = {link}: {board} has no LoRaWAN").format(link=link, board=board.name),
+            _("Set link = mqtt, or use another board."),
         )
     if link != "mqtt" and not has_keys:
-        raise ToolError(f"link = {link}: the node has no LoRaWAN keys", "--join-eui, or --lorawan")
-    if link != "lorawan" and not have.wifi:
-        raise ToolError(f"link = {link}: {board.name} has no Wi-Fi", "link = lorawan")
+        raise ToolError(
+            _("link = {link}: the node has no LoRaWAN keys").format(link=link),
+            _("Add --join-eui EUI, or --lorawan FILE."),
+        )
+    if link != "lorawan" and not features.wifi:
+        raise ToolError(
+            _("link = {link}: {board} has no Wi-Fi").format(link=link, board=board.name),
+            _("Set link = lorawan, or use another board."),
+        )
 
 
-def doubts(who: Identity) -> list[str]:
-    """What is allowed, and hardly meant."""
-    config = {**_DEFAULTS, **who.config}
+def warnings(identity: Identity) -> list[str]:
+    """Settings that are allowed but are probably a mistake."""
+    config = {**_DEFAULTS, **identity.config}
     if config["link"] == "lorawan":
         return []
-    found = [] if who.wifi_ssid else ["no Wi-Fi is named: it cannot reach a broker"]
+    found = []
+    if not identity.wifi_ssid:
+        found.append(_("No Wi-Fi is named. The node cannot reach a broker. Add --wifi-ssid NAME."))
     if config["mqtt_host"] == _DEFAULTS["mqtt_host"]:
-        found.append(f"mqtt_host is '{config['mqtt_host']}', which no node can reach")
+        found.append(
+            _("mqtt_host is '{host}', which no node can reach. Add --set mqtt_host=HOST.").format(
+                host=config["mqtt_host"]
+            )
+        )
     return found

@@ -1,17 +1,18 @@
-"""A board's flash as provisioning sees it: a file here, a board behind a port in rom.py."""
+"""The flash of a board as provisioning sees it: a flash file here, a board at a port in rom.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
 
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
+from tallypost.i18n import _
 
 
-class Memory(Protocol):
-    """The flash of one board; every method raises ToolError.
+class FlashTarget(Protocol):
+    """The flash of one board. Every method raises ToolError.
 
-    name: as the user calls it. mac: of the chip, "" for a file. size: bytes.
+    name: for the messages. mac: of the chip, "" for a file. size: bytes.
     """
 
     name: str
@@ -21,15 +22,15 @@ class Memory(Protocol):
     def read(self, offset: int, length: int) -> bytes: ...
 
     def erase(self, offset: int, length: int) -> None:
-        """Whole sectors of 4096 bytes, from the first to the last."""
+        """Erase whole sectors of 4096 bytes, from the first to the last."""
 
     def write(self, offset: int, data: bytes) -> None:
-        """From the first byte to the last; where it goes has been erased."""
+        """Write from the first byte to the last. The place has been erased before."""
 
     def is_blank(self, offset: int, length: int) -> bool: ...
 
 
-class FileMemory:
+class FileTarget:
     """A flash file, changed in place."""
 
     mac = ""
@@ -38,13 +39,18 @@ class FileMemory:
         self.name = str(path)
         self._path = path
         if path.is_char_device():
-            raise ToolError(f"{path}: a device, not a flash file", f"--port {path}")
+            raise ToolError(
+                _("{path}: this is a device, not a flash file").format(path=path),
+                _("For a board at a port, use: {option}").format(option=f"--port {path}"),
+            )
         try:
             with open(path, "rb"):
                 self.size = path.stat().st_size
         except OSError as error:
-            hint = "tallypost build makes one"
-            raise ToolError(f"{path}: {error.strerror}", hint) from error
+            raise ToolError(
+                f"{path}: {os_reason(error)}",
+                _("Check the path. To make a flash file, run: tallypost build"),
+            ) from error
 
     def read(self, offset: int, length: int) -> bytes:
         try:
@@ -52,7 +58,7 @@ class FileMemory:
                 file.seek(offset)
                 return file.read(length)
         except OSError as error:
-            raise ToolError(f"{self._path}: {error.strerror}") from error
+            raise self._error(error) from error
 
     def erase(self, offset: int, length: int) -> None:
         self.write(offset, b"\xff" * length)
@@ -63,7 +69,13 @@ class FileMemory:
                 file.seek(offset)
                 file.write(data)
         except OSError as error:
-            raise ToolError(f"{self._path}: {error.strerror}") from error
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> ToolError:
+        return ToolError(
+            f"{self._path}: {os_reason(error)}",
+            _("Make the file readable and writable, then run the same command again."),
+        )
 
     def is_blank(self, offset: int, length: int) -> bool:
         return not self.read(offset, length).strip(b"\xff")

@@ -1,8 +1,8 @@
-"""Who a node is and what it may use: checked here, and sealed for the node to check again.
+"""The identity of a node and its secrets, checked and then sealed for a check on the node.
 
 The node reads these keys of the NVS namespace `tallypost`. `seal` is the CRC-32, little-endian,
-over all of them that are there, in the order of SEALED: key, 0, length as u16, value. A node
-whose seal is not right refuses to count: it may hold half of one identity and half of another.
+over all keys present, in the order of SEALED: key, 0, length as u16, value. If the seal is wrong,
+the node refuses to count, because it may hold half of one identity and half of another.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tallypost.faults import ToolError
+from tallypost.i18n import _
 from tallypost.inventory.inventory import NODE_ID
 
 NAMESPACE = "tallypost"
@@ -22,33 +23,38 @@ SEALED = (
     "id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass", "mqtt_ca",
     "lora_dev_eui", "lora_join_eui", "lora_app_key",
 )  # fmt: skip
-_CONFIG_MAX = 1500  # the node's buffer
+_CONFIG_MAX_BYTES = 1500  # buffer of the node
 _SECRET_BYTES = 18
-_CA_MAX = 1500  # the node's buffer
-_LIMITS = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
+_CA_MAX_BYTES = 1500  # buffer of the node
+_MAX_BYTES = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
+_WIFI_PASS_MIN = 8  # characters
 EUI_BYTES, KEY_BYTES = 8, 16
 
 
 @dataclass(frozen=True)
 class LoraKeys:
-    """What a node joins a LoRaWAN network with: EUIs of 8 bytes, key of 16, as on their labels."""
+    """The keys to join a LoRaWAN network, as on their labels: EUIs of 8 bytes, a key of 16."""
 
     dev_eui: bytes
     join_eui: bytes
     app_key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Raises ToolError; the text holds lengths alone."""
-        wanted = {"dev_eui": EUI_BYTES, "join_eui": EUI_BYTES, "app_key": KEY_BYTES}
-        for name, size in wanted.items():
+        """Raises ToolError. The text holds lengths alone, because the values are secret."""
+        sizes = {"dev_eui": EUI_BYTES, "join_eui": EUI_BYTES, "app_key": KEY_BYTES}
+        for name, size in sizes.items():
             length = len(getattr(self, name))
             if length != size:
-                raise ToolError(f"lora_{name} of {length} bytes, {size} are wanted")
+                what = _("lora_{name} has {length} bytes, expected: {size}")
+                raise ToolError(
+                    what.format(name=name, length=length, size=size),
+                    _("Copy the key again from its label or from the network server."),
+                )
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What one node is given. Secrets do not show in its repr."""
+    """The identity of one node. Its repr shows no secret."""
 
     node: str
     config: dict[str, Any] = field(default_factory=dict)
@@ -60,53 +66,61 @@ class Identity:
     lora: LoraKeys | None = None
 
     def complete(self) -> Identity:
-        """With a user name and a secret where none was given; raises ToolError."""
-        whole = replace(
+        """With a user name and a new secret where none was given. Raises ToolError."""
+        complete = replace(
             self,
             mqtt_user=self.mqtt_user or self.node,
             mqtt_pass=self.mqtt_pass or secrets.token_urlsafe(_SECRET_BYTES),
         )
-        whole._check()
-        return whole
+        complete._check()
+        return complete
 
     def _check(self) -> None:
         if not NODE_ID.fullmatch(self.node):
             raise ToolError(
-                f"node id '{self.node}' is not usable",
-                "1 to 32 of a-z, 0-9, '-', '_', beginning with a letter or digit",
+                _("the node id '{node}' is not allowed").format(node=self.node),
+                _(
+                    "Use 1 to 32 characters of a-z, 0-9, '-' and '_', with a letter or a digit at"
+                    " the beginning."
+                ),
             )
-        for name, most in _LIMITS.items():
-            if len(_utf8(name, getattr(self, name))) > most:
-                raise ToolError(f"{name} has more than {most} bytes")
-        if 0 < len(self.wifi_pass) < 8:
-            raise ToolError("wifi_pass has less than 8 characters: no access point accepts that")
-        if len(self.mqtt_ca) > _CA_MAX:
-            size = len(self.mqtt_ca)
+        for name, maximum in _MAX_BYTES.items():
+            size = len(_utf8(name, getattr(self, name)))
+            if size > maximum:
+                raise _too_long(name, size, maximum, _("Use a shorter one."))
+        if 0 < len(self.wifi_pass) < _WIFI_PASS_MIN:
             raise ToolError(
-                f"mqtt_ca: certificate of {size} bytes, {_CA_MAX} are the most",
-                "an authority with an elliptic key has about 600",
-            )
-        if len(self.config_blob) > _CONFIG_MAX:
-            size = len(self.config_blob)
-            raise ToolError(f"configuration of {size} bytes, {_CONFIG_MAX} are the most")
+                _("wifi_pass has less than {minimum} characters, which no access point accepts")
+                .format(minimum=_WIFI_PASS_MIN),
+                _("Give the password of the Wi-Fi network."),
+            )  # fmt: skip
+        if len(self.mqtt_ca) > _CA_MAX_BYTES:
+            advice = _("Use an authority with an elliptic key: it has about 600 bytes.")
+            raise _too_long("mqtt_ca", len(self.mqtt_ca), _CA_MAX_BYTES, advice)
+        if len(self.config_blob) > _CONFIG_MAX_BYTES:
+            advice = _("Remove settings from the configuration.")
+            raise _too_long("config", len(self.config_blob), _CONFIG_MAX_BYTES, advice)
 
     @property
     def config_blob(self) -> bytes:
-        """As JSON; raises ToolError when it cannot be written as such."""
+        """The configuration as JSON. Raises ToolError if it has other values than that."""
         try:
             text = json.dumps(
                 self.config, separators=(",", ":"), sort_keys=True, allow_nan=False,
-                ensure_ascii=False,  # the node makes no character of two escaped halves
+                ensure_ascii=False,  # the node cannot join two escaped halves of a character
             )  # fmt: skip
             return text.encode()
         except (ValueError, RecursionError) as error:
-            raise ToolError(f"configuration: {error}", "numbers and texts are wanted") from error
+            raise ToolError(
+                _("configuration: {reason}").format(reason=error),
+                _("Use numbers and texts alone."),
+            ) from error
 
     @property
     def sealed(self) -> dict[str, bytes]:
-        """The keys that the seal covers, in its order; what is empty is left out."""
+        """The keys that the seal covers, in its order. Empty ones are left out."""
         values = {"id": self.node.encode(), "mqtt_ca": self.mqtt_ca}
-        values |= {name: getattr(self, name).encode() for name in _LIMITS}
+        values |= {name: getattr(self, name).encode() for name in _MAX_BYTES}
         if keys := self.lora:
             values["lora_dev_eui"] = keys.dev_eui
             values["lora_join_eui"] = keys.join_eui
@@ -115,14 +129,14 @@ class Identity:
 
     @property
     def entries(self) -> dict[str, bytes]:
-        """Everything for NVS, the node id at the very end: without it there is no identity."""
+        """All keys for NVS. The node id comes last: without it there is no identity."""
         sealed = self.sealed
         node = sealed.pop("id")
         return {"config": self.config_blob, **sealed, "seal": seal(self.sealed), "id": node}
 
 
 def seal(values: dict[str, bytes]) -> bytes:
-    """The seal over what of SEALED is in `values`."""
+    """The seal over the keys of SEALED that are in `values`."""
     crc = 0
     for key in SEALED:
         if key in values:
@@ -132,9 +146,16 @@ def seal(values: dict[str, bytes]) -> bytes:
 
 
 def _utf8(name: str, text: str) -> bytes:
-    """What argv holds may be no text: undecodable bytes become halves of characters there."""
+    """UTF-8 of a text. Raises ToolError. Bytes of argv that cannot be decoded are surrogates."""
     try:
         return text.encode()
     except UnicodeEncodeError:
         # The error quotes the text, and it may be a secret.
-        raise ToolError(f"{name} is not UTF-8") from None
+        raise ToolError(
+            _("{name} is not UTF-8").format(name=name), _("Give it in the encoding UTF-8.")
+        ) from None
+
+
+def _too_long(name: str, size: int, maximum: int, advice: str) -> ToolError:
+    what = _("{name} has {size} bytes, at most {maximum} are allowed")
+    return ToolError(what.format(name=name, size=size, maximum=maximum), advice)

@@ -1,4 +1,4 @@
-"""Reads an NVS partition (ESP-IDF, format version 2), independently of what writes one.
+"""Reads an NVS partition (ESP-IDF, format version 2), independently of the writer.
 
 A page of 4096 bytes is a header of 32, a bitmap of 32 and 126 entries of 32:
 
@@ -6,8 +6,8 @@ A page of 4096 bytes is a header of 32, a bitmap of 32 and 126 entries of 32:
     bitmap  two bits an entry: 3 empty, 2 written, 0 erased
     entry   namespace u8 | type u8 | span u8 | chunk u8 | crc32 of the other 28 | key 16 | data 8
 
-Source: ESP-IDF, "Non-Volatile Storage Library", section Internals. What is damaged is left out,
-as the chip leaves it out. Encrypted partitions are not read: they hold nothing then.
+Source: ESP-IDF, "Non-Volatile Storage Library", section Internals. Damaged entries are left out,
+as the chip does. An encrypted partition is not decrypted and looks empty.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _NUMBERS = {
     0x01: "<B", 0x11: "<b", 0x02: "<H", 0x12: "<h",
     0x04: "<I", 0x14: "<i", 0x08: "<Q", 0x18: "<q",
 }  # fmt: skip
-_STRING, _OLD_BLOB, _PIECE, _INDEX = 0x21, 0x41, 0x42, 0x48
-_WITH_DATA = (_STRING, _OLD_BLOB, _PIECE)
+_STRING, _OLD_BLOB, _CHUNK, _INDEX = 0x21, 0x41, 0x42, 0x48
+_WITH_DATA = (_STRING, _OLD_BLOB, _CHUNK)
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,27 @@ class _Entry:
     chunk: int
     key: str
     field: bytes
-    data: bytes | None  # of a string or piece; None: there is none, or it is damaged
+    data: bytes | None  # of a string or chunk; None if there is none, or if it is damaged
 
 
 def parse(partition: bytes) -> Contents:
-    """What a chip would find; of two entries of one name the newer one."""
+    """The entries that a chip would find. Of two entries with the same name, the newer one."""
     pages = [partition[at : at + PAGE] for at in range(0, len(partition) - PAGE + 1, PAGE)]
     used = sorted((p for p in pages if _is_in_use(p)), key=lambda p: p[4:8][::-1])
     entries = [entry for page in used for entry in _entries(page)]
     names = {e.field[0]: e.key for e in entries if e.namespace == 0 and e.kind == 0x01}
-    pieces = {(e.namespace, e.key, e.chunk): e.data for e in entries if e.kind == _PIECE}
+    chunks = {(e.namespace, e.key, e.chunk): e.data for e in entries if e.kind == _CHUNK}
     found: Contents = {name: {} for name in names.values()}
     for entry in entries:
         space = names.get(entry.namespace)
-        value = None if space is None else _value(entry, pieces)
+        value = None if space is None else _value(entry, chunks)
         if space is not None and value is not None:
             found[space][entry.key] = value
     return found
 
 
-def pages_naming(partition: bytes, key: str) -> list[int]:
-    """Numbers of the pages in which an entry, whole or not, bears this key."""
+def pages_with_key(partition: bytes, key: str) -> list[int]:
+    """Numbers of the pages that have an entry with this key, even a damaged one."""
     wanted = key.encode().ljust(16, b"\0")
     return [
         at // PAGE
@@ -108,7 +108,7 @@ def _payload(field: bytes, behind: bytes) -> bytes | None:
     return data if len(data) == size and _crc32(data) == crc else None
 
 
-def _value(entry: _Entry, pieces: dict[tuple[int, str, int], bytes | None]) -> Value | None:
+def _value(entry: _Entry, chunks: dict[tuple[int, str, int], bytes | None]) -> Value | None:
     if entry.kind in _NUMBERS:
         return int(struct.unpack_from(_NUMBERS[entry.kind], entry.field)[0])
     if entry.kind in (_STRING, _OLD_BLOB):
@@ -117,9 +117,9 @@ def _value(entry: _Entry, pieces: dict[tuple[int, str, int], bytes | None]) -> V
         return None
     size, count, start = struct.unpack_from("<IBB", entry.field)
     blob = b""
-    for chunk in range(start, start + count):
-        piece = pieces.get((entry.namespace, entry.key, chunk))
-        if piece is None:
+    for number in range(start, start + count):
+        chunk = chunks.get((entry.namespace, entry.key, number))
+        if chunk is None:
             return None
-        blob += piece
+        blob += chunk
     return blob if len(blob) == size else None

@@ -1,10 +1,11 @@
-"""What a board must not lose when it is provisioned anew: numbers that only ever rise.
+"""State that a board must keep when it is provisioned again: numbers that only rise.
 
-The boot counter stays always. The LoRaWAN MAC's memory (NVS namespace `lora`: DevNonce, session,
-airtime) stays while DevEUI, JoinEUI and AppKey do: a join server ignores a DevNonce that it has
-seen. Before the board's memory is erased, both numbers are put down in a note on this machine,
-beside the name of the node whose counts are in the log, so that a cable that is pulled in between
-costs none of them. A note holds no secret: of the keys only a digest, to tell them apart.
+The boot counter always stays. The memory of the LoRaWAN MAC (NVS namespace `lora`: DevNonce,
+session, airtime) stays as long as DevEUI, JoinEUI and AppKey do, because a join server ignores a
+DevNonce that it has seen. Before the NVS is erased, both numbers go into a journal on this
+machine, with the name of the node that owns the counts in the log. So a cable pulled in between
+loses none of them. The journal holds no secret: of the keys it has only a digest, to tell them
+apart.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
+from tallypost.i18n import _
 from tallypost.provisioning.identity import NAMESPACE, SEALED, LoraKeys, seal
 from tallypost.provisioning.nvs_reader import Contents
 
@@ -26,27 +28,27 @@ _KEYS = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
 
 
 @dataclass(frozen=True)
-class Kept:
-    """node: whose counts the log holds, "" = unknown. keys: digest of the LoRaWAN keys.
+class PreservedState:
+    """node: owner of the counts in the log, "" if unknown. keys: digest of the LoRaWAN keys.
 
-    lora: the namespace of the MAC. whole: the identity is complete, a node counts under it.
+    lora: the namespace of the MAC. is_complete: the identity is valid, so a node counts under it.
     """
 
     node: str = ""
     boot: int = 0
     keys: str = ""
     lora: dict[str, bytes] = field(default_factory=dict, repr=False)
-    whole: bool = False
+    is_complete: bool = False
 
     @property
     def dev_nonce(self) -> int:
-        """The next one; 0 when none was used, or it cannot be read."""
+        """The next DevNonce. 0 if none was used or it cannot be read."""
         blob = self.lora.get(_NONCES, b"")
         return int(struct.unpack_from("<I", blob, 1)[0]) if len(blob) >= 6 and blob[0] == 1 else 0
 
 
-def of_board(contents: Contents) -> Kept:
-    """What an NVS partition holds of it."""
+def from_nvs(contents: Contents) -> PreservedState:
+    """The state in an NVS partition."""
     mine = contents.get(NAMESPACE, {})
     blobs = {key: value for key, value in mine.items() if isinstance(value, bytes)}
     sealed = {key: blobs[key] for key in SEALED if key in blobs}
@@ -54,60 +56,63 @@ def of_board(contents: Contents) -> Kept:
     boot = mine.get("boot", 0)
     lora = {k: v for k, v in contents.get(LORA, {}).items() if isinstance(v, bytes)}
     keys = _digest([blobs.get(key, b"") for key in _KEYS])
-    whole = bool(node) and blobs.get("seal") == seal(sealed)
-    return Kept(node, boot if isinstance(boot, int) else 0, keys, lora, whole)
+    is_complete = bool(node) and blobs.get("seal") == seal(sealed)
+    return PreservedState(node, boot if isinstance(boot, int) else 0, keys, lora, is_complete)
 
 
-def of_keys(keys: LoraKeys | None) -> str:
+def keys_digest(keys: LoraKeys | None) -> str:
     """The digest of keys that are to be written."""
     return _digest([keys.dev_eui, keys.join_eui, keys.app_key] if keys else [])
 
 
 def _digest(values: list[bytes]) -> str:
-    """Nothing for no keys. Of 128 random bits none can be guessed from it."""
+    """ "" without keys. The keys have 128 random bits, so they cannot be guessed from it."""
     return hashlib.sha256(b"|".join(values)).hexdigest()[:32] if all(values) and values else ""
 
 
-def merge(board: Kept, note: Kept, keys: str) -> Kept:
-    """What goes on: of each number the higher one, the MAC's memory only under the same keys."""
+def merge(board: PreservedState, journal: PreservedState, keys: str) -> PreservedState:
+    """The state to write: the higher one of each number, and the memory of the MAC only if the
+    keys are the same."""
     lora: dict[str, bytes] = {}
     if keys and board.keys == keys:
-        lora = board.lora if board.whole else _nonces(board)
-    if keys and note.keys == keys and note.dev_nonce > Kept(lora=lora).dev_nonce:
-        lora = _nonces(note)
-    return Kept(board.node or note.node, max(board.boot, note.boot), keys, lora)
+        lora = board.lora if board.is_complete else _nonces(board)
+    if keys and journal.keys == keys and journal.dev_nonce > PreservedState(lora=lora).dev_nonce:
+        lora = _nonces(journal)
+    return PreservedState(board.node or journal.node, max(board.boot, journal.boot), keys, lora)
 
 
-def _nonces(kept: Kept) -> dict[str, bytes]:
-    return {_NONCES: kept.lora[_NONCES]} if _NONCES in kept.lora else {}
+def _nonces(state: PreservedState) -> dict[str, bytes]:
+    return {_NONCES: state.lora[_NONCES]} if _NONCES in state.lora else {}
 
 
-class Note:
-    """The note of the board with this MAC; below XDG_STATE_HOME (~/.local/state)."""
+class Journal:
+    """The journal of the board with this MAC, in XDG_STATE_HOME (~/.local/state)."""
 
     def __init__(self, mac: str) -> None:
         base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         folder = Path(base).expanduser() / "tallypost" / "provision"
         self.path = folder / f"{mac.replace(':', '')}.json"
 
-    def read(self) -> Kept:
-        """What an interrupted call put down; nothing when none was. Raises ToolError."""
+    def read(self) -> PreservedState:
+        """The state left by an interrupted call, empty if there is none. Raises ToolError."""
         try:
             row = json.loads(self.path.read_text())
             lora = {_NONCES: bytes.fromhex(row["nonces"])} if row["nonces"] else {}
-            return Kept(str(row["node"]), int(row["boot"]), str(row["keys"]), lora)
+            return PreservedState(str(row["node"]), int(row["boot"]), str(row["keys"]), lora)
         except FileNotFoundError:
-            return Kept()
+            return PreservedState()
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(
-                f"{self.path}: not a note of an interrupted provisioning",
-                "remove it: boot counter and DevNonce then start at 0",
+                _("{path}: the journal of an interrupted provisioning is damaged").format(
+                    path=self.path
+                ),
+                _("Delete it. Boot counter and DevNonce of the board then start at 0."),
             ) from error
 
-    def write(self, kept: Kept) -> None:
-        """Whole or not at all, and on the disk before the board is touched. Raises ToolError."""
-        row = {"node": kept.node, "boot": kept.boot, "keys": kept.keys}
-        row["nonces"] = kept.lora.get(_NONCES, b"").hex()
+    def write(self, state: PreservedState) -> None:
+        """Write the state to the disk before the board is changed. Raises ToolError."""
+        row = {"node": state.node, "boot": state.boot, "keys": state.keys}
+        row["nonces"] = state.lora.get(_NONCES, b"").hex()
         part = self.path.with_suffix(".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,8 +123,9 @@ class Note:
             part.replace(self.path)
         except OSError as error:
             raise ToolError(
-                f"{self.path}: {error.strerror}", "set XDG_STATE_HOME to a folder of yours"
+                f"{self.path}: {os_reason(error)}",
+                _("Set XDG_STATE_HOME to a folder that you can write to."),
             ) from error
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         self.path.unlink(missing_ok=True)

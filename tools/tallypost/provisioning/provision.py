@@ -1,29 +1,30 @@
-"""Provisioning: an identity into the NVS partition of a board, or of a flash file.
+"""Provisioning: writes an identity into the NVS partition of a board or of a flash file.
 
-The order is what keeps a board that loses its power from counting as half a node: first the page
-that holds the old node id goes, then the rest of the partition, then everything is written from
-the first page on, with the new node id as its very last entry. In between there is no identity,
-and the firmware refuses to count; a seal over identity and secrets (identity.py) tells it of what
-an order cannot prevent. Node id, configuration and secrets stay in NVS when the file system is
-flashed anew; secrets are never printed, and never enter a shared image.
+The order of writing protects a board that loses power from counting with half an identity. First
+the page with the old node id is erased, then the rest of the partition. Then all pages are written
+from the first to the last, with the new node id as the very last entry. In between there is no
+identity, and the firmware refuses to count. A seal over identity and secrets (identity.py) detects
+any other damage. Node id, configuration and secrets stay in NVS when the file system is flashed
+again. Secrets are never printed and never enter a shared image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tallypost.faults import USAGE, ToolError
 from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, Partition, unpack
-from tallypost.provisioning import preserved_state
+from tallypost.i18n import _
 from tallypost.provisioning import nvs_image
 from tallypost.provisioning import nvs_reader
-from tallypost.provisioning.preserved_state import Kept, Note
+from tallypost.provisioning import preserved_state
+from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.identity import NAMESPACE, Identity, LoraKeys
-from tallypost.provisioning.flash_target import FileMemory, Memory
 from tallypost.provisioning.nvs_reader import PAGE, Contents
+from tallypost.provisioning.preserved_state import Journal, PreservedState
 
 __all__ = ("Identity", "LoraKeys", "Plan", "prepare", "provision", "write")
 KEEP, ERASE = "keep", "erase"
@@ -31,139 +32,153 @@ KEEP, ERASE = "keep", "erase"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written where. was: the node id so far, "" if there is none.
+    """The writes for one board. previous_node: its node id until now, "" if it has none.
 
-    naming: the pages of NVS that bear a node id, whole or not.
+    id_pages: the pages of NVS with a node id, even a damaged one. log_to_erase: the ring, or None.
     """
 
     identity: Identity
     nvs: Partition
     contents: Contents
     image: bytes
-    kept: Kept
-    was: str
-    naming: list[int]
-    erase_log: Partition | None
+    state: PreservedState
+    previous_node: str
+    id_pages: list[int]
+    log_to_erase: Partition | None
 
     @property
-    def carried(self) -> dict[str, int]:
-        """The numbers that go on, for whoever wants to see them."""
-        found = {"boot": self.kept.boot} if self.kept.boot else {}
-        return found | ({"dev_nonce": self.kept.dev_nonce} if self.kept.dev_nonce else {})
+    def preserved_numbers(self) -> dict[str, int]:
+        """Boot counter and DevNonce that go on, by name."""
+        found = {"boot": self.state.boot} if self.state.boot else {}
+        return found | ({"dev_nonce": self.state.dev_nonce} if self.state.dev_nonce else {})
 
 
 def provision(flash: Path, identity: Identity, dry_run: bool = False, log: str = "") -> Identity:
-    """Write an identity into a flash file and read it back; returns it with its secrets.
+    """Write an identity into a flash file and read it back. Returns it with its secrets.
 
-    Raises ToolError before anything is written when identity or file are not acceptable.
+    Raises ToolError before anything is written if identity or file cannot be used.
     """
-    whole = identity.complete()
-    memory = FileMemory(flash)
-    plan = prepare(memory, whole, log=log)
+    complete = identity.complete()
+    target = FileTarget(flash)
+    plan = prepare(target, complete, log=log)
     if not dry_run:
-        write(memory, plan)
-    return whole
+        write(target, plan)
+    return complete
 
 
 def prepare(
-    memory: Memory,
+    target: FlashTarget,
     identity: Identity,
     log: str = "",
     partitions: Iterable[Partition] = (),
 ) -> Plan:
-    """Read the board and decide; nothing is written. identity: complete.
+    """Read the board and make the plan. Nothing is written. identity: complete.
 
-    log: KEEP or ERASE what the ring log holds, which permits another node id; "" = the log stays,
-    and so must the node id. partitions: those that the board must have. Raises ToolError.
+    log: KEEP or ERASE the counts on the board, which permits another node id. "": the log stays,
+    and the node id must be the same. partitions: those of the board, compared if given. Raises
+    ToolError.
     """
-    table = _table(memory)
-    nvs, ring = _find(memory, table, "nvs"), _find(memory, table, "ring")
+    table = _table(target)
+    nvs, ring = _find(target, table, "nvs"), _find(target, table, "ring")
     if partitions and set(table) != set(partitions):
         raise ToolError(
-            f"{memory.name}: its partition table is not the board's",
-            "tallypost flash writes the image first",
+            _("{target}: the partition table is not that of the board").format(target=target.name),
+            _("Write the image first: tallypost flash"),
         )
-    old = memory.read(nvs.offset, nvs.size)
-    board = preserved_state.of_board(nvs_reader.parse(old))
-    note = Note(memory.mac).read() if memory.mac else Kept()
-    kept = preserved_state.merge(board, note, preserved_state.of_keys(identity.lora))
-    blank = memory.is_blank(ring.offset, ring.size)
+    old = target.read(nvs.offset, nvs.size)
+    on_board = preserved_state.from_nvs(nvs_reader.parse(old))
+    in_journal = Journal(target.mac).read() if target.mac else PreservedState()
+    digest = preserved_state.keys_digest(identity.lora)
+    state = preserved_state.merge(on_board, in_journal, digest)
+    is_blank = target.is_blank(ring.offset, ring.size)
     if log not in (KEEP, ERASE):
-        _check_owner(memory.name, kept.node, identity.node, blank)
-    contents = _contents(identity, kept)
+        _check_owner(target.name, state.node, identity.node, is_blank)
+    contents = _contents(identity, state)
     image = nvs_image.make(contents, nvs.size)
     return Plan(
-        identity, nvs, contents, image, kept, kept.node,
-        naming=nvs_reader.pages_naming(old, "id"),
-        erase_log=ring if log == ERASE and not blank else None,
+        identity, nvs, contents, image, state, state.node,
+        id_pages=nvs_reader.pages_with_key(old, "id"),
+        log_to_erase=ring if log == ERASE and not is_blank else None,
     )  # fmt: skip
 
 
-def write(memory: Memory, plan: Plan) -> None:
-    """Carry out a plan and read it back; raises ToolError. What is cut can be repeated."""
+def write(target: FlashTarget, plan: Plan) -> None:
+    """Execute a plan and read it back. Raises ToolError. A cut call can be repeated."""
     nvs = plan.nvs
-    note = Note(memory.mac) if memory.mac else None
-    if note:
-        note.write(Kept(plan.was, plan.kept.boot, plan.kept.keys, plan.kept.lora))
-    _erase_pages(memory, nvs, plan.naming)
-    memory.erase(nvs.offset, nvs.size)
-    if plan.erase_log:
-        memory.erase(plan.erase_log.offset, plan.erase_log.size)
-        if note:  # from here on the log is nobody's
-            note.write(Kept(plan.identity.node, plan.kept.boot, plan.kept.keys, plan.kept.lora))
+    journal = Journal(target.mac) if target.mac else None
+    if journal:
+        journal.write(replace(plan.state, node=plan.previous_node))
+    _erase_pages(target, nvs, plan.id_pages)
+    target.erase(nvs.offset, nvs.size)
+    if plan.log_to_erase:
+        target.erase(plan.log_to_erase.offset, plan.log_to_erase.size)
+        if journal:  # from here on the counts of the previous node are gone
+            journal.write(replace(plan.state, node=plan.identity.node))
     try:
-        memory.write(nvs.offset, plan.image.rstrip(b"\xff"))
-        back = memory.read(nvs.offset, nvs.size)
+        target.write(nvs.offset, plan.image.rstrip(b"\xff"))
+        back = target.read(nvs.offset, nvs.size)
         if back != plan.image or nvs_reader.parse(back) != plan.contents:
             raise ToolError(
-                f"{memory.name}: what was written reads back differently",
-                "repeat the same command; with a shorter cable, or another board",
+                _("{target}: the identity was written but does not read back").format(
+                    target=target.name
+                ),
+                _("Use a shorter cable or another board, then run the same command again."),
             )
     except ToolError:
-        with suppress(ToolError):  # whoever has gone has no identity: its last entry is not there
-            naming = nvs_reader.pages_naming(memory.read(nvs.offset, nvs.size), "id")
-            _erase_pages(memory, nvs, naming)
+        with suppress(
+            ToolError
+        ):  # a board that is gone has no identity: its last entry is missing
+            id_pages = nvs_reader.pages_with_key(target.read(nvs.offset, nvs.size), "id")
+            _erase_pages(target, nvs, id_pages)
         raise
-    if note:
-        note.forget()
+    if journal:
+        journal.delete()
 
 
-def _erase_pages(memory: Memory, nvs: Partition, pages: list[int]) -> None:
+def _erase_pages(target: FlashTarget, nvs: Partition, pages: list[int]) -> None:
     for page in pages:
-        memory.erase(nvs.offset + page * PAGE, PAGE)
+        target.erase(nvs.offset + page * PAGE, PAGE)
 
 
-def _contents(identity: Identity, kept: Kept) -> Contents:
-    """In the order in which it is written: the node id last."""
-    contents: Contents = {preserved_state.LORA: dict(kept.lora)} if kept.lora else {}
-    contents[NAMESPACE] = {"boot": kept.boot, **identity.entries}
+def _contents(identity: Identity, state: PreservedState) -> Contents:
+    """The entries in the order in which they are written, the node id last."""
+    contents: Contents = {preserved_state.LORA: dict(state.lora)} if state.lora else {}
+    contents[NAMESPACE] = {"boot": state.boot, **identity.entries}
     return contents
 
 
-def _check_owner(name: str, was: str, node: str, blank: bool) -> None:
-    """Counts of another node must not go out under this one's name, nor a node be lost."""
-    if was == node or (blank and not was):
+def _check_owner(name: str, previous: str, node: str, is_blank: bool) -> None:
+    """Raises ToolError if counts of one node would be sent as those of another."""
+    if previous == node or (is_blank and not previous):
         return
-    what = f"it is node '{was}'" if was else "its log holds counts of an unknown node"
-    raise ToolError(
-        f"{name}: {what}; it is not made '{node}' unasked",
-        "--log erase removes what it has counted, --log keep sends that as the new node's",
-        USAGE,
+    if previous:
+        what = _("{target}: This board is provisioned as '{previous}'")
+    else:
+        what = _("{target}: This board holds counts of an unknown node")
+    advice = _(
+        "To make it '{node}', add --log erase (discard its counts) or --log keep (send them as"
+        " '{node}')."
     )
+    raise ToolError(what.format(target=name, previous=previous), advice.format(node=node), USAGE)
 
 
-def _table(memory: Memory) -> list[Partition]:
+def _table(target: FlashTarget) -> list[Partition]:
     try:
-        return unpack(memory.read(TABLE_OFFSET, TABLE_SIZE))
+        return unpack(target.read(TABLE_OFFSET, TABLE_SIZE))
     except (ValueError, IndexError) as error:
-        hint = "tallypost flash writes one" if memory.mac else "tallypost build makes a flash file"
-        raise ToolError(f"{memory.name}: {error}", hint) from error
+        board = _("Write the image first: tallypost flash")
+        file = _("To make a flash file, run: tallypost build")
+        raise ToolError(f"{target.name}: {error}", board if target.mac else file) from error
 
 
-def _find(memory: Memory, table: list[Partition], label: str) -> Partition:
+def _find(target: FlashTarget, table: list[Partition], label: str) -> Partition:
+    """The partition with this label. Raises ToolError if the flash does not hold it."""
+    advice = _("Write the image of this board, then run the same command again.")
     for partition in table:
         if partition.label == label:
-            if partition.end > memory.size:
-                raise ToolError(f"{memory.name}: shorter than its partition table says")
+            if partition.end > target.size:
+                what = _("{target}: the file is shorter than its partition table says")
+                raise ToolError(what.format(target=target.name), advice)
             return partition
-    raise ToolError(f"{memory.name}: its partition table has no '{label}'")
+    what = _("{target}: the partition table has no '{label}'")
+    raise ToolError(what.format(target=target.name, label=label), advice)

@@ -1,8 +1,8 @@
-"""`tallypost provision --csv FILE`, and one board with `--out`: boards side by side, with records.
+"""`tallypost provision` with an inventory: boards side by side (`--csv`), or one (`--out`).
 
-Everything is checked before the first board is touched; the secrets are on the disk before a board
-has them; the inventory has a row as soon as a board is done. A call that was interrupted is
-repeated as it was: rows of the inventory are skipped.
+All rows are checked before the first board is changed. The secrets are on the disk before a board
+has them. The inventory gets a row as soon as a board is done. If a call is interrupted, repeat the
+same command: it skips the rows of the inventory.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ from typing import Any
 from tallypost import console
 from tallypost.faults import USAGE, ToolError
 from tallypost.hardware import boards
+from tallypost.i18n import N_, _
+from tallypost.inventory import import_files
+from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number, version
 from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
-from tallypost.inventory import import_files
 from tallypost.provisioning.board_rows import Row
-from tallypost.provisioning.identity import KEY_BYTES, Identity
+from tallypost.provisioning.identity import KEY_BYTES
 from tallypost.provisioning.provision import prepare, write
-from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number, version
 
-DONE, SKIPPED, FAILED, WAITING, CHECKED = "done", "skipped", "failed", "waiting", "checked"
-_SHOWN_FAULTS = 20
+DONE, SKIPPED, FAILED = N_("done"), N_("skipped"), N_("failed")
+WAITING, CHECKED = N_("waiting"), N_("checked")
+_SHOWN_PROBLEMS_MAX = 20
 _READABLE_BY_OTHERS = 0o044
 
 
 @dataclass(frozen=True)
 class Job:
-    """row.who: with its secrets."""
+    """A board to provision. row.identity: with its secrets."""
 
     row: Row
     port: str
@@ -44,7 +46,10 @@ class Job:
 
 @dataclass
 class Outcome:
-    """facts: mac, chip and dev_eui, where a board was reached; reason: why not."""
+    """The result for one row. state: one of the words above.
+
+    reason: of a failure or a wait. facts: mac, chip and dev_eui of a board that was reached.
+    """
 
     row: Row
     port: str
@@ -53,76 +58,94 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def public(self) -> dict[str, Any]:
-        told = {"line": self.row.line, "node": self.row.who.node, "port": self.port}
-        told |= {"board": self.row.board, "site": self.row.site, "state": self.state}
-        return told | self.facts | ({"reason": self.reason} if self.reason else {})
+        """The result without secrets, for machines."""
+        found = {"line": self.row.line, "node": self.row.node, "port": self.port}
+        found |= {"board": self.row.board, "site": self.row.site, "state": self.state}
+        return found | self.facts | ({"reason": self.reason} if self.reason else {})
 
 
 def run(args: argparse.Namespace, base: Row) -> int:
-    """base: the row of one board, or what every row of the CSV begins with."""
-    records = Inventory(args.out)
+    """base: the row of one board, or the values that each row of the CSV starts with."""
+    inventory = Inventory(args.out)
     rows = _rows(args.csv, base) if args.csv else [replace(base, port=args.port)]
-    _check_known(rows, records)
-    outcomes, ready = _assign(rows, _ports(args), records, args.again or not args.csv)
-    jobs = [_with_secrets(row, port, records) for row, port in ready]
+    _check_known(rows, inventory)
+    outcomes, ready = _assign(rows, _ports(args), inventory, args.again or not args.csv)
+    jobs = [_with_secrets(row, port, inventory) for row, port in ready]
     if not args.dry_run and jobs:
-        records.store_secrets({job.row.who.node: _secret(job) for job in jobs})
-    for outcome in _work(jobs, records, args):
+        inventory.store_secrets({job.row.node: _secret(job) for job in jobs})
+    for outcome in _provision_all(jobs, inventory, args):
         outcomes.append(outcome)
         if outcome.state == DONE:
-            records.append(_inventory_row(outcome))
+            inventory.append(_inventory_row(outcome))
     files: list[str] = []
-    if not args.dry_run and records.rows:
+    if not args.dry_run and inventory.rows:
         ids = args.chirpstack_application, args.chirpstack_profile
-        files = import_files.write_all(records, *ids)
-    _tell(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
-    for doubt in sorted({doubt for job in jobs for doubt in compatibility.doubts(job.row.who)}):
-        console.note(f"warning: {doubt}")
+        files = import_files.write_all(inventory, *ids)
+    _show(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
+    for text in sorted(
+        {text for job in jobs for text in compatibility.warnings(job.row.identity)}
+    ):
+        console.note(_("warning: {text}").format(text=text))
     return int(any(outcome.state == FAILED for outcome in outcomes))
 
 
 def _rows(path: Path, base: Row) -> list[Row]:
-    rows, wrong = board_rows.read(path, base)
-    for line in wrong[:_SHOWN_FAULTS]:
+    rows, problems = board_rows.read(path, base)
+    for line in problems[:_SHOWN_PROBLEMS_MAX]:
         console.error(line)
-    if wrong:
-        raise ToolError(f"{path}: faults: {len(wrong)}; no board was touched", "see above")
+    if problems:
+        raise ToolError(
+            _("{path}: number of problems: {n}; no board was changed").format(
+                path=path, n=len(problems)
+            ),
+            _("Correct the rows above, then run the same command again."),
+        )
     if board_rows.holds_secrets(path) and path.stat().st_mode & _READABLE_BY_OTHERS:
-        console.note(f"warning: {path} holds secrets and others can read it: chmod 600 {path}")
+        text = _("warning: {path} holds secrets, and other users can read it. Run: {command}")
+        console.note(text.format(path=path, command=f"chmod 600 {path}"))
     return rows
 
 
-def _check_known(rows: list[Row], records: Inventory) -> None:
-    """No DevEUI of another node; raises ToolError."""
-    known = {row["dev_eui"]: node for node, row in records.rows.items() if row["dev_eui"]}
+def _check_known(rows: list[Row], inventory: Inventory) -> None:
+    """Raises ToolError for a DevEUI that another node of the inventory has."""
+    known = {row["dev_eui"]: node for node, row in inventory.rows.items() if row["dev_eui"]}
     for row in rows:
         owner = known.get(row.dev_eui.hex()) if row.dev_eui else None
-        if owner and owner != row.who.node:
-            raise ToolError(f"{_name(row)}: dev_eui is that of node '{owner}' in the inventory")
+        if owner and owner != row.node:
+            raise ToolError(
+                _("{row}: the inventory has this dev_eui for node '{owner}'").format(
+                    row=_name(row), owner=owner
+                ),
+                _("Correct the dev_eui, or remove it to use the one made from the MAC."),
+            )
 
 
 def _ports(args: argparse.Namespace) -> list[str]:
-    """In the order given; of a pattern in the order of their numbers."""
+    """The ports in the order given, those of a pattern in the order of their numbers."""
     if args.port_pattern:
         found = sorted(glob.glob(args.port_pattern), key=by_number)
         if not found:
-            raise ToolError(f"no port matches '{args.port_pattern}'", "is the cable in?")
+            raise ToolError(
+                _("no port matches '{pattern}'").format(pattern=args.port_pattern),
+                _("Check the cable, then run: tallypost list"),
+            )
         return found
     ports = [port for port in (args.ports or "").split(",") if port]
     if len(set(ports)) != len(ports):
-        raise ToolError("--ports names a port twice", "one board, one port", USAGE)
+        raise ToolError(_("--ports names a port twice"), _("Name one port for each board."), USAGE)
     return ports
 
 
 def _assign(
-    rows: list[Row], ports: list[str], records: Inventory, again: bool
+    rows: list[Row], ports: list[str], inventory: Inventory, again: bool
 ) -> tuple[list[Outcome], list[tuple[Row, str]]]:
-    """(what is skipped or waits, rows with their ports).
+    """(rows that are skipped or wait, other rows with their ports). Raises ToolError.
 
-    As many ports as rows: each row has the port in its place, on every call. Fewer: those that
-    are not done yet take them in order, and the boards are changed for the next call.
+    If there are as many ports as rows, each row has the port in its place, on every call. If there
+    are fewer, the rows that are not done yet get them in order, and you change the boards before
+    the next call.
     """
-    todo = [row for row in rows if again or row.who.node not in records.rows]
+    todo = [row for row in rows if again or row.node not in inventory.rows]
     outcomes = [Outcome(row, "", SKIPPED) for row in rows if row not in todo]
     free = [row for row in (rows if len(ports) == len(rows) else todo) if not row.port]
     places = {row.line: port for row, port in zip(free, ports)}
@@ -132,35 +155,40 @@ def _assign(
         if port:
             ready.append((row, port))
         else:
-            outcomes.append(Outcome(row, "", WAITING, "no port is left for it"))
+            outcomes.append(Outcome(row, "", WAITING, _("no port is left for it")))
     if todo and not ready:
-        raise ToolError("no port is given", "--ports P1,P2,... or --port-pattern", USAGE)
+        raise ToolError(
+            _("no port was given"), _("Add --ports P1,P2,... or --port-pattern GLOB."), USAGE
+        )
     return outcomes, ready
 
 
-def _with_secrets(row: Row, port: str, records: Inventory) -> Job:
-    """With what an earlier call made for the node, or new secrets."""
-    who, known = row.who, records.secrets.get(row.who.node)
+def _with_secrets(row: Row, port: str, inventory: Inventory) -> Job:
+    """The row with the secrets that an earlier call made for the node, or with new ones."""
+    identity, known = row.identity, inventory.secrets.get(row.node)
     if known:
-        user = who.mqtt_user or known.mqtt_user
-        who = replace(who, mqtt_user=user, mqtt_pass=who.mqtt_pass or known.mqtt_pass)
-    who = who.complete()
+        user = identity.mqtt_user or known.mqtt_user
+        password = identity.mqtt_pass or known.mqtt_pass
+        identity = replace(identity, mqtt_user=user, mqtt_pass=password)
+    identity = identity.complete()
     app_key = b""
     if row.join_eui is not None:
-        made = bytes.fromhex(known.app_key) if known else b""
-        app_key = row.app_key or made or secrets.token_bytes(KEY_BYTES)
-    return Job(replace(row, who=who), port, app_key)
+        earlier = bytes.fromhex(known.app_key) if known else b""
+        app_key = row.app_key or earlier or secrets.token_bytes(KEY_BYTES)
+    return Job(replace(row, identity=identity), port, app_key)
 
 
 def _secret(job: Job) -> Secret:
-    who = job.row.who
-    root = who.config.get("mqtt_root", TOPIC_ROOT)
-    return Secret(who.mqtt_user, who.mqtt_pass, root, job.app_key.hex())
+    identity = job.row.identity
+    root = identity.config.get("mqtt_root", TOPIC_ROOT)
+    return Secret(identity.mqtt_user, identity.mqtt_pass, root, job.app_key.hex())
 
 
-def _work(jobs: list[Job], records: Inventory, args: argparse.Namespace) -> Iterator[Outcome]:
-    """Several boards at a time; what becomes of each, as they end."""
-    owners = {row["mac"]: node for node, row in records.rows.items()}
+def _provision_all(
+    jobs: list[Job], inventory: Inventory, args: argparse.Namespace
+) -> Iterator[Outcome]:
+    """Provision several boards at a time. Yields the outcome of each as soon as it is done."""
+    owners = {row["mac"]: node for node, row in inventory.rows.items()}
     pool = ThreadPoolExecutor(max_workers=max(1, args.jobs))
     try:
         futures: dict[Future[dict[str, Any]], Job] = {
@@ -169,10 +197,11 @@ def _work(jobs: list[Job], records: Inventory, args: argparse.Namespace) -> Iter
         for number, future in enumerate(as_completed(futures), 1):
             job = futures[future]
             outcome = _outcome(job, future, CHECKED if args.dry_run else DONE)
-            text = f": {outcome.reason}" if outcome.reason else ""
-            console.note(f"[{number}/{len(jobs)}] {_name(job.row)}: {outcome.state}{text}")
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            state = _(outcome.state)
+            console.note(f"[{number}/{len(jobs)}] {_name(job.row)}: {state}{reason}")
             yield outcome
-    finally:  # on Ctrl-C: boards under way are finished, the others are not begun
+    finally:  # on Ctrl-C, boards that have begun are finished and the others are not begun
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -184,24 +213,28 @@ def _outcome(job: Job, future: Future[dict[str, Any]], good: str) -> Outcome:
 
 
 def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dict[str, Any]:
-    """One board, in a thread of its own; raises ToolError."""
-    # Late: esptool, which a call that only finds faults does without.
-    from tallypost.flashing.rom import BoardMemory
+    """Provision one board, in a thread of its own. Raises ToolError."""
+    # Late import of esptool: a call that only finds problems does not need it.
+    from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(job.row.board)
-    node = job.row.who.node
-    with BoardMemory(job.port, board) as chip:
-        owner = owners.get(chip.mac, node)
-        if owner != node and not log:
-            hint = "plug in the next one, or give it away with --log erase or --log keep"
-            raise ToolError(f"{job.port}: the inventory has this board as node '{owner}'", hint)
-        who: Identity = job.row.identity(chip.mac, job.app_key)
-        plan = prepare(chip, who, log, board.partitions)
+    with SerialTarget(job.port, board) as target:
+        owner = owners.get(target.mac, job.row.node)
+        if owner != job.row.node and not log:
+            raise ToolError(
+                _("{port}: the inventory has this board as node '{owner}'").format(
+                    port=job.port, owner=owner
+                ),
+                _("Plug in the next board, or replace '{owner}' with --log erase or --log keep.")
+                .format(owner=owner),
+            )  # fmt: skip
+        identity = job.row.identity_for(target.mac, job.app_key)
+        plan = prepare(target, identity, log, board.partitions)
         if not dry_run:
-            write(chip, plan)
-        dev_eui = who.lora.dev_eui.hex() if who.lora else ""
-        facts = {"mac": chip.mac, "chip": chip.chip, "dev_eui": dev_eui}
-        return facts | {"carried": plan.carried, "was": plan.was}
+            write(target, plan)
+        dev_eui = identity.lora.dev_eui.hex() if identity.lora else ""
+        facts = {"mac": target.mac, "chip": target.chip, "dev_eui": dev_eui}
+        return facts | {"carried": plan.preserved_numbers, "was": plan.previous_node}
 
 
 def _inventory_row(outcome: Outcome) -> dict[str, str]:
@@ -209,31 +242,37 @@ def _inventory_row(outcome: Outcome) -> dict[str, str]:
     now = datetime.datetime.now(datetime.UTC)
     join_eui = row.join_eui.hex() if row.join_eui and facts["dev_eui"] else ""
     return {
-        "node": row.who.node, "mac": facts["mac"], "chip": facts["chip"], "board": row.board,
+        "node": row.node, "mac": facts["mac"], "chip": facts["chip"], "board": row.board,
         "site": row.site, "dev_eui": facts["dev_eui"], "join_eui": join_eui,
         "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "version": version(),
     }  # fmt: skip
 
 
 def _name(row: Row) -> str:
-    return f"row {row.line} ({row.who.node})" if row.line else f"node '{row.who.node}'"
+    if row.line:
+        return _("row {line} ({node})").format(line=row.line, node=row.node)
+    return _("node '{node}'").format(node=row.node)
 
 
-def _tell(args: argparse.Namespace, outcomes: Iterable[Outcome], files: list[str]) -> None:
+def _show(args: argparse.Namespace, outcomes: Iterable[Outcome], files: list[str]) -> None:
     rows = [outcome.public() for outcome in outcomes]
     if args.json:
         console.result_json({"rows": rows, "out": str(args.out), "files": files})
         return
-    columns = (">row", "node", "port", "mac", "state")
-    cells = [[str(row.get(c, "")) for c in ("line", *columns[1:])] for row in rows]
-    console.table("boards", columns, cells)
+    cells = [
+        [*(str(row.get(key, "")) for key in ("line", "node", "port", "mac")), _(row["state"])]
+        for row in rows
+    ]
+    columns = (">" + _("row"), _("node"), _("port"), "MAC", _("state"))
+    console.table(_("boards"), columns, cells)
     states = [row["state"] for row in rows]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    console.result(", ".join(f"{state}: {number}" for state, number in counts.items()))
-    for row in rows:
-        if row["state"] == FAILED:
-            console.result(f"row {row['line']} ({row['node']}): {row['reason']}")
+    console.result(", ".join(f"{_(state)}: {number}" for state, number in counts.items()))
+    for outcome in outcomes:
+        if outcome.state == FAILED:
+            console.result(f"{_name(outcome.row)}: {outcome.reason}")
     if WAITING in counts:
-        console.result("plug in the next boards and repeat the same command")
+        console.result(_("Plug in the next boards, then run the same command again."))
     if files:
-        console.result(f"in {args.out}: inventory.csv, secrets.json, {', '.join(files)}")
+        names = ", ".join(("inventory.csv", "secrets.json", *files))
+        console.result(_("written to {folder}: {names}").format(folder=args.out, names=names))

@@ -1,4 +1,4 @@
-"""`tallypost provision`: one board behind a port, one flash file, or (`--csv`) many boards."""
+"""`tallypost provision`: one board at a port, one flash file, or (`--csv`) many boards."""
 
 from __future__ import annotations
 
@@ -7,57 +7,24 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tallypost import console
-from tallypost.faults import USAGE, ToolError
+from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.hardware import boards
+from tallypost.i18n import _
 from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
-from tallypost.provisioning import secrets_input
 from tallypost.provisioning import provision_batch
+from tallypost.provisioning import secrets_input
 from tallypost.provisioning.board_rows import Row
+from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.identity import EUI_BYTES, Identity
-from tallypost.provisioning.flash_target import FileMemory, Memory
-from tallypost.provisioning.provision import ERASE, KEEP, Plan, prepare, write
+from tallypost.provisioning.provision import Plan, prepare, write
+from tallypost.provisioning.provision_options import options
 
-
-def options(verb: argparse.ArgumentParser) -> None:
-    verb.formatter_class = argparse.RawDescriptionHelpFormatter
-    verb.epilog = "The CSV of --csv. " + (board_rows.__doc__ or "").partition("\n\n")[2].rstrip()
-    add = verb.add_argument
-    add(
-        "flash", type=Path, nargs="?", metavar="FLASHFILE", help="instead of --port: a flash image"
-    )
-    add("--port", metavar="PORT", help="the board's serial port, or a URL of pyserial")
-    add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--node", help="node id: a-z, 0-9, '-', '_'")
-    add("--site", metavar="TEXT", help="where it hangs, in the words of those who look after it")
-    add("--config", type=Path, metavar="FILE", help="configuration, a JSON object")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="one configuration value")
-    add("--wifi-ssid", default="", metavar="NAME")
-    add("--wifi-password-file", type=Path, metavar="FILE")
-    add("--mqtt-user", default="", metavar="NAME", help="default: the node id")
-    add("--mqtt-password-file", type=Path, metavar="FILE", help="default: a new secret")
-    add("--mqtt-ca", type=Path, metavar="FILE", help="use TLS; certificate of the authority")
-    add("--lorawan", type=Path, metavar="FILE", help="JSON: dev_eui, join_eui, app_key, as digits")
-    add("--join-eui", metavar="EUI", help="LoRaWAN with a new key; DevEUI made of the MAC (--out)")
-    add("--secrets-out", type=Path, metavar="FILE", help="where to put user and secret (0600)")
-    add("--log", choices=(KEEP, ERASE), default="", help="counts of another node on the board")
-    add("--dry-run", action="store_true", help="read and check only")
-    add("--out", type=Path, metavar="DIR", help="inventory, secrets and import files")
-    many = verb.add_argument_group("many boards")
-    many.add_argument(
-        "--csv", type=Path, metavar="FILE", help="a row a board; its columns are below"
-    )
-    many.add_argument("--ports", metavar="P1,P2,...", help="the boards' ports, in order of rows")
-    many.add_argument("--port-pattern", metavar="GLOB", help="instead: '/dev/ttyUSB*'")
-    many.add_argument("--again", action="store_true", help="also rows of the inventory")
-    many.add_argument("--jobs", type=int, default=8, metavar="N", help="boards at a time (8)")
-    server = verb.add_argument_group("ChirpStack's import file")
-    server.add_argument("--chirpstack-application", default="", metavar="UUID")
-    server.add_argument("--chirpstack-profile", default="", metavar="UUID")
-    add("--json", action="store_true", help="for machines; no secret in it")
+__all__ = ("options", "run")
+# Options that a row of the CSV gives for itself.
+_ROW_OPTIONS = ("node", "flash", "port", "lorawan", "mqtt_user", "mqtt_password_file", "site")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         lora=secrets_input.read_lora_keys(args.lorawan),
     )
     has_keys = bool(identity.lora or args.join_eui)
-    identity = compatibility.complete(identity, has_keys)
+    identity = compatibility.with_link(identity, has_keys)
     if args.port:
         compatibility.check(identity, has_keys, boards.load(args.board))
     if args.out:
@@ -82,31 +49,47 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_usage(args: argparse.Namespace) -> None:
-    """Options that do not belong together; raises ToolError."""
+    """Raises ToolError for options that do not belong together."""
     if args.out and args.secrets_out:
-        raise ToolError("--out and --secrets-out", "--out has a file of secrets", USAGE)
+        raise ToolError(
+            _("--out and --secrets-out exclude each other"),
+            _("Remove --secrets-out: the folder of --out has a file with the secrets."),
+            USAGE,
+        )
     if args.csv:
-        for name in (
-            "node",
-            "flash",
-            "port",
-            "lorawan",
-            "mqtt_user",
-            "mqtt_password_file",
-            "site",
-        ):
-            if getattr(args, name):
-                raise ToolError(f"--csv and --{name.replace('_', '-')}: a row names its own",
-                                "--help lists the columns", USAGE)  # fmt: skip
-        if not args.out:
-            raise ToolError("--csv without --out", "--out DIR takes inventory and secrets", USAGE)
+        _check_batch_usage(args)
         return
     if not args.node:
-        raise ToolError("--node is missing", "--node ID names the node", USAGE)
+        raise ToolError(_("--node is missing"), _("Name the node with --node ID."), USAGE)
     if (args.flash is None) == (args.port is None) or (args.out and args.flash):
-        raise ToolError("one board is wanted", "give --port PORT or FLASHFILE", USAGE)
+        raise ToolError(
+            _("the target is missing or not clear"),
+            _("Give exactly one target: --port PORT or FLASHFILE."),
+            USAGE,
+        )
     if args.join_eui and not args.out:
-        raise ToolError("--join-eui without --out", "a new key would be known to nobody", USAGE)
+        raise ToolError(
+            _("--join-eui needs --out: without it, only the node would know the new key"),
+            _("Add --out FOLDER."),
+            USAGE,
+        )
+
+
+def _check_batch_usage(args: argparse.Namespace) -> None:
+    for name in _ROW_OPTIONS:
+        if getattr(args, name):
+            option = name if name == "flash" else f"--{name.replace('_', '-')}"
+            raise ToolError(
+                _("--csv and {option} exclude each other").format(option=option),
+                _("Put this value into the rows of the CSV."),
+                USAGE,
+            )
+    if not args.out:
+        raise ToolError(
+            _("--csv needs --out"),
+            _("Add --out FOLDER for inventory and secrets."),
+            USAGE,
+        )
 
 
 def _pairs(args: argparse.Namespace) -> list[str]:
@@ -114,7 +97,7 @@ def _pairs(args: argparse.Namespace) -> list[str]:
 
 
 def _base(args: argparse.Namespace, identity: Identity) -> Row:
-    """What the rows of a batch begin with, or the only row."""
+    """The values that each row of a batch starts with, or the only row."""
     keys = identity.lora
     join_eui = board_rows.digits("--join-eui", args.join_eui or "", EUI_BYTES)
     row = Row(0, replace(identity, lora=None), args.board, join_eui=join_eui)
@@ -126,71 +109,88 @@ def _base(args: argparse.Namespace, identity: Identity) -> Row:
 def _run_one(args: argparse.Namespace, identity: Identity) -> int:
     if not identity.mqtt_pass and not args.secrets_out and not args.dry_run:
         raise ToolError(
-            "a new MQTT secret would be known to the node alone",
-            "add --secrets-out FILE, or --mqtt-password-file FILE",
+            _("a new MQTT secret would be known to the node alone"),
+            _("Add --secrets-out FILE, or --mqtt-password-file FILE."),
             USAGE,
         )
-    whole = _with_secret_of(args.secrets_out, identity).complete()
+    complete = _with_secret_of(args.secrets_out, identity).complete()
     if args.flash:
-        memory = FileMemory(args.flash)
-        return _provision(args, memory, prepare(memory, whole, args.log), {"flash": memory.name})
-    # Late: esptool takes a fifth of a second that a file does not need.
-    from tallypost.flashing.rom import BoardMemory
+        file = FileTarget(args.flash)
+        return _provision(args, file, prepare(file, complete, args.log), {"flash": file.name})
+    # Late import of esptool: it takes a fifth of a second that a file does not need.
+    from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(args.board)
-    with BoardMemory(args.port, board) as chip:
-        plan = prepare(chip, whole, args.log, board.partitions)
-        where = {"port": chip.name, "board": board.name, "chip": chip.chip, "mac": chip.mac}
-        return _provision(args, chip, plan, where)
+    with SerialTarget(args.port, board) as target:
+        plan = prepare(target, complete, args.log, board.partitions)
+        place = {
+            "port": target.name, "board": board.name, "chip": target.chip, "mac": target.mac
+        }  # fmt: skip
+        return _provision(args, target, plan, place)
 
 
-def _provision(args: argparse.Namespace, memory: Memory, plan: Plan, where: dict[str, str]) -> int:
-    whole = plan.identity
+def _provision(
+    args: argparse.Namespace, target: FlashTarget, plan: Plan, place: dict[str, str]
+) -> int:
+    """Execute the plan and show it. place: the target, for --json."""
+    identity = plan.identity
     if not args.dry_run:
-        console.note(f"{memory.name}: writing the identity of '{whole.node}'")
+        text = _("{target}: writing the identity of '{node}'")
+        console.note(text.format(target=target.name, node=identity.node))
         if args.secrets_out and not args.secrets_out.exists():
-            # The secret is in its file before the node has it: later there may be no place for
-            # it. It stays when writing fails: the board may have it by then.
-            _write_secret(args.secrets_out, whole)
-        write(memory, plan)
-    row: dict[str, Any] = {
-        "node": whole.node,
-        "site": whole.config.get("site", ""),
-        "mqtt_user": whole.mqtt_user,
-        "wifi_ssid": whole.wifi_ssid,
-        **where,
-        "was": plan.was,
-        "carried": plan.carried,
-        "log_erased": plan.erase_log is not None,
-        "written": not args.dry_run,
-    }
+            # The secret is in its file before the node has it: later the disk may be full. It
+            # stays there if writing fails, because the board may have it by then.
+            _write_secret(args.secrets_out, identity)
+        write(target, plan)
     if args.json:
-        console.result_json(row)
+        console.result_json(
+            {
+                "node": identity.node,
+                "site": identity.config.get("site", ""),
+                "mqtt_user": identity.mqtt_user,
+                "wifi_ssid": identity.wifi_ssid,
+                **place,
+                "was": plan.previous_node,
+                "carried": plan.preserved_numbers,
+                "log_erased": plan.log_to_erase is not None,
+                "written": not args.dry_run,
+            }
+        )
     else:
-        state = "would be" if args.dry_run else "is"
-        console.result(f"{memory.name} {state} node '{whole.node}', MQTT user '{whole.mqtt_user}'")
-        for line in told(plan):
-            console.result(f"  {line}")
-    for doubt in compatibility.doubts(whole):
-        console.note(f"warning: {doubt}")
+        _show(args.dry_run, target, plan)
+    for text in compatibility.warnings(identity):
+        console.note(_("warning: {text}").format(text=text))
     return 0
 
 
-def told(plan: Plan) -> list[str]:
-    """What a person should know of a plan beside the name."""
-    lines = [f"carried over: {name} {value}" for name, value in plan.carried.items()]
-    if plan.was and plan.was != plan.identity.node:
-        lines.append(f"it was node '{plan.was}'")
-    if plan.erase_log:
-        lines.append("its log is erased")
+def _show(is_dry_run: bool, target: FlashTarget, plan: Plan) -> None:
+    identity = plan.identity
+    if is_dry_run:
+        text = _("{target} would become node '{node}', MQTT user '{user}'")
+    else:
+        text = _("{target} is node '{node}', MQTT user '{user}'")
+    console.result(text.format(target=target.name, node=identity.node, user=identity.mqtt_user))
+    for line in describe(plan, is_dry_run):
+        console.result(f"  {line}")
+
+
+def describe(plan: Plan, is_dry_run: bool) -> list[str]:
+    """The effects of a plan beside the new name, a line for each."""
+    preserved = plan.preserved_numbers.items()
+    lines = [_("preserved: {name} = {value}").format(name=name, value=n) for name, n in preserved]
+    if plan.previous_node and plan.previous_node != plan.identity.node:
+        lines.append(_("it was node '{node}'").format(node=plan.previous_node))
+    if plan.log_to_erase:
+        erased = _("its log would be erased") if is_dry_run else _("its log is erased")
+        lines.append(erased)
     return lines
 
 
 def _with_secret_of(path: Path | None, identity: Identity) -> Identity:
-    """An interrupted call has left the secret there: the repeated one takes it, not a new one."""
+    """The identity with the secret that an interrupted call left in the file. Raises ToolError."""
     if not path or not path.exists():
         return identity
-    exists = ToolError(f"{path} exists", "secrets are not overwritten: name another file", USAGE)
+    exists = _exists(path)
     try:
         row = json.loads(path.read_text())
         user, password = str(row["user"]), str(row["password"])
@@ -202,15 +202,22 @@ def _with_secret_of(path: Path | None, identity: Identity) -> Identity:
     return replace(identity, mqtt_user=user, mqtt_pass=password)
 
 
+def _exists(path: Path) -> ToolError:
+    return ToolError(
+        _("{path}: the file exists, and secrets are not overwritten").format(path=path),
+        _("Name another file with --secrets-out."),
+        USAGE,
+    )
+
+
 def _write_secret(path: Path, identity: Identity) -> None:
-    """A new file for its owner alone; raises ToolError, and leaves none then."""
+    """Write a new file that its owner alone can read. Raises ToolError and leaves no file then."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        hint = "secrets are not overwritten: name another file"
-        raise ToolError(f"{path} exists", hint, USAGE) from error
+        raise _exists(path) from error
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", "name another file") from error
+        raise _not_written(path, error) from error
     try:
         with open(fd, "w") as file:
             json.dump({"user": identity.mqtt_user, "password": identity.mqtt_pass}, file)
@@ -219,4 +226,8 @@ def _write_secret(path: Path, identity: Identity) -> None:
             os.fsync(fd)
     except OSError as error:
         path.unlink()
-        raise ToolError(f"{path}: {error.strerror}", "name another file") from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> ToolError:
+    return ToolError(f"{path}: {os_reason(error)}", _("Name another file with --secrets-out."))

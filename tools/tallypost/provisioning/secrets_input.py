@@ -1,4 +1,4 @@
-"""What an identity is made of, read from files: secrets, certificates, keys, configuration."""
+"""Reads the parts of an identity from files: secrets, certificates, keys, configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from tallypost.faults import USAGE, ToolError
+from tallypost.faults import USAGE, ToolError, os_reason
+from tallypost.i18n import _
 from tallypost.provisioning import settings
 from tallypost.provisioning.identity import LoraKeys
 
@@ -17,70 +18,90 @@ PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.D
 
 
 def read_secret(path: Path | None) -> str:
-    """The first line of a file; nothing for no file. A secret on the command line would show."""
+    """The first line of a file, "" without a file. A secret on the command line would be visible.
+
+    Raises ToolError."""
     if path is None:
         return ""
+    advice = _("Name a file with the secret in its first line.")
     try:
         lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolError(f"{path}: {error}", "a file with the secret in its first line") from error
+    except OSError as error:
+        raise ToolError(f"{path}: {os_reason(error)}", advice) from error
+    except UnicodeDecodeError as error:
+        raise ToolError(_("{path}: the file is not text").format(path=path), advice) from error
     if not lines or not lines[0]:
-        raise ToolError(f"{path}: its first line is empty")
+        raise ToolError(_("{path}: the first line is empty").format(path=path), advice)
     return lines[0]
 
 
 def read_certificate(path: Path | None) -> bytes:
-    """One certificate of a PEM or DER file as DER; nothing for no file."""
+    """One certificate of a PEM or DER file as DER, b"" without a file. Raises ToolError."""
     if path is None:
         return b""
+    advice = _("Name a file with one certificate of the authority, PEM or DER.")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", "the certificate of the authority") from error
+        raise ToolError(f"{path}: {os_reason(error)}", advice) from error
     try:
         found = PEM.findall(data.decode("ascii", "replace"))
         der = ssl.PEM_cert_to_DER_cert(found[0]) if len(found) == 1 else data
         ssl.create_default_context(cadata=der)
     except (ssl.SSLError, ValueError) as error:
-        raise ToolError(f"{path}: not one certificate", "wanted: one, PEM or DER") from error
+        what = _("{path}: the file does not hold exactly one certificate")
+        raise ToolError(what.format(path=path), advice) from error
     return der
 
 
 def read_lora_keys(path: Path | None) -> LoraKeys | None:
-    """Keys of a JSON file, hexadecimal, most significant byte first; no error shows a value."""
+    """Keys of a JSON file, hexadecimal, most significant byte first.
+
+    Raises ToolError. No error shows a value, because the keys are secret.
+    """
     if path is None:
         return None
-    hint = 'wanted: {"dev_eui": 16 digits, "join_eui": 16 digits, "app_key": 32 digits}'
+    advice = _("Name a JSON file such as {example}.").format(
+        example='{"dev_eui": 16 digits, "join_eui": 16 digits, "app_key": 32 digits}'
+    )
     try:
         table = json.loads(path.read_text())
         keys = {name: bytes.fromhex(table[name]) for name in _LORA_KEYS}
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", hint) from error
+        raise ToolError(f"{path}: {os_reason(error)}", advice) from error
     except KeyError as error:
-        raise ToolError(f"{path}: {error} is missing", hint) from None
+        what = _("{path}: the key {key} is missing")
+        raise ToolError(what.format(path=path, key=error), advice) from None
     except (ValueError, TypeError):
-        raise ToolError(f"{path}: not a JSON object of hexadecimal digits", hint) from None
+        what = _("{path}: the file is not a JSON object of hexadecimal digits")
+        raise ToolError(what.format(path=path), advice) from None
     return LoraKeys(**keys)
 
 
 def read_config(path: Path | None, pairs: list[str], tls: bool = False) -> dict[str, Any]:
-    """A file's values, those of KEY=VALUE over them, checked as the node checks them.
+    """The values of a file, overridden by those of KEY=VALUE, checked as the node checks them.
 
-    tls: use it, on the port that is reserved for it, unless told otherwise.
+    tls: use TLS on the port that is reserved for it, unless the values say otherwise. Raises
+    ToolError.
     """
     config: Any = {}
+    advice = _("Name a file with one JSON object.")
     if path:
         try:
             config = json.loads(path.read_text())
-        except (OSError, ValueError, RecursionError) as error:
-            raise ToolError(f"{path}: {error}", "a JSON object is wanted") from error
+        except OSError as error:
+            raise ToolError(f"{path}: {os_reason(error)}", advice) from error
+        except (ValueError, RecursionError) as error:
+            what = _("{path}: the file is not JSON: {reason}")
+            raise ToolError(what.format(path=path, reason=error), advice) from error
         if not isinstance(config, dict):
-            raise ToolError(f"{path}: not a JSON object")
+            raise ToolError(_("{path}: the file is not a JSON object").format(path=path), advice)
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not key or not equals:
-            raise ToolError(f"--set {pair}", "wanted KEY=VALUE", USAGE)
+            what = _("--set {pair}: the key or the value is missing").format(pair=pair)
+            raise ToolError(what, _("Write it as --set KEY=VALUE."), USAGE)
         config[key] = settings.from_text(key, text)
-    whole = {"mqtt_tls": 1, "mqtt_port": 8883, **config} if tls else dict(config)
-    settings.check(whole)
-    return whole
+    complete = {"mqtt_tls": 1, "mqtt_port": 8883, **config} if tls else dict(config)
+    settings.check(complete)
+    return complete

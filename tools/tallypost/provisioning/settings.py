@@ -1,7 +1,7 @@
-"""The configuration of a node, checked before it is written: firmware/config/schema.py has the table.
+"""Checks the configuration of a node before it is written. Its table: firmware/config/schema.py.
 
-The table is read as text, not imported: it is the one place that says what can be set, and a node
-that finds something else falls back to its defaults.
+The table is read as text, not imported. It is the only list of the settings. A node that finds any
+other setting falls back to its defaults.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import ROOT
+from tallypost.i18n import N_, _
 
 SOURCE = ROOT / "firmware" / "config" / "schema.py"
-Row = tuple[str, type, Any, Any, Any, str]  # key, type, least or choices, most, default, unit
+Row = tuple[str, type, Any, Any, Any, str]  # key, type, minimum or choices, maximum, default, unit
 _TYPES = {"str": str, "int": int}
-# What single ranges cannot say (_check_together of the same file; a test holds them together).
+# Rules for two settings (_check_together of the same file; a test compares both).
 _ORDERED = (
     ("class_ped_max_kmh", "class_bike_max_kmh"), ("class_bike_min_mm", "class_car_min_mm"),
     ("class_car_min_mm", "class_heavy_min_mm"), ("radar_line_m", "radar_max_m"),
@@ -24,78 +25,97 @@ _ORDERED = (
 )  # fmt: skip
 _LOBE_DEG = 20  # of the LD2451
 _BAD_IN_TOPIC = "+#\0"
+_UNITS = (N_("degrees"), N_("s a day"))  # units of the table that are words
 
 
 @cache
 def table() -> tuple[Row, ...]:
-    """The rows of SCHEMA, in order; raises ToolError when the file has no such table."""
+    """The rows of SCHEMA, in order. Raises ToolError if the file has no such table."""
     try:
         tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
     except (OSError, SyntaxError) as error:
-        raise ToolError(f"{SOURCE}: {error}") from error
+        raise _damaged(error) from error
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SCHEMA":
             text = ast.literal_eval(node.value)
             return tuple(_row(line.split("|")) for line in text.splitlines())
-    raise ToolError(f"{SOURCE}: no SCHEMA")
+    raise _damaged("SCHEMA")
+
+
+def _damaged(reason: object) -> ToolError:
+    return ToolError(
+        _("{path}: the table of settings cannot be read: {reason}").format(
+            path=SOURCE, reason=reason
+        ),
+        _("Install the tools again."),
+    )
 
 
 def _row(cells: list[str]) -> Row:
     key, name, allowed, default, unit = cells
     kind = _TYPES[name]
-    least, _, most = allowed.partition("..")
-    if most:
-        return (key, kind, int(least), int(most), kind(default), unit)
+    minimum, dots, maximum = allowed.partition("..")
+    if dots:
+        return (key, kind, int(minimum), int(maximum), kind(default), unit)
     return (key, kind, tuple(map(kind, allowed.split(" "))), None, kind(default), unit)
 
 
 def check(values: dict[str, Any]) -> None:
-    """Raises ToolError for the first key that is unknown, or value that the node would refuse."""
+    """Raises ToolError for the first unknown key, or the first value that a node refuses."""
     rows = {row[0]: row for row in table()}
     for key, value in values.items():
         if key not in rows:
-            raise ToolError(f"configuration: unknown key '{key}'", f"known: {', '.join(rows)}")
+            raise ToolError(
+                _("configuration: unknown key '{key}'").format(key=key),
+                _("Use one of {names}.").format(names=", ".join(rows)),
+            )
         _check_value(rows[key], value)
     full = {row[0]: row[4] for row in rows.values()} | values
     for less, more in _ORDERED:
         if full[less] >= full[more]:
-            raise ToolError(
-                f"configuration: {more} = {full[more]}", f"wanted more than {less} = {full[less]}"
-            )
+            advice = _("Use more than {key} = {value}.").format(key=less, value=full[less])
+            raise _error(more, full[more], advice)
     degrees = full["radar_mount_deg"]
     if full["detector"] == "ld2451" and abs(degrees) > _LOBE_DEG:
-        raise ToolError(
-            f"configuration: radar_mount_deg = {degrees}",
-            f"wanted {-_LOBE_DEG} to {_LOBE_DEG} degrees with detector = ld2451",
+        advice = _("With detector = ld2451, use {minimum} to {maximum} degrees.")
+        raise _error(
+            "radar_mount_deg", degrees, advice.format(minimum=-_LOBE_DEG, maximum=_LOBE_DEG)
         )
     if set(full["mqtt_root"]) & set(_BAD_IN_TOPIC):
-        raise ToolError(
-            f"configuration: mqtt_root = {full['mqtt_root']!r}", "wanted no + # or NUL"
-        )
+        raise _error("mqtt_root", full["mqtt_root"], _("Use a text without +, # and NUL."))
+
+
+def _error(key: str, value: Any, advice: str) -> ToolError:
+    what = _("configuration: {key} = {value} is not allowed")
+    return ToolError(what.format(key=key, value=repr(value)), advice)
 
 
 def _check_value(row: Row, value: Any) -> None:
-    key, kind, least, most, _default, unit = row
-    where = f"configuration: {key} = {value!r}"
+    key, kind, minimum, maximum, _default, unit = row
     if isinstance(value, bool) or not isinstance(value, kind):
-        raise ToolError(where, f"wanted a {'text' if kind is str else 'whole number'}")
-    if most is None:
-        if value not in least:
-            raise ToolError(where, f"wanted one of {', '.join(map(str, least))}")
-    elif not least <= (len(value) if isinstance(value, str) else value) <= most:
-        size = "characters" if kind is str else unit
-        raise ToolError(where, f"wanted {least} to {most} {size}".rstrip())
+        raise _error(key, value, _("Use a text.") if kind is str else _("Use a whole number."))
+    if maximum is None:
+        if value not in minimum:
+            names = ", ".join(map(str, minimum))
+            raise _error(key, value, _("Use one of {names}.").format(names=names))
+    elif isinstance(value, str):
+        if not minimum <= len(value) <= maximum:
+            advice = _("Use a text of {minimum} to {maximum} characters.")
+            raise _error(key, value, advice.format(minimum=minimum, maximum=maximum))
+    elif not minimum <= value <= maximum:
+        span = f"{minimum}..{maximum} {_(unit)}".rstrip()
+        raise _error(key, value, _("Use a number of {span}.").format(span=span))
 
 
 def from_text(key: str, text: str) -> int | str:
-    """A value as a person writes it, of the type that the key wants; raises ToolError."""
+    """A value written by a person, in the type of the key. Raises ToolError."""
     rows = {row[0]: row for row in table()}
     value: int | str = text
     if key in rows and rows[key][1] is int:
         try:
             value = int(text)
         except ValueError:
-            pass  # told with the range, below
+            pass  # _check_value reports it
     if key in rows:
         _check_value(rows[key], value)
     else:

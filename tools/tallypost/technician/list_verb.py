@@ -16,7 +16,7 @@ from typing import Any
 from tallypost import console, ports
 from tallypost.connection import line
 from tallypost.faults import ToolError
-from tallypost.flashing.rom import BoardMemory
+from tallypost.flashing.rom import SerialTarget
 from tallypost.hardware import boards
 from tallypost.i18n import _
 from tallypost.ports import Port
@@ -119,7 +119,7 @@ def _with_identity(row: Row, body: dict[str, Any]) -> Row:
 def _probed(row: Row) -> Row:
     """The answer of the chip, for a port on which no node answered."""
     try:
-        with BoardMemory(row.port) as memory:
+        with SerialTarget(row.port) as memory:
             text = _("{n} MB of flash, no node answers")
             note = text.format(n=memory.size >> 20)
             return replace(row, chip=memory.chip, mac=memory.mac, note=note)
