@@ -2,10 +2,10 @@
 
 from micropython import const
 
-from lorawan.mac_answers import answers_that_fit, sticky
 from lorawan.frames import (
     ACK, ADR, ADR_ACK_REQ, CONFIRMED_UP, OPTIONS_MAX, UNCONFIRMED_UP, build_data_up,
 )  # fmt: skip
+from lorawan.mac_answers import answers_that_fit, sticky
 
 _ADR_ACK_LIMIT = const(64)  # RP002-1.0.4, 2.3
 _ADR_ACK_DELAY = const(32)
