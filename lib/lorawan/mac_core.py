@@ -7,14 +7,14 @@ import sys
 
 from micropython import const
 
-from lorawan.mac_answers import LINK_CHECK
-from lorawan.rx_windows import RxWindows
 from lorawan.frames import FRAME_MAX, Downlink
 from lorawan.joining import REQUEST_BYTES, Joining
+from lorawan.mac_answers import LINK_CHECK
 from lorawan.persistence import RESERVE, Persistence
-from lorawan.session import Session
 from lorawan.regions.limits import DutyCycle
-from lorawan.uplink import back_off, compose, payload_rate, max_payload, settle_rate
+from lorawan.rx_windows import RxWindows
+from lorawan.session import Session
+from lorawan.uplink import back_off, compose, max_payload, payload_rate, settle_rate
 
 JOINED, JOIN_FAILED, SENT, TOO_LONG, DOWNLINK = "joined", "join_failed", "sent", "long", "down"
 LINK_CHECK_ANS, TIME, OVER = "link_check", "time", "over"

@@ -23,7 +23,7 @@ _HEAD = "<BI16s16sIIIBBBBBBBBH"
 _HEAD_BYTES = const(59)
 _FLAG_ADR = const(1)
 _FLAG_ACK = const(2)
-_MAX_COUNT = const(0xFFFF)
+_COUNT_MAX = const(0xFFFF)
 _U32 = const(0xFFFFFFFF)
 
 
@@ -86,7 +86,7 @@ class Session:
     def count_uplink(self):
         """Return the counter of a new frame, and go on to the next."""
         self.fcnt_up += 1
-        self.adr_ack_count = min(self.adr_ack_count + 1, _MAX_COUNT)
+        self.adr_ack_count = min(self.adr_ack_count + 1, _COUNT_MAX)
         return self.fcnt_up - 1
 
     def pack(self, fcnt_up, airtime):

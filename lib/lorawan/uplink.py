@@ -2,10 +2,10 @@
 
 from micropython import const
 
-from lorawan.mac_answers import answers_that_fit, sticky
 from lorawan.frames import (
     ACK, ADR, ADR_ACK_REQ, CONFIRMED_UP, OPTIONS_MAX, UNCONFIRMED_UP, build_data_up,
 )  # fmt: skip
+from lorawan.mac_answers import answers_that_fit, sticky
 
 _ADR_ACK_LIMIT = const(64)  # RP002-1.0.4, 2.3
 _ADR_ACK_DELAY = const(32)
@@ -86,23 +86,23 @@ def compose(buf, session, uplink, requests):
     leave.
     """
     rate, answers, payload = session.rate, session.answers, uplink.payload
-    most = session.region.max_mac_payload(rate) - _FHDR_PORT
-    if len(payload) > most:
-        rate, most = payload_rate(session), max_payload(session)
-    if len(payload) > most:
+    size_max = session.region.max_mac_payload(rate) - _FHDR_PORT
+    if len(payload) > size_max:
+        rate, size_max = payload_rate(session), max_payload(session)
+    if len(payload) > size_max:
         return None
     port, has_payload = uplink.port, True
-    options_max = min(OPTIONS_MAX, most - len(payload))
+    options_max = min(OPTIONS_MAX, size_max - len(payload))
     if uplink.is_deferred or len(answers) <= options_max:
         options = answers[: answers_that_fit(answers, options_max)]
     elif len(answers) <= OPTIONS_MAX:
-        options, port = answers[: answers_that_fit(answers, most)], None
+        options, port = answers[: answers_that_fit(answers, size_max)], None
         payload, has_payload = b"", False
     else:
         options, port, has_payload = b"", 0, port is None
-        payload = answers[: answers_that_fit(answers, most)]
+        payload = answers[: answers_that_fit(answers, size_max)]
     if port != 0:
-        requests_max = min(OPTIONS_MAX, most - len(payload)) - len(options)
+        requests_max = min(OPTIONS_MAX, size_max - len(payload)) - len(options)
         options, requests = options + requests[:requests_max], requests[requests_max:]
     confirmed = has_payload and uplink.confirmed
     head = (CONFIRMED_UP if confirmed else UNCONFIRMED_UP, _control(session, rate))

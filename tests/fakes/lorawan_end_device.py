@@ -165,6 +165,11 @@ class Life:
         while not condition():
             await asyncio.sleep_ms(1)
 
+    async def idle(self, seconds):
+        """Let the device be idle for this time of its clock."""
+        end_us = self.clock.us + seconds * SECOND
+        await self.until(lambda: self.clock.us >= end_us)
+
     def logged(self, text):
         return any([text in line for _level, line in self.log.lines])
 

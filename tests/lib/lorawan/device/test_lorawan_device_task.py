@@ -22,7 +22,7 @@ def test_an_idle_device_joins_again_after_352_uplinks_without_a_downlink():
 
     async def work():
         assert await life.device.send(1, b"x") is True
-        await asyncio.sleep_ms(20)
+        await life.idle(600)
         assert life.requests() == 0 and life.device.max_payload() > 0
         assert await life.device.send(1, b"x") is True
         await life.until(life.requests)
@@ -70,7 +70,7 @@ def test_a_frame_of_the_application_takes_the_place_of_the_devices_own():
     async def work():
         assert await life.device.send(1, b"x") is True
         assert await life.device.send(1, b"y") is True
-        await asyncio.sleep_ms(20)
+        await life.idle(60)
 
     life.run(work())
     assert len(life.radio.sent) == 2 and life.radio.sent[1][1][5] & ACK
@@ -84,7 +84,7 @@ def test_a_frame_of_the_device_without_airtime_does_not_stop_the_application():
         while await life.device.send(1, bytes(51)):
             life.radio.answer = replies(order) if len(life.radio.sent) == 11 else replies()
         spent = len(life.radio.sent)
-        await asyncio.sleep_ms(5)
+        await life.idle(60)
         assert await life.device.send(1, bytes(51)) is False
         return spent
 

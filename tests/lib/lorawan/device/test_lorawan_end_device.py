@@ -168,8 +168,7 @@ def test_the_clock_package_gives_the_time_where_the_network_does_not():
     async def work():
         while not life.times:
             await life.device.send(1, b"x")
-            life.clock.us += 300 * SECOND
-            await asyncio.sleep_ms(5)
+            await life.idle(300)
 
     life.run(work())
     [(utc_s, _ms)] = life.times
