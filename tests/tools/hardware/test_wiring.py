@@ -1,4 +1,4 @@
-"""`tallypost wiring`: the pictures agree with the tables and fit their paper, in both languages."""
+"""`tallypost wiring`: pictures agree with the tables and fit their paper, in both languages."""
 
 from __future__ import annotations
 
