@@ -108,7 +108,7 @@ def test_a_write_protected_flash_is_reported(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
     board = make(is_blank=True, faults=Faults(read_only=True))
     done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
-    assert done.status == 1 and "write-protected, or worn out" in done.out
+    assert done.status == 1 and "write-protected or worn out" in done.out
 
 
 def test_a_port_that_another_program_has_open_is_refused(file: Path, make: Make) -> None:
@@ -117,8 +117,8 @@ def test_a_port_that_another_program_has_open_is_refused(file: Path, make: Make)
     with serial.Serial(str(board.path), exclusive=True):
         done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
         assert done.status == 1 and done.out == (
-            f"error: {board.path}: in use by another program. close it;"
-            " tallypost doctor finds it\n"
+            f"error: {board.path}: in use by another program. Close that program."
+            " To find it, run: tallypost doctor\n"
         )
         assert "in use by " in listed(board)["note"]
 
