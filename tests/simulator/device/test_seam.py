@@ -1,4 +1,4 @@
-"""The simulated ESP32 behaves as the port does (facts: sensors and platform, section 8)."""
+"""The simulated ESP32 behaves as the port does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""`make mutants`: changes one line of device code at a time and runs the tests that reach it."""
