@@ -1,4 +1,4 @@
-"""RTC memory outlives every reset but not the power. One owner has it, or two share it."""
+"""RTC memory: it outlives every reset, but not the power. It has one owner or is shared by two."""
 
 import struct
 
@@ -6,7 +6,7 @@ _SIZES = (384, 640)  # bytes: the open interval takes 354 at most, a LoRaWAN ses
 
 
 class RtcMemory:
-    """rtc: `machine.RTC()`. What is written replaces everything."""
+    """rtc: `machine.RTC()`. `write` replaces the whole content."""
 
     def __init__(self, rtc):
         self._rtc = rtc
@@ -19,7 +19,7 @@ class RtcMemory:
 
 
 def shared(rtc):
-    """Two memories of 382 and 638 bytes in that of `rtc`."""
+    """Return two memories, of 382 and 638 bytes, in the memory of `rtc`."""
     whole = bytearray(sum(_SIZES))
     kept = rtc.memory()
     if len(kept) == len(whole):
@@ -29,7 +29,7 @@ def shared(rtc):
 
 
 class Part:
-    """size bytes from `first` on, in the last two of which the length is kept, little endian."""
+    """`size` bytes from `first` on. The last two hold the length of the content, little-endian."""
 
     def __init__(self, rtc, whole, first, size):
         self._rtc = rtc
@@ -42,7 +42,7 @@ class Part:
         return bytes(self._whole[self._first : min(self._first + n, self._end)])
 
     def write(self, data):
-        """Raises ValueError for more than there is room."""
+        """Replace the content. Raises ValueError when `data` is too long."""
         n = len(data)
         if n > self._end - self._first:
             raise ValueError("rtc: %d bytes, room for %d" % (n, self._end - self._first))
