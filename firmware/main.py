@@ -5,10 +5,12 @@ import build
 
 
 def built():
-    # A frame that ends: one that lasts would keep `build` on the heap.
-    return build.build_app(board.Board())
+    # In a function, whose frame ends: a frame that lasts would keep `build` on the heap.
+    global build
+    app = build.build_app(board.Board())
+    build = None
+    return app
 
 
 app = built()
-build = None
 app.start()

@@ -1,25 +1,12 @@
-"""RTC memory: it outlives every reset, but not the power. It has one owner or is shared by two."""
+"""RTC memory shared by the open interval and a LoRaWAN session. It outlives every reset."""
 
 import struct
 
 _SIZES = (384, 640)  # bytes: the open interval takes 354 at most, a LoRaWAN session less than 600
 
 
-class RtcMemory:
-    """rtc: `machine.RTC()`. `write` replaces the whole content."""
-
-    def __init__(self, rtc):
-        self._rtc = rtc
-
-    def read(self):
-        return self._rtc.memory()
-
-    def write(self, data):
-        self._rtc.memory(data)
-
-
 def shared(rtc):
-    """Return two memories, of 382 and 638 bytes, in the memory of `rtc`."""
+    """Return two memories, of 382 and 638 bytes, in the memory of `rtc`, a `machine.RTC()`."""
     whole = bytearray(sum(_SIZES))
     kept = rtc.memory()
     if len(kept) == len(whole):
