@@ -15,7 +15,7 @@ from console.reader import serve_console
 from core.clock import Clock
 from core.faults import STORAGE
 from core.health import Health
-from core.modules import keep_modules, unload_modules
+from core.modules import keep_modules, unload
 from counting.counter import Counter
 from micropython import const
 from ring import Ring, RingError
@@ -27,7 +27,7 @@ _ONCE = (
     "counting.recovery", "ring.memory", "ring.recovery", "delivery.mqtt.build",
     "delivery.lorawan.build", "delivery.lorawan.modem_device", "delivery.lorawan.radio_device",
     "bare_radio", "lorawan.regions.as923", "lorawan.regions.eu868", "lorawan.regions.us915",
-    "lorawan.regions.fixed_plan",
+    "lorawan.regions.fixed_plan", "core.version",
 )  # fmt: skip
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
@@ -46,14 +46,19 @@ def build_app(board):
     app.counter = _build_counter(app)
     app.clock.on_step = app.clock_set
     app.detector = counting.detectors.build_detector(board, app.config, app.log)
-    unload_modules(_ONCE)
+    _unload_once()
     app.counter.losses = app.losses
     app.health = Health()
     build_links(app)
     app.counter.on_record = app.uplink.wake
     _build_console(app)
-    unload_modules(_ONCE)
+    _unload_once()
     return app
+
+
+def _unload_once():
+    for name in _ONCE:
+        unload(name)
 
 
 def _build_counter(app):

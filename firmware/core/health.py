@@ -2,6 +2,8 @@
 
 import gc
 
+from core.modules import unload_modules
+
 
 class Health:
     """Builds the health report. heap_free_min: fewest free bytes since the start."""
@@ -11,6 +13,7 @@ class Health:
 
     def look(self):
         """Collect garbage, note the free bytes and return them. Call it in quiet moments."""
+        unload_modules()
         gc.collect()
         free = gc.mem_free()
         self.heap_free_min = min(self.heap_free_min, free)

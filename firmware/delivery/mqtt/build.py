@@ -36,7 +36,7 @@ def build_mqtt(app):
         config, secrets, app.node, wifi, Backoff(rng), log=app.log,
         ca=read_blob(app.nvs, "mqtt_ca"),
     )  # fmt: skip
-    link.hello = app.hello()
+    link.hello = app.hello
     app.uplink = Publisher(
         app.ring, link, app.node, app.clock, uptime_s=app.uptime_s, boot=app.boot
     )

@@ -15,7 +15,7 @@ def _message_bytes_max():
 
 
 class MqttLink:
-    """wifi: Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`.
+    """wifi: Wifi. secrets: {"mqtt_user", "mqtt_pass"}.
 
     ca: certificate of the broker's authority as DER, needed with `mqtt_tls`.
     """
@@ -37,7 +37,7 @@ class MqttLink:
         self._client.on_message = self._received
         self._client.on_refused = self._refused
         self._up = asyncio.Event()
-        self.hello = {}
+        self.hello = None  # function(): the payload of `status`
         self.on_message = None  # function(suffix, payload)
         self.on_refused = None  # function(reason): a message could not be read
         self._ended = ""
@@ -113,7 +113,7 @@ class MqttLink:
             self._up.set()
             self.connects += 1
             self._log.info("mqtt: connected")
-            await self.publish("status", self.hello, True)
+            await self.publish("status", self.hello(), True)
             await self.publish("config", self._config_message(), True)
             self._backoff.reset()
             progress.idle()  # the publisher stalls if this does not end with the connection
