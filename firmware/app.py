@@ -1,46 +1,60 @@
-"""The application: starts every task, and watches over them. Built by assembly.py.
+"""The application: its parts, its heartbeat, and the two loaders of seldom-needed code.
 
-`second` is the heart: detector time-outs, intervals, and the watchdog, which is fed only while the
-tasks that matter make progress. A task that ends is a fault: it is noted and the node starts over.
+`build.py` builds the parts. The heartbeat runs once a second: time-outs of the detector,
+intervals, and the watchdog, which is fed only while every task makes progress
+(`core/supervisor.py`).
 """
 
 import asyncio
 import gc
 import time
 
-from core.faults import STORAGE, TASK_DIED
-from core.health import let_go
+from core.faults import STALLED, STORAGE, refusal
 from core.log import Log
+from core.modules import keep_modules, unload_modules
+from core.supervisor import Supervisor
+from core.version import VERSION
 from micropython import const
 from ring import RingError
-from core.version import VERSION
 
-_WATCHDOG_MS = const(60_000)  # outlasts the longest name resolution
 _PREPARE_S = const(16)
+_DETECTOR_BOUND_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
 
 class App:
-    """board: the object of boards/<board>/board.py."""
-
-    tally = None  # cumulative totals at the start of a calibration
-    streaming = None  # the task that writes to the console for a technician
+    """board: the object of boards/<board>/board.py. The other parts are None until built."""
 
     def __init__(self, board):
         self.board = board
         self.nvs = board.nvs("tallypost")
         self.log = Log()
         self.uptime_s = self.log.uptime_s
+        self.supervisor = Supervisor(board, self.log)
+        self.node = ""  # the node id, empty on a board without an identity
+        self.boot = 0  # number of this start, 1 to 65535
+        self.config = None  # Settings in force
+        self.ring = None
+        self.storage = None  # "flash", or the reason why the ring is in memory
+        self.clock = None
+        self.counter = None
+        self.detector = None
+        self.health = None
+        self.wifi = self.link = None  # of MQTT
+        self.lora = None  # the scheduler of LoRaWAN
+        self.uplink = None  # the outbox of the first link: publisher of MQTT, else scheduler
+        self.tally = None  # cumulative totals at the start of a calibration
+        self.streaming = None  # the task that streams lines to the console
+        self.faults = []  # code and reason of each fault found at the start
         self.refused_commands = 0
+        self._detecting = None  # the detector's task and its progress
+        self._progress = None
         self._reset_at = 0
-        self.faults = []  # code and reason of what was found at the start
-        self.tasks = []  # coroutines and their names, to be started
-        self._task = None  # the detector's
 
     def add_fault(self, code, reason):
-        """Note what was found at the start; it becomes an event."""
+        """Note a fault found at the start. `run` makes an event of it."""
         self.faults.append((code, reason))
         self.log.error("fault %d: %s", code, reason)
 
@@ -58,12 +72,16 @@ class App:
         body.update(self.health.report(self))
         return body
 
+    def losses(self):
+        """Running number of bytes or edges that the detector's line has lost."""
+        stats = self.detector.stats()
+        return sum(stats.get(key, 0) for key in _LOST_KEYS)
+
     def reset_soon(self):
         self._reset_at = self.uptime_s() + 2
 
-    # --- the clock
-
     def clock_set(self, old):
+        """The clock was set. old: UTC before, 0 if it was unknown."""
         self.counter.clock_set(old)
         for outbox in (self.uplink, self.lora):
             if outbox:
@@ -71,86 +89,92 @@ class App:
         if old:
             self.uplink.event("clock_step", seconds=self.clock.utc() - old)
 
+    # --- seldom-needed code
+
+    def schema(self):
+        """The module `config.schema`. Call `unload_modules` when it is no longer needed."""
+        from config import schema  # 6,500 bytes
+
+        return schema
+
+    def command(self, payload, out=None):
+        """Carry out a command and return the reply. out: see `commands.registry.handle`."""
+        try:
+            from commands.registry import handle  # 3,000 bytes, and those of the command
+
+            return handle(self, payload, out)
+        except MemoryError:
+            self.refused_commands += 1
+            return refusal(None, "no memory")
+        finally:
+            unload_modules()
+
     # --- tasks
 
+    def start(self):
+        """Run the application. Returns never."""
+        keep_modules()
+        gc.collect()
+        gc.threshold(-1)
+        asyncio.run(self.run())
+
     async def run(self):
-        """Start the tasks; returns never."""
+        """Start the tasks and be the heartbeat. Returns never."""
         self.log.info("%s %s boot %d on %s", self.node, VERSION, self.boot, self.board.NAME)
         cause = _RESET_CAUSES[self.board.reset_cause()]
         self.uplink.event("start", reset=cause, version=VERSION, dropped=self.ring.dropped)
         for code, reason in self.faults:
             self.uplink.event("fault", code=code, reason=reason)
-        self._wdt = self.board.watchdog(_WATCHDOG_MS)
-        for coro, name in self.tasks:
-            self.spawn(coro, name)
-        self.tasks = None  # RAM
+        self.supervisor.start()
         await self.detector.start()
         gc.collect()
         detector = self.config["detector"]
         self.log.info("%s: state %d, %d bytes free", detector, self.detector.state, gc.mem_free())
-        self._task = self.spawn(self._detect(), "detector")
-        await self._second()
-
-    def spawn(self, coro, name):
-        return asyncio.create_task(self._guarded(coro, name))
-
-    async def _guarded(self, coro, name):
-        """No task dies quietly."""
-        try:
-            await coro
-        except Exception as error:
-            self.fail(TASK_DIED, name, error)
-
-    def fail(self, code, part, error):
-        """Note a fault and start over; the open interval is safe in RTC memory."""
-        try:
-            self.log.error("fault %d: %s: %r", code, part, error)
-            self.board.print_exception(error)
-        finally:  # the heap may be too full even for a line
-            self.board.reset()
+        self._progress = self.supervisor.watch("detector", _DETECTOR_BOUND_S)
+        self._detecting = self.supervisor.spawn(self._detect(), "detector")
+        await self._heartbeat()
 
     async def _detect(self):
-        detector, counter = self.detector, self.counter
+        progress, detector = self._progress, self.detector
         while True:
+            progress.idle()  # no traffic; the heartbeat notices a detector that is silent
             await detector.wait()
-            passage = detector.pop()
-            while passage:
-                counter.add(passage)
-                passage = detector.pop()
+            progress.made()
+            self._count_passages()
 
-    def losses(self):
-        """Running number of bytes or edges the detector's line has lost."""
-        stats = self.detector.stats()
-        return sum(stats.get(key, 0) for key in _LOST_KEYS)
+    def _count_passages(self):
+        passage = self.detector.pop()
+        while passage:
+            self.counter.add(passage)
+            passage = self.detector.pop()
 
-    async def _second(self):
+    async def _heartbeat(self):
         due_ms = time.ticks_ms()
         state = self.detector.state
         while True:
             now_ms = time.ticks_ms()
             if self.detector.tick(now_ms):
-                self._task.cancel()
-                self._task = self.spawn(self._detect(), "detector")
-            passage = self.detector.pop()
-            while passage:
-                self.counter.add(passage)
-                passage = self.detector.pop()
+                self._detecting.cancel()
+                self._detecting = self.supervisor.spawn(self._detect(), "detector")
+            self._count_passages()
             uptime = self.uptime_s()
             try:
                 self._count(now_ms, uptime)
             except (OSError, RingError) as error:
-                self.fail(STORAGE, "ring", error)
+                self.supervisor.fail(STORAGE, "ring", error)
             if self.detector.state != state:
                 state = self._note_state(state)
             if self._reset_at and uptime >= self._reset_at:
                 self.counter.checkpoint()
                 self.board.reset()
-            self._wdt.feed()
+            stalled = self.supervisor.check(uptime)
+            if stalled:
+                self._stalled(stalled)
             due_ms = time.ticks_add(due_ms, 1000)
             await asyncio.sleep_ms(max(1, time.ticks_diff(due_ms, time.ticks_ms())))
 
     def _note_state(self, was):
-        """A detector that can no longer count, or can again, is an event; traffic is not."""
+        """Report a detector that can no longer count, or can again. Traffic is no event."""
         state = self.detector.state
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
@@ -161,20 +185,10 @@ class App:
         if uptime % _PREPARE_S == 0:
             self.ring.prepare()
 
-
-def _built(board):
-    """The application with all its parts; its memory is free of what put it together."""
-    from build import assemble
-
-    app = App(board)
-    assemble(app)
-    let_go("build")
-    return app
-
-
-def start(board):
-    """Run the application on a board; returns never."""
-    app = _built(board)
-    gc.collect()
-    gc.threshold(-1)
-    asyncio.run(app.run())
+    def _stalled(self, name):
+        """Put the fault into the log that outlives the reset, and start over."""
+        try:
+            self.uplink.event("fault", code=STALLED, reason=name + " made no progress")
+            self.counter.checkpoint()
+        finally:
+            self.supervisor.fail(STALLED, name, "no progress")

@@ -1,117 +1,102 @@
-"""Puts the application together at a start: everything between the board and the backend.
+"""Composition root: builds the application's parts, from the board's pins to the backend's links.
 
-Apart from the rest because it is needed once: the node gets its memory back after the start. What
-this needs itself it lets go before the links, which are the largest part, are loaded.
+It is needed once and then leaves the heap. The modules that it alone needs leave before the links
+are built, which are the largest part. For that it binds them by their packages (`import a.b`).
 """
 
 import asyncio
 
+import config.identity
+import counting.detectors
+import counting.recovery
+import ring.memory
+from app import App
+from console.reader import serve_console
 from core.clock import Clock
-from counting.counter import Counter
 from core.faults import STORAGE
-from core.health import Health, let_go
+from core.health import Health
+from core.modules import keep_modules, unload
+from counting.counter import Counter
+from micropython import const
 from ring import Ring, RingError
-from console.reader import attend
-from config.settings import read_blob
+
+# Modules that nothing needs after the start. The driver in use stays, because the detector refers
+# to it.
+_ONCE = (
+    "build", "config.identity", "config.schema", "counting.detectors", "counting.no_detector",
+    "counting.recovery", "ring.memory", "ring.recovery", "delivery.mqtt.build",
+    "delivery.lorawan.build", "delivery.lorawan.modem_device", "delivery.lorawan.radio_device",
+    "bare_radio", "lorawan.regions.as923", "lorawan.regions.eu868", "lorawan.regions.us915",
+    "lorawan.regions.fixed_plan", "core.version",
+)  # fmt: skip
+_CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
-def assemble(app):
-    """Give an App its parts; a board without an identity never comes back from here."""
-    board, log, nvs = app.board, app.log, app.nvs
-    rng = board.random
-    app.node, reason = _identity(nvs)
+def build_app(board):
+    """Return the application of a board. Without an identity it never returns."""
+    app = App(board)
+    app.node, reason = config.identity.read(app.nvs)
     if not app.node:
         asyncio.run(_wait_for_provisioning(app, reason))
-    app.boot = _count_boot(nvs)
-    app.config = config = _configuration(nvs, log)
-    log.level = config["log_level"]
-    app.ring, app.storage = open_ring(board, rng, app.add_fault)
-    app.clock = Clock(board.set_utc, app.uptime_s, None, log)
-    app.counter = Counter(
-        app.ring, app.clock, board.rtc_memory(), app.uptime_s, config,
-        identity=(app.boot, board.reset_cause()),
-    )  # fmt: skip
+    app.boot = _count_boot(app.nvs)
+    app.config = app.schema().load(app.nvs, app.log)
+    app.log.level = app.config["log_level"]
+    app.ring, app.storage = open_ring(board, board.random, app.add_fault)
+    app.clock = Clock(board.set_utc, app.uptime_s, None, app.log)
+    app.counter = _build_counter(app)
     app.clock.on_step = app.clock_set
-    app.counter.restore()
-    app.detector = _detector(board, config, log)
-    let_go(
-        "config.schema",
-        "counting.detectors",
-        "config.identity",
-        "counting.recovery",
-        "ring.recovery",
-    )
+    app.detector = counting.detectors.build_detector(board, app.config, app.log)
+    _unload_once()
     app.counter.losses = app.losses
     app.health = Health()
-    build_links(app, config, rng)
-    app.tasks.append((attend(app, board.console()), "serial"))
+    build_links(app)
     app.counter.on_record = app.uplink.wake
+    _build_console(app)
+    _unload_once()
+    return app
 
 
-def _identity(nvs):
-    from config.identity import read  # RAM: needed once
-
-    return read(nvs)
-
-
-def _configuration(nvs, log):
-    from config.schema import load  # RAM: needed once
-
-    return load(nvs, log)
+def _unload_once():
+    for name in _ONCE:
+        unload(name)
 
 
-def _detector(board, config, log):
-    from counting.detectors import build  # RAM: needed once
-
-    return build(board, config, log)
-
-
-def build_links(app, config, rng):
-    """What the configuration wants. A radio that is not there leaves MQTT to deliver."""
-    app.link = app.lora = None
-    wanted, radio = config["link"], None
-    if wanted != "mqtt":
-        from delivery.lorawan.service import LoraNode  # RAM: only a node with LoRaWAN pays for it
-
-        radio = LoraNode(app)
-        if not radio.open():
-            radio = None
-    if wanted != "lorawan" or not radio:
-        _build_mqtt(app, config, rng)
-    if radio:
-        app.tasks += radio.build()
-
-
-def _build_mqtt(app, config, rng):
-    # RAM: a node with LoRaWAN alone does without these
-    from delivery.mqtt.requests import Desk
-    from delivery.mqtt.link import MqttLink
-    from mqtt import Backoff
-    from delivery.mqtt.publisher import Uplink
-    from delivery.mqtt.wifi import Wifi
-
-    app.clock.backoff = Backoff(rng, 4000, 300_000)
-    secrets = {}
-    for key in ("wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass"):
-        secrets[key] = (read_blob(app.nvs, key) or b"").decode()
-    app.wifi = Wifi(
-        app.board.wlan(), secrets["wifi_ssid"], secrets["wifi_pass"], Backoff(rng), app.log,
-        rng=rng,
+def _build_counter(app):
+    """The counter, with the interval that the last reset or power cut interrupted."""
+    rtc = app.board.rtc_memory()
+    counter = Counter(
+        app.ring, app.clock, rtc, app.uptime_s, app.config,
+        identity=(app.boot, app.board.reset_cause()),
     )  # fmt: skip
-    app.link = MqttLink(
-        config, secrets, app.node, app.wifi, Backoff(rng), log=app.log,
-        ca=read_blob(app.nvs, "mqtt_ca"),
+    counter.start(
+        counting.recovery.restore_interval(
+            counter.rec, app.ring, rtc, uptime=app.uptime_s(), utc=app.clock.utc(),
+            length_s=60 * app.config["interval_min"],
+        )
     )  # fmt: skip
-    app.link.hello = app.hello()
-    app.uplink = Uplink(
-        app.ring, app.link, app.node, app.clock, uptime_s=app.uptime_s, boot=app.boot
+    return counter
+
+
+def _build_console(app):
+    console = app.board.console()
+    app.supervisor.add(
+        "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
     )
-    desk = Desk(app)
-    app.tasks += [
-        (app.wifi.run(), "wifi"), (app.link.run(), "link"), (app.uplink.run(), "uplink"),
-        (app.clock.run(config["ntp_host"], app.wifi.reach), "clock"),
-        (desk.report_health(), "health"),
-    ]  # fmt: skip
+
+
+def build_links(app):
+    """Build the links of the configuration. Without a usable radio MQTT delivers."""
+    wanted, device = app.config["link"], None
+    if wanted != "mqtt":
+        from delivery.lorawan import build as lorawan  # bytes
+
+        device = lorawan.open_device(app)
+    if wanted != "lorawan" or not device:
+        from delivery.mqtt import build as mqtt  # bytes
+
+        mqtt.build_mqtt(app)
+    if device:
+        lorawan.build_lorawan(app, device)
 
 
 def _count_boot(nvs):
@@ -126,29 +111,32 @@ def _count_boot(nvs):
 
 
 def open_ring(board, rng, add_fault):
-    """(log, where it is): in flash, or in memory when the flash holds what must stay as it is."""
-    ring = Ring(board.ring_partition(), rng)
-    try:
-        ring.open()
-        return ring, "flash"
-    except RingError as error:
-        from ring.memory import Memory  # RAM: only who needs it pays for it
+    """Return the ring log, and "flash" or the reason why it is in memory.
 
+    It is in memory when the flash holds data that must not be overwritten.
+    """
+    log = Ring(board.ring_partition(), rng)
+    try:
+        log.open()
+        return log, "flash"
+    except RingError as error:
         add_fault(STORAGE, str(error))
-        ring = Ring(Memory(), rng)
-        ring.open()
-        return ring, str(error)
+        log = Ring(ring.memory.Memory(), rng)
+        log.open()
+        return log, str(error)
 
 
 async def _wait_for_provisioning(app, reason):
-    """A board without an identity counts nothing and writes nothing: it says so, on the console
-    too, and blinks."""
-    board = app.board
-    app.boot = 0  # nothing is written, starts are not counted
+    """Report the missing identity on the console, blink, and answer commands there.
+
+    Nothing is counted, nothing is written, starts are not counted.
+    """
+    keep_modules()
     app.log.warn("%s. Nothing is counted. Run `tallypost provision`.", reason)
-    app.spawn(attend(app, board.console()), "serial")
+    progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
+    app.supervisor.spawn(serve_console(app, app.board.console(), progress), "console")
     while True:
-        board.led(True)
+        app.board.led(True)
         await asyncio.sleep_ms(100)
-        board.led(False)
+        app.board.led(False)
         await asyncio.sleep(3)

@@ -1,19 +1,22 @@
-"""LoRaWAN on the boards with a bare transceiver of Semtech's: its bus, our own station over it.
+"""LoRaWAN on boards with a bare transceiver of Semtech: its bus, and our own MAC over it.
 
-Imported only by `Board.lorawan()`, so that a node without LoRaWAN does not pay for it.
+Only `Board.lorawan()` imports it: a node without LoRaWAN does not need it in memory.
 """
 
 import machine
+from delivery.lorawan.radio_device import radio_device
 from esp32 import NVS
-from delivery.lorawan.device import bare
 from micropython import const
 
 _SPI_HZ = const(8_000_000)
 
 
 def wires(bus, lines):
-    """What a driver takes. bus: (SCK, MISO, MOSI). lines: (CS, RESET, BUSY or DIO0, DIO1); the
-    radio speaks on the last two."""
+    """Return the bus and the lines for a driver.
+
+    bus: GPIO of SCK, MISO, MOSI. lines: GPIO of CS, RESET, BUSY or DIO0, DIO1. The radio drives
+    the last two.
+    """
     pin = machine.Pin
     sck, miso, mosi = bus
     cs, reset, first, second = lines
@@ -22,8 +25,8 @@ def wires(bus, lines):
     return spi, (cs, reset, pin(first), pin(second))
 
 
-def station(board, driver, nvs, log, region):
-    """The station over `driver`; raises ValueError, OSError."""
-    return bare(
-        driver, nvs, NVS("lora"), rng=board.random, log=log, recent=board.session, region=region
+def end_device(board, driver, keys, log, region):
+    """The LoRaWAN device over `driver`. Raises ValueError, OSError."""
+    return radio_device(
+        driver, keys, NVS("lora"), rng=board.random, log=log, recent=board.session, region=region
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""What the boards with a chip of the ESP32 family share: partitions, clock, watchdog, reset.
+"""The common part of boards with a chip of the ESP32 family.
 
-Pins and buses are in the board's own board.py, which is a subclass.
+Partitions, clock, watchdog, reset. Pins and buses are in the board's own board.py, a subclass.
 """
 
 import random
@@ -9,28 +9,50 @@ import time
 
 import machine
 from esp32 import NVS, Partition
-from core.rtc import RtcMemory, shared
 
-_FILTER = 1023  # of 12.5 ns: the longest there is; spikes of a long cable
+_FILTER = 1023  # of 12.5 ns: the longest there is, for spikes of a long cable
 _EPOCH_2000 = 946_684_800
 
 
+class RtcMemory:
+    """The whole RTC memory. It outlives every reset, but not the power.
+
+    rtc: `machine.RTC()`. `write` replaces the content.
+    """
+
+    def __init__(self, rtc):
+        self._rtc = rtc
+
+    def read(self):
+        return self._rtc.memory()
+
+    def write(self, data):
+        self._rtc.memory(data)
+
+
 class Esp32Board:
-    """led: GPIO. uart: (TX, RX) of the radar's line, None without one. beams: (A, B), inputs with
-    a pull-up. shares_rtc: a LoRaWAN session has a part of the RTC memory, `session`."""
+    """led: GPIO. uart: TX, RX of the radar's line, None without one.
+
+    beams: A, B, inputs with a pull-up. shares_rtc: a LoRaWAN session has a part of the RTC memory,
+    `session`.
+    """
 
     def __init__(self, led, uart, beams, shares_rtc=False):
         self._led = machine.Pin(led, machine.Pin.OUT, value=0)
         self._uart = uart
         self._beams = beams
         if shares_rtc:
+            from core.rtc import shared  # 1,000 bytes, on boards with a bare radio alone
+
             self._memory, self.session = shared(machine.RTC())
         else:
             self._memory = RtcMemory(machine.RTC())
 
     def uart(self, baud):
-        """The radar's line; the buffer holds 30 s of three targets: name servers may take long.
-        Raises OSError on a board without one."""
+        """The radar's line. Raises OSError on a board without one.
+
+        The buffer holds 30 s of three targets, because name servers may take long.
+        """
         if self._uart is None:
             raise OSError("this board has no line for a radar")
         tx, rx = self._uart
@@ -40,8 +62,10 @@ class Esp32Board:
         return [machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP) for gpio in self._beams]
 
     def beam_counters(self):
-        """Hardware that counts every edge of the beams, or None: MicroPython before 1.26 and chips
-        without a pulse counter have none."""
+        """Hardware that counts every edge of the beams, or None without a pulse counter.
+
+        MicroPython before 1.26 and some chips have none.
+        """
         try:
             from esp32 import PCNT
         except ImportError:
@@ -69,13 +93,15 @@ class Esp32Board:
         return machine.WDT(timeout=timeout_ms)
 
     def wlan(self):
-        import network  # RAM: a node without Wi-Fi does without it
+        import network  # only a node with Wi-Fi needs it
 
         return network.WLAN(network.STA_IF)
 
     def console(self):
-        """The byte stream of the serial port that has the log and the REPL; a read blocks until
-        all it asks for is there. Ctrl-C never arrives: it ends the firmware."""
+        """The byte stream of the serial port with the log and the REPL.
+
+        A read blocks until all its bytes are there. Ctrl-C never arrives: it ends the firmware.
+        """
         return sys.stdin.buffer
 
     def mac(self):
@@ -97,7 +123,7 @@ class Esp32Board:
         machine.RTC().datetime(parts[:3] + (0,) + parts[3:6] + (0,))
 
     def random(self, bits):
-        """`bits` (at most 24) random bits; the port seeds the generator from the radio's noise."""
+        """`bits` (at most 24) random bits. The port seeds the generator from the radio's noise."""
         return random.getrandbits(bits)
 
     def print_exception(self, error):

@@ -21,9 +21,9 @@ class Board(Esp32Board):
     def __init__(self):
         super().__init__(_LED, None, _BEAMS)
 
-    def lorawan(self, nvs, log, region):
-        """The station on the modem; raises ValueError."""
-        from delivery.lorawan.device import modem  # RAM: only a node with LoRaWAN pays for it
+    def lorawan(self, keys, log, region):
+        """The LoRaWAN device on the modem. Raises ValueError."""
+        from delivery.lorawan.modem_device import modem_device
 
         uart = machine.UART(
             1, _MODEM_BAUD, tx=_TX, rx=_RX, rxbuf=1024, timeout=0, timeout_char=2
@@ -35,6 +35,6 @@ class Board(Esp32Board):
             time.sleep_ms(_RESET_MS)
             line.value(1)
 
-        return modem(
-            uart, "rui3", nvs, rng=self.random, log=log, reset=reset, region=region
+        return modem_device(
+            uart, "rui3", keys, rng=self.random, log=log, reset=reset, region=region
         )  # fmt: skip

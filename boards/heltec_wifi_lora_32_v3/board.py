@@ -18,11 +18,11 @@ class Board(Esp32Board):
     def __init__(self):
         super().__init__(_LED, _UART, _BEAMS, shares_rtc=True)
 
-    def lorawan(self, nvs, log, region):
-        """The station over the SX1262; raises ValueError, OSError."""
-        from bare_radio import station, wires  # RAM: only a node with LoRaWAN pays for it
+    def lorawan(self, keys, log, region):
+        """The LoRaWAN device over the SX1262. Raises ValueError, OSError."""
+        from bare_radio import end_device, wires  # RAM: only a node with LoRaWAN pays for it
         from radio.sx126x import SX126x
 
         spi, lines = wires(_BUS, (_CS, _RESET, _BUSY, _DIO1))
         driver = SX126x(spi, lines, {"tcxo_mv": 1800, "dio2_switch": True})
-        return station(self, driver, nvs, log, region)
+        return end_device(self, driver, keys, log, region)

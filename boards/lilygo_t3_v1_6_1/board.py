@@ -18,11 +18,11 @@ class Board(Esp32Board):
     def __init__(self):
         super().__init__(_LED, _UART, _BEAMS, shares_rtc=True)
 
-    def lorawan(self, nvs, log, region):
-        """The station over the SX1276; raises ValueError, OSError."""
-        from bare_radio import station, wires  # RAM: only a node with LoRaWAN pays for it
+    def lorawan(self, keys, log, region):
+        """The LoRaWAN device over the SX1276. Raises ValueError, OSError."""
+        from bare_radio import end_device, wires  # RAM: only a node with LoRaWAN pays for it
         from radio.sx127x import SX127x
 
         spi, lines = wires(_BUS, (_CS, _RESET, _DIO0, _DIO1))
         driver = SX127x(spi, lines, {"pa_boost": True})
-        return station(self, driver, nvs, log, region)
+        return end_device(self, driver, keys, log, region)

@@ -1,4 +1,4 @@
-"""The small commands; see commands.py."""
+"""The small commands. See registry.py."""
 
 from core.faults import CommandError
 
@@ -25,6 +25,19 @@ def resend(app, body):
 
 def config_get(app, _body):
     return app.config.shown()
+
+
+def config_set(app, body):
+    """Store a change for the next start."""
+    change = body.get("config")
+    if not isinstance(change, dict):
+        raise CommandError("config_set needs an object config")
+    values = app.schema().alter(app.nvs, app.config, change)
+    return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
+
+
+def config_stored(app, _body):
+    return app.schema().stored(app.nvs)
 
 
 def reboot(app, _body):

@@ -1,17 +1,19 @@
-"""A technician's manual tally against the node's own count: the error, and whether it is kept.
+"""Calibration: a technician's manual tally against the node's own count between start and stop.
 
-Loaded for the command alone. The node compares what it has counted between start and stop; a
-restart in between ends it, because nobody knows what passed meanwhile.
+A restart in between ends it, because the passages meanwhile are unknown.
 """
 
 from core.faults import CommandError
 from wire.record import CLASSES, DIRECTIONS
 
-_MOST = 100_000
+_TALLY_MAX = 100_000
 
 
 def calibrate(app, body):
-    """Begin to count, or hold the tally against what was counted since; see commands.py."""
+    """Begin to count, or compare the tally with the count since then.
+
+    body: `do`, "start" or "stop"; for the latter `tally` and `limit_pct`.
+    """
     record = app.counter.rec
     if body.get("do") == "start":
         app.tally = tuple(record.totals)
@@ -30,10 +32,10 @@ def calibrate(app, body):
 
 
 def _finish(began, record, body):
-    """The result as a dict; raises CommandError for a bad tally or limit.
+    """Return the result as a dict. Raises CommandError for a bad tally or limit.
 
-    began: the cumulative totals at the start. body: `tally`, {direction: {class: number}}, what is
-    missing is 0; `limit_pct`, 1 to 50, of the error of all together.
+    began: the cumulative totals at the start. body: `tally`, {direction: {class: number}}, where a
+    missing number is 0, and `limit_pct`, 1 to 50, of the total error.
     """
     limit = body.get("limit_pct", 5)
     if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 1 <= limit <= 50:
@@ -44,11 +46,11 @@ def _finish(began, record, body):
         raise CommandError("calibrate: an empty tally says nothing")
     counted, error = _counted(began, record), {}
     noted = sum(sum(classes.values()) for classes in counted.values())
-    for way in DIRECTIONS:
+    for direction in DIRECTIONS:
         for cls in CLASSES:
-            seen = tally[way][cls]
+            seen = tally[direction][cls]
             if seen:
-                error["%s.%s" % (way, cls)] = _percent(counted[way][cls], seen)
+                error["%s.%s" % (direction, cls)] = _percent(counted[direction][cls], seen)
     total = _percent(noted, passed)
     return {
         "counted": counted, "tally": tally, "error_pct": error, "total_error_pct": total,
@@ -62,29 +64,32 @@ def _percent(counted, passed):
 
 def _counted(began, record):
     counted = {}
-    for w, way in enumerate(DIRECTIONS):
-        counted[way] = {}
+    for d, direction in enumerate(DIRECTIONS):
+        counted[direction] = {}
         for c, cls in enumerate(CLASSES):
-            i = w * len(CLASSES) + c
-            counted[way][cls] = (record.totals[i] - began[i]) & 0x3FFFFFFF
+            i = d * len(CLASSES) + c
+            counted[direction][cls] = (record.totals[i] - began[i]) & 0x3FFFFFFF
     return counted
 
 
 def _tally(given):
     if not isinstance(given, dict):
         raise CommandError("calibrate: tally = %r, wanted {direction: {class: number}}" % given)
-    for way in given:
-        if way not in DIRECTIONS or not isinstance(given[way], dict):
+    for direction in given:
+        if direction not in DIRECTIONS or not isinstance(given[direction], dict):
             raise CommandError(
-                "calibrate: tally.%s, wanted %s, each an object" % (way, ", ".join(DIRECTIONS))
+                "calibrate: tally.%s, wanted %s, each an object"
+                % (direction, ", ".join(DIRECTIONS))
             )
     full = {}
-    for way in DIRECTIONS:
-        row = given.get(way, {})
+    for direction in DIRECTIONS:
+        row = given.get(direction, {})
         for cls, n in row.items():
             if cls not in CLASSES:
                 raise CommandError("calibrate: class %r; known: %s" % (cls, ", ".join(CLASSES)))
-            if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= _MOST:
-                raise CommandError("calibrate: %s.%s = %r, wanted 0..%d" % (way, cls, n, _MOST))
-        full[way] = {cls: row.get(cls, 0) for cls in CLASSES}
+            if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= _TALLY_MAX:
+                raise CommandError(
+                    "calibrate: %s.%s = %r, wanted 0..%d" % (direction, cls, n, _TALLY_MAX)
+                )
+        full[direction] = {cls: row.get(cls, 0) for cls in CLASSES}
     return full

@@ -1,7 +1,7 @@
-"""What only the node can tell about itself, for `tallypost check`; who judges it is the host.
+"""Diagnostics of every part of the node for `tallypost check`. The host judges them.
 
 Numbers: `state` of the detector as in wire/record.py, `reason` of the Wi-Fi is the driver's code.
-Nothing secret, and nothing about a single road user. Imported for a command and let go.
+They hold no secret and no single road user.
 """
 
 import gc
@@ -10,11 +10,11 @@ from config.settings import read_blob
 from core.version import VERSION
 
 _NO_TEMPERATURE = -128
-_SSID_BYTES = 32  # the most there are
+_SSID_BYTES_MAX = 32
 
 
 def identity(app, _body):
-    """Which node this is, provisioned or not."""
+    """The identity of the node, provisioned or not."""
     found = {
         "node": app.node, "board": app.board.NAME, "version": VERSION, "boot": app.boot,
         "mac": ":".join("%02x" % byte for byte in app.board.mac()),
@@ -26,7 +26,7 @@ def identity(app, _body):
 
 
 def check(app, _body):
-    """Every part of the node, as it is now; edges and frames count from the start."""
+    """The present state of every part. Edges and frames are counted from the start."""
     gc.collect()
     free, rec = gc.mem_free(), app.counter.rec
     return {
@@ -60,8 +60,8 @@ def _wifi(app):
         return None
     wifi, wlan = app.wifi, app.board.wlan()
     found = {
-        "ssid": (read_blob(app.nvs, "wifi_ssid", _SSID_BYTES) or b"").decode(), "up": wifi.is_up(),
-        "reason": wifi.reason,
+        "ssid": (read_blob(app.nvs, "wifi_ssid", _SSID_BYTES_MAX) or b"").decode(),
+        "up": wifi.is_up(), "reason": wifi.reason,
     }  # fmt: skip
     if found["up"]:
         found["ip"] = wlan.ifconfig()[0]

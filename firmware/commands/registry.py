@@ -1,37 +1,31 @@
-"""Commands from the backend or a technician: every one has an id, every one is answered.
+"""The commands of the backend and of technicians. Each has an id, and each is answered.
 
-Imported for a command and let go, and so is the module in which the command's function is: a node
-that is asked nothing has none of it in memory. What lasts is in the application.
+A command is a function NAME(app, body) -> result. The commands that only the console has get the
+console as well, and write more lines to it: NAME(app, body, out). The modules are loaded for one
+command: `App.command` drops them after it. State that lasts longer is in the application.
 """
 
 import json
 
+from commands import basic
 from core.faults import CommandError, ConfigError, refusal
-from core.health import let_go
 
-_MAX_BYTES = 2048
-_MAX_ID = 100
-# Where a command's function is: NAME(app, body) -> result.
-_PLACES = {
-    "ping": "commands.basic", "status": "commands.basic", "resend": "commands.basic",
-    "config_get": "commands.basic", "log": "commands.basic", "reboot": "commands.basic",
-    "config_set": "config.schema", "config_stored": "config.schema",
-    "calibrate": "commands.calibration", "check": "commands.diagnostics",
-    "identity": "commands.diagnostics",
+_BYTES_MAX = 2048
+_ID_CHARS_MAX = 100
+_BASIC = {
+    "config_get": basic.config_get, "config_set": basic.config_set,
+    "config_stored": basic.config_stored, "log": basic.log, "ping": basic.ping,
+    "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
 }  # fmt: skip
-# For the console alone: NAME(app, body, out) -> result; `out` takes the lines that follow.
-_ON_CONSOLE = {
-    "aim": "console.live_view",
-    "records": "console.log_export",
-    "confirm": "console.log_export",
-}
-_ALWAYS = ("identity", "log", "ping")  # what a board without an identity answers
+_LOADED = ("calibrate", "check", "identity")  # by `_load`
+_ON_CONSOLE = ("aim", "confirm", "records")  # by `_load_for_console`
+_ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
 
 
 def handle(app, payload, out=None):
-    """Carry a command out and return the reply as a dict.
+    """Carry out a command and return the reply as a dict.
 
-    out: `serial_line.Pieces` of the console, None over MQTT.
+    out: `console.session.Pieces`, which takes the lines of a stream. None over MQTT.
     """
     name = None
     try:
@@ -44,32 +38,48 @@ def handle(app, payload, out=None):
 
 
 def _result(app, body, out):
-    cmd = body.get("cmd")
-    if not isinstance(cmd, str):
-        cmd = ""
-    place, after = _PLACES.get(cmd), ()
-    if not place and out:
-        place, after = _ON_CONSOLE.get(cmd), (out,)
-    if not place:
-        known = sorted(list(_PLACES) + list(_ON_CONSOLE if out else ()))
-        raise CommandError("unknown command; known: %s" % ", ".join(known))
+    cmd, more = body.get("cmd"), ()
+    names = list(_BASIC) + list(_LOADED) + list(_ON_CONSOLE if out else ())
+    if cmd not in names:
+        raise CommandError("unknown command; known: %s" % ", ".join(sorted(names)))
     if not app.node and cmd not in _ALWAYS:
         raise CommandError("not provisioned: run `tallypost provision`")
-    try:
-        return getattr(__import__(place, None, None, (cmd,)), cmd)(app, body, *after)
-    finally:
-        let_go(place, "console.streams")
+    if cmd in _ON_CONSOLE:
+        function, more = _load_for_console(cmd), (out,)
+    else:
+        function = _BASIC.get(cmd) or _load(cmd)
+    return function(app, body, *more)
+
+
+def _load(cmd):
+    if cmd == "calibrate":
+        from commands.calibration import calibrate  # 2,500 bytes
+
+        return calibrate
+    from commands import diagnostics  # 1,700 bytes
+
+    return diagnostics.check if cmd == "check" else diagnostics.identity
+
+
+def _load_for_console(cmd):
+    if cmd == "aim":
+        from console.live_view import aim  # 6,600 bytes
+
+        return aim
+    from console import log_export  # 3,600 bytes
+
+    return log_export.confirm if cmd == "confirm" else log_export.records
 
 
 def _parse(payload):
-    if len(payload) > _MAX_BYTES:
-        raise CommandError("command of %d bytes, at most %d" % (len(payload), _MAX_BYTES))
+    if len(payload) > _BYTES_MAX:
+        raise CommandError("command of %d bytes, at most %d" % (len(payload), _BYTES_MAX))
     try:
         body = json.loads(payload)
     except ValueError:
         raise CommandError("command is not JSON")
     if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
         raise CommandError("command needs an object with id and cmd")
-    if len(str(body["id"])) > _MAX_ID:  # it comes back in the reply, which has to fit
-        raise CommandError("command id of more than %d characters" % _MAX_ID)
+    if len(str(body["id"])) > _ID_CHARS_MAX:  # it comes back in the reply, which has to fit
+        raise CommandError("command id of more than %d characters" % _ID_CHARS_MAX)
     return body

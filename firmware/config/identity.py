@@ -1,8 +1,8 @@
-"""Who this node is: read from NVS, and checked against the seal of whoever wrote it.
+"""Identity of the node: read from NVS and checked against the seal of the provisioning.
 
-`seal` is the CRC-32, little-endian, over those of the keys below that are there, in this order:
+`seal` is the CRC-32, little-endian, over those of the keys below that are present, in this order:
 key, 0, length as u16, value. Provisioning that was cut short may leave half of one identity and
-half of another; under such a one nothing is counted.
+half of another. With such an identity nothing is counted.
 """
 
 import struct
@@ -17,7 +17,7 @@ _SEALED = (
 
 
 def read(nvs):
-    """(node id, reason): the id is "" when nothing may be counted; then the reason says why."""
+    """Return the node id and "". When nothing may be counted: an empty id and the reason."""
     crc, node = 0, b""
     for key in _SEALED:
         value = read_blob(nvs, key)

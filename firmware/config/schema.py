@@ -1,20 +1,21 @@
-"""The configuration: one table of everything that can be set, read once at boot.
+"""The configuration: one table of all settings, read once at boot.
 
-A blob of JSON in NVS, namespace `tallypost`, key `config`; `config_ok` holds the last one that was
-accepted. Unknown keys and bad values are errors that name key, value and range; the node then goes
-on with the last good configuration. Secrets are not in here: they have NVS keys of their own.
+It is a blob of JSON in NVS, namespace `tallypost`, key `config`. `config_ok` holds the last one
+that was accepted. Unknown keys and bad values are errors that name key, value and range. The node
+then runs with the last good configuration. Secrets are not in here: they have NVS keys of their
+own.
 
-Nothing keeps this module: whoever uses it lets it go, and the node has its memory back.
+`App.schema` loads this module for a moment.
 """
 
 import json
 from binascii import crc32
 from io import StringIO
 
-from core.faults import CommandError, ConfigError
-from config.settings import MAX_BYTES, Settings, read_blob
+from config.settings import BLOB_BYTES_MAX, Settings, read_blob
+from core.faults import ConfigError
 
-# key | type | least..most (of a text: characters) or the choices | default | unit
+# key | type | minimum..maximum (of a text: characters) or the choices | default | unit
 # One text: as tuples the table takes four times the memory, and a node in use may not have that.
 SCHEMA = """\
 site|str|0..40||text
@@ -56,20 +57,20 @@ _BAD_IN_TOPIC = "+#\0"
 
 
 def rows():
-    """The rows of SCHEMA: key, type, least or choices, most or None, default, unit."""
+    """The rows of SCHEMA: key, type, minimum or choices, maximum or None, default, unit."""
     for line in StringIO(SCHEMA):
         key, name, allowed, default, unit = line[:-1].split("|")
         kind = int if name == "int" else str
-        least, _, most = allowed.partition("..")
-        if most:
-            yield key, kind, int(least), int(most), kind(default), unit
+        lower, _, upper = allowed.partition("..")
+        if upper:
+            yield key, kind, int(lower), int(upper), kind(default), unit
         else:
             choices = tuple([kind(choice) for choice in allowed.split(" ")])
             yield key, kind, choices, None, kind(default), unit
 
 
 def accept(values):
-    """Check and complete values; return them as Settings. Raises ConfigError."""
+    """Check and complete values, and return them as Settings. Raises ConfigError."""
     full = check(values)
     return Settings(full, _hash(full))
 
@@ -84,7 +85,7 @@ def _hash(full):
 
 
 def check(values):
-    """Return `values` completed with defaults; raises ConfigError for the first bad one."""
+    """Return `values` completed with defaults. Raises ConfigError for the first bad one."""
     if not isinstance(values, dict):
         raise ConfigError("config: an object is wanted, not %r" % values)
     full = {row[0]: row[4] for row in rows()}
@@ -101,19 +102,19 @@ def check(values):
 
 
 def _check_value(row, value):
-    key, kind, least, most, _default, unit = row
+    key, kind, lower, upper, _default, unit = row
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ConfigError("config: %s = %r, wanted %s" % (key, value, kind.__name__))
-    if most is None:
-        if value not in least:
-            raise ConfigError("config: %s = %r, wanted one of %r" % (key, value, least))
+    if upper is None:
+        if value not in lower:
+            raise ConfigError("config: %s = %r, wanted one of %r" % (key, value, lower))
         return
     size = len(value) if kind is str else value
-    if not least <= size <= most:
-        raise ConfigError("config: %s = %r, wanted %d..%d %s" % (key, value, least, most, unit))
+    if not lower <= size <= upper:
+        raise ConfigError("config: %s = %r, wanted %d..%d %s" % (key, value, lower, upper, unit))
 
 
-# What single ranges cannot say: the second key lies above the first.
+# Beside the single ranges: the second key lies above the first.
 _ABOVE = (
     ("class_ped_max_kmh", "class_bike_max_kmh"),
     ("class_bike_min_mm", "class_car_min_mm"),
@@ -121,22 +122,21 @@ _ABOVE = (
     ("radar_line_m", "radar_max_m"),
     ("beam_debounce_ms", "beam_merge_ms"),
 )
-_LOBE_DEG = 20  # of the LD2451, to either side: beyond it the road is out of its sight
+_LOBE_MAX_DEG = 20  # of the LD2451, to either side: beyond it the road is out of its sight
 
 
 def _check_together(full):
     for lower, upper in _ABOVE:
         if full[upper] <= full[lower]:
             [row] = [row for row in rows() if row[0] == upper]
-            least, most, unit = full[lower] + 1, row[3], row[5]
             raise ConfigError(
                 "config: %s = %d, wanted %d..%d %s with %s = %d"
-                % (upper, full[upper], least, most, unit, lower, full[lower])
+                % (upper, full[upper], full[lower] + 1, row[3], row[5], lower, full[lower])
             )
-    if full["detector"] == "ld2451" and abs(full["radar_mount_deg"]) > _LOBE_DEG:
+    if full["detector"] == "ld2451" and abs(full["radar_mount_deg"]) > _LOBE_MAX_DEG:
         raise ConfigError(
             "config: radar_mount_deg = %d, wanted %d..%d degrees with detector = ld2451"
-            % (full["radar_mount_deg"], -_LOBE_DEG, _LOBE_DEG)
+            % (full["radar_mount_deg"], -_LOBE_MAX_DEG, _LOBE_MAX_DEG)
         )
     for char in _BAD_IN_TOPIC:
         if char in full["mqtt_root"]:
@@ -162,21 +162,8 @@ def load(nvs, log):
     return accept({})
 
 
-def config_set(app, body):
-    """Store a change for the next start; see commands.py."""
-    change = body.get("config")
-    if not isinstance(change, dict):
-        raise CommandError("config_set needs an object config")
-    values = alter(app.nvs, app.config, change)
-    return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
-
-
-def config_stored(app, _body):
-    return stored(app.nvs)
-
-
 def stored(nvs):
-    """The usable configuration that is stored for the next start, completed; None if none is."""
+    """The configuration stored for the next start, completed. None if none is usable."""
     try:
         return check(json.loads(read_blob(nvs, "config") or b""))
     except (ConfigError, ValueError):
@@ -184,9 +171,9 @@ def stored(nvs):
 
 
 def alter(nvs, config, change):
-    """Store `change` on top of what the next start would have; return all the values.
+    """Store a change to the configuration of the next start; return all its values.
 
-    config: Settings in force, for when nothing usable is stored. Raises ConfigError.
+    config: Settings in force. They are changed when nothing usable is stored. Raises ConfigError.
     """
     values = stored(nvs) or config.public()
     values.update(change)
@@ -195,10 +182,10 @@ def alter(nvs, config, change):
 
 
 def store(nvs, values):
-    """Check and store a configuration for the next start; raises ConfigError."""
+    """Check and store a configuration for the next start. Raises ConfigError."""
     check(values)
     blob = json.dumps(values).encode()
-    if len(blob) > MAX_BYTES:
-        raise ConfigError("config: %d bytes, at most %d" % (len(blob), MAX_BYTES))
+    if len(blob) > BLOB_BYTES_MAX:
+        raise ConfigError("config: %d bytes, at most %d" % (len(blob), BLOB_BYTES_MAX))
     nvs.set_blob("config", blob)
     nvs.commit()

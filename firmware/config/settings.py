@@ -1,10 +1,10 @@
-"""The configuration in force. How one is checked and stored is in config.py, needed seldom."""
+"""The configuration in force. `schema.py` checks and stores one, and is seldom in memory."""
 
-MAX_BYTES = 1500  # of a blob in NVS
+BLOB_BYTES_MAX = 1500  # of a blob in NVS
 
 
 class Settings:
-    """Values by key (`settings["mqtt_host"]`), all of them present; `hash` tells them apart."""
+    """Values by key (`settings["mqtt_host"]`), all of them present. `hash` tells them apart."""
 
     def __init__(self, values, hash):
         self._values = values
@@ -14,17 +14,17 @@ class Settings:
         return self._values[key]
 
     def shown(self):
-        """Everything, to be read and not changed: on a heap in use a copy may find no room."""
+        """All values, to be read and not changed: on a heap in use a copy may find no room."""
         return self._values
 
     def public(self):
-        """Everything as a dict: there is no secret in it."""
+        """A copy of all values. None of them is secret."""
         return dict(self._values)
 
 
-def read_blob(nvs, key, most=MAX_BYTES):
-    """A blob of NVS of `most` bytes as bytes, or None."""
-    buf = bytearray(most)
+def read_blob(nvs, key, bytes_max=BLOB_BYTES_MAX):
+    """Return a blob of NVS as bytes. None when it is missing or longer than `bytes_max`."""
+    buf = bytearray(bytes_max)
     try:
         return bytes(memoryview(buf)[: nvs.get_blob(key, buf)])
     except OSError:

@@ -1,51 +1,54 @@
-"""The serial desk: commands of a technician on the console, in the form they have over MQTT.
+"""Reads the console: commands of a technician, in the form they have over MQTT.
 
-A line that begins with `{` is a command. Enter alone is answered with what this node is, once a
-second at most; anything else is noise and is dropped. Ctrl-U drops what has come of a line: who
-sends a command begins with it. The log goes out on the same line; none of it begins with `{`.
+A line that begins with `{` is a command. Enter alone is answered with a greeting, at most once a
+second. Every other line is noise and is dropped. Ctrl-U drops the line as far as it has come, so a
+sender begins each command with it. The log goes out on the same port, and none of its lines begins
+with `{`.
 
-What a line leads to is in serial_line.py, which is imported for it and let go: here is only what
-waits.
+This module only waits. `session.py` answers, and is loaded for one line.
 """
 
 import asyncio
 
-from core.health import let_go
+from core.faults import NO_MEMORY
+from core.modules import unload_modules
 from micropython import const
 
 _LF = const(10)
 _CR = const(13)
 _CTRL_U = const(21)
 _BRACE = const(123)
-FULL = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
 
 
-async def attend(app, console):
-    """Read and answer, for ever. console: `board.console()`; read one byte at a time, when it is
-    there, for a longer read blocks until all of it is.
+async def serve_console(app, console, progress):
+    """Read and answer, for ever. console: `board.console()`.
+
+    Reads one byte at a time: a longer read blocks until all of it is there.
     """
     stream, one = asyncio.StreamReader(console), bytearray(1)
     fresh, greeted_s = True, -1
     while True:
+        progress.idle()
         if not await stream.readinto(one):
-            await asyncio.sleep(1)  # nobody will ever send anything on this line
+            await asyncio.sleep(1)  # nothing is connected to this port
             continue
         byte = one[0]
         if fresh and (byte == _BRACE or byte == _CR and greeted_s != app.uptime_s()):
             greeted_s = app.uptime_s()
+            progress.made()
             await _answer(app, console, stream, one)
         else:
             fresh = byte == _CR or byte == _LF or byte == _CTRL_U
 
 
 async def _answer(app, console, stream, one):
-    """Answer a line. Its own function: what it has imported goes with its frame."""
+    """Answer a line. The import is bound in the frame of this function and leaves with it."""
     try:
-        from console.session import serve  # large, and seldom needed
+        from console.session import answer_line  # 2,200 bytes
 
-        await serve(app, console, stream, one)
+        await answer_line(app, console, stream, one)
     except MemoryError:
         app.refused_commands += 1
-        console.write(FULL)
+        console.write(NO_MEMORY)
     finally:
-        let_go("console.session", "commands.registry")
+        unload_modules()

@@ -1,13 +1,10 @@
-"""What a line on the console leads to: a reply in one line of JSON, or several, one after another.
+"""Answers one line of the console: with one line of JSON, or with several for a stream.
 
-Three commands are for the console alone; to the first two, lines with their id follow, see
-streams.py:
+Three commands exist only on the console. Lines with their id follow the first two (streams.py):
 
-    aim      seconds (1..600; 0 ends it): what the detector sees, and who passes, aiming.py
-    records  from, to: records of the log, pulling.py
-    confirm  log, seq: the backend's acknowledgement, where somebody carries it by hand
-
-Imported for a line and let go: a node without a technician has none of this in memory.
+    aim      seconds (1..600; 0 ends it): reports of the detector and passages, live_view.py
+    records  from, to: records of the log, log_export.py
+    confirm  log, seq: the backend's acknowledgement, carried by hand, log_export.py
 """
 
 import asyncio
@@ -15,17 +12,17 @@ import io
 import json
 
 from core.faults import refusal
-from micropython import const
 from core.version import VERSION
+from micropython import const
 
 _LF = const(10)
 _CR = const(13)
 _CTRL_U = const(21)
 _BRACE = const(123)
-_FIRST_BYTES = const(128)  # of the buffer for a line, which doubles
-_MOST_BYTES = const(2048)  # as over MQTT, see commands.py
+_LINE_BYTES_MIN = const(128)  # of the buffer for a line, which doubles
+_LINE_BYTES_MAX = const(2048)  # as over MQTT, see commands/registry.py
 _LINE_S = 10  # from its first byte to its end
-_PIECE = const(48)  # bytes written at once: 4 ms at 115200 baud, in which no pin handler runs
+_PIECE_BYTES = const(48)  # written at once: 4 ms at 115200 baud, in which no pin handler runs
 
 
 class Pieces(io.IOBase):
@@ -33,7 +30,7 @@ class Pieces(io.IOBase):
 
     def __init__(self, write):
         self._write = write
-        self._buf = bytearray(_PIECE)
+        self._buf = bytearray(_PIECE_BYTES)
         self._n = 0
 
     def write(self, data):
@@ -41,19 +38,19 @@ class Pieces(io.IOBase):
         if isinstance(data, str):
             data = data.encode()
         for byte in data:
-            if self._n == _PIECE:
+            if self._n == _PIECE_BYTES:
                 self.flush()
             self._buf[self._n] = byte
             self._n += 1
         return len(data)
 
     def flush(self):
-        """Write what is there."""
+        """Write the bytes of the buffer to the console."""
         self._write(memoryview(self._buf)[: self._n])
         self._n = 0
 
     def write_whole(self, data):
-        """Write bytes at once, and forget what is there."""
+        """Write bytes at once and forget the buffer."""
         self._n = 0
         self._write(data)
 
@@ -68,7 +65,7 @@ class Pieces(io.IOBase):
         self.flush()
 
 
-async def serve(app, console, stream, one):
+async def answer_line(app, console, stream, one):
     """Answer a line whose first byte is in `one`: a brace, or the end of an empty line."""
     out = Pieces(console.write)
     if one[0] != _BRACE:
@@ -83,20 +80,20 @@ async def serve(app, console, stream, one):
         return
     if not line:
         app.refused_commands += 1
-        why = "command of %d bytes, at most %d" % (n, _MOST_BYTES) if n else "command cut short"
+        why = (
+            "command of %d bytes, at most %d" % (n, _LINE_BYTES_MAX) if n else "command cut short"
+        )
         out.line(refusal(None, why))
         return
-    from commands.registry import handle  # RAM: what loads two modules at once needs twice as much
-
-    out.line(handle(app, memoryview(line)[:n], out))
+    out.line(app.command(memoryview(line)[:n], out))
 
 
 async def _rest(stream, one):
-    """The line up to its end as (buffer, length); one that is too long has no buffer."""
-    line, n = bytearray(_FIRST_BYTES), 0
+    """The line up to its end as (buffer, length). A line that is too long has no buffer."""
+    line, n = bytearray(_LINE_BYTES_MIN), 0
     while one[0] not in (_CR, _LF, _CTRL_U):
         if n == len(line) and line:
-            line = line + bytes(n) if n < _MOST_BYTES else b""
+            line = line + bytes(n) if n < _LINE_BYTES_MAX else b""
         if n < len(line):
             line[n] = one[0]
         n += 1

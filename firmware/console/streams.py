@@ -1,23 +1,22 @@
-"""Commands on the console that are answered by more than a line: aim, records.
+"""Streams of the console: commands that are answered by more than one line (aim, records).
 
-They are answered at once; lines with their id follow, the last of them has `end`. One runs at a
-time. When the heap is full they give up, and nobody else: a line without an id says so.
+The reply comes at once. Lines with the command's id follow, the last of them has `end`. One stream
+runs at a time. When the heap is full only the stream ends, with a line without an id.
 """
 
 import gc
 
-from core.faults import CommandError
-from core.health import let_go
-from console.reader import FULL
+from core.faults import NO_MEMORY, CommandError
+from core.modules import unload_modules
 
-_SPARE = 10_000  # bytes of heap: what counts and delivers has to find room meanwhile
+_FREE_BYTES_MIN = 10_000  # of heap: counting and delivery need room meanwhile
 
 
 def begin(app, steps, name, out):
-    """Start to stream; whatever does so already ends. steps: a coroutine that writes lines to
-    `out` and returns what the last one says, a dict; None for nothing new. name: the command's id.
+    """Begin a stream and end the one that runs. name: the command's id.
 
-    Raises CommandError when the heap has no room for it.
+    steps: a coroutine that writes lines to `out` and returns the last one, a dict. None for no new
+    stream. Raises CommandError when the heap has no room for it.
     """
     if app.streaming:
         app.streaming.cancel()
@@ -25,9 +24,9 @@ def begin(app, steps, name, out):
     if not steps:
         return
     gc.collect()
-    if gc.mem_free() < _SPARE:
+    if gc.mem_free() < _FREE_BYTES_MIN:
         raise CommandError("no memory to spare: %d bytes free" % gc.mem_free())
-    app.streaming = app.spawn(_stream(app, steps, name, out), "stream")
+    app.streaming = app.supervisor.spawn(_stream(app, steps, name, out), "stream")
 
 
 async def _stream(app, steps, name, out):
@@ -36,9 +35,7 @@ async def _stream(app, steps, name, out):
         last["id"], last["end"] = name, True
         out.line(last)
     except MemoryError:
-        out.write_whole(FULL)
+        out.write_whole(NO_MEMORY)
     finally:
-        let_go("radar.view")
-        if not app.link:  # with MQTT it is in use
-            let_go("wire.jsonform")
+        unload_modules()
     app.streaming = None

@@ -1,8 +1,8 @@
-"""UTC: where it came from and how old it is. Everything else in the firmware counts ticks.
+"""UTC, its source and its age. Everything else in the firmware counts ticks.
 
-Over Wi-Fi from NTP, an hour apart; over LoRaWAN from the network, while NTP is away; after a reset
-without power loss from the real-time clock. The clock may turn out to be wrong and be set
-backwards: whoever keeps intervals is told.
+Sources: NTP over Wi-Fi once an hour, the LoRaWAN network while NTP is away, and the real-time
+clock after a reset without power loss. The clock may turn out to be wrong and is then set back.
+The counter learns of each step through `on_step`.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ import time
 from micropython import const
 
 NONE, RTC, NTP = 0, 1, 2
-_PLAUSIBLE = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
-_LAST = const(4_102_444_800)  # 2100-01-01
-_NOT_KNOWN = const(2_085_978_496)  # an NTP time of 0 says "unknown" (RFC 5905, 6); ntptime: 2036
+_UTC_MIN = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
+_UTC_MAX = const(4_102_444_800)  # 2100-01-01
+_UNKNOWN = const(2_085_978_496)  # an NTP time of 0 means "unknown" (RFC 5905, 6); ntptime: 2036
 _SYNC_S = const(3600)
-_PATIENCE_MS = const(900_000)
+_RETRY_MS = const(900_000)  # added to the back-off once the clock is set
 _STEP_S = const(2)
 _EPOCH = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
-_AGE_MAX = const(65_534)
+_AGE_MAX_S = const(65_534)
 
 
 class Clock:
@@ -30,42 +30,43 @@ class Clock:
         self.backoff = backoff
         self._log = log
         self._synced_s = -1
-        self.source = RTC if time.time() + _EPOCH >= _PLAUSIBLE else NONE
+        self.source = RTC if time.time() + _EPOCH >= _UTC_MIN else NONE
         self.on_step = None  # function(old utc or 0): called after the clock was set
         self.failures = 0
 
     def utc(self):
-        """UTC as unix seconds, 0 while it is not known."""
+        """UTC in unix seconds, 0 while it is unknown."""
         return time.time() + _EPOCH if self.source else 0
 
     def age_s(self):
         """Seconds since the last synchronisation, 65535 = unknown."""
         if self._synced_s < 0:
             return 0xFFFF
-        return min(self._uptime_s() - self._synced_s, _AGE_MAX)
+        return min(self._uptime_s() - self._synced_s, _AGE_MAX_S)
 
-    def sync(self, host):
-        """Ask NTP once; blocks for at most a second if `host` is an address. Raises OSError."""
-        import ntptime  # RAM: a node without Wi-Fi never asks
+    def sync(self, ntp, host):
+        """Ask NTP once. ntp: the port's module `ntptime`. Raises OSError.
 
-        ntptime.host = host
-        ntptime.timeout = 1
+        Blocks for at most a second if `host` is an address.
+        """
+        ntp.host = host
+        ntp.timeout = 1
         try:
-            utc = ntptime.time() + _EPOCH
+            utc = ntp.time() + _EPOCH
         except (ValueError, IndexError):
             raise OSError("ntp: answer cut short")
         except MemoryError:  # the time can wait, counting cannot
             raise OSError("ntp: no memory")
-        if utc == _NOT_KNOWN:
+        if utc == _UNKNOWN:
             raise OSError("ntp: implausible time")
         self.set(utc, NTP)
 
     def set(self, utc, source):
-        """Set the clock to unix seconds; whoever keeps intervals is told of a step.
+        """Set the clock to unix seconds and report a step to `on_step`.
 
-        Raises OSError for a time that cannot be.
+        Raises OSError for an implausible time.
         """
-        if not _PLAUSIBLE <= utc < _LAST:
+        if not _UTC_MIN <= utc < _UTC_MAX:
             raise OSError("clock: implausible time")
         old = self.utc()
         if abs(utc - old) >= 1:
@@ -75,18 +76,22 @@ class Clock:
         if abs(utc - old) >= _STEP_S and self.on_step:
             self.on_step(old)
 
-    async def run(self, host, reach):
-        """Keep the clock right for ever. reach(host): awaits the network, returns an address."""
+    async def run(self, ntp, host, network, progress):
+        """Synchronise for ever. network: wait_up(), resolve(host), as `Wifi` has them."""
         while True:
+            progress.idle()  # there may be no network for days
+            await network.wait_up()
+            progress.made()
             try:
-                self.sync(await reach(host))
+                self.sync(ntp, await network.resolve(host))
             except OSError as error:
                 self.failures += 1
                 delay_ms = self.backoff.next_ms()
-                if self._synced_s >= 0:  # every question may block everything for a second
-                    delay_ms += _PATIENCE_MS
+                if self._synced_s >= 0:  # each question may block everything for a second
+                    delay_ms += _RETRY_MS
                 self._log.warn("ntp: %r, next try in %d s", error, delay_ms // 1000)
-                await asyncio.sleep_ms(delay_ms)
-                continue
-            self.backoff.reset()
-            await asyncio.sleep(_SYNC_S)
+            else:
+                self.backoff.reset()
+                delay_ms = _SYNC_S * 1000
+            progress.made()
+            await asyncio.sleep_ms(delay_ms)

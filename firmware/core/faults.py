@@ -1,19 +1,22 @@
-"""Expected trouble: its exceptions, the codes a fault leaves behind across a reset, its reply."""
+"""Faults: exceptions for expected trouble, codes of reported faults, the error reply."""
 
 TASK_DIED = 1  # a task ended with an exception
-STALLED = 2  # a task made no progress
+STALLED = 2  # a task made no progress within its bound
 STORAGE = 3  # the ring cannot be written
 RADIO = 4  # the LoRaWAN radio or modem cannot be used
 
+# The reply on the console when the heap has no room for a better one.
+NO_MEMORY = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
+
 
 class ConfigError(Exception):
-    """A configuration value is not acceptable; the message names key, value and range."""
+    """A configuration value is not acceptable. The message names key, value and range."""
 
 
 class CommandError(Exception):
-    """A command is refused; the message goes back to whoever sent it."""
+    """A command is refused. The message goes back to the sender."""
 
 
 def refusal(name, why):
-    """The reply that says why not. name: the command's id, None when it had none."""
+    """The error reply to a command. name: the command's id, None when it had none."""
     return {"v": 1, "id": name, "ok": False, "error": str(why)}

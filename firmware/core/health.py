@@ -1,24 +1,19 @@
-"""How the node is: memory, flash, link, detector, queue. Goes out every 15 minutes at QoS 0."""
+"""Health of the node: memory, flash, link, detector, queue."""
 
 import gc
-import sys
 
-
-def let_go(*names):
-    """Forget modules that nothing refers to any more; importing them again loads them again."""
-    for name in names:
-        if sys.modules.pop(name, None):
-            package, _, short = name.rpartition(".")
-            if package:
-                delattr(sys.modules[package], short)
+from core.modules import unload_modules
 
 
 class Health:
+    """Builds the health report. heap_free_min: fewest free bytes since the start."""
+
     def __init__(self):
         self.heap_free_min = 1 << 30
 
     def look(self):
-        """Collect garbage and note what is free; call it in quiet moments."""
+        """Collect garbage, note the free bytes and return them. Call it in quiet moments."""
+        unload_modules()
         gc.collect()
         free = gc.mem_free()
         self.heap_free_min = min(self.heap_free_min, free)
@@ -41,7 +36,7 @@ class Health:
             "clock": {"source": clock.source, "age": clock.age_s(), "failures": clock.failures},
             "link": {
                 "refused_acks": app.uplink.refused_acks,
-                "rewinds": app.uplink.rewinds,
+                "rewinds": app.uplink.retransmissions,
                 "refused_commands": app.refused_commands,
             },
         }

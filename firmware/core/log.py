@@ -1,6 +1,6 @@
-"""The log: lines on the console, and the last of them in memory. The only place that prints.
+"""The log: lines on the console, the last 16 of them kept in memory. Only this module prints.
 
-Lines carry the uptime, never a secret and nothing about a single road user.
+Lines carry the uptime. They hold no secret and no single road user.
 """
 
 import time
@@ -23,7 +23,7 @@ class Log:
         self._seconds = 0
 
     def uptime_s(self):
-        """Seconds since start; must be called at least once in six days (ticks wrap)."""
+        """Seconds since the start. Call it at least once in six days, because ticks wrap."""
         passed = time.ticks_diff(time.ticks_ms(), self._start_ms) // 1000
         if passed > 0:
             self._seconds += passed
@@ -51,6 +51,6 @@ class Log:
         self._write(ERROR, text, args)
 
     def tail(self):
-        """The last lines, oldest first."""
+        """The kept lines, oldest first."""
         first = self._next - _KEPT
         return [self._lines[i % _KEPT] for i in range(max(first, 0), self._next)]

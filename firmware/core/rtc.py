@@ -1,25 +1,12 @@
-"""RTC memory outlives every reset but not the power. One owner has it, or two share it."""
+"""RTC memory shared by the open interval and a LoRaWAN session. It outlives every reset."""
 
 import struct
 
 _SIZES = (384, 640)  # bytes: the open interval takes 354 at most, a LoRaWAN session less than 600
 
 
-class RtcMemory:
-    """rtc: `machine.RTC()`. What is written replaces everything."""
-
-    def __init__(self, rtc):
-        self._rtc = rtc
-
-    def read(self):
-        return self._rtc.memory()
-
-    def write(self, data):
-        self._rtc.memory(data)
-
-
 def shared(rtc):
-    """Two memories of 382 and 638 bytes in that of `rtc`."""
+    """Return two memories, of 382 and 638 bytes, in the memory of `rtc`, a `machine.RTC()`."""
     whole = bytearray(sum(_SIZES))
     kept = rtc.memory()
     if len(kept) == len(whole):
@@ -29,7 +16,7 @@ def shared(rtc):
 
 
 class Part:
-    """size bytes from `first` on, in the last two of which the length is kept, little endian."""
+    """`size` bytes from `first` on. The last two hold the length of the content, little-endian."""
 
     def __init__(self, rtc, whole, first, size):
         self._rtc = rtc
@@ -42,7 +29,7 @@ class Part:
         return bytes(self._whole[self._first : min(self._first + n, self._end)])
 
     def write(self, data):
-        """Raises ValueError for more than there is room."""
+        """Replace the content. Raises ValueError when `data` is too long."""
         n = len(data)
         if n > self._end - self._first:
             raise ValueError("rtc: %d bytes, room for %d" % (n, self._end - self._first))

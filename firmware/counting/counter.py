@@ -1,7 +1,7 @@
-"""Counting: passages and observed seconds into interval records, across resets and clock steps.
+"""Counts passages and observed seconds into interval records, across resets and clock steps.
 
-An interval ends at the next UTC multiple of its length. While the time is not known it is keyed by
-(boot, uptime) and ends at a multiple of the uptime; once the time is known it is given its start.
+An interval ends at the next UTC multiple of its length. While the time is unknown it is keyed by
+(boot, uptime) and ends at a multiple of the uptime. It gets its start once the time is known.
 Records never overlap: a start is never before the end of the record before.
 
 The open interval is checkpointed to flash every `checkpoint_s`, and copied to RTC memory at every
@@ -10,7 +10,7 @@ passage:
     "TPO1" | log id u32 | number of the last interval record u32 | length u16 | crc32 u32 (of all
     that is before it and of the packed record) | packed record (wire/record.py)
 
-What happens with both after a reset is in resume.py.
+After a restart `recovery.py` reads both.
 """
 
 import struct
@@ -22,20 +22,22 @@ from micropython import const
 from passage.queue import Headway
 from ring import ANCHOR, INTERVAL
 from wire.record import (
-    DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES,
-    WHY_BLOCKED, WHY_CLOCK, WHY_MISCONFIGURED, WHY_OVERFLOW, WHY_SILENT, Interval,
+    DETECTOR_BLOCKED, DETECTOR_MISCONFIGURED, DETECTOR_OK, DETECTOR_QUIET, MAX_BYTES, WHY_BLOCKED,
+    WHY_BOOT, WHY_CLOCK, WHY_MISCONFIGURED, WHY_OVERFLOW, WHY_SILENT, Interval,
 )  # fmt: skip
 
-_HEAD_BYTES = const(18)
+RTC_HEAD = "<4sIIHI"
+RTC_HEAD_BYTES = const(18)
+RTC_MAGIC = b"TPO1"
 _ANCHOR = "<HIIB"
 _SHORT_S = const(2)
 
 
 class Counter:
-    """ring, clock and rtc (read() -> bytes, write(buf)) are handed in; lengths in seconds."""
+    """ring, clock and rtc (read() -> bytes, write(buf)) are handed in. Lengths are in seconds.
 
-    HEAD = "<4sIIHI"  # of what stands in RTC memory
-    MAGIC = b"TPO1"
+    identity: number of the boot, reset cause.
+    """
 
     def __init__(self, ring, clock, rtc, uptime_s, config, *, identity):
         self._ring = ring
@@ -44,8 +46,8 @@ class Counter:
         self._uptime_s = uptime_s
         self._length = config["interval_min"] * 60
         self._checkpoint_s = config["checkpoint_s"]
-        self._buf = bytearray(_HEAD_BYTES + MAX_BYTES)
-        self._packed = memoryview(self._buf)[_HEAD_BYTES:]
+        self._buf = bytearray(RTC_HEAD_BYTES + MAX_BYTES)
+        self._packed = memoryview(self._buf)[RTC_HEAD_BYTES:]
         self.rec = Interval()
         self._identity = identity + (config.hash,)  # boot, reset cause, configuration
         self._last_end = 0  # UTC at which the last record with a known time ended
@@ -54,25 +56,31 @@ class Counter:
         self._tick_ms = time.ticks_ms()
         self._checkpoint_at = 0
         self.anchor = None  # (uptime, utc) of this boot, if closed records need one
-        self._unresolved = False  # this boot has closed records whose time was not known
+        self._unresolved = False  # this boot has closed records whose time was unknown
         self.losses = lambda: 0  # running number of bytes or edges the detector's line has lost
         self._lost = 0
         self.on_record = None  # function(): a record was appended
         self.on_passage = None  # function(passage): one was counted
         self.passages = 0
-        self._follow = Headway()
+        self._headway = Headway()
 
-    def restore(self):
-        """Take over what the last life left behind, and begin."""
-        from counting.recovery import resume  # the other half of this class; needed once
-
-        resume(self)
+    def start(self, restored):
+        """Begin to count. restored: state of `rec`, a `recovery.Restored`."""
+        self._last_end = restored.last_end
+        if restored.is_cut:
+            self._append()
+        if restored.end:
+            self._identify()
+            self._end = restored.end
+            self._observed_ms = self.rec.coverage * 1000
+        else:
+            self._begin(self._uptime_s(), self._clock.utc(), WHY_BOOT)
         self._save_rtc()
 
     # --- the open interval
 
     def _identify(self):
-        """What is counted from here on is counted in this life of the node."""
+        """Mark the record as counted since this start of the node."""
         self.rec.boot, self.rec.reset_cause, self.rec.config_hash = self._identity
 
     def _aligned_end(self, start):
@@ -91,19 +99,19 @@ class Counter:
         self._observed_ms = 0
 
     def add(self, passage):
-        """Count a passage, as `PassageQueue.pop` gives it."""
-        way, cls, speed, front_ms, occupied_ms, raw = passage
-        follow = self._follow
-        follow.add(way, front_ms, occupied_ms)
-        self.rec.add(way, cls, speed, speed - raw)
-        self.rec.add_headway(way, follow.headway, follow.gap, occupied_ms)
+        """Count a passage, as `PassageQueue.pop` returns it."""
+        direction, cls, speed, front_ms, occupied_ms, raw = passage
+        headway = self._headway
+        headway.add(direction, front_ms, occupied_ms)
+        self.rec.add(direction, cls, speed, speed - raw)
+        self.rec.add_headway(direction, headway.headway, headway.gap, occupied_ms)
         self.passages += 1
         self._save_rtc()
         if self.on_passage:
             self.on_passage(passage)
 
     def tick(self, now_ms, uptime, detector_state):
-        """Once a second: what was observed, and whether the interval is over."""
+        """Once a second: count observed time and close the interval when it is over."""
         rec = self.rec
         passed_ms = time.ticks_diff(now_ms, self._tick_ms)
         self._tick_ms = now_ms
@@ -112,7 +120,7 @@ class Counter:
             self._observed_ms += passed_ms
         else:
             rec.why |= _reason(detector_state)
-            self._follow.forget()
+            self._headway.forget()
         utc = self._clock.utc()
         if (utc if rec.start else uptime) >= self._end:
             self.close()
@@ -140,7 +148,7 @@ class Counter:
             self.rec.why |= WHY_OVERFLOW
 
     def close(self, end=0):
-        """Close the open interval; `end` is UTC if it is not now."""
+        """Close the open interval. end: UTC if it is not now."""
         self._note_losses()
         self._settle(end)
         self._append()
@@ -157,6 +165,7 @@ class Counter:
             self.on_record()
 
     def checkpoint(self):
+        """Save the open interval to flash and RTC memory."""
         self._note_losses()
         self._settle()
         self._ring.checkpoint(self._packed, self.rec.pack_into(self._packed))
@@ -168,16 +177,16 @@ class Counter:
         n = self.rec.pack_into(self._packed)
         buf = self._buf
         struct.pack_into(
-            self.HEAD, buf, 0, self.MAGIC, self._ring.log_id, self._ring.last_interval, n, 0
+            RTC_HEAD, buf, 0, RTC_MAGIC, self._ring.log_id, self._ring.last_interval, n, 0
         )
         crc = crc32(self._packed[:n], crc32(memoryview(buf)[:14]))
         struct.pack_into("<I", buf, 14, crc)
-        self._rtc.write(memoryview(buf)[: _HEAD_BYTES + n])
+        self._rtc.write(memoryview(buf)[: RTC_HEAD_BYTES + n])
 
     # --- the clock
 
     def clock_set(self, old):
-        """The clock was set: from unknown (old = 0) or by a step. Give the interval its place."""
+        """The clock was set: give the open interval its place. old: UTC before, 0 = unknown."""
         uptime, utc = self._uptime_s(), self._clock.utc()
         began = utc - (uptime - self.rec.uptime)
         earliest = self._last_end

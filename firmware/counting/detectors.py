@@ -1,42 +1,28 @@
-"""The configured detector on the board's pins: each driver is imported by who needs it (RAM)."""
+"""Builds the configured detector on the board's lines. Needed once."""
+
+import beam
+import radar
+from counting.no_detector import NoDetector
 
 
-def build(board, config, log):
-    """A driver with start(), wait(), pop(), tick(now_ms), state, stats(); see lib/radar/README.
+def build_detector(board, config, log):
+    """Return a driver: start(), wait(), pop(), tick(now_ms), state, stats(). See lib/radar/README.
 
-    On a board without the lines for it, one that counts nothing and says so.
+    On a board without the lines for it the driver counts nothing, and its state says so.
     """
+    kind = config["detector"]
     try:
-        return _driver(board, config, config["detector"])
+        if kind in ("beam", "beam_single"):
+            return _build_beams(board, config, kind)
+        driver, baud = radar.driver(kind)
+        return driver(board.uart(baud) if baud else board.beam_counters(), config)
     except OSError as error:
-        from counting.no_detector import NoDetector
-
-        log.warn("%s: %s", config["detector"], error)
+        log.warn("%s: %s", kind, error)
         return NoDetector()
 
 
-def _driver(board, config, kind):
+def _build_beams(board, config, kind):
+    driver, pins, counters = beam.driver(kind), board.beam_pins(), board.beam_counters()
     if kind == "beam":
-        from beam.dual import DualBeam
-
-        return DualBeam(*board.beam_pins(), config, board.beam_counters())
-    if kind == "beam_single":
-        from beam.single import SingleBeam
-
-        counters = board.beam_counters()
-        return SingleBeam(board.beam_pins()[0], config, counters and counters[:1])
-    if kind == "ld2450":
-        from radar.ld2450 import LD2450
-
-        return LD2450(board.uart(256_000), config)
-    if kind == "ops243":
-        from radar.ops243 import BAUDS, OPS243
-
-        return OPS243(board.uart(BAUDS[0]), config)
-    if kind == "doppler":
-        from radar.doppler import Doppler
-
-        return Doppler(board.beam_counters(), config)
-    from radar.ld2451 import LD2451
-
-    return LD2451(board.uart(115_200), config)
+        return driver(*pins, config, counters)
+    return driver(pins[0], config, counters and counters[:1])

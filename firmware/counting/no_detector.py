@@ -1,4 +1,4 @@
-"""Stands where the configured detector cannot be: counts nothing, and says so in its state."""
+"""Takes the place of a detector that cannot be used. It counts nothing, and its state says so."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ _HOUR_S = const(3600)
 
 
 class NoDetector:
-    """The interface of a driver; see lib/radar/README."""
+    """The interface of a driver, see lib/radar/README."""
 
     state = _MISCONFIGURED
 

@@ -1,97 +1,103 @@
-"""What a new life takes over from the last one: the start of counting.Counter.
+"""Restores the open interval after a restart: from RTC memory (reset) or the flash checkpoint.
 
-After a reset that kept RTC memory the interval goes on as if nothing had happened. After a power
-cut it is closed with what the checkpoint knew, and a new one begins where it ended.
-
-Apart from the rest because it is needed once: the node gets its memory back after the start.
+After a reset that kept RTC memory the interval continues. After a power cut it is closed as far as
+the checkpoint knew it, and a new one begins at its end. `counter.py` has the layout of both.
 """
 
 import struct
 from binascii import crc32
 
+from counting.counter import RTC_HEAD, RTC_HEAD_BYTES, RTC_MAGIC
 from micropython import const
-
 from ring import INTERVAL
-from wire.record import WHY_BOOT, WHY_RESTORED, Interval
+from wire.record import MAX_BYTES, WHY_BOOT, WHY_RESTORED, Interval
 
-_HEAD_BYTES = const(18)
-_LOOK_BACK = const(400)  # records: the clock was not known for four days
+_SEARCH_MAX = const(400)  # records: the clock was unknown for four days
 
 
-def resume(counter):
-    """Let a Counter go on, or begin, with what RTC memory and the ring hold."""
-    _read_last(counter)
-    rec, uptime, utc = counter.rec, counter._uptime_s(), counter._clock.utc()
-    found = _from_rtc(counter) or _from_flash(counter)
+class Restored:
+    """State of the counting at a start.
+
+    is_cut: the record is an interval that the restart ended. It has to be closed.
+    end: UTC at which the record's interval ends. 0: it does not continue, a new one begins.
+    last_end: UTC at which the last closed interval with a known time ended, 0 without one.
+    """
+
+    def __init__(self):
+        self.is_cut = False
+        self.end = 0
+        self.last_end = 0
+
+
+def restore_interval(rec, ring, rtc, *, uptime, utc, length_s):
+    """Fill `rec` with the interrupted interval and the totals; return the state, a Restored.
+
+    utc: 0 while it is unknown. length_s: of an interval.
+    """
+    state, packed = Restored(), bytearray(MAX_BYTES)
+    state.last_end = _read_last(rec, ring, packed)
+    found = _from_rtc(rec, ring, rtc.read()) or _from_flash(rec, ring, packed)
     if not found:
-        counter._begin(uptime, utc, WHY_BOOT)
-        return
-    if _goes_on(counter, found, utc):
-        counter._identify()
-        rec.why |= WHY_BOOT | found
-        counter._end = counter._aligned_end(rec.start)
-        counter._observed_ms = rec.coverage * 1000
+        return state
+    end = rec.start - rec.start % length_s + length_s
+    if _continues(rec, found, utc, end):
+        rec.why |= WHY_BOOT
         rec.uptime = max(0, uptime - (utc - rec.start))
+        state.end = end
     else:
         rec.why |= found
-        counter._append()
-        counter._begin(uptime, utc, WHY_BOOT)
+        state.is_cut = True
+    return state
 
 
-def _goes_on(counter, found, utc):
+def _continues(rec, found, utc, end):
     """True when the restored interval is still the present one, and the time certain."""
-    rec = counter.rec
-    return (
-        not found & WHY_RESTORED
-        and rec.start
-        and rec.start + rec.length <= utc + 1
-        and utc < counter._aligned_end(rec.start)
-    )
+    return found == WHY_BOOT and rec.start and rec.start + rec.length <= utc + 1 and utc < end
 
 
-def _read_last(counter):
-    """Totals of the last closed interval, and the end of the last one whose time is known.
+def _read_last(rec, ring, packed):
+    """Read the totals of the last closed interval into `rec`.
 
-    Intervals that were closed before the clock was known may follow that one.
+    Returns the end of the last one with a known time: intervals that were closed before the clock
+    was known may follow it.
     """
-    ring, packed = counter._ring, counter._packed
     last, known, older = ring.last_interval, False, Interval()
-    for seq in range(last, max(last - _LOOK_BACK, ring.first_seq - 1), -1):
+    for seq in range(last, max(last - _SEARCH_MAX, ring.first_seq - 1), -1):
         try:
             kind, n = ring.read(seq, packed)
             if kind != INTERVAL:
                 continue
-            rec = older if known else counter.rec
-            rec.unpack(packed, n)
+            read = older if known else rec
+            read.unpack(packed, n)
         except (KeyError, ValueError):
             continue
         known = True
-        if rec.start:
-            counter._last_end = rec.start + rec.length
-            return
+        if read.start:
+            return read.start + read.length
+    return 0
 
 
-def _from_flash(counter):
-    n = counter._ring.last_checkpoint(counter._packed)
-    return _take(counter, n, WHY_RESTORED) if n else 0
+def _from_flash(rec, ring, packed):
+    n = ring.last_checkpoint(packed)
+    return _unpacked(rec, packed, n, WHY_RESTORED) if n else 0
 
 
-def _from_rtc(counter):
-    ring, data = counter._ring, counter._rtc.read()
-    if len(data) < _HEAD_BYTES:
+def _from_rtc(rec, ring, data):
+    if len(data) < RTC_HEAD_BYTES:
         return 0
-    magic, log_id, last, n, crc = struct.unpack_from(counter.HEAD, data, 0)
-    if magic != counter.MAGIC or log_id != ring.log_id or last != ring.last_interval:
+    magic, log_id, last, n, crc = struct.unpack_from(RTC_HEAD, data, 0)
+    if magic != RTC_MAGIC or log_id != ring.log_id or last != ring.last_interval:
         return 0
-    if len(data) < _HEAD_BYTES + n or crc != crc32(data[_HEAD_BYTES:][:n], crc32(data[:14])):
+    packed = data[RTC_HEAD_BYTES:][:n]
+    if len(packed) < n or crc != crc32(packed, crc32(data[:14])):
         return 0
-    counter._packed[:n] = data[_HEAD_BYTES:][:n]
-    return _take(counter, n, WHY_BOOT)
+    return _unpacked(rec, packed, n, WHY_BOOT)
 
 
-def _take(counter, n, why):
+def _unpacked(rec, packed, n, why):
+    """Unpack a record. Returns why it differs from one without a restart, 0 if it is no record."""
     try:
-        counter.rec.unpack(counter._packed, n)
+        rec.unpack(packed, n)
     except ValueError:
         return 0
     return why

@@ -1,8 +1,8 @@
-"""What is still to be told over a link: two cursors in the log, requests, records as they leave.
+"""Delivery state of one link: its *sent* and *confirmed* cursors, and the resend requests.
 
-*Sent* follows the link (the broker took it, it was on the air), *confirmed* the backend's
-cumulative acknowledgement. Each link has its own, so that what one has told is told again by the
-other where it has to be; the backend knows a record by node, log and number.
+*Sent* follows the link: the broker took the record, or it was on the air. *Confirmed* follows the
+backend's cumulative acknowledgement. Each link has its own cursors, so a record already sent over
+LoRaWAN may be sent again over MQTT. The backend removes the duplicate by (node, log, seq).
 """
 
 import json
@@ -13,19 +13,20 @@ from micropython import const
 from ring import ANCHOR, EVENT, INTERVAL
 from wire.record import MAX_BYTES, TIME_ANCHOR, WHY_CLOCK, Interval
 
-_ANCHOR_SEARCH = const(200)
-_MAX_REQUEST = const(20_000)
-_MAX_REQUESTS = const(8)
+_ANCHOR_SEARCH_MAX = const(200)  # records
+_RANGE_MAX = const(20_000)  # records of one resend request
+_RANGES_MAX = const(8)
 
 
 class Outbox:
-    """ring, clock are handed in. link: number of its cursors in the ring, 0 mqtt, 1 lorawan.
+    """Reads the records of the log for one link.
 
-    news: set when there is something new to send. patience_s: how long a confirmation may stay
-    away before sending begins anew behind what was confirmed.
+    ring, clock: of the node. link: number of its cursors in the ring, 0 = MQTT, 1 = LoRaWAN.
+    news: an event that is set when there is something new to send. ack_timeout_s: how long a
+    confirmation may stay away before records are retransmitted.
     """
 
-    def __init__(self, ring, link, clock, *, uptime_s, boot, news, patience_s):
+    def __init__(self, ring, link, clock, *, uptime_s, boot, news, ack_timeout_s):
         self._ring = ring
         self._number = link
         self._clock = clock
@@ -35,78 +36,79 @@ class Outbox:
         self._buf = bytearray(600)
         self._rec = Interval()
         self._sent, self._confirmed = ring.cursor(link)
-        self.confirms = self._confirmed > 0  # there is a backend that does
-        self._least_patience_s = self._patience_s = patience_s
+        self.confirms = self._confirmed > 0  # there is a backend that confirms
+        self._ack_timeout_min_s = self._ack_timeout_s = ack_timeout_s
         self.anchor = None  # (uptime, utc) by which the records of this boot get their start
-        self._again = []  # ranges of numbers to send again, on request
+        self._resend_ranges = []  # (first, last) numbers, as requested
         self.refused_acks = 0
-        self.rewinds = 0
+        self.retransmissions = 0
 
     def done(self):
-        """Up to here the link has nothing left to do: confirmed, or sent if nobody confirms."""
+        """Number of the last record that is done: confirmed, or sent if no backend confirms."""
         return self._confirmed if self.confirms else self._sent
 
     def queue_depth(self):
-        """Records the backend has not confirmed (or, without one, the link not sent)."""
+        """Number of records that the backend has not confirmed or, without one, are not sent."""
         return self._ring.next_seq - 1 - max(self.done(), self._ring.first_seq - 1)
 
     def wake(self):
         self._news.set()
 
-    def event(self, what, **details):
-        """Put an event into the log; it goes out like everything else."""
-        details["event"] = what
+    def event(self, event, **details):
+        """Append an event to the log. It is sent like every other record."""
+        details["event"] = event
         details["uptime"] = self._uptime_s()
         details["boot"] = self._boot
         details["utc"] = self._clock.utc()
         self._ring.append(EVENT, json.dumps(details).encode())
         self.wake()
 
-    # --- what the backend says
+    # --- messages of the backend
 
     def confirm(self, seq):
-        """Everything up to `seq` is stored; raises ValueError for a number that is none yet."""
+        """The backend stores everything up to `seq`. Raises ValueError for a future number."""
         if not 0 <= seq < self._ring.next_seq:
             raise ValueError("ack: seq %d, newest is %d" % (seq, self._ring.next_seq - 1))
         if seq > self._confirmed or not self.confirms:
             self.confirms = True
             self._confirmed = max(seq, self._confirmed)
             self._sent = max(self._sent, self._confirmed)
-            self._patience_s = self._least_patience_s
-            self._keep()
+            self._ack_timeout_s = self._ack_timeout_min_s
+            self._save_cursors()
         self.wake()
 
     def resend(self, first, last):
-        """Send records again; returns the range that is still held. Raises ValueError."""
-        if not 1 <= first <= last or last - first > _MAX_REQUEST:
+        """Queue a range; return the part that the ring still holds. Raises ValueError."""
+        if not 1 <= first <= last or last - first > _RANGE_MAX:
             raise ValueError("resend: %r..%r is no range" % (first, last))
         if last >= self._ring.next_seq:
             raise ValueError("resend: newest is %d" % (self._ring.next_seq - 1))
-        if len(self._again) == _MAX_REQUESTS:
-            raise ValueError("resend: %d ranges are waiting, ask again later" % _MAX_REQUESTS)
-        self._again.append((first, last))
+        if len(self._resend_ranges) == _RANGES_MAX:
+            raise ValueError("resend: %d ranges are waiting, ask again later" % _RANGES_MAX)
+        self._resend_ranges.append((first, last))
         self.wake()
         return max(first, self._ring.first_seq), last
 
     # --- the cursors
 
-    def _keep(self):
+    def _save_cursors(self):
         self._ring.set_cursor(self._number, self._sent, self._confirmed)
 
     def _sent_to(self, seq):
         if seq > self._sent:
             self._sent = seq
-            self._keep()
+            self._save_cursors()
 
-    def _rewind(self):
-        """Confirmation stays away: send again, and be more patient the next time."""
-        self.rewinds += 1
+    def _retransmit_from_confirmed(self, timeout_max_s):
+        """No confirmation came in time: send again from there, with twice the time-out."""
+        self.retransmissions += 1
         self._sent = self._confirmed
+        self._ack_timeout_s = min(self._ack_timeout_s * 2, timeout_max_s)
 
     # --- records
 
-    def _look(self, seq):
-        """Read a record into the buffer; kind and length, kind 0 = overwritten or damaged."""
+    def _read(self, seq):
+        """Read a record into the buffer; return kind and length. Kind 0: it is lost or damaged."""
         try:
             kind, n = self._ring.read(seq, self._buf)
             if kind == INTERVAL:
@@ -116,10 +118,10 @@ class Outbox:
             return 0, 0
         return kind, n
 
-    def _gone_to(self, first, last):
-        """The last number of the run of records, from `first` on, that exist no longer."""
+    def _lost_to(self, first, last):
+        """The last number of the run of lost records that begins with `first`."""
         end = max(first, self._ring.first_seq - 1)
-        while end < last and not self._look(end + 1)[0]:
+        while end < last and not self._read(end + 1)[0]:
             end += 1
         return end
 
@@ -140,8 +142,8 @@ class Outbox:
     def _resolve(self, rec):
         """Give a record from before the clock was known its start, by the anchor of its boot.
 
-        By that one alone: a clock read anew for each record is a second off now and then, and
-        their intervals would overlap.
+        Only the anchor is used. A clock that is read anew for each record is a second off now and
+        then, and the intervals would overlap.
         """
         if rec.start or rec.why & WHY_CLOCK:
             return
@@ -152,7 +154,7 @@ class Outbox:
                 rec.time_source = TIME_ANCHOR
             return
         buf = bytearray(MAX_BYTES)
-        for seq in range(rec.seq + 1, min(rec.seq + _ANCHOR_SEARCH, self._ring.next_seq)):
+        for seq in range(rec.seq + 1, min(rec.seq + _ANCHOR_SEARCH_MAX, self._ring.next_seq)):
             try:
                 kind, _n = self._ring.read(seq, buf)
             except KeyError:

@@ -1,20 +1,19 @@
-"""What the backend orders over LoRaWAN, and what it is still to be told about it.
+"""Downlinks of the backend, and the answers that are still to be sent.
 
-Commands and configuration are answered under their id. What is wrong is refused and counted; it
-never stops the node. How orders are carried out is in errands.py.
+Commands and configuration are answered under their id. A wrong downlink is refused and counted. It
+never stops the node.
 """
 
+from core.modules import unload_modules
 from micropython import const
 
-from core.health import let_go
-
-_MOST_ANSWERS = const(4)
-_ACK = const(10)  # the ports of wire/downlink.py, which is not in memory: acknowledgement, and
-_LAST = const(12)  # behind it commands and configuration, which are answered
+_ANSWERS_MAX = const(4)
+_PORT_ACK = const(10)  # as wire/downlink.py, which is not in memory: acknowledgement, and
+_PORT_MAX = const(12)  # behind it commands and configuration, which are answered
 
 
-class Orders:
-    """link: LoraLink. node: store_config(values), reset_soon(). Holds what is to be answered."""
+class DownlinkQueue:
+    """link: the scheduler. node: store_config(values), reset_soon()."""
 
     def __init__(self, link, node, ring):
         self.link = link
@@ -24,17 +23,18 @@ class Orders:
         self.refused = 0
         self.reboots = False  # when everything is answered
 
-    def take(self, port, payload):
-        """Carry a downlink out."""
-        if not _ACK <= port <= _LAST or (port > _ACK and len(self.answers) >= _MOST_ANSWERS):
-            self.refused += 1  # nothing is carried out that could not be answered
+    def receive(self, port, payload):
+        """Carry out a downlink. Without room for its answer it is refused."""
+        is_command = _PORT_ACK < port <= _PORT_MAX
+        if port != _PORT_ACK and not (is_command and len(self.answers) < _ANSWERS_MAX):
+            self.refused += 1
             return
-        from delivery.lorawan.downlink_handlers import carry_out  # RAM: orders are seldom
+        from delivery.lorawan.downlink_handlers import handle_downlink  # 4,700 bytes
 
         try:
-            answer, is_done = carry_out(self, port, payload)
+            answer, is_done = handle_downlink(self, port, payload)
         finally:
-            let_go("delivery.lorawan.downlink_handlers", "wire.downlink")
+            unload_modules()
         if not is_done:
             self.refused += 1
         if answer:

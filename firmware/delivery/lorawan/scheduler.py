@@ -1,48 +1,47 @@
-"""The LoRaWAN link: what the log holds, as frames inside an airtime budget.
+"""Schedules LoRaWAN uplinks: the records of the log as frames inside an airtime budget.
 
-What is new goes first, oldest first; at slow data rates several intervals as one (the log keeps
-each of them), of which a frame holds as many as fit. While the budget is ample a frame repeats
-what was sent before it. What the backend asks for again follows, the newest first. An uplink says
-nothing about its arrival: the backend confirms with a downlink, now and then, and asks for what it
-misses; when it stays silent for a day, sending starts over behind what it confirmed.
+New records go first, oldest first. At slow data rates several intervals are merged into one (the
+log keeps each of them), and a frame holds as many as fit. While the budget is ample a frame
+repeats the interval sent before it. Resend requests follow, newest record first. An uplink says
+nothing about its arrival. The backend confirms with a downlink now and then, and asks for missing
+records. When it stays silent for a day, records are retransmitted from the last confirmed one on.
 
-Beside MQTT (`primary`) this link is silent until that one has been down for `lora_after_min`. It
-begins behind what that one has delivered, and has cursors of its own, so that MQTT afterwards
-tells in full what went over the air in short form.
+Beside MQTT (`primary`) this link is silent until MQTT has been down for `lora_after_min`. It
+begins after the records that MQTT has delivered. It has cursors of its own, so MQTT later sends
+in full the records that went over the air in short form.
 """
 
 import asyncio
 
+from core.modules import unload_modules
 from delivery.lorawan.airtime import Budget, airtime_ms, period_s
-from delivery.lorawan.batcher import Bundles
-from core.health import let_go
+from delivery.lorawan.batcher import Batcher
+from delivery.lorawan.downlink_queue import DownlinkQueue
 from micropython import const
-from delivery.lorawan.downlink_queue import Orders
 from ring import ANCHOR, EVENT, INTERVAL
 from wire.frame import PORT_ANSWER, PORT_COUNTS, PORT_EVENT, PORT_RESENT, PORT_STATE
 from wire.record import CLASSES
 
-_SHORT = const(24)
-_WITH_REPEAT = const(51)
+_SHORT_BYTES = const(24)
+_REPEAT_BYTES = const(51)
 _LOOK_S = const(30)
-_LONGEST_S = const(600)
-_LEAST = const(12)  # bytes of the shortest frame with an interval
-_AGAIN_S = const(60)  # after a frame that did not get on the air
+_WAIT_MAX_S = const(600)
+_INTERVAL_BYTES_MIN = const(12)  # of a frame with an interval
+_RETRY_S = const(60)  # after a frame that was not on the air
 _STATE_S = const(86_400)
 _TIMELESS_S = const(3600)
-_CONFIRM_MOST_S = const(7 * 86_400)
+_ACK_TIMEOUT_MAX_S = const(7 * 86_400)
 
 
-class LoraLink(Bundles):
-    """station: `lib/lorawan/device/end_device.py` or an AT modem.
+class UplinkScheduler(Batcher):
+    """device: `lib/lorawan/device/end_device.py` or an AT modem. node: `service.LoraService`.
 
-    node: `lora_node.LoraNode`.
     primary: (outbox, link) of MQTT, or None.
     """
 
-    def __init__(self, ring, station, clock, config, node, *, primary=None):
+    def __init__(self, ring, device, clock, config, node, *, primary=None):
         super().__init__(ring, clock, node)
-        self._station = station
+        self._device = device
         self._node = node
         self._primary = primary
         self._after_s = 60 * config["lora_after_min"]
@@ -51,33 +50,34 @@ class LoraLink(Bundles):
         self._budget = Budget(config["lora_airtime_s"], node.uptime_s)
         self._state_at = None  # uptime of the last state frame
         self._silent_since = node.uptime_s()
-        self.orders = Orders(self, node, ring)
-        station.on_down = self._received
-        station.on_time = node.take_time
+        self._downlinks = DownlinkQueue(self, node, ring)
+        device.on_down = self._received
+        device.on_time = node.set_time
         self.frames = self.failures = self.radio_errors = self.long_frames = 0
 
     def stats(self):
         """For health reports."""
         return {
-            "station": self._station.state(), "frames": self.frames, "failures": self.failures,
+            "station": self._device.state(), "frames": self.frames, "failures": self.failures,
             "radio_errors": self.radio_errors, "long_frames": self.long_frames,
-            "refused": self.orders.refused, "rewinds": self.rewinds, "on": self._is_on,
-            "queue": self.queue_depth(),
+            "refused": self._downlinks.refused, "rewinds": self.retransmissions,
+            "on": self._is_on, "queue": self.queue_depth(),
         }  # fmt: skip
 
     def _received(self, port, payload):
         confirmed = self._confirmed
-        self.orders.take(port, payload)
+        self._downlinks.receive(port, payload)
         if self._confirmed != confirmed:
             self._silent_since = self._uptime_s()
         self.wake()
 
     # --- the task
 
-    async def run(self):
-        """Send whatever is to be sent, for ever."""
+    async def run(self, progress):
+        """Send frames for ever."""
         while True:
             wait_s = await self._step()
+            progress.made()
             self._news.clear()
             if wait_s:
                 try:
@@ -88,14 +88,14 @@ class LoraLink(Bundles):
                 await asyncio.sleep_ms(0)
 
     async def _step(self):
-        """Send one frame; return for how many seconds there is nothing to do."""
-        if not self._is_needed() and not self.orders.answers:
+        """Send one frame. Returns the seconds for which there is nothing to do."""
+        if not self._is_needed() and not self._downlinks.answers:
             return _LOOK_S
-        room, how = self._station.max_payload(), self._station.modulation()
-        if not room or how is None:
+        size, modulation = self._device.max_payload(), self._device.modulation()
+        if not size or modulation is None:
             return _LOOK_S
-        self._period_s = period_s(how)
-        return await self._send_next(min(room, len(self._frame_buf)), how)
+        self._period_s = period_s(modulation)
+        return await self._send_next(min(size, len(self._frame_buf)), modulation)
 
     def _is_needed(self):
         """True without another link, or when that has been down for long enough."""
@@ -110,162 +110,163 @@ class LoraLink(Bundles):
             self._down_at = now_s
         if not self._is_on and now_s - self._down_at >= self._after_s:
             self._is_on = True
-            self._go_on_behind(outbox)
+            self._continue_after(outbox)
             self._silent_since = now_s
             self._node.log.info("lorawan: stands in from record %d on", self._sent + 1)
         return self._is_on
 
-    async def _send_next(self, room, how):
-        """Answers, the node's state, what is new, what is asked for again."""
-        left_ms = self._budget.left_ms(self._station.state().get("airtime_s") or 0)
-        if self.orders.answers:
-            return await self._send_answer(left_ms, how)
+    async def _send_next(self, size, modulation):
+        """Send an answer, else the node's state, else new records, else requested ones."""
+        left_ms = self._budget.left_ms(self._device.state().get("airtime_s") or 0)
+        if self._downlinks.answers:
+            return await self._send_answer(left_ms, modulation)
         if self._state_at is None or self._uptime_s() - self._state_at >= _STATE_S:
-            return await self._send_state(left_ms, how)
-        missing_ms = airtime_ms(how, _LEAST) - left_ms
+            return await self._send_state(left_ms, modulation)
+        missing_ms = airtime_ms(modulation, _INTERVAL_BYTES_MIN) - left_ms
         if missing_ms > 0:
             return self._until_affordable(missing_ms)
-        groups = self._groups(room // _LEAST) if self._knows_time() else None
+        groups = self._groups(size // _INTERVAL_BYTES_MIN) if self._knows_time() else None
         if groups:
-            return await self._send_new(groups, room, how, left_ms)
-        if self._again:
-            return await self._send_again(room, how, left_ms)
+            return await self._send_new(groups, size, modulation, left_ms)
+        if self._resend_ranges:
+            return await self._send_requested(size, modulation, left_ms)
         self._watch_silence()
         return _LOOK_S
 
-    async def _send(self, port, n, how, left_ms):
-        """Send what the frame's buffer holds; 0 when it is on the air, else seconds to wait."""
-        cost_ms = airtime_ms(how, n)
+    async def _send(self, port, n, modulation, left_ms):
+        """Send `n` bytes of the frame. Returns seconds to wait, 0 when they were on the air."""
+        cost_ms = airtime_ms(modulation, n)
         if cost_ms > left_ms:
             return self._until_affordable(cost_ms - left_ms)
         try:
-            is_sent = await self._station.send(port, bytes(self._frame_buf[:n]))
+            is_sent = await self._device.send(port, bytes(self._frame_buf[:n]))
         except OSError as error:
             self.radio_errors += 1
             self._node.log.warn("lorawan: %r", error)
-            return _AGAIN_S
+            return _RETRY_S
         except ValueError as error:  # the data rate has fallen in the meantime
             self._node.log.info("lorawan: %s", error)
             is_sent = False
         if not is_sent:
             self.failures += 1
-            return _AGAIN_S
+            return _RETRY_S
         self._budget.spend(cost_ms)
         self.frames += 1
         return 0
 
     def _until_affordable(self, missing_ms):
         """Seconds to wait: composing a frame reads the log, which costs the time of counting."""
-        return min(max(self._budget.wait_s(missing_ms), _LOOK_S), _LONGEST_S)
+        return min(max(self._budget.wait_s(missing_ms), _LOOK_S), _WAIT_MAX_S)
 
-    async def _send_answer(self, left_ms, how):
-        name, code, text = self.orders.answers[0]
+    async def _send_answer(self, left_ms, modulation):
+        name, code, text = self._downlinks.answers[0]
         n = _write(PORT_ANSWER, self._frame_buf, name, code, text)
-        wait_s = await self._send(PORT_ANSWER, n, how, left_ms)
+        wait_s = await self._send(PORT_ANSWER, n, modulation, left_ms)
         if not wait_s:
-            self.orders.answered()
+            self._downlinks.answered()
         return wait_s
 
-    async def _send_state(self, left_ms, how):
+    async def _send_state(self, left_ms, modulation):
         ring = self._ring
-        refused = min(self.orders.refused, 255)
+        refused = min(self._downlinks.refused, 255)
         values = (ring.next_seq - 1, ring.first_seq) + self._node.state() + (refused,)
         n = _write(PORT_STATE, self._frame_buf, ring.log_id, values)
-        wait_s = await self._send(PORT_STATE, n, how, left_ms)
+        wait_s = await self._send(PORT_STATE, n, modulation, left_ms)
         if not wait_s:
             self._state_at = self._uptime_s()
         return wait_s
 
-    def tell_state(self):
-        """The state is asked for."""
+    def report_state(self):
+        """Send a state frame soon."""
         self._state_at = None
 
     def _watch_silence(self):
-        """Everything is sent: was the backend heard of within its time?"""
+        """Everything is sent. Retransmit when the backend did not confirm in time."""
         now_s = self._uptime_s()
         if not self.confirms or self._confirmed >= self._sent:
             self._silent_since = now_s
-        elif now_s - self._silent_since >= self._patience_s:
-            self._rewind()
+        elif now_s - self._silent_since >= self._ack_timeout_s:
+            self._retransmit_from_confirmed(_ACK_TIMEOUT_MAX_S)
             self._silent_since = now_s
-            self._patience_s = min(self._patience_s * 2, _CONFIRM_MOST_S)
 
-    # --- what is new
+    # --- new records
 
     def _knows_time(self):
         """Records without a time wait an hour for one: it mostly comes with the first uplink."""
         return self._clock.utc() or self._uptime_s() >= _TIMELESS_S
 
-    async def _send_new(self, groups, room, how, left_ms):
+    async def _send_new(self, groups, size, modulation, left_ms):
         if not groups[0][1]:
-            return await self._send_other(groups[0][0], how, left_ms)
-        rich = self._budget.is_rich(left_ms, airtime_ms(how, min(room, _WITH_REPEAT)))
+            return await self._send_other(groups[0][0], modulation, left_ms)
+        cost_ms = airtime_ms(modulation, min(size, _REPEAT_BYTES))
+        is_ample = self._budget.is_ample(left_ms, cost_ms)
         if len(groups) > 1:
-            limit = room
+            limit = size
         else:
-            limit = min(room, _WITH_REPEAT if rich else _SHORT)
-        taken, n = self._fill(groups, limit, rich)
-        if not taken:
+            limit = min(size, _REPEAT_BYTES if is_ample else _SHORT_BYTES)
+        count, n = self._fill(groups, limit, is_ample)
+        if not count:
             self.long_frames += 1
-            taken, n = self._fill(groups[:1], room, False)
-        if not taken:
-            return _LOOK_S  # the MAC's own answers take the room: they get shorter again
-        wait_s = await self._send(PORT_COUNTS, n, how, left_ms)
+            count, n = self._fill(groups[:1], size, False)
+        if not count:
+            return _LOOK_S  # the MAC's own answers fill the frame: they get shorter again
+        wait_s = await self._send(PORT_COUNTS, n, modulation, left_ms)
         if not wait_s:
-            self._sent_to(groups[taken - 1][0])
+            self._sent_to(groups[count - 1][0])
             self._turn = (self._turn + 1) % len(CLASSES)
         return wait_s
 
-    async def _send_other(self, seq, how, left_ms):
-        """An event, an anchor, or the news that records exist no longer, newest number `seq`."""
-        kind, n = self._look(seq)
+    async def _send_other(self, seq, modulation, left_ms):
+        """Send the event or anchor `seq`, or the report that records up to there are lost."""
+        kind, n = self._read(seq)
         if kind in (EVENT, ANCHOR):
             body = self._event_body(kind, seq, n)
         else:
-            seq = self._gone_to(seq, self._ring.next_seq - 1)
+            seq = self._lost_to(seq, self._ring.next_seq - 1)
             body = {"event": "gone", "from": self._sent + 1, "to": seq, "seq": 0}
-        wait_s = await self._send_event(body, how, left_ms)
+        wait_s = await self._send_event(body, modulation, left_ms)
         if not wait_s:
             self._sent_to(seq)
         return wait_s
 
-    async def _send_event(self, body, how, left_ms):
+    async def _send_event(self, body, modulation, left_ms):
         n = _write(
             PORT_EVENT, self._frame_buf, self._ring.log_id, body["seq"], body.get("utc") or 0, body
         )
-        return await self._send(PORT_EVENT, n, how, left_ms)
+        return await self._send(PORT_EVENT, n, modulation, left_ms)
 
-    # --- what is asked for again
+    # --- requested records
 
-    async def _send_again(self, room, how, left_ms):
-        """The newest part of the first range, while the budget is ample."""
-        if not self._budget.is_rich(left_ms, airtime_ms(how, room)):
+    async def _send_requested(self, size, modulation, left_ms):
+        """Send the newest part of the first range, while the budget is ample."""
+        if not self._budget.is_ample(left_ms, airtime_ms(modulation, size)):
             return _LOOK_S
-        first, last = self._again[0]
-        kind, n = self._look(last)
+        first, last = self._resend_ranges[0]
+        kind, n = self._read(last)
         if kind == INTERVAL:
-            following, n = self._fill_back(first, last, room)
-            wait_s = await self._send(PORT_RESENT, n, how, left_ms)
+            following, n = self._fill_back(first, last, size)
+            wait_s = await self._send(PORT_RESENT, n, modulation, left_ms)
         elif kind:
             following = last - 1
-            wait_s = await self._send_event(self._event_body(kind, last, n), how, left_ms)
+            body = self._event_body(kind, last, n)
+            wait_s = await self._send_event(body, modulation, left_ms)
         else:
-            following = self._gone_from(first, last) - 1
+            following = self._lost_from(first, last) - 1
             body = {"event": "gone", "from": following + 1, "to": last, "seq": 0}
-            wait_s = await self._send_event(body, how, left_ms)
+            wait_s = await self._send_event(body, modulation, left_ms)
         if not wait_s:
             if following < first:
-                self._again.pop(0)
+                self._resend_ranges.pop(0)
             else:
-                self._again[0] = first, following
+                self._resend_ranges[0] = first, following
         return wait_s
 
 
 def _write(port, buf, *values):
     """As `wire.note.write`."""
-    from wire.note import write  # RAM: such frames are seldom
+    from wire.note import write  # 3,100 bytes
 
     try:
         return write(port, buf, *values)
     finally:
-        let_go("wire.note")
+        unload_modules()

@@ -1,4 +1,4 @@
-"""The MQTT link: stays connected to the broker, carries messages of the node's own topics."""
+"""The MQTT link: stays connected to the broker and carries messages of the node's own topics."""
 
 import asyncio
 import gc
@@ -6,16 +6,16 @@ import json
 
 from mqtt import Client, LinkDown
 
-_WATCHED = (b"ack", b"cmd")
+_SUBSCRIBED = (b"ack", b"cmd")
 
 
-def _room():
-    """Bytes for one message: as much as the heap allows, and always enough for one interval."""
+def _message_bytes_max():
+    """Room for one message: as much as the heap allows, and always enough for one interval."""
     return min(max(gc.mem_free() // 16, 2048), 8192)
 
 
 class MqttLink:
-    """wifi: firmware.wifi.Wifi. secrets: {"mqtt_user", "mqtt_pass"}. hello: dict for `status`.
+    """wifi: Wifi. secrets: {"mqtt_user", "mqtt_pass"}.
 
     ca: certificate of the broker's authority as DER, needed with `mqtt_tls`.
     """
@@ -31,15 +31,15 @@ class MqttLink:
         self._client = Client(
             "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
             user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
-            keepalive=config["mqtt_keepalive"], frame_bytes=_room(),
+            keepalive=config["mqtt_keepalive"], frame_bytes=_message_bytes_max(),
         )  # fmt: skip
         self._client.resolve = wifi.resolve
         self._client.on_message = self._received
         self._client.on_refused = self._refused
         self._up = asyncio.Event()
-        self.hello = {}
+        self.hello = None  # function(): the payload of `status`
         self.on_message = None  # function(suffix, payload)
-        self.on_refused = None  # function(reason): what was no message
+        self.on_refused = None  # function(reason): a message could not be read
         self._ended = ""
         self.error = ""  # why there is no connection, or was none the last time
         self.connects = 0
@@ -53,7 +53,7 @@ class MqttLink:
 
     def _received(self, topic, payload):
         suffix = topic[len(self._base) :]
-        if self.on_message and topic.startswith(self._base) and suffix in _WATCHED:
+        if self.on_message and topic.startswith(self._base) and suffix in _SUBSCRIBED:
             self.on_message(suffix.decode(), payload)
 
     def _refused(self, reason):
@@ -61,7 +61,7 @@ class MqttLink:
             self.on_refused(reason)
 
     async def publish(self, suffix, fill, retain=False, qos=1):
-        """Send what `fill(frame)` writes, or a dict as JSON; return what `fill` returned.
+        """Send the output of `fill(frame)`, or a dict as JSON; return what `fill` returned.
 
         Returns when the broker has taken the message (qos 1). Raises LinkDown, and FrameFull for
         a message that no frame holds.
@@ -76,13 +76,15 @@ class MqttLink:
 
         return await self._client.publish(self._base + suffix.encode(), fill, retain, qos)
 
-    async def run(self):
+    async def run(self, progress):
         """Connect, listen until the link is down, back off, for ever."""
         delay_ms = 0
         while True:
+            progress.idle()  # there may be no network for days
             await self._wifi.wait_up()
+            progress.made()
             try:
-                await self._session()
+                await self._session(progress)
             except LinkDown as error:
                 self.failures += 1
                 self.error = str(error)
@@ -91,35 +93,37 @@ class MqttLink:
             finally:
                 self._up.clear()
                 self._client.drop()
+            progress.made()
             await asyncio.sleep_ms(delay_ms)
 
-    async def _session(self):
+    async def _session(self, progress):
         client = self._client
         will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
         client.set_last_will(self._base + b"status", will.encode(), True, 1)
         if self._config["mqtt_tls"]:
-            from delivery.mqtt.tls import wrapper  # RAM: only who uses it pays for it
+            from delivery.mqtt.tls import wrapper  # 1,600 bytes
 
             client.wrap = wrapper(self._ca, self._config["mqtt_host"])
         await client.open()
         listener = asyncio.create_task(self._listen())
         try:
-            for suffix in _WATCHED:
+            for suffix in _SUBSCRIBED:
                 await client.subscribe(self._base + suffix)
             await client.retransmit()
             self._up.set()
             self.connects += 1
             self._log.info("mqtt: connected")
-            await self.publish("status", self.hello, True)
+            await self.publish("status", self.hello(), True)
             await self.publish("config", self._config_message(), True)
             self._backoff.reset()
+            progress.idle()  # the publisher stalls if this does not end with the connection
             await listener
             raise LinkDown(self._ended)
         finally:
             listener.cancel()
 
     async def _listen(self):
-        """Take packets until the connection is gone; then nobody need wait for it any longer."""
+        """Read packets until the connection is gone, and end all waiting for it."""
         try:
             await self._client.listen()
         except LinkDown as error:

@@ -1,38 +1,37 @@
-"""Delivery over MQTT: records leave oldest first, and are kept until the backend has them.
+"""Publishes the records oldest first, and keeps each until the backend has it.
 
-A PUBACK is no proof (what an access list denies is acknowledged too), so when a backend has
-confirmed before and then stays silent, sending starts over behind what it confirmed. Without a
-confirming backend every record is sent once and kept for `resend`.
+A PUBACK is no proof of delivery: a message that an access list denies is acknowledged too. When a
+backend has confirmed before and then stays silent, records are retransmitted from the last
+confirmed one on. Without a confirming backend each record is sent once and kept for `resend`.
 """
 
 import asyncio
 
-from micropython import const
-
-from mqtt import FrameFull, LinkDown
 from delivery.outbox import Outbox
+from micropython import const
+from mqtt import FrameFull, LinkDown
 from ring import ANCHOR, EVENT, INTERVAL
 from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, write_interval
 
 _MQTT = const(0)
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
-_CONFIRM_S = const(120)
-_CONFIRM_MOST_S = const(3600)
+_ACK_TIMEOUT_S = const(120)
+_ACK_TIMEOUT_MAX_S = const(3600)
 
 
-class Uplink(Outbox):
-    """ring, link (MqttLink), clock are handed in."""
+class Publisher(Outbox):
+    """The outbox of MQTT. link: MqttLink."""
 
     def __init__(self, ring, link, node, clock, *, uptime_s, boot):
         super().__init__(
             ring, _MQTT, clock, uptime_s=uptime_s, boot=boot, news=asyncio.Event(),
-            patience_s=_CONFIRM_S,
+            ack_timeout_s=_ACK_TIMEOUT_S,
         )  # fmt: skip
         self._link = link
         self._node = node
 
     def acknowledge(self, payload):
-        """Take the backend's acknowledgement; raises ValueError naming what is wrong."""
+        """Apply an acknowledgement of the backend. Raises ValueError with the reason."""
         log_id, seq = parse_ack(payload)
         if log_id != self._ring.log_id:
             raise ValueError("ack: log %08x, mine is %08x" % (log_id, self._ring.log_id))
@@ -40,62 +39,67 @@ class Uplink(Outbox):
 
     # --- sending
 
-    async def run(self):
-        """Send whatever is to be sent, for ever."""
+    async def run(self, progress):
+        """Send records for ever. It makes progress when a message gets through."""
         while True:
-            await self._link.wait_up()
+            if not self._link.is_up():
+                progress.idle()
+                await self._link.wait_up()
+                progress.made()
             try:
-                busy = await self._send_some()
+                sent = await self._send_some()
             except LinkDown:
                 await asyncio.sleep(1)
                 continue
-            if busy:
+            if sent:
+                progress.made()
                 await asyncio.sleep_ms(_PAUSE_MS)
             else:
+                progress.idle()
                 await self._rest()
+                progress.made()
 
     async def _rest(self):
-        """Wait for news; when confirmation stays away, go back to what was confirmed."""
+        """Wait for news. When the confirmation stays away, retransmit."""
         self._news.clear()
         if not self.confirms or self._confirmed >= self._sent:
             await self._news.wait()
             return
         try:
-            await asyncio.wait_for(self._news.wait(), self._patience_s)
+            await asyncio.wait_for(self._news.wait(), self._ack_timeout_s)
         except asyncio.TimeoutError:
-            self._rewind()
-            self._patience_s = min(self._patience_s * 2, _CONFIRM_MOST_S)
+            self._retransmit_from_confirmed(_ACK_TIMEOUT_MAX_S)
 
     async def _send_some(self):
-        """Send one batch; False when there is nothing to send."""
-        if self._again:
-            first, last = self._again[0]
-            following = await self._batch(first, last)
+        """Send one batch. False when there is nothing to send."""
+        if self._resend_ranges:
+            first, last = self._resend_ranges[0]
+            following = await self._send_batch(first, last)
             if following > last:
-                self._again.pop(0)
+                self._resend_ranges.pop(0)
             else:
-                self._again[0] = following, last
+                self._resend_ranges[0] = following, last
             return True
         first = self._sent + 1
         last = self._ring.next_seq - 1
         if first > last:
             return False
-        following = await self._batch(first, last)
+        following = await self._send_batch(first, last)
         self._sent_to(following - 1)
         return True
 
-    async def _batch(self, first, last):
-        """Send as many interval records as one message holds, or the one thing that goes alone.
+    async def _send_batch(self, first, last):
+        """Send as many interval records as one message holds, or one event.
 
-        Returns the number to go on with.
+        Returns the number of the record that follows.
         """
-        kind, n = self._look(first)
+        kind, n = self._read(first)
         if kind == INTERVAL:
             return await self._link.publish("counts", lambda frame: self._fill(frame, first, last))
         if kind in (EVENT, ANCHOR):
             await self._send_event(self._event_body(kind, first, n))
         elif not kind:
-            end = self._gone_to(first, last)
+            end = self._lost_to(first, last)
             await self._send_event({"event": "gone", "from": first, "to": end})
             return end + 1
         return first + 1
@@ -104,7 +108,7 @@ class Uplink(Outbox):
         """Write interval records from `first` on; return the number that follows the last one."""
         open_counts(frame, self._node, self._ring.log_id)
         seq = first
-        while seq <= last and self._look(seq)[0] == INTERVAL:
+        while seq <= last and self._read(seq)[0] == INTERVAL:
             mark = frame.pos
             try:
                 if seq > first:

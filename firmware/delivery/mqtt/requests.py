@@ -1,23 +1,22 @@
-"""What comes in over MQTT, and what goes out beside the records: replies and health."""
+"""Handles acknowledgements and commands that arrive over MQTT, and reports health."""
 
 import asyncio
 import json
 
 from core.faults import refusal
-from core.health import let_go
 from micropython import const
 from mqtt import FrameFull, LinkDown
 
 _HEALTH_S = const(900)
-_MAX_REPLIES = const(8)
+_REPLIES_MAX = const(8)
 
 
-class Desk:
-    """app: uplink, link, log, health, spawn(), and what the commands work on."""
+class RequestHandler:
+    """app: the application, with its uplink, link, health and supervisor."""
 
     def __init__(self, app):
         self._app = app
-        self._replies = 0  # on their way
+        self._replies = 0  # number of replies that are being sent
         app.link.on_message = self._message
         app.link.on_refused = self._refused
 
@@ -29,21 +28,10 @@ class Desk:
             except ValueError as error:
                 app.uplink.refused_acks += 1
                 self._answer(refusal(None, error))
-        elif self._replies < _MAX_REPLIES:
-            self._answer(self._carry_out(payload))
+        elif self._replies < _REPLIES_MAX:
+            self._answer(app.command(payload))
         else:
-            app.refused_commands += 1  # nothing is carried out that could not be answered
-
-    def _carry_out(self, payload):
-        try:
-            from commands.registry import handle  # large, and seldom needed
-
-            return handle(self._app, payload)
-        except MemoryError:
-            self._app.refused_commands += 1
-            return refusal(None, "no memory")
-        finally:
-            let_go("commands.registry")
+            app.refused_commands += 1  # without room for its reply no command is carried out
 
     def _refused(self, reason):
         self._app.refused_commands += 1
@@ -51,9 +39,9 @@ class Desk:
 
     def _answer(self, body):
         """Reply, unless so many replies wait already that the heap holds no more."""
-        if self._replies < _MAX_REPLIES:
+        if self._replies < _REPLIES_MAX:
             self._replies += 1
-            self._app.spawn(self._reply(body), "reply")
+            self._app.supervisor.spawn(self._reply(body), "reply")
 
     async def _reply(self, body):
         link = self._app.link
@@ -67,8 +55,8 @@ class Desk:
         finally:
             self._replies -= 1
 
-    async def report_health(self):
-        """Say how the node is, every quarter of an hour, for ever."""
+    async def report_health(self, progress):
+        """Publish the health report every quarter of an hour, for ever."""
         app = self._app
         while True:
             await asyncio.sleep(_HEALTH_S)
@@ -76,7 +64,8 @@ class Desk:
                 await app.link.publish("health", self._write_health, qos=0)
             except LinkDown:
                 app.log.debug("no health report while the link is down")
+            progress.made()
 
     def _write_health(self, frame):
-        # RAM: the report lives no longer than it takes to write it
+        # The report is built here, so that it lives no longer than it takes to write it.
         json.dump(self._app.health.report(self._app), frame)

@@ -1,9 +1,9 @@
 """TLS under the MQTT link: the broker must show a certificate of the city's own authority.
 
-One authority (DER, NVS key `mqtt_ca`) and the host name of the configuration are what counts;
-there is no way to go on without them. Certificates are valid from a date on, so nothing connects
-before the clock is set. The handshake takes about a second of an ESP32 and 40 KB beside the heap
-(ESP-IDF's own), not confirmed on hardware yet.
+The authority (DER, NVS key `mqtt_ca`) and the host name of the configuration decide, and nothing
+bypasses them. Certificates are valid from a date on, so nothing connects before the clock is set.
+The handshake takes about a second of an ESP32 and 40 KB beside the heap (ESP-IDF's own). No
+hardware has confirmed these two figures yet.
 """
 
 import ssl
@@ -12,7 +12,7 @@ from mqtt import LinkDown
 
 
 def wrapper(ca, host):
-    """A function(connected socket) -> TLS socket; raises LinkDown for what is no certificate."""
+    """Return a function(connected socket) -> TLS socket. Raises LinkDown for a bad certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     try:

@@ -1,4 +1,4 @@
-"""Keeps the node in its Wi-Fi network: asks the driver, never waits for it."""
+"""Keeps the node in its Wi-Fi network. It asks the driver and never waits for it."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from names import lookup
 
 _POLL_S = 1
 _WATCH_S = 10
-_PATIENCE_S = 30
+_JOIN_S = 30
 
 
 class Wifi:
@@ -30,29 +30,25 @@ class Wifi:
         await self._up.wait()
 
     async def resolve(self, host):
-        """The address of a host; raises OSError."""
+        """The address of a host. Raises OSError."""
         return await lookup(host, self._wlan.ifconfig()[3], self._rng)
 
-    async def reach(self, host):
-        """The address of a host, as soon as there is a network; raises OSError."""
-        await self._up.wait()
-        return await self.resolve(host)
-
-    async def run(self):
+    async def run(self, progress):
         """Join, watch, join again, for ever."""
         self._wlan.active(True)
         while True:
+            progress.made()
             try:
                 self._wlan.connect(self._ssid, self._key)
             except OSError as error:
                 self._log.warn("wifi: %r", error)
-            if await self._joined():
+            if await self._joined(progress):
                 self.joins += 1
                 self.reason = 0
                 self._backoff.reset()
                 self._log.info("wifi: up")
                 self._up.set()
-                await self._lost()
+                await self._lost(progress)
                 self._up.clear()
                 self._log.warn("wifi: lost")
             else:
@@ -60,13 +56,15 @@ class Wifi:
                 self.reason = self._wlan.status()  # before that it only says "connecting"
                 await asyncio.sleep_ms(self._backoff.next_ms())
 
-    async def _joined(self):
-        for _ in range(_PATIENCE_S // _POLL_S):
+    async def _joined(self, progress):
+        for _ in range(_JOIN_S // _POLL_S):
+            progress.made()
             if self._wlan.isconnected():
                 return True
             await asyncio.sleep(_POLL_S)
         return False
 
-    async def _lost(self):
+    async def _lost(self, progress):
         while self._wlan.isconnected():
+            progress.made()
             await asyncio.sleep(_WATCH_S)
