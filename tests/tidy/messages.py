@@ -103,7 +103,7 @@ def of_sources() -> list[Message]:
 
 
 def of_boards() -> list[Message]:
-    """Of each board.toml the texts that a wiring picture shows: title, notes, ends of the wires."""
+    """Of each board.toml the texts in a wiring picture: title, notes, ends of the wires."""
     found = []
     for path in files("boards/*/board.toml"):
         board = tomllib.loads(path.read_text())
