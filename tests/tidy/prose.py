@@ -1,4 +1,6 @@
-"""Figures of plain language for READMEs and docstrings: `python -m tests.tidy.prose [--list] [PATH ...]`.
+"""Figures of plain language for READMEs and docstrings.
+
+Called as `python -m tests.tidy.prose [--list] [PATH ...]`.
 
 A nominal clause is a clause that begins with *who*, *what*, *whoever*, *whatever* or *nobody* in
 the place of a noun ("what is sent", "who counts"). A *who* or *what* directly after a noun or a

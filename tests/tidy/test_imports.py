@@ -141,7 +141,8 @@ def test_firmware_imports_downwards_only() -> None:
 
 
 def test_folders_of_tools_import_downwards_only() -> None:
-    graph: dict[str, set[str]] = {path.name: set() for path in (ROOT / "tools/tallypost").glob("[a-z]*")}
+    folders = (ROOT / "tools" / "tallypost").glob("[a-z]*")
+    graph: dict[str, set[str]] = {path.name: set() for path in folders}
     for path in files("tools/tallypost/*/*.py"):
         needs = {got.split(".")[1] for got in imports(path.read_text()) if "tallypost." in got}
         graph[path.relative_to(ROOT).parts[2]] |= needs & graph.keys()
