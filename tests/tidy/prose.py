@@ -2,9 +2,9 @@
 
 Called as `python -m tests.tidy.prose [--list] [PATH ...]`.
 
-A nominal clause is a clause that begins with *who*, *what*, *whoever*, *whatever* or *nobody* in
-the place of a noun ("what is sent", "who counts"). A *who* or *what* directly after a noun or a
-comma that follows one is a relative clause and is not counted; neither is a question.
+A nominal clause begins with one of the words `who`, `what`, `whoever`, `whatever` and `nobody` and
+stands in the place of a noun, such as `what is sent`. Relative clauses after a person and questions
+do not count.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"`([^`\s]+)`")
 
 
 def rows(text: str) -> list[list[str]]:
-    """Cells of the tables whose first column names files or folders, without the headings."""
+    """Cells of the tables with file or folder names in the first column, without the headings."""
     found: list[list[str]] = []
     is_wanted = False
     before = ""
