@@ -2,9 +2,9 @@
 
 Called as `python -m tests.tidy.prose [--list] [PATH ...]`.
 
-A nominal clause begins with one of the words `who`, `what`, `whoever`, `whatever` and `nobody` and
-stands in the place of a noun, such as `what is sent`. Relative clauses after a person and questions
-do not count.
+A nominal clause begins with one of the words `who`, `what`, `whoever`, `whatever` and `nobody`
+and stands in the place of a noun, such as `what is sent`. Relative clauses after a person and
+questions do not count.
 """
 
 from __future__ import annotations
