@@ -82,7 +82,7 @@ class Coverage:
         self.broken: list[Judge] = []
 
     def of_tests(self) -> list[Reach]:
-        """The reach of every test. Tests whose reach is unknown or stale run now."""
+        """The reach of every test. A test runs now if its reach is unknown or stale."""
         wanted = device_tests()
         own = {judge: _own_digest(judge) for judge in wanted}
         host = {judge for judge in self._known if judge.kind == HOST}

@@ -7,7 +7,7 @@ import ast
 from tests.mutants.source import Module
 
 _LEVELS = {"debug", "info", "warn", "error"}
-_MEMORY = {"let_go", "unload_modules"}
+_MEMORY = {"keep_modules", "unload_modules"}
 
 
 def is_left_out(node: ast.stmt, module: Module) -> bool:

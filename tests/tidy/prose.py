@@ -1,8 +1,10 @@
-"""Figures of plain language for READMEs and docstrings: `python -m tests.tidy.prose [--list] [PATH ...]`.
+"""Figures of plain language for READMEs and docstrings.
 
-A nominal clause is a clause that begins with *who*, *what*, *whoever*, *whatever* or *nobody* in
-the place of a noun ("what is sent", "who counts"). A *who* or *what* directly after a noun or a
-comma that follows one is a relative clause and is not counted; neither is a question.
+Called as `python -m tests.tidy.prose [--list] [PATH ...]`.
+
+A nominal clause begins with one of the words `who`, `what`, `whoever`, `whatever` and `nobody`
+and stands in the place of a noun, such as `what is sent`. Relative clauses after a person and
+questions do not count.
 """
 
 from __future__ import annotations

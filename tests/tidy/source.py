@@ -22,7 +22,7 @@ def name(path: Path) -> str:
 
 
 def imports(source: str) -> Iterator[str]:
-    """Full names of what a module imports, wherever in it."""
+    """Full names of everything that a module imports, in any place of it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""Who may import whom (the table of the architecture)."""
+"""The import rules of ARCHITECTURE.md."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def of_simulator(source: str) -> Iterator[str]:
 
 
 def _allowed_tool(got: str) -> bool:
-    """A module of the list, what is in one, or the package that one is taken from."""
+    """A module of the list, a name in one, or the package that contains one."""
     return any(f"{got}.".startswith(f"{ours}.") or f"{ours}.".startswith(f"{got}.")
                for ours in TOOLS_FOR_SIMULATOR)  # fmt: skip
 
@@ -141,7 +141,8 @@ def test_firmware_imports_downwards_only() -> None:
 
 
 def test_folders_of_tools_import_downwards_only() -> None:
-    graph: dict[str, set[str]] = {path.name: set() for path in (ROOT / "tools/tallypost").glob("[a-z]*")}
+    folders = (ROOT / "tools" / "tallypost").glob("[a-z]*")
+    graph: dict[str, set[str]] = {path.name: set() for path in folders}
     for path in files("tools/tallypost/*/*.py"):
         needs = {got.split(".")[1] for got in imports(path.read_text()) if "tallypost." in got}
         graph[path.relative_to(ROOT).parts[2]] |= needs & graph.keys()
