@@ -11,7 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[3] / "lib" / "wire" / "lorawan"
+from tallypost.resources import ROOT
+
+FOLDER = ROOT / "lib" / "wire" / "lorawan"
 _DOWNLINK_PORT_MIN = 10
 Body = dict[str, Any]
 
