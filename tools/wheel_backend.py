@@ -1,8 +1,8 @@
 """Build backend of the package (PEP 517): setuptools, after the data of the package is collected.
 
 The package needs files from outside its folder: board descriptions, images, the decoder. They are
-compiled and copied into a temporary copy of the package, so nothing generated lies in a checkout. A
-source archive holds these data, and a wheel built from it takes them as they are.
+put into a temporary copy of the package, so nothing generated lies in a checkout. A source archive
+holds these data, and a wheel that is built from it takes them as they are.
 """
 
 from __future__ import annotations

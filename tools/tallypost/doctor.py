@@ -204,7 +204,7 @@ def _drivers(machine: Machine, connected: list[Port]) -> Iterator[Finding]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

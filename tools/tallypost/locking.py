@@ -33,6 +33,6 @@ def locked(path: Path) -> Iterator[None]:
     The lock ends with the process, too: a killed one leaves nothing behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
+    with open(path, "w", encoding="utf-8") as file:
         _lock(file)
         yield

@@ -54,7 +54,7 @@ class Inventory:
 
     def _read_secrets(self) -> dict[str, Secret]:
         try:
-            table = json.loads(self._json.read_text())
+            table = json.loads(self._json.read_text(encoding="utf-8"))
             return {node: Secret(**values) for node, values in table.items()}
         except FileNotFoundError:
             return {}
