@@ -1,4 +1,4 @@
-"""Set-up of a checkout: `python3 tools/bootstrap.py [--role ROLE] [--board BOARD]`, called by make.
+"""Set-up of a checkout, called by make: `python3 tools/bootstrap.py --role ROLE --board BOARD`.
 
 This file is plain enough for any Python, so that an old one ends in a line and not in a traceback.
 The steps are in environment.py.

@@ -1,8 +1,8 @@
-"""The steps of the set-up: virtual environment, packages of a role, umqtt.simple, image of a board.
+"""The steps of the set-up: virtual environment, packages of a role, umqtt.simple, image.
 
 Runs on a bare Python with the standard library. A step that is done is not repeated, so a second
-call neither waits nor needs a network. The configuration of pip (index, proxy, certificates, folder
-of wheels) is left alone.
+call neither waits nor needs a network. The configuration of pip (index, proxy, certificates) is
+left alone.
 
 A role is what the environment is for. Each holds the packages of the one before it:
 

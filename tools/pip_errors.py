@@ -31,6 +31,11 @@ _REASONS = (
         f"Free 500 MB, {_AGAIN}",
     ),
     (
+        r"requirement (\S+) \(from versions: none\)",
+        "the package index does not answer, or it does not know {found}",
+        f"Check the network and PIP_INDEX_URL, {_AGAIN}",
+    ),
+    (
         r"No matching distribution found for (\S+)",
         "the package index has no {found} for Python {python} on {machine}",
         "Use another Python, for instance that of Debian: make setup PYTHON=/usr/bin/python3",

@@ -57,7 +57,8 @@ class _ShowVersion(argparse.Action):
     """`--version`: the version is read only when it is wanted."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
-        parser.exit(message=f"tallypost {resources.version()}\n")
+        sys.stdout.write(f"tallypost {resources.version()}\n")
+        parser.exit()
 
 
 def parser(verb: str = "") -> argparse.ArgumentParser:

@@ -108,9 +108,7 @@ def _python(machine: Machine) -> Finding:
 
 
 def _environment(machine: Machine) -> Iterator[Finding]:
-    packages = _PACKAGES
-    if machine.checkout:
-        packages += _BUILD_PACKAGES
+    packages = _PACKAGES + (_BUILD_PACKAGES if machine.checkout else ())
     if machine.checkout and machine.prefix != machine.checkout / ".venv":
         what = _("running in {folder}, not in .venv").format(folder=machine.prefix)
         advice = _("make setup, then .venv/bin/tallypost")
@@ -178,11 +176,13 @@ def _permission_advice() -> str:
 
 
 def _group_members() -> list[str]:
-    try:
-        import grp  # Windows has none
+    if sys.platform == "win32":
+        return []  # it has no such groups, and no module grp
+    import grp
 
+    try:
         return grp.getgrnam(_GROUP).gr_mem
-    except (ImportError, KeyError):
+    except KeyError:
         return []
 
 
