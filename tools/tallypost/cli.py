@@ -46,9 +46,7 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
-    "decoder": (
-        "backend.decoder_verb", N_("write the LoRaWAN decoder and device files for a network server")
-    ),
+    "decoder": ("backend.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
 }  # fmt: skip
 

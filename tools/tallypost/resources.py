@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -45,7 +45,7 @@ def version(root: Path = ROOT) -> str:
     try:
         found = _VERSION.search(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}", _("Install the tool again.")) from error
+        raise ToolError(f"{path}: {os_reason(error)}", _("Install the tool again.")) from error
     if not found:
         raise ToolError(
             _("{path}: there is no VERSION").format(path=path), _("Restore this file.")

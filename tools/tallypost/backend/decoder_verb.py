@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tallypost import console
-from tallypost.faults import ToolError
+from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 from tallypost.resources import ROOT
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             shutil.copytree(FOLDER / server, args.out / server, dirs_exist_ok=True)
     except OSError as error:
         raise ToolError(
-            _("{path}: {reason}").format(path=args.out, reason=error.strerror),
+            _("{path}: {reason}").format(path=args.out, reason=os_reason(error)),
             _("Name another folder with --out."),
         ) from error
     console.result(_("in {folder}: {files}").format(

@@ -49,7 +49,9 @@ def read(board: Board, folder: Path) -> BoardImage:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         vfs = gzip.decompress((folder / VFS).read_bytes())
-        wanted = [manifest["images"][name]["sha256"] for name in ("vfs.bin", "partition-table.bin")]
+        wanted = [
+            manifest["images"][name]["sha256"] for name in ("vfs.bin", "partition-table.bin")
+        ]
     except (OSError, EOFError, ValueError, zlib.error, KeyError, TypeError) as error:
         raise _damaged(folder) from error
     found = [_sha256(vfs), _sha256(pack(board.partitions)[:TABLE_SIZE])]

