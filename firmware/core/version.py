@@ -1,3 +1,3 @@
-"""The firmware's version, as it is reported."""
+"""The version of the firmware and of the tool `tallypost`, which reads it here."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

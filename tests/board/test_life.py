@@ -92,6 +92,8 @@ def test_make_board_shows_commands_to_try_and_ends_on_ctrl_c(tmp_path: Path) -> 
     process = subprocess.Popen(
         [BIN / "python", "-m", "simulator.board", "--flash", flash, "--tty", link],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        # A background job of a shell ignores SIGINT, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout
     shown = ""

@@ -12,8 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def files(*patterns: str) -> list[Path]:
     """Tracked and new files that match, without ignored ones."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # git refuses a checkout of another user, unless it is told that this one is wanted.
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(
+        [*command, "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return sorted(path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file())
 
 

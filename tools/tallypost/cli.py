@@ -12,7 +12,7 @@ import io
 import sys
 from typing import Any
 
-from tallypost import i18n
+from tallypost import i18n, resources
 from tallypost.faults import ToolError
 from tallypost.i18n import LANGUAGES, N_, _
 
@@ -46,11 +46,32 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
+    "decoder": ("backend.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
+    "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
 }  # fmt: skip
+
+
+class _ShowVersion(argparse.Action):
+    """`--version`: the version is read only when it is wanted."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
+        sys.stdout.write(f"tallypost {resources.version()}\n")
+        parser.exit()
 
 
 def parser(verb: str = "") -> argparse.ArgumentParser:
     """The command line, with the options of one verb."""
+    return _parsers(verb)[0]
+
+
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    """The part of the command line behind a verb."""
+    return _parsers(verb)[1][verb]
+
+
+def _parsers(
+    verb: str,
+) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     general = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     general.add_argument(
         "--lang", choices=LANGUAGES, help=_("language of the texts (that of the locale)")
@@ -61,6 +82,9 @@ def parser(verb: str = "") -> argparse.ArgumentParser:
         description=_("Build, provision and operate counting nodes, and store their counts."),
         parents=[general],
     )
+    top.add_argument(
+        "--version", action=_ShowVersion, nargs=0, help=_("show the version and exit")
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar=_("VERB"))
     for name, (_module_name, text) in VERBS.items():
         sub = verbs.add_parser(
@@ -68,7 +92,7 @@ def parser(verb: str = "") -> argparse.ArgumentParser:
         )
         if name == verb:
             _module(name).options(sub)
-    return top
+    return top, verbs.choices
 
 
 def _capital(text: str) -> str:
@@ -101,9 +125,28 @@ def split_language(words: list[str]) -> tuple[str, list[str]]:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Carry out a command line; returns the exit status."""
     _make_streams_safe()
     language, words = split_language(sys.argv[1:] if argv is None else argv)
     i18n.use(language)
+    try:
+        return _run(words)
+    except (ToolError, ModuleNotFoundError) as error:
+        failure = error if isinstance(error, ToolError) else _missing(error)
+        if failure is None or "--debug" in words:
+            raise
+        from tallypost import console
+
+        console.error(str(failure))
+        return failure.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone
+        return 0
+
+
+def _run(words: list[str]) -> int:
     verb = next((word for word in words if word in VERBS), "")
     if words[:1] == ["replay"]:  # the simulator answers --help, too
         args = argparse.Namespace(verb="replay", rest=words[1:])
@@ -111,26 +154,21 @@ def main(argv: list[str] | None = None) -> int:
         args = parser(verb).parse_args(words)
     if getattr(args, "json", False):
         i18n.use("en")  # a program reads it
-    return _run(args)
+    status: int = _module(args.verb).run(args)
+    return status
 
 
-def _run(args: argparse.Namespace) -> int:
-    """Carry the verb out. Returns the exit status."""
-    try:
-        status: int = _module(args.verb).run(args)
-        return status
-    except ToolError as error:
-        if getattr(args, "debug", False):
-            raise
-        from tallypost import console
-
-        console.error(str(error))
-        return error.status
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone
-        return 0
+def _missing(error: ModuleNotFoundError) -> ToolError | None:
+    """The error for a Python package that is not installed; None for a module of our own."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "tallypost"):
+        return None
+    return ToolError(
+        _("this command needs the Python module '{name}', which is not installed").format(
+            name=package
+        ),
+        _("Run: make setup") if resources.CHECKOUT else _("Install the tool again."),
+    )
 
 
 def _make_streams_safe() -> None:

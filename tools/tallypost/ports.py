@@ -81,6 +81,6 @@ def _has_open(folder: Path, target: str) -> bool:
 
 def _name(folder: Path) -> str:
     try:
-        return (folder / "comm").read_text().strip()
+        return (folder / "comm").read_text(encoding="utf-8").strip()
     except OSError:
         return "?"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from littlefs import LittleFS
 from tests.support.boards.mock_board import SECTOR
 
-from tallypost.building import build
-from tallypost.building import image
-from tallypost.flashing import flash
+from tallypost.building import board_image, build, image
+from tallypost.building.board_image import BoardImage
 from tallypost.hardware import boards
 
 NAME = "esp32_generic"
@@ -52,11 +50,8 @@ def files_of(vfs: bytes) -> dict[str, bytes]:
     return found
 
 
-def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, bytes]) -> bytes:
+def release(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> bytes:
     """What `flash` finds built from now on: other files."""
     vfs = image.file_system(files, VFS.size)
-    folder = tmp_path / "release"
-    folder.mkdir(exist_ok=True)
-    (folder / "vfs.bin").write_bytes(vfs)
-    monkeypatch.setattr(flash, "build", lambda _name: build.BuildResult(folder, {}, True))
+    monkeypatch.setattr(board_image, "load", lambda _board: BoardImage(vfs, {}))
     return vfs

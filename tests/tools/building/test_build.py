@@ -14,7 +14,8 @@ import pytest
 from tests.support.boards.flashing import files_of
 
 from tallypost.building import image
-from tallypost.building.build import app_bytes, build
+from tallypost.building.board_image import app_bytes
+from tallypost.building.build import build
 from tallypost.faults import USAGE, ToolError
 from tallypost.hardware import boards
 

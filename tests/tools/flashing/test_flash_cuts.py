@@ -72,7 +72,6 @@ def test_a_first_flash_that_was_cut_is_completed(
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
     seed: int,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     new_files: dict[str, bytes],
     capsys: pytest.CaptureFixture[str],
@@ -81,7 +80,7 @@ def test_an_update_that_was_cut_runs_the_old_the_new_or_nothing(
     cells = bytearray(whole(built_vfs(), made_up(BOARD)))
     cells[NVS.offset : NVS.offset + len(IDENTITY)] = IDENTITY
     cells[RING.offset : RING.offset + len(LOG)] = LOG
-    release(monkeypatch, tmp_path, new_files)
+    release(monkeypatch, new_files)
     rng = random.Random(seed)
     whole_one = FlashBoard(NAME, cells=bytes(cells))
     assert flash(whole_one) == 0

@@ -58,12 +58,12 @@ def test_the_genuine_file_is_written_unchanged(blank: FlashBoard, say: Say) -> N
 
 
 def test_an_update_of_a_module_writes_little_and_keeps_the_rest(
-    node: FlashBoard, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: FlashBoard, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = files_of(built_vfs())
     for name in ("a/counting/counter.mpy", "a/core/version.mpy"):
         files[name] = files[name][:-9] + b"new build"
-    vfs = release(monkeypatch, tmp_path, files)
+    vfs = release(monkeypatch, files)
     found = facts(say, "--port", node.url)
     assert found["kept"] == ["nvs", "ring"] and not found["first"]
     assert found["bytes"] == sum(one["bytes"] for one in found["writes"]) <= 40_000
@@ -75,13 +75,13 @@ def test_an_update_of_a_module_writes_little_and_keeps_the_rest(
 
 
 def test_an_update_of_every_file_stays_below_the_limit_on_the_wire(
-    node: FlashBoard, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: FlashBoard, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {
         name: data[:-1] + bytes([data[-1] ^ 1]) if data else data
         for name, data in files_of(built_vfs()).items()
     }
-    vfs = release(monkeypatch, tmp_path, files)
+    vfs = release(monkeypatch, files)
     found = facts(say, "--port", node.url)
     assert 100_000 < found["bytes"] <= LIMIT and 0 < node.flash.wire <= LIMIT
     everything = sum(len(part) - part.count(0xFF) for _, part in flash_plan.used(vfs))

@@ -12,7 +12,7 @@ import pytest
 
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.site import CHIPS as EMULATED
-from tallypost.building import build
+from tallypost.building import board_image, build
 from tallypost.faults import ToolError
 from tallypost.hardware import board_table
 from tallypost.hardware import boards
@@ -91,7 +91,7 @@ def test_every_pin_is_in_the_wiring_once_and_has_a_reason(name: str) -> None:
 
 def test_the_image_keeps_its_budget_and_has_what_every_board_has(name: str) -> None:
     built = build.build(name)
-    assert build.app_bytes(built.manifest) <= boards.load(name).budget["mpy_bytes"]
+    assert board_image.app_bytes(built.manifest) <= boards.load(name).budget["mpy_bytes"]
     assert {"a/board.mpy", "a/esp32_board.mpy", "a/app.mpy"} <= set(built.manifest["files"])
 
 

@@ -151,7 +151,8 @@ def _slots(tally: dict[str, dict[str, int]]) -> list[int]:
 
 @cache
 def _schema(name: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads((_SCHEMAS / f"{name}.json").read_text()))
+    text = (_SCHEMAS / f"{name}.json").read_text(encoding="utf-8")
+    return Draft202012Validator(json.loads(text))
 
 
 def _check(name: str, body: Body) -> None:

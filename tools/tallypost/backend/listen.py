@@ -143,7 +143,7 @@ def _password(path: Path | None) -> str | None:
     if not path:
         return None
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ToolError(
             f"{path}: {os_reason(error)}", _("Name a file with the MQTT password.")

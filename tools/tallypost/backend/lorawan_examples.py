@@ -11,7 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[3] / "lib" / "wire" / "lorawan"
+from tallypost.resources import ROOT
+
+FOLDER = ROOT / "lib" / "wire" / "lorawan"
 _DOWNLINK_PORT_MIN = 10
 Body = dict[str, Any]
 
@@ -21,7 +23,7 @@ def _bytes(vector: Body) -> list[int]:
 
 
 def _split() -> tuple[list[Body], list[Body]]:
-    vectors = json.loads((FOLDER / "vectors.json").read_text())
+    vectors = json.loads((FOLDER / "vectors.json").read_text(encoding="utf-8"))
     up = [vector for vector in vectors if vector["fPort"] < _DOWNLINK_PORT_MIN]
     return up, [vector for vector in vectors if vector["fPort"] >= _DOWNLINK_PORT_MIN]
 
@@ -99,7 +101,7 @@ def files() -> dict[Path, str]:
 
 def main() -> None:
     for path, text in files().items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

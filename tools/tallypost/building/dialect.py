@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tallypost.resources import ROOT
+
 FOLDERS = (
     "firmware", "lib", "boards", "simulator/device", "tests/firmware", "tests/lib", "tests/fakes",
     "tests/alloc", "tests/seam/checks",

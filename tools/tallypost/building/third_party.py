@@ -18,15 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pypi_simple import PyPISimple
-from pypi_simple.errors import NoSuchProjectError, UnsupportedRepoVersionError
-
+from tallypost.building.package_index import Index
 from tallypost.faults import ToolError
 from tallypost.i18n import _
+from tallypost.resources import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
-TARGET = ROOT / ".build" / "third_party"
-_TIMEOUT_S = 60
+FOLDER = Path(".build") / "third_party"
+TARGET = ROOT / FOLDER
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,11 @@ def _member(data: bytes, name: str) -> bytes:
 
 def pip_settings() -> dict[str, str]:
     """The configuration that pip uses: environment before files. Keys are like `index-url`."""
+    # pip hides the environment's own packages, pip among them, from the build of a wheel.
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     result = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env=clean,
     )  # fmt: skip
     found: dict[str, tuple[int, str]] = {}
     for line in result.stdout.splitlines():
@@ -118,32 +118,17 @@ def _archive(archive: Archive, settings: dict[str, str]) -> bytes:
     errors = []
     indexes = [settings.get("index-url", "")]
     indexes += settings.get("extra-index-url", "").replace("\\n", " ").split()
-    for index in indexes:
+    for address in indexes:
         try:
-            return _download(archive, index, settings.get("cert"))
-        except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
-            errors.append(str(error))  # ValueError: the answer is not that of an index
+            return Index(address, settings.get("cert", "")).download(archive.project, archive.name)
+        except (OSError, ValueError) as error:  # ValueError: the answer is not that of an index
+            errors.append(str(error))
     raise ToolError(
         _("{name}: the download failed: {reason}").format(
             name=archive.name, reason="; ".join(errors)
         ),
         _("Check the network, or PIP_INDEX_URL, PIP_CERT and https_proxy, then run: make setup"),
     )
-
-
-def _download(archive: Archive, index: str, certificates: str | None) -> bytes:
-    """The archive from one index. Raises OSError (requests' errors are), ValueError (with
-    UnsupportedContentTypeError), NoSuchProjectError, UnsupportedRepoVersionError."""
-    with PyPISimple(index) if index else PyPISimple() as client:
-        if certificates:
-            client.s.verify = certificates
-        page = client.get_project_page(archive.project, timeout=_TIMEOUT_S)
-        for package in page.packages:
-            if package.filename == archive.name:
-                response = client.s.get(package.url, timeout=_TIMEOUT_S)
-                response.raise_for_status()
-                return bytes(response.content)
-    raise FileNotFoundError(_("the package index has no {name}").format(name=archive.name))
 
 
 def main() -> int:

@@ -176,7 +176,7 @@ def _password(path: Path | None) -> str | None:
     if not path:
         return None
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ToolError(
             _("{path}: the password cannot be read: {reason}").format(

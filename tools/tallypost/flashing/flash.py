@@ -13,8 +13,7 @@ from typing import Any
 
 from tallypost import console
 from tallypost import ports
-from tallypost.building import micropython
-from tallypost.building.build import build
+from tallypost.building import board_image, micropython
 from tallypost.building.micropython import MicroPythonImage
 from tallypost.building.micropython_verb import show_download
 from tallypost.flashing import flash_plan
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
     file = _micropython(args, board)
     port = args.port or ports.only_port()
-    vfs = (build(args.board).folder / "vfs.bin").read_bytes()
+    vfs = board_image.load(board).vfs
     regions = flash_plan.target_regions(board, vfs, file)
     console.progress(_("connecting to the board at {port}").format(port=port))
     with SerialTarget(port, board, args.baud) as target:

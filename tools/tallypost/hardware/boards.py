@@ -23,8 +23,8 @@ from tallypost.hardware.board_table import (
 from tallypost.hardware.chips import CHIPS, Chip
 from tallypost.hardware.partitions import Partition, read_csv
 from tallypost.i18n import _
+from tallypost.resources import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = "esp32_generic"
 FILES = ("board.py", "board.toml", "partitions.csv")
 _REQUIRED_PARTITIONS = {

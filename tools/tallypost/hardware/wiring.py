@@ -1,7 +1,8 @@
 """`tallypost wiring`: the pins of a board and the parts at them, as a table and a picture.
 
-The picture of a board is `boards/<board>/wiring.svg`, the German one `wiring.de.svg`. Every bus
-has a colour and a pattern of dashes, so a print in black and white can be read.
+The picture of a board is `boards/<board>/wiring.svg`, the German one `wiring.de.svg`. An installed
+tool writes it to the current folder. Every bus has a colour and a pattern of dashes, so a print in
+black and white can be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.hardware.wiring_svg import TITLES, picture
 from tallypost.i18n import _
+from tallypost.resources import CHECKOUT
 
 
 def options(verb: argparse.ArgumentParser) -> None:
@@ -23,14 +25,15 @@ def options(verb: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar=_("FILE"),
-        help=_("file of the picture (default: boards/BOARD/wiring.svg)"),
+        help=_("file of the picture (default: wiring.svg, in a checkout beside board.toml)"),
     )
     add("--json", action="store_true", help=_("print the table as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
     board = boards.load(args.board)
-    path = args.output or board.path / picture_name()
+    folder = board.path if CHECKOUT else Path()
+    path = args.output or folder / picture_name()
     try:
         path.write_text(picture(board), encoding="utf-8")
     except OSError as error:

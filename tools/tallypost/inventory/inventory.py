@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from tallypost.faults import ToolError, os_reason
-from tallypost.hardware.boards import ROOT
 from tallypost.i18n import _
 
 NODE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -26,13 +25,6 @@ COLUMNS = (
     "node", "mac", "chip", "board", "site", "dev_eui", "join_eui", "time", "version",
 )  # fmt: skip
 TOPIC_ROOT = "tallypost/v1"  # the default of the configuration key mqtt_root
-_VERSION = re.compile('VERSION = "(.+)"')
-
-
-def version() -> str:
-    """The version of the firmware in this repository."""
-    found = _VERSION.search((ROOT / "firmware" / "core" / "version.py").read_text())
-    return found[1] if found else ""
 
 
 def by_number(name: str) -> list[Any]:
@@ -62,7 +54,7 @@ class Inventory:
 
     def _read_secrets(self) -> dict[str, Secret]:
         try:
-            table = json.loads(self._json.read_text())
+            table = json.loads(self._json.read_text(encoding="utf-8"))
             return {node: Secret(**values) for node, values in table.items()}
         except FileNotFoundError:
             return {}

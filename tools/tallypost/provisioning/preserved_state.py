@@ -96,7 +96,7 @@ class Journal:
     def read(self) -> PreservedState:
         """The state left by an interrupted call, empty if there is none. Raises ToolError."""
         try:
-            row = json.loads(self.path.read_text())
+            row = json.loads(self.path.read_text(encoding="utf-8"))
             lora = {_NONCES: bytes.fromhex(row["nonces"])} if row["nonces"] else {}
             return PreservedState(str(row["node"]), int(row["boot"]), str(row["keys"]), lora)
         except FileNotFoundError:

@@ -22,12 +22,13 @@ from tallypost.faults import USAGE, ToolError
 from tallypost.hardware import boards
 from tallypost.i18n import N_, _
 from tallypost.inventory import import_files
-from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number, version
+from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number
 from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
 from tallypost.provisioning.board_rows import Row
 from tallypost.provisioning.identity import KEY_BYTES
 from tallypost.provisioning.provision import prepare, write
+from tallypost.resources import version
 
 DONE, SKIPPED, FAILED = N_("done"), N_("skipped"), N_("failed")
 WAITING, CHECKED = N_("waiting"), N_("checked")

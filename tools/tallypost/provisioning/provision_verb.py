@@ -192,7 +192,7 @@ def _with_secret_of(path: Path | None, identity: Identity) -> Identity:
         return identity
     exists = _exists(path)
     try:
-        row = json.loads(path.read_text())
+        row = json.loads(path.read_text(encoding="utf-8"))
         user, password = str(row["user"]), str(row["password"])
     except (OSError, ValueError, KeyError, TypeError):
         raise exists from None
@@ -219,7 +219,7 @@ def _write_secret(path: Path, identity: Identity) -> None:
     except OSError as error:
         raise _not_written(path, error) from error
     try:
-        with open(fd, "w") as file:
+        with open(fd, "w", encoding="utf-8") as file:
             json.dump({"user": identity.mqtt_user, "password": identity.mqtt_pass}, file)
             file.write("\n")
             file.flush()

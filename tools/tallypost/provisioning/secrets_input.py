@@ -25,7 +25,7 @@ def read_secret(path: Path | None) -> str:
         return ""
     advice = _("Name a file with the secret in its first line.")
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ToolError(f"{path}: {os_reason(error)}", advice) from error
     except UnicodeDecodeError as error:
@@ -65,7 +65,7 @@ def read_lora_keys(path: Path | None) -> LoraKeys | None:
         example='{"dev_eui": 16 digits, "join_eui": 16 digits, "app_key": 32 digits}'
     )
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(path.read_text(encoding="utf-8"))
         keys = {name: bytes.fromhex(table[name]) for name in _LORA_KEYS}
     except OSError as error:
         raise ToolError(f"{path}: {os_reason(error)}", advice) from error
@@ -88,7 +88,7 @@ def read_config(path: Path | None, pairs: list[str], tls: bool = False) -> dict[
     advice = _("Name a file with one JSON object.")
     if path:
         try:
-            config = json.loads(path.read_text())
+            config = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ToolError(f"{path}: {os_reason(error)}", advice) from error
         except (ValueError, RecursionError) as error:

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from tallypost.faults import ToolError
-from tallypost.hardware.boards import ROOT
 from tallypost.i18n import N_, _
+from tallypost.resources import ROOT
 
 SOURCE = ROOT / "firmware" / "config" / "schema.py"
 Row = tuple[str, type, Any, Any, Any, str]  # key, type, minimum or choices, maximum, default, unit
