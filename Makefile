@@ -54,7 +54,7 @@ test: ## all tests (ARGS= goes to pytest)
 
 .PHONY: mutants
 mutants: ## one line of device code changed at a time, the changes that no test sees: N= SEED= ONLY= JSON=
-	$(SETUP) $(BOARD)
+	$(SETUP_DEV)
 	@$(IN) -m tests.mutants $(foreach o,N SEED ONLY JSON,\
 	  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
