@@ -39,7 +39,7 @@ def test_a_dead_radio_is_an_oserror_for_the_caller():
     life = Life()
     life.radio.broken = True
     assert "no SX126x answers" in life.send(1, b"x")
-    assert life.device.state()["errors"]["radio"] == 1 and life.log.lines[-1][0] == "warn"
+    assert life.device.state()["errors"]["radio"] >= 1 and life.log.lines[-1][0] == "warn"
 
 
 def test_a_radio_that_works_again_is_used_a_minute_later():
