@@ -9,7 +9,7 @@ from beam.dual import DualBeam
 from beam.edges import Beam
 from beam.single import SingleBeam
 from board_parts import FakePin, beam_settings
-from virtual_time import VirtualTime
+from sensor_line import VirtualTime
 
 
 class Gate:

@@ -4,7 +4,7 @@ import asyncio
 
 import radar.doppler
 from radar.doppler import BLOCKED, MISCONFIGURED, QUIET, Doppler
-from virtual_time import VirtualTime, run
+from sensor_line import VirtualTime, run
 
 SETTINGS = {
     "doppler_mhz": 24_125, "radar_mount_deg": 0, "radar_min_kmh": 2, "class_ped_max_kmh": 8,

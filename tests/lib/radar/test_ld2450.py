@@ -6,12 +6,11 @@ from binascii import unhexlify
 
 import radar.ld24xx
 import radar.ld2450
-from feeding import fed
 from passage.planar_tracker import PlanarTracker
 from radar.frames import ANSWER, REPORT
 from radar.ld24xx import BLOCKED, MISCONFIGURED, OK, QUIET, SILENT
 from radar.ld2450 import LD2450, Reports
-from virtual_time import ScriptedUart, VirtualTime, run
+from sensor_line import ScriptedUart, VirtualTime, fed, run
 
 M1 = unhexlify("AAFF03000E03B186100040010000000000000000000000000000000055CC")
 EMPTY = unhexlify("AAFF0300" + "00" * 24 + "55CC")

@@ -7,10 +7,9 @@ from binascii import unhexlify
 import radar.ld24xx
 import radar.ld2451
 from board_parts import radar_settings
-from feeding import fed
 from radar.frames import ANSWER, REPORT
 from radar.ld2451 import LD2451, Reports
-from virtual_time import ScriptedUart, VirtualTime, run
+from sensor_line import ScriptedUart, VirtualTime, fed, run
 
 VECTORS = (
     ("F4F3F2F1110003018A28003C158A1E013C0F765F003C0FF8F7F6F5", 1,

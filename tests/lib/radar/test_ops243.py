@@ -4,11 +4,10 @@ import asyncio
 import random
 
 import radar.ops243
-from feeding import fed
 from passage.speed_bursts import SpeedBurstTracker
 from radar.lines import REPORT, Lines
 from radar.ops243 import BLOCKED, MISCONFIGURED, OK, OPS243, QUIET, SILENT
-from virtual_time import ScriptedUart, VirtualTime, run
+from sensor_line import ScriptedUart, VirtualTime, fed, run
 
 REPORTS = (
     (b"137.429,3.6", 2, 13742, 360),

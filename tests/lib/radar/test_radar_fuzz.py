@@ -7,9 +7,9 @@ import os
 import random
 from binascii import unhexlify
 
-from feeding import fed
 from radar import ld2450, ld2451
 from radar.lines import Lines
+from sensor_line import fed
 
 NUMBER = int(os.getenv("RADAR_FUZZ") or 4000)
 SEED = int(os.getenv("RADAR_SEED") or 11)

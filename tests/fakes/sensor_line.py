@@ -1,14 +1,31 @@
-"""Virtual time for a driver of a sensor: a wait only moves the clock, and bytes come on schedule.
+"""The line of a sensor: bytes for a parser, and a UART with a schedule on virtual time.
 
-clock = VirtualTime(radar.ld24xx)      stands in that module for `time` and for `asyncio`
-uart = ScriptedUart(clock, answer)     `uart.at(ms, data)`: data comes at that moment
-passages = run(driver, clock)          until the line is silent for good
+- `fed(parser, data)` feeds bytes into the parser of a radar.
+- `VirtualTime(module)` stands in a module for `time` and `asyncio`: a wait only moves the clock.
+- `ScriptedUart(clock, answer)` is a UART. Its `at(ms, data)` schedules data.
+- `run(driver, clock)` lets a driver read until the line is silent for good.
 """
 
 import asyncio
 import time
 
 from board_parts import FakeUart
+
+
+def fed(parser, data):
+    """Feed all of `data`. Yields the result of `next()` for each frame, while it is parsed."""
+    data = memoryview(data)
+    while len(data):
+        space = parser.space()
+        n = min(len(space), len(data))
+        space[:n] = data[:n]
+        parser.added(n)
+        data = data[n:]
+        while True:
+            kind = parser.next()
+            if not kind:
+                break
+            yield kind
 
 
 class Idle(Exception):
