@@ -10,7 +10,16 @@ from pathlib import Path
 from tests.tidy.source import ROOT, files, name
 
 MODULES_MAX = 14  # in one folder
-FIRST_CELLS = {"file", "files", "folder", "folders", "package", "where", "file of a board"}
+FIRST_CELLS = {
+    "file",
+    "files",
+    "folder",
+    "folders",
+    "package",
+    "where",
+    "file of a board",
+    "scenario",
+}
 SILENT = ("__init__.py", "README.md")  # every reader knows them
 NOT_PROJECT = (".github", ".ci")
 _TOKEN = re.compile(r"`([^`\s]+)`")
@@ -39,22 +48,24 @@ def named(readme: Path) -> set[str]:
 
 
 def names_file(tokens: set[str], readme: Path, path: Path) -> bool:
-    """Whether a README's table names a file: by its name, by its path, or a test by its folder."""
+    """Whether a README's table names a file: by name, path or pattern.
+
+    The name of a folder stands for the tests and the data in it. Modules have names of their own.
+    """
     relative = path.relative_to(readme.parent).as_posix()
+    is_module = path.suffix == ".py" and not path.name.startswith("test_")
     for token in tokens:
-        if fnmatch(path.name, token) or fnmatch(relative, token):
+        if token == path.stem or fnmatch(path.name, token) or fnmatch(relative, token):
             return True
-        is_test = path.name.startswith("test_") and token.endswith("/")
-        if is_test and fnmatch(f"{Path(relative).parent}/", token):
+        if token.endswith("/") and not is_module and fnmatch(relative, f"{token}*"):
             return True
     return False
 
 
 def described(path: Path) -> list[Path]:
-    """The READMEs that may name a file: of its folder, or else of the folder above."""
-    own = path.parent / "README.md"
-    above = path.parent.parent / "README.md"
-    return [one for one in (own, above) if path.parent != ROOT and one.exists()]
+    """The READMEs that may name a file: the two nearest, from its folder upwards."""
+    found = [folder / "README.md" for folder in path.parents if folder != ROOT]
+    return [readme for readme in found if readme.exists() and ROOT in readme.parents][:2]
 
 
 def test_every_file_is_named_in_a_table() -> None:
@@ -103,5 +114,6 @@ def test_a_file_without_a_row_and_a_row_without_a_file_are_found() -> None:
     assert names_file({"test_readmes.py"}, readme, here) and names_file({"*.py"}, readme, here)
     assert not names_file({"test_style.py", "deeper/"}, readme, here)
     assert names_file({"deeper/"}, readme, readme.parent / "deeper" / "test_x.py")
+    assert names_file({"deeper/"}, readme, readme.parent / "deeper" / "more" / "x.txt")
     assert not names_file({"deeper/"}, readme, readme.parent / "deeper" / "x.py")
     assert is_there("source.py", readme.parent) and not is_there("no_such.py", readme.parent)

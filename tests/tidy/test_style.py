@@ -31,17 +31,18 @@ def long_lines(text: str) -> list[str]:
 
 
 def long_functions(source: str) -> list[str]:
-    """Functions by their lines of code: neither the docstring nor comments count."""
+    """Functions by their lines of code, without docstrings and comments."""
+    code = code_lines(source)
     return [
         node.name
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and code_lines(ast.get_source_segment(source, node) or "") > FUNCTION
+        and len(code.intersection(range(node.lineno, (node.end_lineno or 0) + 1))) > FUNCTION
     ]
 
 
-def code_lines(source: str) -> int:
-    """Lines that hold code."""
+def code_lines(source: str) -> set[int]:
+    """Numbers of the lines that hold code."""
     quiet = {
         tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
         tokenize.ENCODING, tokenize.ENDMARKER,
@@ -54,15 +55,15 @@ def code_lines(source: str) -> int:
             lines.update(range(token.start[0], token.end[0] + 1))
         if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
             fresh = token.type in (tokenize.NEWLINE, tokenize.ENCODING)
-    return len(lines)
+    return lines
 
 
 def long_module(source: str) -> list[str]:
-    return [f"{count} lines"] if (count := code_lines(source)) > MODULE else []
+    return [f"{count} lines"] if (count := len(code_lines(source))) > MODULE else []
 
 
 def deep(source: str) -> list[str]:
-    """Lines of blocks nested deeper than allowed; `elif` is no level of its own."""
+    """Lines of blocks nested deeper than allowed. `elif` is no level of its own."""
     found: list[str] = []
 
     def walk(node: ast.AST, depth: int) -> None:
@@ -167,7 +168,7 @@ def test_every_folder_says_what_it_is() -> None:
 
 
 def _is_described(folder: Path) -> bool:
-    """By a README of its own; one that lies third or deeper may leave it to the one above."""
+    """By a README of its own, or from the third level on by the README of the folder above."""
     above = len(folder.relative_to(ROOT).parts) > 2 and (folder.parent / "README.md").exists()
     return above or (folder / "README.md").exists()
 
@@ -181,4 +182,4 @@ def test_texts_are_short_and_know_no_machine() -> None:
 
 def test_comments_and_docstrings_do_not_count_as_code() -> None:
     source = '"""Text\nand more."""\n\n# why\nx = 1\n\n\ndef f():\n    """Says."""\n'
-    assert code_lines(source) == 2
+    assert code_lines(source) == {5, 8}
