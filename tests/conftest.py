@@ -16,6 +16,7 @@ from typing import Iterator
 
 import pytest
 
+pytest_plugins = ("tests.whole_run",)
 os.environ["LC_ALL"] = "C.UTF-8"  # the tools speak English to a test, whatever the locale is
 
 TESTS = Path(__file__).resolve().parent

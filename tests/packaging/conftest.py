@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.packaging.installed import TOOLS, Installed, build_package, install
 
+from tallypost import i18n
 from tallypost.locking import locked
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """A test that speaks German leaves English behind."""
+    yield
+    i18n.use("en")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.packaging.installed import ROOT
 
 MQTT_PORT = 1883
 SENSITIVE = (
-    "tests/board/test_life.py::test_make_board_says_what_to_try_and_ends_on_ctrl_c",
+    "tests/board/test_life.py::test_make_board_shows_commands_to_try_and_ends_on_ctrl_c",
     "tests/sim/jobs/test_live.py::test_a_busy_port_is_one_clear_line",
 )
 
