@@ -246,7 +246,7 @@ class FakeBoard:
         self._nvs = nvs
         self._rtc = FakeRtc()
         self._wlan = FakeWlan()
-        self.flash = Nor(24)
+        self.flash = None  # made when the ring is opened
         self.pins = [FakePin(), FakePin()]
         self.port = FakeUart()
         self.dog = FakeWatchdog()
@@ -263,6 +263,7 @@ class FakeBoard:
         return random.getrandbits(bits)
 
     def ring_partition(self):
+        self.flash = self.flash or Nor(24)
         return self.flash
 
     def rtc_memory(self):

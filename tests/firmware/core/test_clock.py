@@ -26,7 +26,6 @@ class Ntp:
         return answer - OFFSET
 
 
-
 class Wall:
     """The board's real-time clock, and everything a Clock is given."""
 

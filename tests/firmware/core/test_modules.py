@@ -75,5 +75,3 @@ def test_a_single_module_leaves_its_package_too():
     modules.unload("config.schema")
     modules.unload("config.schema")
     assert "config.schema" not in sys.modules and not hasattr(config, "schema")
-
-
