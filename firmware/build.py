@@ -22,7 +22,7 @@ from ring import Ring, RingError
 
 # Modules that nothing needs after the start. The driver in use stays, because the detector refers
 # to it.
-_ONCE = (
+ONCE = (
     "build", "config.identity", "config.schema", "counting.detectors", "counting.no_detector",
     "counting.recovery", "ring.memory", "ring.recovery", "delivery.mqtt.build",
     "delivery.lorawan.build", "delivery.lorawan.modem_device", "delivery.lorawan.radio_device",
@@ -57,7 +57,7 @@ def build_app(board):
 
 
 def _unload_once():
-    for name in _ONCE:
+    for name in ONCE:
         unload(name)
 
 

@@ -21,7 +21,7 @@ _CTRL_U = const(21)
 _BRACE = const(123)
 _LINE_BYTES_MIN = const(128)  # of the buffer for a line, which doubles
 _LINE_BYTES_MAX = const(2048)  # as over MQTT, see commands/registry.py
-_LINE_S = 10  # from its first byte to its end
+LINE_S = 10  # from its first byte to its end
 _PIECE_BYTES = const(48)  # written at once: 4 ms at 115200 baud, in which no pin handler runs
 
 
@@ -73,7 +73,7 @@ async def answer_line(app, console, stream, one):
         out.end()
         return
     try:
-        line, n = await asyncio.wait_for(_rest(stream, one), _LINE_S)
+        line, n = await asyncio.wait_for(_rest(stream, one), LINE_S)
     except asyncio.TimeoutError:
         line, n = None, 0
     if one[0] == _CTRL_U:

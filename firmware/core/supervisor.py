@@ -43,7 +43,7 @@ class Supervisor:
     def __init__(self, board, log):
         self._board = board
         self._log = log
-        self._watchdog = None
+        self.watchdog = None  # of the board, from `start` on
         self._watched = []  # Progress of each long-lived task
         self._added = []  # coroutines and their names, until `start`
 
@@ -59,7 +59,7 @@ class Supervisor:
 
     def start(self):
         """Start the watchdog and the tasks that were added."""
-        self._watchdog = self._board.watchdog(_WATCHDOG_MS)
+        self.watchdog = self._board.watchdog(_WATCHDOG_MS)
         for coro, name in self._added:
             self.spawn(coro, name)
         self._added = None
@@ -82,7 +82,7 @@ class Supervisor:
         for progress in self._watched:
             if now_s > progress.due_s:
                 return progress.name
-        self._watchdog.feed()
+        self.watchdog.feed()
         return None
 
     def fail(self, code, part, error):

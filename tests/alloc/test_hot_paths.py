@@ -1,3 +1,4 @@
+# heap: 512k
 """The code for every frame, edge and passage must not touch the heap."""
 
 from binascii import unhexlify

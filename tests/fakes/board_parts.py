@@ -1,6 +1,11 @@
-"""Stand-ins for what a board hands in."""
+"""Stand-ins for the parts that a board hands in, and for the board itself."""
 
 import io
+import random
+import struct
+from binascii import crc32
+
+from nor import Nor
 
 
 class FakeUart(io.IOBase):
@@ -73,12 +78,20 @@ def beam_settings(**changes):
 
 
 class FakeNvs:
-    """A namespace of NVS: what is set is lost unless `commit()` follows.."""
+    """A namespace of NVS: a value is lost unless `commit()` follows."""
 
     def __init__(self, **blobs):
         self.kept = dict(blobs)
         self._set = {}
         self.commits = 0
+
+    def get_i32(self, key):
+        if key not in self.kept:
+            raise OSError("ESP_ERR_NVS")
+        return self.kept[key]
+
+    def set_i32(self, key, value):
+        self._set[key] = value
 
     def get_blob(self, key, buf):
         blob = self._set.get(key, self.kept.get(key))
@@ -139,7 +152,7 @@ class FakeClock:
         return 0 if self.source else 0xFFFF
 
     def set(self, utc, source=2):
-        """Set the clock; return what stood there before, as `on_step` gets it."""
+        """Set the clock; return the time before, as `on_step` gets it."""
         old, self._utc, self.source = self.utc(), utc, source
         return old
 
@@ -159,3 +172,133 @@ class FakeRtc:
 
     def write(self, buf):
         self.data = bytes(buf)
+
+
+class FakeProgress:
+    """Keeps the first reports of a task: "made" and "idle"."""
+
+    def __init__(self):
+        self.reports = []
+
+    def made(self):
+        self._note("made")
+
+    def idle(self):
+        self._note("idle")
+
+    def _note(self, report):
+        if len(self.reports) < 500:
+            self.reports.append(report)
+
+
+class FakeWatchdog:
+    def __init__(self):
+        self.feeds = 0
+
+    def feed(self):
+        self.feeds += 1
+
+
+class FakeWlan:
+    """A Wi-Fi that is always there, or never."""
+
+    def __init__(self, joined=False):
+        self.joined = joined
+
+    def active(self, _on):
+        pass
+
+    def connect(self, _ssid, _key):
+        pass
+
+    def disconnect(self):
+        pass
+
+    def isconnected(self):
+        return self.joined
+
+    def ifconfig(self):
+        return ("192.0.2.7", "255.255.255.0", "192.0.2.1", "192.0.2.1")
+
+    def status(self, _what=None):
+        return -61
+
+
+def sealed(**blobs):
+    """The NVS of a provisioned node: `blobs`, bytes, beside the node id n1, and the seal."""
+    blobs["id"], crc = b"n1", 0
+    for key in ("id", "wifi_ssid", "lora_dev_eui", "lora_join_eui", "lora_app_key"):
+        if key in blobs:
+            crc = crc32(key.encode() + struct.pack("<BH", 0, len(blobs[key])), crc)
+            crc = crc32(blobs[key], crc)
+    return FakeNvs(seal=struct.pack("<I", crc), **blobs)
+
+
+class FakeBoard:
+    """A board with light barriers. Its reset ends the program, as on the chip: SystemExit.
+
+    nvs: its namespace `tallypost`. device: None, or the LoRaWAN device that it has.
+    """
+
+    NAME = "esp32_generic"
+
+    def __init__(self, nvs, device=None):
+        self._nvs = nvs
+        self._rtc = FakeRtc()
+        self._wlan = FakeWlan()
+        self.flash = None  # made when the ring is opened
+        self.pins = [FakePin(), FakePin()]
+        self.port = FakeUart()
+        self.dog = FakeWatchdog()
+        self.lit = []
+        self.resets = 0
+        self.shown = []
+        if device:
+            self.lorawan = lambda keys, log, region: device
+
+    def nvs(self, _namespace):
+        return self._nvs
+
+    def random(self, bits):
+        return random.getrandbits(bits)
+
+    def ring_partition(self):
+        self.flash = self.flash or Nor(24)
+        return self.flash
+
+    def rtc_memory(self):
+        return self._rtc
+
+    def wlan(self):
+        return self._wlan
+
+    def console(self):
+        return self.port
+
+    def beam_pins(self):
+        return self.pins
+
+    def beam_counters(self):
+        return None
+
+    def watchdog(self, _timeout_ms):
+        return self.dog
+
+    def reset_cause(self):
+        return 1
+
+    def mac(self):
+        return b"\x24\x6f\x28\x00\x00\x0a"
+
+    def led(self, on):
+        self.lit.append(on)
+
+    def set_utc(self, _utc):
+        pass
+
+    def print_exception(self, error):
+        self.shown.append(error)
+
+    def reset(self):
+        self.resets += 1
+        raise SystemExit

@@ -1,22 +1,22 @@
-"""A node at the end of a serial line, and who sits at the other end; time is real, and short."""
+"""A node at the end of a serial line, and the technician at its other end. Time is real."""
 
 import asyncio
 import json
 
 from app import App
+from board_parts import FakeBoard, FakeLog, FakeNvs, FakeProgress, FakeRtc, FakeUart
 from config.schema import accept
-from counting.counter import Counter
-from board_parts import FakeLog, FakeNvs, FakeRtc, FakeUart
+from console.reader import serve_console
 from core.health import Health
-from console.reader import attend
-from publisher_node import Node as UplinkNode
-
+from core.supervisor import Supervisor
+from counting.counter import Counter
+from publisher_node import Node as PublisherNode
 
 CAR = (0, 2, 402, 0, -1, 402)
 
 
 class Console(FakeUart):
-    """Both ways: what the technician sends, and the text that the node writes."""
+    """Both directions: bytes of the technician, and the text that the node writes."""
 
     def __init__(self):
         super().__init__()
@@ -27,31 +27,6 @@ class Console(FakeUart):
         self.text += data
         self.longest = max(self.longest, len(data))
         return len(data)
-
-
-class Board:
-    NAME = "esp32_generic"
-
-    def __init__(self):
-        self.lit = []
-
-    def mac(self):
-        return b"\x24\x6f\x28\x00\x00\x0a"
-
-    def led(self, on):
-        self.lit.append(on)
-
-    def reset_cause(self):
-        return 1
-
-    def wlan(self):
-        return self
-
-    def ifconfig(self):
-        return ("192.0.2.7", "255.255.255.0", "192.0.2.1", "192.0.2.1")
-
-    def status(self, _what):
-        return -61
 
 
 class Network:
@@ -68,7 +43,7 @@ class Network:
 
 
 class Detector:
-    """state: as in wire/record.py; what else a kind of detector has is set by the test."""
+    """state: as in wire/record.py. A test sets the rest that a kind of detector has."""
 
     state = 1
 
@@ -76,47 +51,53 @@ class Detector:
         return {"frames_ok": 12, "resync_bytes": 3}
 
 
-class SerialNode(App):
-    """The application as far as a technician sees it; `ring` holds `count` intervals."""
+class Supervised(Supervisor):
+    """Notes a task that dies."""
 
-    lora = None
-    boot = 3
-    storage = "flash"
+    def __init__(self, board, log):
+        super().__init__(board, log)
+        self.died = []
+
+    def fail(self, code, part, error):
+        self.died.append((part, error))
+
+
+class SerialNode(App):
+    """The application as far as a technician sees it. `ring` holds `count` intervals."""
 
     def __init__(self, count=0, provisioned=True, **settings):
-        self.log, self.board, self.nvs = FakeLog(), Board(), FakeNvs(wifi_ssid=b"street")
+        super().__init__(FakeBoard(FakeNvs(wifi_ssid=b"street")))
+        self.log = FakeLog()
+        self.supervisor = Supervised(self.board, self.log)
         self.node = "n1" if provisioned else ""
-        self.refused_commands = self.resets = 0
-        self.faults, self.died = [], []
+        self.boot, self.storage = 3, "flash"
+        self.resets = 0
         self.port = Console()
-        self.streaming = None
+        self.progress = FakeProgress()
         if provisioned:
             self._provision(count, settings)
 
     def _provision(self, count, settings):
         self.config = accept(settings)
-        self._node = UplinkNode(count)
-        self.ring, self.uplink, self.clock = self._node.ring, self._node.uplink, self._node.clock
+        self.publisher = PublisherNode(count)
+        self.ring, self.clock = self.publisher.ring, self.publisher.clock
+        self.uplink = self.publisher.uplink
         self.link = self.wifi = Network(True)
+        self.board.wlan().joined = True
         self.health = Health()
         self.detector = Detector()
+        self.uptime_s = lambda: 100
         self.counter = Counter(
             self.ring, self.clock, FakeRtc(), self.uptime_s, self.config, identity=(3, 1)
         )
 
-    def uptime_s(self):
-        return 100
-
     def reset_soon(self):
         self.resets += 1
 
-    def fail(self, code, part, error):
-        self.died.append((part, error))
-
     def send(self, text):
-        """Bytes of a line, and what the node wrote meanwhile, as a list of lines."""
+        """Send bytes, and return the lines that the node wrote meanwhile."""
         self.port.inject(text if isinstance(text, bytes) else text.encode())
-        self._live(lambda: not self.port.any())
+        self.live(lambda: not self.port.any())
         return self.lines()
 
     def ask(self, **body):
@@ -130,23 +111,23 @@ class SerialNode(App):
         return [line.decode() for line in text.split(b"\r\n")[:-1] if line]
 
     def stream(self, until, during=None, **body):
-        """Every line that follows a command, up to the one for which until(line) is true."""
+        """The lines that follow a command, up to the one for which until(line) is true."""
 
         def ended():
             last = self.port.text[:-2].rsplit(b"\r\n", 1)[-1]
             return self.port.text.endswith(b"\r\n") and until(json.loads(last))
 
         self.port.inject(json.dumps(body).encode() + b"\n")
-        self._live(ended, during)
-        assert self.died == []
+        self.live(ended, during)
+        assert self.supervisor.died == []
         return [json.loads(line) for line in self.lines()]
 
-    def _live(self, ended, during=None):
-        """Attend to the console until something is so; during(step) is called every 5 ms."""
+    def live(self, ended, during=None):
+        """Serve the console until ended(). during(step) is called every 5 ms."""
 
         async def main():
             self.port.text = b""
-            task = asyncio.create_task(attend(self, self.port))
+            task = asyncio.create_task(serve_console(self, self.port, self.progress))
             for step in range(2000 if during else 50_000):
                 await asyncio.sleep_ms(5 if during else 0)
                 if during:

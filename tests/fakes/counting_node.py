@@ -1,9 +1,10 @@
-"""A node's counting on a fake clock, flash and RTC memory, and what must hold for its records."""
+"""Counting on a fake clock, flash and RTC memory, and the rules that its records must keep."""
 
 import random
 import time
 
 from counting import counter
+from counting.recovery import restore_interval
 from board_parts import FakeClock, FakeRtc
 from nor import Nor
 from ring import INTERVAL, Ring
@@ -16,7 +17,7 @@ OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 1, 2, 3, 4, 5, 6
 
 
 class Ticks:
-    """Stands for the module `time`: a node's ticks begin at 0."""
+    """Stands for the module `time`. The ticks of a node begin at 0."""
 
     ticks_diff = time.ticks_diff
 
@@ -33,7 +34,7 @@ class Settings(dict):
 
 
 class Node:
-    """A node's counting, second by second; flash and RTC memory outlive its resets."""
+    """The counting of a node, second by second. Flash and RTC memory outlive its resets."""
 
     def __init__(self, utc=0, minutes=15):
         self.flash = Nor(24)
@@ -57,7 +58,12 @@ class Node:
         self.now_ms = 0
         self.lost = 0
         self.counter.losses = lambda: self.lost
-        self.counter.restore()
+        self.counter.start(
+            restore_interval(
+                self.counter.rec, self.ring, self.rtc, uptime=uptime, utc=self.clock.utc(),
+                length_s=60 * self.minutes,
+            )
+        )  # fmt: skip
 
     def reset(self, away_s=1, keep_rtc=True, known=True):
         utc = self.clock.utc() + away_s if known and self.clock.source else 0
@@ -75,7 +81,7 @@ class Node:
         self.counter.clock_set(self.clock.set(utc))
 
     def each(self):
-        """Everything the ring holds, one by one: (number, kind, record)."""
+        """The records of the ring, one by one: (number, kind, record)."""
         buf = bytearray(600)
         for seq in range(self.ring.first_seq, self.ring.next_seq):
             kind, n = self.ring.read(seq, buf)
@@ -92,7 +98,7 @@ class Node:
 
 
 def no_overlap(node):
-    """Intervals with a known start neither overlap nor go back, in the order of their numbers."""
+    """Check that intervals with a known start neither overlap nor go back, by their numbers."""
     end = 0
     for _seq, kind, rec in node.each():
         if kind != INTERVAL:

@@ -1,14 +1,14 @@
-"""A LoRaWAN link over a real ring, a station in virtual time, and the backend behind it."""
+"""A LoRaWAN scheduler over a real ring, a device in virtual time, and the backend behind it."""
 
 import asyncio
 import random
 import struct
 
+from board_parts import FakeClock, FakeLog, FakeProgress
+from core.faults import ConfigError
 from delivery.lorawan import scheduler as module
 from delivery.lorawan.airtime import airtime_ms
-from board_parts import FakeClock, FakeLog
-from core.faults import ConfigError
-from delivery.lorawan.scheduler import LoraLink
+from delivery.lorawan.scheduler import UplinkScheduler
 from nor import Nor
 from ring import ANCHOR, INTERVAL, Ring
 from wire.record import MAX_BYTES, Interval
@@ -24,7 +24,7 @@ class Done(Exception):
 
 
 class Virtual:
-    """asyncio in which waiting takes no time; `passed(seconds)` is told."""
+    """asyncio in which waiting takes no time. It calls `passed(seconds)`."""
 
     Event = asyncio.Event
     TimeoutError = asyncio.TimeoutError
@@ -38,11 +38,14 @@ class Virtual:
     async def wait_for(awaitable, seconds):
         awaitable.close()
         Virtual.passed(seconds)
-        raise TimeoutError
+        raise Virtual.TimeoutError
 
 
-class Station:
-    """The port of a station. outcomes: of the next frames, then True. lost(n): is frame n?"""
+class Device:
+    """The interface of a LoRaWAN device. outcomes: of the next frames, then True.
+
+    lost(n): true when frame n is lost.
+    """
 
     def __init__(self, net):
         self._net = net
@@ -50,7 +53,7 @@ class Station:
         self.outcomes = []
         self.lost = lambda n: False
         self.airtime_s = None
-        self.sent = []  # (uptime, port, payload) of what was on the air
+        self.sent = []  # (uptime, port, payload) of each frame on the air
         self.on_down = self.on_time = None
 
     def max_payload(self):
@@ -80,7 +83,7 @@ class Station:
 
 
 class Net:
-    """The whole, with `count` intervals in the log. minutes: length of an interval."""
+    """Node, network and backend, with `count` intervals in the log, of so many minutes."""
 
     def __init__(self, count=0, blocks=40, minutes=15, utc=UTC, **config):
         module.asyncio = Virtual
@@ -89,7 +92,7 @@ class Net:
         self.ring = Ring(Nor(blocks), random.getrandbits)
         self.ring.open()
         self.clock = FakeClock(utc, 3)
-        self.station = Station(self)
+        self.device = Device(self)
         self.length = 60 * minutes
         self.truth = {}  # number of an interval: its count
         self.resets = 0
@@ -99,21 +102,22 @@ class Net:
         self.uptime_s = self.clock.seconds
         self.log = FakeLog()
         self.times = []
-        self.take_time = lambda utc_s, ms: self.times.append((utc_s, ms))
+        self.set_time = lambda utc_s, ms: self.times.append((utc_s, ms))
         self._config = dict(CONFIG)
         self._config.update(config)
         self.heard = []  # (port, records or payload)
+        self.progress = FakeProgress()
         self.confirming = self.asking = False
         self._asked = 0
         self.held = {}  # number: (first, last) of the record that brought it
-        self._start = UTC - count * self.length
+        self.start = UTC - count * self.length
         for _ in range(count):
             self.close_interval()
         self.restart()
 
     def restart(self):
-        self.link = LoraLink(
-            self.ring, self.station, self.clock, self._config, self, primary=self.primary
+        self.link = UplinkScheduler(
+            self.ring, self.device, self.clock, self._config, self, primary=self.primary
         )
 
     # --- the node
@@ -131,7 +135,7 @@ class Net:
 
     def close_interval(self, **fields):
         rec = Interval()
-        rec.reset(self._start, 0)
+        rec.reset(self.start, 0)
         rec.length = rec.coverage = self.length
         rec.detector, rec.time_source, rec.boot = 1, 3, 3
         seq = self.ring.next_seq
@@ -140,7 +144,7 @@ class Net:
             setattr(rec, name, value)
         buf = bytearray(MAX_BYTES)
         self.ring.append(INTERVAL, buf, rec.pack_into(buf))
-        self._start += self.length
+        self.start += self.length
 
     def anchor(self, boot, uptime, utc):
         self.ring.append(ANCHOR, struct.pack("<HIIB", boot, uptime, utc, 3))
@@ -148,19 +152,19 @@ class Net:
     # --- time
 
     def run(self, seconds, counting=False):
-        """Let the link work for so long; with `counting` an interval ends where it should."""
+        """Let the link work for so long. With `counting`, intervals end at their boundaries."""
         self._end = self.clock.uptime + seconds
         self._counting = counting
         try:
-            asyncio.run(self.link.run())
+            asyncio.run(self.link.run(self.progress))
         except Done:
-            return self.station.sent
+            return self.device.sent
         raise AssertionError("it ended")
 
     def _passed(self, seconds):
         until = self.clock.uptime + seconds
         if self._counting:
-            while self._start + self.length <= UTC + until:
+            while self.start + self.length <= UTC + until:
                 self.close_interval()
         self.clock.go(seconds)
         if until >= self._end:
@@ -200,19 +204,19 @@ class Net:
 
     def ack(self, seq, log_id=None):
         log_id = self.ring.log_id if log_id is None else log_id
-        self.station.on_down(10, struct.pack(">BHI", 1, log_id & 0xFFFF, seq))
+        self.device.on_down(10, struct.pack(">BHI", 1, log_id & 0xFFFF, seq))
 
     def command(self, code, name=7, rest=b""):
-        self.station.on_down(11, bytes((1, name, code)) + rest)
+        self.device.on_down(11, bytes((1, name, code)) + rest)
 
     def resend(self, first, last, name=7):
         self.command(3, name, struct.pack(">HII", self.ring.log_id & 0xFFFF, first, last))
 
     def on(self, port):
-        return [what for heard, what in self.heard if heard == port]
+        return [body for heard, body in self.heard if heard == port]
 
     def numbers(self, port=1):
-        """(first, last) of all records heard on a port, in the order in which they came."""
+        """(first, last) of all records heard on a port, in the order of their arrival."""
         return [(first, last) for records in self.on(port) for first, last, _count in records]
 
 

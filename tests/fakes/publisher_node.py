@@ -1,17 +1,17 @@
-"""An uplink over a real ring and a link that keeps what is published; patience is short."""
+"""A publisher over a real ring, and a link that keeps its messages. Time-outs pass at once."""
 
 import asyncio
 import json
 import random
 import struct
 
+from board_parts import FakeClock, FakeProgress
 from delivery.mqtt import publisher as module
-from board_parts import FakeClock
+from delivery.mqtt.publisher import Publisher
 from mqtt import LinkDown
 from mqtt.frame import Frame
 from nor import Nor
 from ring import ANCHOR, INTERVAL, Ring
-from delivery.mqtt.publisher import Uplink
 from wire.record import MAX_BYTES, Interval
 
 UTC = 1_800_000_000
@@ -19,7 +19,7 @@ _ANCHOR = "<HIIB"
 
 
 class FakeLink:
-    """Keeps what is published: (suffix, body). room: bytes of a message."""
+    """Keeps messages: (suffix, body). room: bytes of a message."""
 
     def __init__(self, room=2048):
         self._frame = Frame(room)
@@ -27,10 +27,15 @@ class FakeLink:
         self.sizes = []
         self.fails = 0  # so many publishes from now on end with LinkDown
         self.attempts = 0
-        self.during = None  # function(): what happens while a message is on its way
+        self.during = None  # function(): called while a message is on its way
+        self.up = True
+
+    def is_up(self):
+        return self.up
 
     async def wait_up(self):
-        await asyncio.sleep_ms(0)
+        while not self.up:
+            await asyncio.sleep_ms(1)
 
     async def publish(self, suffix, fill, retain=False, qos=1):
         assert qos == 1 and not retain
@@ -60,7 +65,7 @@ class FakeLink:
 
 
 class News(asyncio.Event):
-    """The event the uplink rests on; counts how often it does."""
+    """The event for which the publisher rests. Counts how often it does."""
 
     rests = 0
 
@@ -70,7 +75,7 @@ class News(asyncio.Event):
 
 
 class Fast:
-    """asyncio in which patience is over at once, `expire` times, and written down."""
+    """asyncio in which a time-out passes at once, `expire` times, and is noted."""
 
     waits = []
     expire = 0
@@ -94,11 +99,11 @@ class Fast:
         Fast.expire -= 1
         News.rests += 1
         awaitable.close()
-        raise TimeoutError
+        raise Fast.TimeoutError
 
 
 class Node:
-    """A ring with `count` intervals, and the uplink over it."""
+    """A ring with `count` intervals, and the publisher over it."""
 
     def __init__(self, count=0, room=2048, blocks=24):
         module.asyncio = Fast
@@ -112,7 +117,8 @@ class Node:
         self.restart()
 
     def restart(self):
-        self.uplink = Uplink(
+        self.progress = FakeProgress()
+        self.uplink = Publisher(
             self.ring, self.link, "n1", self.clock, uptime_s=self.clock.seconds, boot=3
         )
 
@@ -134,14 +140,16 @@ class Node:
         self.uplink.acknowledge(json.dumps({"v": 1, "log": "%08x" % log_id, "seq": seq}))
 
     def run(self, rests=1, then=None):
-        """Let the uplink work until it has rested so often; after then(), once more."""
+        """Let the publisher work until it has rested so often. After then(), once more."""
 
         Fast.expire = rests - 1
 
         async def main():
-            task = asyncio.create_task(self.uplink.run())
+            News.rests = 0
+            task = asyncio.create_task(self.uplink.run(self.progress))
             await asyncio.wait_for(_rested(task, rests), 20)
             if then:
+                News.rests = 0
                 then()
                 await asyncio.wait_for(_rested(task, rests), 20)
             task.cancel()
@@ -155,7 +163,6 @@ class Node:
 
 
 async def _rested(task, count):
-    News.rests = 0
     while News.rests < count:
         assert not task.done(), "it works for ever"
         await asyncio.sleep_ms(1)

@@ -1,16 +1,17 @@
-"""Commands: every one is answered with its id; what is wrong is refused and counted."""
+"""Commands: each is answered with its id. A wrong one is refused and counted."""
 
 import json
 import random
 
-from commands.registry import handle
-from config.schema import accept
 from board_parts import FakeLog, FakeNvs
+from commands.registry import handle
+from config import schema
+from config.schema import accept
 from wire.record import Interval
 
 
 class FakeApp:
-    """What commands work on."""
+    """The application as far as commands need it."""
 
     node = "n1"
     tally = None
@@ -30,6 +31,9 @@ class FakeApp:
     def event(self, name, **fields):
         self.events.append((name, fields))
 
+    def schema(self):
+        return schema
+
     def status(self):
         return {"state": "online"}
 
@@ -47,7 +51,7 @@ def _give(payload, app=None):
     app = app or FakeApp()
     before = app.refused_commands
     reply = handle(app, payload)
-    json.dumps(reply)  # whatever it is, it can be sent
+    json.dumps(reply)  # it can be sent
     assert reply["v"] == 1
     assert app.refused_commands - before == (0 if reply["ok"] else 1)
     return reply
@@ -86,7 +90,7 @@ def test_an_id_too_long_to_be_sent_back_is_refused():
         assert len(json.dumps(reply)) < 200
 
 
-def test_status_is_the_application_s():
+def test_status_is_that_of_the_application():
     assert _ok(id=1, cmd="status") == {"state": "online"}
 
 
@@ -103,7 +107,7 @@ def test_config_get_gives_every_value():
     assert got == app.config.public() and got["site"] == "bridge"
 
 
-def test_config_set_changes_what_is_named_and_keeps_the_rest():
+def test_config_set_changes_the_named_values_and_keeps_the_others():
     app = FakeApp()
     result = _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
     assert result == {"stored": {"interval_min": 60}, "in_force": "after a reboot"}
@@ -112,7 +116,7 @@ def test_config_set_changes_what_is_named_and_keeps_the_rest():
     assert app.config["interval_min"] == 5, "in force only after a reboot"
 
 
-def test_a_second_config_set_goes_on_from_what_the_first_has_stored():
+def test_a_second_config_set_is_added_to_the_stored_configuration():
     app = FakeApp()
     assert _ok(app, id=1, cmd="config_stored") is None
     _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
@@ -123,7 +127,7 @@ def test_a_second_config_set_goes_on_from_what_the_first_has_stored():
     assert _ok(app, id=5, cmd="config_get")["interval_min"] == 5
 
 
-def test_what_is_stored_and_spoilt_is_none_and_is_replaced_by_what_is_in_force():
+def test_a_spoilt_stored_configuration_is_replaced_by_the_one_in_force():
     for spoilt in (b"", b"{", b"\xff", b'{"interval_min":7}', b"[]", b"null"):
         app = FakeApp()
         app.nvs.kept["config"] = spoilt
@@ -132,7 +136,7 @@ def test_what_is_stored_and_spoilt_is_none_and_is_replaced_by_what_is_in_force()
         assert json.loads(app.nvs.kept["config"])["site"] == "bridge"
 
 
-def test_config_set_names_key_value_and_range_of_what_is_wrong():
+def test_config_set_names_key_value_and_range_of_a_wrong_value():
     for change, words in (
         ({"interval_min": 7}, ("interval_min", "7", "(1, 5, 15, 60)")),
         ({"mqtt_port": 0}, ("mqtt_port", "0", "1..65535")),
@@ -161,7 +165,7 @@ def test_resend_asks_the_uplink():
     assert app.asked == [(3, 9)]
 
 
-def test_resend_of_no_range_is_refused_in_the_uplink_s_words():
+def test_resend_of_a_bad_range_is_refused_with_the_reason_of_the_uplink():
     assert "9..3" in _refused(id=1, cmd="resend", **{"from": 9, "to": 3})
 
 
@@ -171,7 +175,7 @@ def test_resend_without_numbers_is_refused():
     assert "numbers" in _refused(id=1, cmd="resend")
 
 
-def test_reboot_is_asked_for_and_answered_first():
+def test_a_reboot_is_answered_before_it_happens():
     app = FakeApp()
     assert _ok(app, id=1, cmd="reboot") == "rebooting" and app.resets == 1
 
@@ -185,13 +189,13 @@ def test_an_unknown_command_is_refused_with_the_known_ones():
     assert "unknown command" in _refused(id="z")
 
 
-def test_what_is_not_json_is_refused():
+def test_a_payload_that_is_not_json_is_refused():
     for payload in (b"", b"{", b"\xff\xfe\xfd", b"ping", b'{"id":1,"cmd":"ping"', b"[" * 2000):
         reply = _give(payload)
         assert not reply["ok"] and reply["id"] is None and "not JSON" in reply["error"], payload
 
 
-def test_what_has_no_usable_id_is_refused():
+def test_a_command_without_a_usable_id_is_refused():
     for payload in (
         b"[]", b"null", b"7", b'"ping"', b"{}", b'{"cmd":"ping"}', b'{"id":null,"cmd":"ping"}',
         b'{"id":[1],"cmd":"ping"}', b'{"id":1.5,"cmd":"ping"}', b'{"id":{},"cmd":"ping"}',
@@ -217,7 +221,7 @@ def test_a_refused_command_does_nothing():
     assert app.resets == 0 and app.refused_commands == 3
 
 
-def test_spoilt_commands_are_answered_whatever_became_of_them():
+def test_spoilt_commands_are_answered():
     random.seed(17)
     for _ in range(600):
         payload = bytearray(b'{"id":7,"cmd":"config_set","config":{"site":"x","speed":[1]}}')
@@ -233,12 +237,12 @@ def _send(app, **body):
 
 
 def _counting(app, passages):
-    for way, cls, n in passages:
+    for direction, cls, n in passages:
         for _ in range(n):
-            app.rec.add(way, cls, 200)
+            app.rec.add(direction, cls, 200)
 
 
-def test_calibration_holds_a_tally_against_the_count():
+def test_calibration_compares_a_tally_with_the_count():
     app = FakeApp()
     _counting(app, ((0, 2, 7),))  # before it
     _send(app, id=1, cmd="calibrate", do="start")
@@ -272,7 +276,7 @@ def test_a_bad_calibration_is_refused_and_goes_on():
     _send(app, id=1, cmd="calibrate", do="start")
     _counting(app, ((0, 2, 10),))
     good = {"forward": {"car": 10}}
-    for what, body in (
+    for why, body in (
         ("tally = None", {}),
         ("tally = 5", {"tally": 5}),
         ("tally.up", {"tally": {"up": {}}}),
@@ -285,5 +289,5 @@ def test_a_bad_calibration_is_refused_and_goes_on():
         ("limit_pct = 51", {"tally": good, "limit_pct": 51}),
         ("limit_pct = True", {"tally": good, "limit_pct": True}),
     ):
-        assert what in _send(app, id=2, cmd="calibrate", do="stop", **body), what
+        assert why in _send(app, id=2, cmd="calibrate", do="stop", **body), why
     assert _send(app, id=3, cmd="calibrate", do="stop", tally=good)["pass"] is True

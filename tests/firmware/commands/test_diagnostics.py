@@ -1,14 +1,15 @@
-"""What a node tells a technician of itself: check, identity."""
+"""Diagnostics of a node for a technician: check, identity."""
 
 import asyncio
 import json
 
-from commands.registry import handle
 from board_parts import FakePin, FakeUart, beam_settings, radar_settings
+from commands.registry import handle
 from console_node import CAR, Network, SerialNode
+from virtual_time import VirtualTime
 
 
-def test_identity_tells_nothing_secret():
+def test_identity_holds_no_secret():
     node = SerialNode()
     node.nvs.kept["wifi_pass"] = node.nvs.kept["mqtt_pass"] = b"hunter2"
     found = node.ask(id=1, cmd="identity")["result"]
@@ -19,7 +20,7 @@ def test_identity_tells_nothing_secret():
         assert "hunter2" not in json.dumps(node.ask(id=1, cmd=cmd))
 
 
-def test_check_tells_of_every_part_and_fits_an_mqtt_message():
+def test_check_reports_every_part_and_fits_an_mqtt_message():
     node = SerialNode(count=5, mqtt_host="broker.example", mqtt_port=8883)
     node.add_fault(4, "lorawan: this board has none")
     node.counter.rec.coverage, node.counter.rec.length = 80, 90
@@ -39,7 +40,7 @@ def test_check_tells_of_every_part_and_fits_an_mqtt_message():
     assert found["supply_mv"] is None and found["temp_c"] is None and found["lora"] is None
 
 
-def test_check_of_a_node_without_network_tells_why():
+def test_check_of_a_node_without_network_has_the_reason():
     node = SerialNode()
     node.wifi = node.link = Network(False)
     node.wifi.reason, node.link.error = 201, "refused by the broker, code 5"
@@ -48,7 +49,7 @@ def test_check_of_a_node_without_network_tells_why():
     assert found["mqtt"]["error"] == "refused by the broker, code 5"
 
 
-def test_check_of_a_node_with_lorawan_alone():
+def test_check_of_a_node_with_lorawan_alone_has_no_mqtt():
     class Lora:
         def stats(self):
             return {"station": {"joined": False}}
@@ -60,7 +61,7 @@ def test_check_of_a_node_with_lorawan_alone():
     assert found["wifi"] is None and found["mqtt"] is None
 
 
-def test_check_over_mqtt_is_the_same():
+def test_check_over_mqtt_has_the_same_parts_as_on_the_console():
     node = SerialNode()
     over_serial = node.ask(id=1, cmd="check")["result"]
     over_mqtt = handle(node, b'{"id":1,"cmd":"check"}')
@@ -76,7 +77,7 @@ def test_a_tally_begun_on_the_console_may_end_over_mqtt():
     assert handle(node, json.dumps(stop))["result"]["pass"]
 
 
-def test_beams_tell_their_levels_and_edges():
+def test_check_reports_levels_and_edges_of_the_beams():
     from beam.dual import DualBeam
     from beam.single import SingleBeam
 
@@ -100,13 +101,14 @@ def _start(detector):
     asyncio.run(detector.start())
 
 
-def test_a_radar_that_has_been_quiet_is_asked_for_life_at_once():
-    import time
-
+def test_a_radar_that_has_been_quiet_is_asked_at_once():
+    from radar import ld24xx
     from radar.ld2451 import LD2451
 
+    clock = VirtualTime(ld24xx)
     radar = LD2451(FakeUart(), radar_settings())
-    assert radar.probe() < 1000 and not radar.tick(time.ticks_ms())
-    radar._heard_ms = time.ticks_add(time.ticks_ms(), -6000)
-    assert 6000 <= radar.probe() < 7000
-    assert radar.tick(time.ticks_ms()), "wait is to run anew, and to ask"
+    clock.us += 500_000
+    assert radar.probe() == 500 and not radar.tick(clock.ticks_ms())
+    clock.us += 5_500_000
+    assert radar.probe() == 6000
+    assert radar.tick(clock.ticks_ms()), "wait is to run anew, and to ask"

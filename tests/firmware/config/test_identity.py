@@ -1,4 +1,4 @@
-"""The identity in NVS: nothing is counted unless it is whole. The vectors are the host tool's."""
+"""The identity in NVS: only a whole one counts. The vectors are those of the host tool."""
 
 from board_parts import FakeNvs
 from config.identity import read

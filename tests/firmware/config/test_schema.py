@@ -1,14 +1,14 @@
-"""The configuration: every range at its ends, what contradicts itself, what survives in NVS."""
+"""The configuration: the ends of every range, contradictions, and storage in NVS."""
 
 import json
 
-from config import schema as configuration
-from config.schema import accept, check, load, rows, store
 from board_parts import FakeLog, FakeNvs
+from config.schema import accept, check, load, rows, store
+from config.settings import read_blob
 from core.faults import ConfigError
 
 DEFAULTS = accept({}).public()
-# What a value at the end of its range needs beside it.
+# Other values that a value at the end of its range needs.
 COMPANIONS = {
     "radar_line_m": {"radar_max_m": 100},
     "radar_max_m": {"radar_line_m": 3},
@@ -46,29 +46,29 @@ def test_the_defaults_are_accepted_and_complete():
     assert check(DEFAULTS) == DEFAULTS == check({})
 
 
-def test_both_ends_of_every_number_are_accepted_and_beyond_is_named():
-    for key, _kind, least, most, _default, unit in _rows(int, True):
-        _accepted(key, least)
-        _accepted(key, most)
-        for value in (least - 1, most + 1, -(1 << 70), 1 << 70):
+def test_both_ends_of_every_number_are_accepted_and_a_value_beyond_is_named():
+    for key, _kind, lower, upper, _default, unit in _rows(int, True):
+        _accepted(key, lower)
+        _accepted(key, upper)
+        for value in (lower - 1, upper + 1, -(1 << 70), 1 << 70):
             text = _refused({key: value})
             assert "%s = %d" % (key, value) in text, text
-            assert "%d..%d %s" % (least, most, unit) in text, text
+            assert "%d..%d %s" % (lower, upper, unit) in text, text
 
 
-def test_both_ends_of_every_text_are_accepted_and_beyond_is_named():
-    for key, _kind, least, most, _default, _unit in _rows(str, True):
-        _accepted(key, "x" * least)
-        _accepted(key, "x" * most)
-        for value in ("x" * (most + 1), "x" * (least - 1)) if least else ("x" * (most + 1),):
+def test_both_ends_of_every_text_are_accepted_and_a_value_beyond_is_named():
+    for key, _kind, lower, upper, _default, _unit in _rows(str, True):
+        _accepted(key, "x" * lower)
+        _accepted(key, "x" * upper)
+        for value in ("x" * (upper + 1), "x" * (lower - 1)) if lower else ("x" * (upper + 1),):
             text = _refused({key: value})
-            assert "%s = %r" % (key, value) in text and "%d..%d" % (least, most) in text, text
+            assert "%s = %r" % (key, value) in text and "%d..%d" % (lower, upper) in text, text
 
 
 def test_every_choice_is_accepted_and_others_are_named_with_the_choices():
     rows = _rows(str, False) + _rows(int, False)
     assert rows
-    for key, kind, choices, _most, _default, _unit in rows:
+    for key, kind, choices, _upper, _default, _unit in rows:
         for value in choices:
             _accepted(key, value)
         value = 7 if kind is int else "none of them"
@@ -89,13 +89,13 @@ def test_an_unknown_key_is_named_and_the_known_ones_are_listed():
     assert "'interval'" in text and "interval_min" in text and "site" in text
 
 
-def test_what_is_no_object_is_refused():
+def test_a_configuration_that_is_no_object_is_refused():
     for values in ([], [1], None, 1, "text", True):
         assert "object" in _refused(values)
 
 
 def test_classes_must_not_overlap():
-    for lower, upper, at, most in (
+    for lower, upper, at, limit in (
         ("class_ped_max_kmh", "class_bike_max_kmh", 15, "60 km/h"),
         ("class_bike_min_mm", "class_car_min_mm", 2000, "8000 mm"),
         ("class_car_min_mm", "class_heavy_min_mm", 5000, "20000 mm"),
@@ -103,7 +103,7 @@ def test_classes_must_not_overlap():
         for value in (at, at - 1):
             text = _refused({lower: at, upper: value})
             assert "%s = %d" % (upper, value) in text and "%s = %d" % (lower, at) in text, text
-            assert "wanted %d..%s" % (at + 1, most) in text, text
+            assert "wanted %d..%s" % (at + 1, limit) in text, text
         check({lower: at, upper: at + 1})
 
 
@@ -131,7 +131,7 @@ def test_the_topic_root_holds_no_wildcard():
         assert "mqtt_root" in _refused({"mqtt_root": root})
 
 
-def test_the_hash_tells_configurations_apart_and_not_how_they_were_written():
+def test_the_hash_depends_on_the_values_and_not_on_their_notation():
     assert accept({}).hash == accept(DEFAULTS).hash
     assert accept({"interval_min": 5}).hash != accept({}).hash
     assert 0 <= accept({}).hash <= 0xFFFFFFFF
@@ -191,8 +191,8 @@ def test_a_refused_configuration_is_not_stored():
 
 def test_the_largest_configuration_can_be_stored_and_loaded():
     values = {}
-    for key, _kind, _least, most, _default, _unit in _rows(str, True):
-        values[key] = "x" * most
+    for key, _kind, _lower, upper, _default, _unit in _rows(str, True):
+        values[key] = "x" * upper
     full = check(values)
     nvs = FakeNvs()
     store(nvs, full)
@@ -201,8 +201,8 @@ def test_the_largest_configuration_can_be_stored_and_loaded():
 
 def test_a_configuration_too_long_for_its_place_is_refused_with_its_length():
     values = {}
-    for key, _kind, _least, most, _default, _unit in _rows(str, True):
-        values[key] = "\x01" * most  # six bytes each in JSON
+    for key, _kind, _lower, upper, _default, _unit in _rows(str, True):
+        values[key] = "\x01" * upper  # six bytes each in JSON
     full = check(values)
     nvs = FakeNvs()
     try:
@@ -214,6 +214,6 @@ def test_a_configuration_too_long_for_its_place_is_refused_with_its_length():
 
 
 def test_a_missing_blob_is_none():
-    assert configuration.read_blob(FakeNvs(), "id") is None
-    assert configuration.read_blob(FakeNvs(id=b"n1"), "id") == b"n1"
-    assert configuration.read_blob(FakeNvs(id=b""), "id") == b""
+    assert read_blob(FakeNvs(), "id") is None
+    assert read_blob(FakeNvs(id=b"n1"), "id") == b"n1"
+    assert read_blob(FakeNvs(id=b""), "id") == b""

@@ -1,4 +1,4 @@
-"""The console: lines become commands, noise becomes nothing, and nothing grows."""
+"""The console: lines become commands, noise is dropped, and no memory is kept."""
 
 import asyncio
 import gc
@@ -6,19 +6,15 @@ import json
 import random
 import sys
 
-from console.reader import attend
+from console.reader import serve_console
 from console_node import SerialNode
+from core.modules import keep_modules, unload
+from core.supervisor import Progress
 
 _LATE = (
-    "serial_line",
-    "commands",
-    "chores",
-    "checkup",
-    "aiming",
-    "pulling",
-    "config",
-    "radar.view",
-)
+    "console.session", "commands.registry", "commands.basic", "commands.diagnostics",
+    "config.schema",
+)  # fmt: skip
 
 
 def test_a_command_is_answered_by_one_line_in_the_form_of_mqtt():
@@ -29,7 +25,7 @@ def test_a_command_is_answered_by_one_line_in_the_form_of_mqtt():
     assert json.loads(node.send(' \x15{"id":1,"cmd":"reboot"}\n')[0])["ok"] and node.resets == 1
 
 
-def test_who_types_enter_is_told_what_this_is_once_a_second():
+def test_enter_alone_is_answered_with_a_greeting_once_a_second():
     node = SerialNode()
     (line,) = node.send("\r\n\r\r\n\r")
     assert line.startswith("Tallypost ") and "node n1" in line and "esp32_generic" in line
@@ -53,7 +49,7 @@ def test_other_lines_are_ignored():
     assert node.ask(id=1, cmd="ping")["ok"]
 
 
-def test_ctrl_u_drops_what_has_come():
+def test_ctrl_u_drops_the_line_as_far_as_it_has_come():
     node = SerialNode()
     assert len(node.send('noise{"id":1,"cm\x15{"id":2,"cmd":"ping"}\n')) == 1
     assert len(node.send('{"id":1,"cmd":"reboot"}\x15\x15{"id":2,"cmd":"ping"}\n')) == 1
@@ -75,7 +71,7 @@ def test_a_garbled_line_is_refused_counted_and_answered():
         assert node.refused_commands == before + 1
 
 
-def test_an_id_that_is_no_text_is_answered_all_the_same():
+def test_a_command_with_an_id_that_is_no_text_is_answered():
     node = SerialNode()
     for name in (b"\xff" * 90, b"\x80" * 99, b"\xc3" * 50, "ä€".encode() * 20):
         (line,) = node.send(b'{"id":"' + name + b'","cmd":"ping"}\n')
@@ -83,7 +79,7 @@ def test_an_id_that_is_no_text_is_answered_all_the_same():
     assert node.ask(id="ä€😀" * 20, cmd="ping")["id"] == "ä€😀" * 20
 
 
-def test_a_command_is_as_long_as_over_mqtt_and_no_longer():
+def test_a_command_is_at_most_as_long_as_over_mqtt():
     node = SerialNode()
     head = '{"id":1,"cmd":"ping","x":"'
     fits = head + "y" * (2048 - len(head) - 2) + '"}'
@@ -97,13 +93,14 @@ def test_a_command_is_as_long_as_over_mqtt_and_no_longer():
 
 
 def test_a_full_heap_refuses_the_command_and_nothing_else():
+    keep_modules()
     from console import session
 
     async def full(*_args):
         raise MemoryError
 
     node = SerialNode()
-    session.serve = full  # until the desk lets go of it
+    session.answer_line = full  # until the reader unloads the module
     assert node.ask(id=1, cmd="ping") == {"v": 1, "id": None, "ok": False, "error": "no memory"}
     assert node.refused_commands == 1
     assert node.ask(id=1, cmd="ping")["ok"]
@@ -115,8 +112,13 @@ def test_pieces_are_short_so_that_pin_handlers_run_between_them():
     assert node.port.longest <= 48
 
 
-def test_nothing_of_it_stays_in_memory():
+def test_an_answered_line_leaves_no_module_and_no_memory():
     node = SerialNode()
+    node.progress = Progress("console", 60, node.uptime_s)
+    node.ask(id=1, cmd="check")
+    for name in _LATE:
+        unload(name)  # this test has loaded them
+    keep_modules()
     node.ask(id=1, cmd="check")
     node.ask(id=1, cmd="config_set", config={"site": "x"})
     for name in _LATE:
@@ -130,7 +132,7 @@ def test_nothing_of_it_stays_in_memory():
             free.append(gc.mem_free())
             return super().mac()
 
-    node.board = Watching()
+    node.board = Watching(node.nvs)
     identity = '{"id":1,"cmd":"identity"}\n'
     node.send((identity + '{"id":1,"cmd":"check"}\n\r{"id":2,"cmd":"config_stored"}\n') * 4)
     assert len(free) == 4 and free[1] - free[3] < 256, free
@@ -144,6 +146,10 @@ def test_nothing_of_it_stays_in_memory():
     node.port.text = b""
     gc.collect()
     assert before - gc.mem_free() < 256
+
+
+async def _supervised(node, port):
+    await node.supervisor.spawn(serve_console(node, port, node.progress), "console")
 
 
 def test_ctrl_c_ends_the_firmware():
@@ -162,9 +168,9 @@ def test_ctrl_c_ends_the_firmware():
         port = Interrupted()
         port.inject(text)
         try:
-            asyncio.run(node._guarded(attend(node, port), "serial"))
+            asyncio.run(_supervised(node, port))
         except KeyboardInterrupt:
-            assert node.died == [] and (b"pong" in port.text) == text.endswith(b"\n")
+            assert node.supervisor.died == [] and (b"pong" in port.text) == text.endswith(b"\n")
         else:
             raise AssertionError("Ctrl-C was swallowed")
 
@@ -172,15 +178,15 @@ def test_ctrl_c_ends_the_firmware():
 def test_a_line_that_never_ends_is_given_up():
     from console import session
 
-    session._LINE_S = 0.05
+    session.LINE_S = 0.05
     node = SerialNode()
     node.port.inject(b'{"id":1,"cm')
-    node._live(lambda: node.port.text)
+    node.live(lambda: node.port.text)
     assert "cut short" in node.lines()[0] and node.refused_commands == 1
     assert node.ask(id=1, cmd="ping")["ok"]
 
 
-def test_noise_ends_in_refusals_and_never_in_an_exception():
+def test_random_lines_end_in_refusals_and_never_in_an_exception():
     node = SerialNode()
     random.seed(5)
     for _ in range(60):
@@ -192,7 +198,7 @@ def test_noise_ends_in_refusals_and_never_in_an_exception():
     assert node.ask(id=1, cmd="ping")["ok"] and node.refused_commands > 40
 
 
-def test_a_board_without_an_identity_says_so():
+def test_a_board_without_an_identity_answers_three_commands_only():
     node = SerialNode(provisioned=False)
     (line,) = node.send("\r")
     assert "not provisioned" in line
@@ -201,3 +207,11 @@ def test_a_board_without_an_identity_says_so():
     assert node.ask(id=1, cmd="ping")["ok"]
     for cmd in ("check", "status", "config_set", "calibrate", "aim", "records", "reboot"):
         assert "tallypost provision" in node.ask(id=1, cmd=cmd)["error"]
+
+
+def test_the_reader_is_idle_while_it_waits_and_reports_each_line():
+    node = SerialNode()
+    node.send("noise")
+    assert set(node.progress.reports) == {"idle"}
+    node.ask(id=1, cmd="ping")
+    assert node.progress.reports.count("made") == 1 and node.progress.reports[-1] == "idle"

@@ -1,13 +1,14 @@
 # heap: 1m
-"""What the console alone has: live detections, records, a confirmation carried by hand."""
+"""Commands of the console alone: live view, log export, a confirmation carried by hand."""
 
 import asyncio
+import gc
 from binascii import crc32, unhexlify
 
-from board_parts import FakePin, FakeUart, beam_settings, radar_settings
+from board_parts import FakePin, beam_settings
 from console_node import CAR, SerialNode
 
-_NOBODY = (1, 4, -1, 0, -1, -1)
+_UNKNOWN = (1, 4, -1, 0, -1, -1)
 _LD2451 = "F4F3F2F10C00020178170122128819000A63F8F7F6F5"
 
 
@@ -30,44 +31,46 @@ def test_aim_streams_and_ends_by_itself():
 
 
 def test_aim_shows_targets_at_most_five_times_a_second():
-    from radar.ld2451 import LD2451
+    from radar.ld2451 import Reports
 
-    node = SerialNode()
-    node.detector = radar = LD2451(FakeUart(), radar_settings())
+    node, frames = SerialNode(), Reports()
+    node.detector.watch = None
+    data = unhexlify(_LD2451)
 
     def report(_step):
-        data = unhexlify(_LD2451)
-        radar._frames.space()[: len(data)] = data
-        radar._frames.added(len(data))
-        radar._read(0)
+        frames.space()[: len(data)] = data
+        frames.added(len(data))
+        assert frames.next() == 1
+        if node.detector.watch:
+            node.detector.watch(frames)
 
     found = node.stream(_end, report, id=1, cmd="aim", seconds=1)
     shown = [line for line in found if line.get("targets")]
-    assert 3 <= len(shown) <= 5 and radar.watch is None
+    assert 3 <= len(shown) <= 5 and node.detector.watch is None
     assert shown[0]["targets"] == [
         {"deg": -8, "m": 23, "near": True, "kmh": 34, "snr": 18},
         {"deg": 8, "m": 25, "near": False, "kmh": 10, "snr": 99},
     ]
 
 
-def test_aim_tells_of_passages_and_lights_the_led():
+def test_aim_shows_passages_and_lights_the_led():
     node = SerialNode()
 
     def pass_by(step):
         if step == 60:
             node.counter.add(CAR)
-            node.counter.add(_NOBODY)
+            node.counter.add(_UNKNOWN)
 
     found = node.stream(_end, pass_by, id=1, cmd="aim", seconds=1)
-    told = [line for line in found if line.get("aim") == "passage"]
-    assert [(p["direction"], p["class"], p["kmh"]) for p in told] == [
+    shown = [line for line in found if line.get("aim") == "passage"]
+    assert [(p["direction"], p["class"], p["kmh"]) for p in shown] == [
         ("forward", "car", 40.2), ("backward", "unknown", None)
     ]  # fmt: skip
     assert node.board.lit[0] is True and node.board.lit[-1] is False
     assert found[-1]["passages"] == 2 and node.counter.passages == 2
 
 
-def test_a_flood_of_passages_is_counted_and_not_all_told():
+def test_of_a_flood_of_passages_all_are_counted_and_eight_are_shown():
     node = SerialNode()
 
     def crowd(step):
@@ -98,7 +101,7 @@ def test_aim_shows_beams_when_they_change():
     assert beams[0] == [[False, 0], [False, 0]] and beams[1] == [[True, 1], [False, 0]]
 
 
-def test_aim_is_ended_by_another_command_and_its_seconds_are_limited():
+def test_aim_ends_with_another_command_and_its_seconds_are_limited():
     node = SerialNode()
     for bad in (-1, 601, 1.5, "x", True, None):
         assert "0..600" in node.ask(id=1, cmd="aim", seconds=bad)["error"]
@@ -111,7 +114,7 @@ def test_aim_is_ended_by_another_command_and_its_seconds_are_limited():
     assert found[-1]["result"]["seconds"] == 0 and not any(_end(line) for line in found)
 
 
-def test_the_views_of_the_other_radars():
+def test_the_other_radars_have_views_of_their_own():
     from radar.ld2450 import Reports
     from radar.lines import Lines
     from radar.view import DopplerView, LD2450View, OPS243View
@@ -148,8 +151,7 @@ def _bodies(found):
 def test_records_come_as_over_mqtt():
     node = SerialNode(count=3)
     node.uplink.event("start", reset="power_on")
-    node.uplink._sent = 0
-    over_mqtt = node._node.run().messages
+    over_mqtt = node.publisher.run().messages
     found = node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 100})
     assert found[0]["result"] == {
         "log": "%08x" % node.ring.log_id, "from": 1, "to": 4, "oldest": 1, "newest": 4
@@ -165,7 +167,7 @@ def test_records_come_as_over_mqtt():
     assert bodies[0] == ("counts", whole)
 
 
-def test_a_line_says_the_crc_of_its_body():
+def test_a_line_has_the_crc_of_its_body():
     node = SerialNode(count=1)
     node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 1})
     line = node.lines()[1]
@@ -173,7 +175,7 @@ def test_a_line_says_the_crc_of_its_body():
     assert line[end + 8 :] == '%08x"}' % crc32(line[begin:end].encode())
 
 
-def test_records_are_given_in_portions():
+def test_records_come_32_for_a_command():
     node = SerialNode(count=40)
     found = node.stream(_end, id=7, cmd="records", **{"from": 5, "to": 40})
     assert found[0]["result"]["to"] == 36 and found[-1]["next"] == 37
@@ -181,7 +183,7 @@ def test_records_are_given_in_portions():
     assert node.ring.cursor(0) == (0, 0), "nothing is confirmed by it"
 
 
-def test_what_is_gone_is_told():
+def test_lost_records_are_reported():
     node = SerialNode(count=2)
     node.ring.first_seq = 2
     found = node.stream(_end, id=7, cmd="records", **{"from": 1, "to": 2})
@@ -190,20 +192,20 @@ def test_what_is_gone_is_told():
     assert _bodies(found)[1][1]["recs"][0]["seq"] == 2
 
 
-def test_records_behind_the_end_are_none():
+def test_there_are_no_records_after_the_newest():
     node = SerialNode(count=2)
     found = node.stream(_end, id=7, cmd="records", **{"from": 3, "to": 9})
     assert found[0]["result"]["newest"] == 2 and found[-1]["next"] == 3 and _bodies(found) == []
 
 
-def test_no_range_is_refused():
+def test_a_bad_range_is_refused():
     node = SerialNode(count=2)
     for first, last in ((0, 1), (2, 1), (None, 1), ("1", 2), (1, 1.5), (True, 2)):
         error = node.ask(id=1, cmd="records", **{"from": first, "to": last})["error"]
         assert "no range" in error, error
 
 
-def test_what_was_carried_to_the_backend_by_hand_is_confirmed():
+def test_records_carried_to_the_backend_by_hand_are_confirmed():
     node = SerialNode(count=3)
     log = "%08x" % node.ring.log_id
     assert node.ask(id=1, cmd="confirm", log=log, seq=2)["result"] == {"confirmed": 2}
@@ -221,20 +223,27 @@ def test_what_was_carried_to_the_backend_by_hand_is_confirmed():
 def test_a_stream_that_finds_no_memory_ends_alone():
     from console import live_view
 
-    async def full(*_args):
+    def full(*_args):
         raise MemoryError
 
     node = SerialNode()
-    live_view._aim = full  # until it is let go
+    live_view.Live = full
     found = node.stream(lambda line: not line["ok"], id=1, cmd="aim", seconds=5)
-    assert found[0]["ok"] and found[-1]["error"] == "no memory" and node.died == []
+    assert found[0]["ok"] and found[-1]["error"] == "no memory" and node.supervisor.died == []
     assert node.streaming is None and node.ask(id=2, cmd="ping")["ok"]
 
 
 def test_a_heap_that_is_nearly_full_refuses_to_stream():
     from console import streams
 
+    class Full:
+        collect = gc.collect
+
+        @staticmethod
+        def mem_free():
+            return 9_999
+
     node = SerialNode()
-    streams._SPARE = 1 << 30  # until it is let go
+    streams.gc = Full
     assert "no memory to spare" in node.ask(id=1, cmd="aim", seconds=5)["error"]
     assert node.streaming is None

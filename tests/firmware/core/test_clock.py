@@ -1,17 +1,17 @@
-"""The clock: set by NTP, told about steps, never fooled by an answer from before its time."""
+"""The clock: set by NTP, reports steps, refuses an implausible answer."""
 
 import asyncio
-import sys
 import time
 
-from board_parts import FakeLog
+from board_parts import FakeLog, FakeProgress
+from core import clock as module
 
 NOW = 1_800_000_000
 OFFSET = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 
 
 class Ntp:
-    """Stands for the module `ntptime`: answers `utc`, or raises it."""
+    """Stands for the port's module `ntptime`: answers `utc`, or raises it."""
 
     host = timeout = None
     utc = NOW
@@ -24,11 +24,6 @@ class Ntp:
         if isinstance(answer, Exception):
             raise answer
         return answer - OFFSET
-
-
-sys.modules["ntptime"] = Ntp
-
-from core import clock as module  # noqa: E402 - only after its ntptime has been put in place
 
 
 class Wall:
@@ -65,10 +60,10 @@ class Wall:
 
     def sync(self, utc, uptime=0):
         Ntp.utc, self.uptime = utc, uptime
-        self.clock.sync("ntp.example")
+        self.clock.sync(Ntp, "ntp.example")
 
 
-def test_a_clock_that_was_never_set_knows_no_time():
+def test_a_clock_that_was_never_set_has_no_time():
     for utc in (0, 946_684_800, 1_735_689_599):
         clock = Wall(utc).clock
         assert clock.utc() == 0 and clock.source == module.NONE and clock.age_s() == 0xFFFF
@@ -80,7 +75,7 @@ def test_a_plausible_clock_is_taken_over_from_before_the_reset():
         assert clock.utc() == utc and clock.source == module.RTC and clock.age_s() == 0xFFFF
 
 
-def test_the_first_answer_sets_the_clock_and_says_that_it_was_unknown():
+def test_the_first_answer_sets_the_clock_and_reports_that_it_was_unknown():
     wall = Wall(0)
     wall.sync(NOW, uptime=9)
     assert wall.sets == [NOW] and wall.steps == [(0, NOW)]
@@ -88,14 +83,14 @@ def test_the_first_answer_sets_the_clock_and_says_that_it_was_unknown():
     assert Ntp.host == "ntp.example" and Ntp.timeout == 1
 
 
-def test_a_step_is_reported_with_the_time_that_stood_there_before():
+def test_a_step_is_reported_with_the_time_before_it():
     for step in (86_400, -86_400, 2, -2, 600):
         wall = Wall(NOW)
         wall.sync(NOW + step)
         assert wall.sets == [NOW + step] and wall.steps == [(NOW, NOW + step)]
 
 
-def test_a_second_is_corrected_without_being_called_a_step():
+def test_a_correction_by_a_second_is_no_step():
     for step in (1, -1):
         wall = Wall(NOW)
         wall.sync(NOW + step)
@@ -134,7 +129,7 @@ def test_an_answer_cut_short_is_a_failure_like_any_other():
         assert wall.sets == [] and wall.clock.age_s() == 0xFFFF
 
 
-def test_the_earliest_plausible_answer_is_taken():
+def test_the_earliest_plausible_answer_sets_the_clock():
     wall = Wall(0)
     wall.sync(1_735_689_600)
     assert wall.clock.utc() == 1_735_689_600
@@ -150,22 +145,30 @@ def test_the_age_counts_from_the_last_answer_and_stops_short_of_unknown():
     assert wall.clock.age_s() == 0
 
 
-def test_nobody_need_listen_to_steps():
+def test_a_clock_without_a_listener_may_step():
     wall = Wall(0)
     wall.clock.on_step = None
     wall.sync(NOW)
     assert wall.clock.utc() == NOW
 
 
-async def _run(wall, turns=3000):
-    waited = []
+class Network:
+    """A network that comes at once. waited: questions that were asked before each wait for it."""
 
-    async def reach(host):
-        waited.append(Ntp.asked)
+    def __init__(self):
+        self.waited = []
+
+    async def wait_up(self):
+        self.waited.append(Ntp.asked)
         await asyncio.sleep_ms(0)
+
+    async def resolve(self, host):
         return host
 
-    task = asyncio.create_task(wall.clock.run("ntp.example", reach))
+
+async def _run(wall, turns=3000):
+    network, progress = Network(), FakeProgress()
+    task = asyncio.create_task(wall.clock.run(Ntp, "ntp.example", network, progress))
     for _ in range(turns):
         if wall.resets:
             break
@@ -173,30 +176,37 @@ async def _run(wall, turns=3000):
     await asyncio.sleep_ms(20)
     assert not task.done()
     task.cancel()
-    return waited
+    return network.waited, progress.reports
 
 
-def test_failures_are_counted_and_tried_again_after_the_backoff():
+def test_a_failure_is_counted_and_tried_again_after_the_backoff():
     wall = Wall(0)
     Ntp.utc, Ntp.asked = [OSError(110), OSError(-202), 5, NOW], 0
-    waited = asyncio.run(_run(wall))
+    waited, _reports = asyncio.run(_run(wall))
     assert wall.clock.failures == 3 and len(wall.waits) == 3 and wall.resets == 1
     assert [level for level, _text in wall.log.lines] == ["warn"] * 3
     assert wall.clock.utc() == NOW
     assert waited == [0, 1, 2, 3], "every try waits for the network first"
 
 
-def test_after_an_answer_there_is_peace_for_an_hour():
+def test_after_an_answer_the_next_question_comes_an_hour_later():
     wall = Wall(0)
     Ntp.utc, Ntp.asked = NOW, 0
     asyncio.run(_run(wall))
     assert Ntp.asked == 1 and wall.resets == 1 and wall.clock.failures == 0
 
 
-def test_a_clock_that_is_right_does_not_hurry_a_server_that_is_silent():
+def test_a_synchronised_clock_asks_a_silent_server_seldom():
     wall = Wall(0)
     wall.sync(NOW)
     Ntp.utc, Ntp.asked = [OSError(-202), NOW], 0
     asyncio.run(_run(wall, 50))
     assert Ntp.asked == 1 and wall.clock.failures == 1
     assert wall.log.lines == [("warn", "ntp: OSError(-202,), next try in 900 s")]
+
+
+def test_a_clock_is_idle_without_a_network_and_reports_each_question():
+    wall = Wall(0)
+    Ntp.utc, Ntp.asked = [OSError(110), NOW], 0
+    _waited, reports = asyncio.run(_run(wall))
+    assert reports == ["idle", "made", "made"] * 2

@@ -1,6 +1,6 @@
-"""RTC memory: whole, or shared by two that know nothing of each other."""
+"""RTC memory shared by two owners that know nothing of each other."""
 
-from core.rtc import RtcMemory, shared
+from core.rtc import shared
 
 
 class Rtc:
@@ -15,14 +15,7 @@ class Rtc:
         self.kept = bytes(data)
 
 
-def test_one_owner_gets_back_what_it_wrote():
-    memory = RtcMemory(Rtc())
-    assert memory.read() == b""
-    memory.write(b"counts")
-    assert memory.read() == b"counts"
-
-
-def test_two_parts_keep_out_of_each_others_way_over_a_reset():
+def test_two_parts_keep_their_contents_apart_over_a_reset():
     rtc = Rtc()
     first, second = shared(rtc)
     assert first.read() == second.read() == b""
@@ -40,9 +33,9 @@ def test_the_first_part_begins_where_rtc_memory_begins():
     assert rtc.kept[:4] == b"TPO1"
 
 
-def test_what_another_image_left_is_not_taken():
+def test_the_content_of_an_image_with_one_owner_is_ignored():
     rtc = Rtc()
-    RtcMemory(rtc).write(b"x" * 354)
+    rtc.memory(b"x" * 354)
     assert [part.read() for part in shared(rtc)] == [b"", b""]
 
 
@@ -55,11 +48,11 @@ def test_a_damaged_length_reads_no_further_than_the_part():
     assert len(first.read()) == 382 and second.read() == b"session"
 
 
-def test_too_much_is_refused():
+def test_content_that_is_too_long_is_refused():
     for part, room in zip(shared(Rtc()), (382, 638)):
         try:
             part.write(bytes(room + 1))
         except ValueError as error:
             assert str(room) in str(error)
         else:
-            raise AssertionError("it was taken")
+            raise AssertionError("it was accepted")

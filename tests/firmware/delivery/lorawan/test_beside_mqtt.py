@@ -1,11 +1,11 @@
-"""LoRaWAN beside MQTT: silent while that works, stands in when it fails, gives way again."""
+"""LoRaWAN beside MQTT: silent while MQTT works, stands in when it fails, gives way again."""
 
 from lora_net import Net
 from ring import INTERVAL
 
 
 class Mqtt:
-    """Outbox and link of the other side."""
+    """Outbox and link of MQTT."""
 
     def __init__(self, sent, confirmed):
         self.sent, self.confirmed = sent, confirmed
@@ -41,40 +41,40 @@ def test_a_short_failure_changes_nothing():
         assert net.run(60) == []
 
 
-def test_after_half_an_hour_it_goes_on_behind_what_was_confirmed():
+def test_after_half_an_hour_lorawan_continues_after_the_confirmed_record():
     net, mqtt = both()
     mqtt.up = False
     net.run(3600)
-    assert 1790 <= net.station.sent[0][0] <= 1860
+    assert 1790 <= net.device.sent[0][0] <= 1860
     assert net.ring.cursor(1) == (10, 8)
     assert net.on(1)[0][0][:2] == (10, 10) and min(net.held) == 8  # 8: the repetition
 
 
-def test_without_a_confirming_backend_it_goes_on_behind_what_was_sent():
+def test_without_a_confirming_backend_lorawan_continues_after_the_sent_record():
     net, mqtt = both(12, 11, 0)
     mqtt.up = False
     net.run(3600)
     assert net.on(1)[0][0][:2] == (12, 12) and net.ring.cursor(1) == (12, 0)
 
 
-def test_when_mqtt_is_back_it_is_silent_and_nothing_is_missing():
+def test_lorawan_is_silent_when_mqtt_is_back_and_no_record_is_missing():
     net, mqtt = both()
     mqtt.up = False
     net.run(6 * 3600, counting=True)
     mqtt.up = True
     net.run(60)
-    before = len(net.station.sent)
+    before = len(net.device.sent)
     for _ in range(4):
         net.close_interval()
     net.run(6 * 3600)
-    assert len(net.station.sent) == before
+    assert len(net.device.sent) == before
     over_mqtt = range(mqtt.done() + 1, net.ring.next_seq)  # its own cursor has not moved
     assert set(net.held) <= set(over_mqtt) | {8}
     for n in over_mqtt:
         assert net.ring.read(n, bytearray(600))[0] == INTERVAL
 
 
-def test_a_second_failure_begins_behind_what_mqtt_told_meanwhile():
+def test_a_second_failure_begins_after_the_records_that_mqtt_has_sent_meanwhile():
     net, mqtt = both()
     mqtt.up = False
     net.run(3600)

@@ -1,4 +1,4 @@
-"""What comes in over LoRaWAN: confirmed, carried out, answered; what is wrong is refused."""
+"""Downlinks are confirmed, carried out and answered. A wrong downlink is refused."""
 
 import random
 
@@ -34,7 +34,7 @@ def test_an_ack_never_moves_back():
     assert net.ring.cursor(1) == (4, 3)
 
 
-def test_an_ack_of_what_was_not_sent_moves_both():
+def test_an_ack_of_a_record_that_was_not_sent_moves_both_cursors():
     net = Net(4)
     net.ack(4)
     net.run(600)
@@ -46,8 +46,8 @@ def test_wrong_acks_are_refused_and_counted():
     net.ack(3, log_id=net.ring.log_id ^ 1)
     net.ack(5)
     net.ack(0xFFFFFFFF)
-    net.station.on_down(10, b"\x01\x12")
-    net.station.on_down(10, b"\x01" * 222)
+    net.device.on_down(10, b"\x01\x12")
+    net.device.on_down(10, b"\x01" * 222)
     assert net.ring.cursor(1) == (4, 0) and net.link.stats()["refused"] == 5
     assert answers(net) == []
 
@@ -64,14 +64,14 @@ def test_a_reboot_comes_after_its_answer():
     net = ready()
     net.command(4)
     assert net.resets == 0
-    net.station.outcomes = [False, OSError("dead")]
+    net.device.outcomes = [False, OSError("dead")]
     assert answers(net) == [(7, OK, "")] and net.resets == 1
 
 
 def test_configuration_is_stored_or_refused():
     net = ready()
-    net.station.on_down(12, b"\x01\x05\x01\x00\x3c\x08\xff\xd3")
-    net.station.on_down(12, b"\x01\x06\x01\x00\x07")
+    net.device.on_down(12, b"\x01\x05\x01\x00\x3c\x08\xff\xd3")
+    net.device.on_down(12, b"\x01\x06\x01\x00\x07")
     assert net.stored == [{"interval_min": 60, "radar_mount_deg": -45}]
     (done, refused) = answers(net)
     assert done == (5, OK, "after a reboot")
@@ -91,33 +91,33 @@ def test_a_wrong_resend_is_refused_with_the_reason():
     assert "newest is 4" in found[0][2] and net.numbers(2) == []
 
 
-def test_no_more_is_carried_out_than_can_be_answered():
+def test_a_command_without_room_for_its_answer_is_not_carried_out():
     net = ready()
     for name in range(6):
         net.command(1, name)
-    net.station.on_down(12, b"\x01\x06\x01\x00\x05")
+    net.device.on_down(12, b"\x01\x06\x01\x00\x05")
     assert net.stored == [] and net.link.stats()["refused"] == 3
     net.ack(4)
     assert net.ring.cursor(1) == (4, 4), "an ack needs no answer"
     assert [one[0] for one in answers(net)] == [0, 1, 2, 3]
 
 
-def test_refusals_stand_in_the_state():
+def test_the_state_counts_refusals():
     net = ready()
     for _ in range(300):
-        net.station.on_down(99, b"")
+        net.device.on_down(99, b"")
     net.command(2)
     net.run(600)
     assert net.on(STATE)[0][-1] == 255 and net.link.stats()["refused"] == 300
 
 
-def test_nonsense_moves_nothing_and_stops_nothing():
+def test_random_downlinks_change_nothing_and_stop_nothing():
     net = ready()
     random.seed(9)
     for _ in range(3000):
         port = random.choice((0, 1, 10, 11, 12, 13, 224))
         size = random.choice((0, 1, 2, 3, 7, 13, random.getrandbits(8)))
-        net.station.on_down(port, bytes(random.getrandbits(8) & 0xFD | 2 for _ in range(size)))
+        net.device.on_down(port, bytes(random.getrandbits(8) & 0xFD | 2 for _ in range(size)))
     assert (
         net.ring.cursor(1) == (4, 0) and net.stored == [] and net.link.stats()["refused"] == 3000
     )

@@ -1,12 +1,12 @@
 # heap: 12m
-"""The LoRaWAN link: what leaves, when, in how many bytes, through losses, in which order."""
+"""Uplinks over LoRaWAN: their order, times and sizes, also through losses."""
 
 import struct
 
 from lora_net import UTC, Net
 
 DAY = 86_400
-STATE, COUNTS, AGAIN, EVENT, ANSWER = 4, 1, 2, 3, 5
+STATE, COUNTS, RESENT, EVENT, ANSWER = 4, 1, 2, 3, 5
 
 
 def test_the_state_leaves_first_then_records_oldest_first():
@@ -26,45 +26,45 @@ def test_a_new_interval_leaves_at_once_and_repeats_the_one_before():
     assert [records[0][:2] for records in frames] == [(n, n) for n in range(1, 16)]
     for records in frames[1:]:
         assert records[1][1] == records[0][0] - 1
-    sizes = [len(payload) for _t, port, payload in net.station.sent if port == COUNTS]
+    sizes = [len(payload) for _t, port, payload in net.device.sent if port == COUNTS]
     assert max(sizes) <= 51
-    for t, port, _payload in net.station.sent[1:]:
+    for t, port, _payload in net.device.sent[1:]:
         assert port == COUNTS and t % 900 <= 30
 
 
-def test_a_meagre_budget_sends_each_interval_alone_in_24_bytes():
+def test_a_small_budget_sends_each_interval_alone_in_24_bytes():
     net = Net(lora_airtime_s=10)
     net.run(DAY, counting=True)
-    net.station.sent.clear()
+    net.device.sent.clear()
     net.run(DAY, counting=True)
-    sizes = [len(payload) for _t, port, payload in net.station.sent if port == COUNTS]
+    sizes = [len(payload) for _t, port, payload in net.device.sent if port == COUNTS]
     assert len(sizes) >= 95 and sorted(sizes)[len(sizes) // 2] <= 24
-    assert net.station.airtime() <= 10.1
+    assert net.device.airtime() <= 10.1
 
 
 def test_slow_data_rates_merge_and_keep_the_budget():
     for sf, span, space in ((9, 1, 115), (10, 2, 51), (11, 4, 51), (12, 4, 51)):
         net = Net()
-        net.station.how, net.station.space = (sf, 125_000), space
+        net.device.how, net.device.space = (sf, 125_000), space
         net.run(4 * DAY, counting=True)
         spans = {last - first + 1 for first, last in net.numbers()}
         assert max(spans) == span, sf
-        assert max(len(p) for _t, port, p in net.station.sent if port == COUNTS) <= space
+        assert max(len(p) for _t, port, p in net.device.sent if port == COUNTS) <= space
         behind = max(net.truth) - max(net.held)
         assert behind <= 3 * span and sorted(net.held) == list(range(1, max(net.held) + 1)), sf
-        assert net.station.airtime() <= 4 * 30 + 7.5, sf
+        assert net.device.airtime() <= 4 * 30 + 7.5, sf
 
 
 def test_an_hour_ends_early_where_the_time_is_not_continuous():
     net = Net(5)  # it is midnight: the first interval is the last quarter before 23:00
-    net.station.how, net.station.space = (11, 125_000), 51
+    net.device.how, net.device.space = (11, 125_000), 51
     net.run(3600)
     assert sorted(set(net.numbers())) == [(1, 1), (2, 5)]
 
 
 def test_an_incomplete_hour_waits_for_its_end_or_for_a_newer_record():
     net = Net(4)
-    net.station.how, net.station.space = (12, 125_000), 51
+    net.device.how, net.device.space = (12, 125_000), 51
     net.close_interval()
     net.run(1800)
     assert net.numbers() == [(1, 4)]
@@ -75,19 +75,19 @@ def test_an_incomplete_hour_waits_for_its_end_or_for_a_newer_record():
 
 def test_a_lost_uplink_is_healed_by_the_next():
     net = Net()
-    net.station.lost = lambda n: n % 3 == 0
+    net.device.lost = lambda n: n % 3 == 0
     net.run(DAY, counting=True)
     assert sorted(net.held)[:-1] == list(range(1, len(net.held)))
-    assert net.numbers(AGAIN) == []
+    assert net.numbers(RESENT) == []
 
 
 def test_losses_and_an_outage_of_two_days_leave_no_gap():
     net = Net(blocks=200)
     net.confirming = net.asking = True
-    net.station.lost = lambda n: DAY <= net.clock.uptime < 3 * DAY or n * 7919 % 100 < 20
+    net.device.lost = lambda n: DAY <= net.clock.uptime < 3 * DAY or n * 7919 % 100 < 20
     net.run(5 * DAY, counting=True)
-    assert net.station.airtime() <= 5 * 30 + 7.5
-    net.station.lost = lambda n: False
+    assert net.device.airtime() <= 5 * 30 + 7.5
+    net.device.lost = lambda n: False
     net.run(DAY, counting=True)
     newest = max(net.truth)
     assert newest >= 6 * 96 - 1
@@ -95,27 +95,27 @@ def test_losses_and_an_outage_of_two_days_leave_no_gap():
     assert net.ring.cursor(1)[1] >= newest - 8
 
 
-def test_what_is_asked_for_again_leaves_newest_first_and_unmerged():
+def test_requested_records_leave_newest_first_and_unmerged():
     net = Net(200, blocks=100)
     net.run(6 * 3600)
     net.resend(21, 150)
     net.run(12 * 3600)
-    asked = net.numbers(AGAIN)
+    asked = net.numbers(RESENT)
     assert asked == [(n, n) for n in range(150, 20, -1)]
     assert net.on(ANSWER) == [b"\x01\x07\x0021..150"]
 
 
-def test_what_is_asked_for_twice_goes_once():
+def test_records_requested_twice_are_sent_once():
     net = Net(60)
     net.run(6 * 3600)
     for first, last in ((21, 40), (30, 45), (46, 50), (1, 10)):
         net.resend(first, last)
     net.run(12 * 3600)
-    asked = net.numbers(AGAIN)
+    asked = net.numbers(RESENT)
     assert asked == [(n, n) for n in range(50, 20, -1)] + [(n, n) for n in range(10, 0, -1)]
 
 
-def test_new_records_go_before_what_is_asked_for_again():
+def test_new_records_go_before_requested_ones():
     net = Net(40, lora_airtime_s=5)
     net.run(DAY)
     net.resend(1, 40)
@@ -123,12 +123,12 @@ def test_new_records_go_before_what_is_asked_for_again():
         net.close_interval()
     net.heard.clear()
     net.run(900)
-    assert [port for port, _ in net.heard][:4] == [ANSWER, STATE, COUNTS, AGAIN]
+    assert [port for port, _ in net.heard][:4] == [ANSWER, STATE, COUNTS, RESENT]
     net.run(4 * DAY)
-    assert (1, 1) in net.numbers(AGAIN)
+    assert (1, 1) in net.numbers(RESENT)
 
 
-def test_events_anchors_and_gaps_in_the_log_are_told():
+def test_events_anchors_and_lost_records_are_reported():
     net = Net(400, blocks=12)
     net.link.event("detector", was=1, state=4)
     net.anchor(3, 50, UTC)
@@ -146,13 +146,13 @@ def test_events_anchors_and_gaps_in_the_log_are_told():
     assert gone[11:] == bytes((6,)) + (first - 3).to_bytes(4, "big") + (first - 1).to_bytes(
         4, "big"
     )
-    assert net.numbers(AGAIN) == [(first + 1, first + 1), (first, first)]
+    assert net.numbers(RESENT) == [(first + 1, first + 1), (first, first)]
 
 
 def test_trouble_on_the_air_loses_nothing_and_is_counted():
     net = Net(3)
     trouble = [False, OSError("dead"), ValueError("no more than 11 bytes now")]
-    net.station.outcomes = [True] + trouble * 2
+    net.device.outcomes = [True] + trouble * 2
     net.run(3600)
     assert sorted(net.held) == [1, 2, 3]
     stats = net.link.stats()
@@ -161,30 +161,30 @@ def test_trouble_on_the_air_loses_nothing_and_is_counted():
 
 def test_without_a_network_nothing_is_sent_and_nothing_forgotten():
     net = Net(3)
-    net.station.space = 0
+    net.device.space = 0
     assert net.run(DAY) == []
-    net.station.how = None
-    net.station.space = 242
+    net.device.how = None
+    net.device.space = 242
     assert net.run(3600) == []
-    net.station.how = (7, 125_000)
+    net.device.how = (7, 125_000)
     net.run(3600)
     assert sorted(net.held) == [1, 2, 3]
 
 
-def test_room_that_is_too_small_for_a_record_is_waited_out():
+def test_a_record_waits_for_a_frame_that_is_large_enough():
     net = Net(1)
-    net.station.space = 51
+    net.device.space = 51
     net.run(60)
     net.close_interval()
-    net.station.space = 8
+    net.device.space = 8
     net.run(600)
     assert sorted(net.held) == [1]
-    net.station.space = 51
+    net.device.space = 51
     net.run(600)
     assert sorted(net.held) == [1, 2]
 
 
-def test_what_was_sent_is_remembered_across_a_restart():
+def test_sent_records_are_remembered_across_a_restart():
     net = Net(5)
     net.run(600)
     net.restart()
@@ -200,25 +200,25 @@ def test_a_silent_backend_gets_everything_again_after_a_day():
     net.run(600)
     net.ack(2)
     net.run(DAY - 600)
-    assert net.link.rewinds == 0
+    assert net.link.retransmissions == 0
     net.heard.clear()
     net.run(1200)
-    assert net.link.rewinds == 1
+    assert net.link.retransmissions == 1
     assert net.on(COUNTS)[0][0][:2] == (4, 4) and net.on(COUNTS)[0][1][:2] == (3, 3)
     net.run(DAY)
-    assert net.link.rewinds == 1, "twice as patient"
+    assert net.link.retransmissions == 1, "the time-out has doubled"
 
 
-def test_nobody_who_confirms_is_told_once():
+def test_without_a_confirming_backend_each_record_is_sent_once():
     net = Net(4)
     net.run(3 * DAY)
-    assert net.link.rewinds == 0 and len(net.on(COUNTS)) == 1
+    assert net.link.retransmissions == 0 and len(net.on(COUNTS)) == 1
     assert len(net.on(STATE)) == 3
 
 
-def test_records_without_a_time_wait_an_hour_for_it():
+def test_records_without_a_time_wait_an_hour_for_one():
     net = Net(utc=0)
-    net._start = 0
+    net.start = 0
     net.close_interval(start=0)
     net.run(3500)
     assert net.numbers() == [] and len(net.on(STATE)) == 1
@@ -228,14 +228,21 @@ def test_records_without_a_time_wait_an_hour_for_it():
 
 def test_a_radio_that_has_spent_the_day_is_left_alone():
     net = Net(1)
-    net.station.airtime_s = 30.0
+    net.device.airtime_s = 30.0
     assert net.run(DAY) == []
-    net.station.airtime_s = 3.0
+    net.device.airtime_s = 3.0
     net.run(600)
     assert sorted(net.held) == [1]
 
 
 def test_the_networks_time_goes_to_the_node():
     net = Net()
-    net.station.on_time(UTC, 17)
+    net.device.on_time(UTC, 17)
     assert net.times == [(UTC, 17)]
+
+
+def test_each_look_is_progress_although_there_is_no_network():
+    net = Net(3)
+    net.device.space = 0
+    net.run(3600)
+    assert len(net.progress.reports) >= 3600 // 30 and set(net.progress.reports) == {"made"}

@@ -1,5 +1,6 @@
-"""A node with LoRaWAN: the board's radio or a fault, the network's time, what is not loaded."""
+"""LoRaWAN on a node: its device or a fault, its tasks, the network's time, the state frame."""
 
+import asyncio
 import json
 import random
 import sys
@@ -10,28 +11,32 @@ import build
 
 LOADED = set(sys.modules)  # by a node until it has read its configuration
 
-from core.clock import NTP, Clock  # noqa: E402
+from board_parts import FakeBoard, FakeClock, FakeNvs, FakeProgress  # noqa: E402
 from config.schema import accept  # noqa: E402
-from board_parts import FakeClock, FakeLog, FakeNvs  # noqa: E402
+from core.clock import NTP, Clock  # noqa: E402
 from core.faults import RADIO  # noqa: E402
-from delivery.lorawan.service import LoraNode  # noqa: E402
+from core.version import VERSION  # noqa: E402
+from delivery.lorawan.build import build_lorawan, open_device  # noqa: E402
+from delivery.lorawan.service import LoraService, Resumed  # noqa: E402
 from nor import Nor  # noqa: E402
 from ring import Ring  # noqa: E402
-from core.version import VERSION  # noqa: E402
 
 UTC = 1_800_000_000
+KEYS = {"lora_dev_eui": b"d" * 8, "lora_join_eui": b"j" * 8, "lora_app_key": b"k" * 16}
 
 
-class Station:
+class Device:
+    """The interface of a LoRaWAN device."""
+
     def __init__(self):
-        self.on_down = self.on_time = None
+        self.on_down = self.on_time = self.on_reset = None
 
-    def run(self):
-        return "its task"
+    async def run(self):
+        await asyncio.sleep(60)
 
 
-class Certified(Station):
-    """A station that has the certification package."""
+class Certified(Device):
+    """A device that has the certification package."""
 
     version = None
 
@@ -39,193 +44,243 @@ class Certified(Station):
         self.version = version
 
 
-class App:
-    """As much of the application as the link stands on; the board is a part of it."""
+class Node(app.App):
+    """The application as far as LoRaWAN needs it."""
 
-    def __init__(self, station=None, error=None):
-        self.board = self.detector = self.health = self.counter = self.rec = self
-        self.log, self.nvs = FakeLog(), FakeNvs()
-        self.config = accept({"lora_airtime_s": 100})
-        self._uptime = FakeClock()
-        self.uptime_s = self._uptime.seconds
+    def __init__(self, nvs=None, **settings):
+        super().__init__(FakeBoard(nvs or FakeNvs(**KEYS)))
+        self.config = accept(settings)
+        self.elapsed = FakeClock()
+        self.uptime_s = self.elapsed.seconds
         self.set_to = []
         self.clock = Clock(self.set_to.append, self.uptime_s, None, self.log)
         self.clock.source = 0
         self.ring = Ring(Nor(), random.getrandbits)
         self.ring.open()
-        self.boot, self.state, self.supply_mv, self.temp_c = 3, 1, 3300, -7
-        self.faults = []
-        self.link = self.uplink = self.lora = None
-        self.station = station
-        if station or error:
-            self.lorawan = lambda nvs, log, region: self._made(region, station, error)
-
-    def _made(self, region, station, error):
-        assert region == self.config["lora_region"]
-        if error:
-            raise error
-        return station
-
-    def add_fault(self, code, reason):
-        self.faults.append((code, reason))
-
-    def reset_cause(self):
-        return 1
+        self.boot = 3
+        self.counter = self.detector = self.health = self
+        self.rec, self.state, self.supply_mv, self.temp_c = self, 1, 3300, -7
 
     def look(self):
         return 80 * 1024 + 5
 
-    def reset_soon(self):
-        pass
+
+def _service(device=None, **settings):
+    node = Node(**settings)
+    return node, LoraService(node, device or Device())
 
 
-def opened():
-    made = App(Station())
-    node = LoraNode(made)
-    assert node.open()
-    return made, node
+# --- modules
 
 
 def test_a_node_without_lorawan_does_not_load_it():
     for name in (
-        "link_lorawan", "lora_node", "bundles", "orders", "errands", "airtime",
-        "wire.frame", "wire.note", "wire.downlink", "wire.merge",
+        "delivery.lorawan.build", "delivery.lorawan.scheduler", "delivery.lorawan.service",
+        "delivery.lorawan.batcher", "delivery.lorawan.downlink_queue", "wire.frame", "wire.note",
+        "wire.downlink", "wire.merge",
     ):  # fmt: skip
         assert name not in LOADED, name
+    assert "counting.counter" in LOADED and "core.supervisor" in LOADED
 
 
 def test_a_node_with_lorawan_alone_does_not_load_mqtt():
-    for name in ("mqtt", "umqtt", "link_mqtt", "uplink", "wifi", "desk", "commands"):
+    for name in ("mqtt", "umqtt", "delivery.mqtt.link", "delivery.mqtt.build", "ntptime"):
         assert name not in LOADED and name not in sys.modules, name
+    assert "delivery.lorawan.scheduler" in sys.modules
+
+
+# --- the device
+
+
+def test_the_board_makes_the_device_from_keys_log_and_region():
+    node, asked = Node(lora_region="AS923"), []
+
+    def make(*args):
+        asked.append(args)
+        return "device"
+
+    node.board.lorawan = make
+    assert open_device(node) == "device"
+    assert asked == [([b"d" * 8, b"j" * 8, b"k" * 16], node.log, "AS923")]
 
 
 def test_a_radio_that_cannot_be_used_is_a_fault_with_its_reason():
-    for made, reason in (
-        (App(), "this board has none"),
-        (App(error=OSError("no answer")), "no answer"),
-        (App(error=ValueError("AppKey has 15 bytes")), "AppKey has 15 bytes"),
+    def fails(error):
+        def make(_keys, _log, _region):
+            raise error
+
+        return make
+
+    without = dict(KEYS)
+    del without["lora_app_key"]
+    for nvs, make, reason in (
+        (None, None, "this board has none"),
+        (None, fails(OSError("no answer")), "no answer"),
+        (None, fails(ValueError("AppKey has 15 bytes")), "AppKey has 15 bytes"),
+        (FakeNvs(**without), fails(None), "lora_app_key is not in NVS: run `tallypost provision`"),
     ):
-        assert not LoraNode(made).open()
-        assert made.faults == [(RADIO, "lorawan: " + reason)]
+        node = Node(nvs)
+        if make:
+            node.board.lorawan = make
+        assert open_device(node) is None
+        assert node.faults == [(RADIO, "lorawan: " + reason)]
 
 
-def test_the_certification_package_is_off_unless_it_is_wanted():
+# --- certification
+
+
+def test_the_certification_package_is_off_unless_the_configuration_wants_it():
     for wanted, version in ((0, None), (1, bytes(int(n) for n in VERSION.split(".")) + b"\0")):
-        made = App(Certified())
-        made.config = accept({"lora_certification": wanted})
-        node = LoraNode(made)
-        assert node.open()
-        for coro, _name in node.build()[1:]:
-            coro.close()
-        assert made.station.version == version
-        assert [line[0] for line in made.log.lines] == (["warn"] if wanted else [])
+        device, node = Certified(), Node(lora_certification=wanted)
+        build_lorawan(node, device)
+        assert device.version == version
+        lines = [line for line in node.log.tail() if line]
+        assert len(lines) == wanted and all(" warn " in line for line in lines)
 
 
 def test_a_modem_certifies_itself():
-    made, node = opened()
-    made.config = accept({"lora_certification": 1})
-    node.build()[1][0].close()
-    assert "the modem has its own" in made.log.lines[-1][1]
+    node = Node(lora_certification=1)
+    build_lorawan(node, Device())
+    assert "the modem has its own" in node.log.tail()[-1]
 
 
 def test_the_certification_package_may_restart_the_node_and_shut_itself():
-    made, node = opened()
-    made.config = accept({"lora_certification": 1, "lora_airtime_s": 77})
+    device, node = Device(), Node(lora_certification=1, lora_airtime_s=77)
     resets = []
     node.reset_soon = lambda: resets.append(1)
-    node.build()[1][0].close()
-    made.station.on_reset(False)
-    assert resets == [1] and "config" not in made.nvs.kept
-    made.station.on_reset(True)
-    kept = json.loads(made.nvs.kept["config"])
+    build_lorawan(node, device)
+    device.on_reset(False)
+    assert resets == [1] and "config" not in node.nvs.kept
+    device.on_reset(True)
+    kept = json.loads(node.nvs.kept["config"])
     assert (kept["lora_certification"], kept["lora_airtime_s"]) == (0, 77) and resets == [1, 1]
 
 
-def test_alone_it_is_the_nodes_uplink():
-    made, node = opened()
-    tasks = node.build()
-    assert made.uplink is made.lora and tasks[0] == ("its task", "station")
-    tasks[1][0].close()
+# --- beside MQTT, or alone
 
 
-def test_beside_mqtt_it_is_another():
-    made, node = opened()
-    made.link = made.uplink = mqtt = object()
-    tasks = node.build()
-    assert made.uplink is mqtt and made.lora is not mqtt and made.lora.stats
-    tasks[1][0].close()
+def test_lorawan_alone_is_the_uplink_of_the_node():
+    node = Node()
+    build_lorawan(node, Device())
+    assert node.uplink is node.lora and node.lora.stats
+
+
+def test_beside_mqtt_lorawan_is_another_link():
+    node = Node()
+    node.link = node.uplink = mqtt = object()
+    build_lorawan(node, Device())
+    assert node.uplink is mqtt and node.lora is not mqtt and node.lora.stats
+
+
+def test_the_device_makes_progress_each_time_that_its_task_is_resumed():
+    progress, steps = FakeProgress(), []
+
+    async def device():
+        for step in range(3):
+            steps.append(step)
+            await asyncio.sleep_ms(1)
+        try:
+            await asyncio.wait_for_ms(_sleep(), 5)
+        except asyncio.TimeoutError:
+            steps.append("late")
+        await asyncio.sleep(60)
+
+    async def main():
+        task = asyncio.create_task(_await(Resumed(device(), progress)))
+        await asyncio.sleep_ms(50)
+        count = len(progress.reports)
+        assert steps == [0, 1, 2, "late"] and count >= 5
+        await asyncio.sleep_ms(20)
+        assert len(progress.reports) == count, "it sleeps"
+        task.cancel()
+        await asyncio.sleep_ms(1)
+        assert task.done()
+
+    asyncio.run(main())
+
+
+async def _await(awaitable):
+    await awaitable
+
+
+async def _sleep():
+    await asyncio.sleep(60)
+
+
+# --- the network's time
 
 
 def test_the_networks_time_is_brought_forward_to_now():
-    made, node = opened()
-    node.take_time(UTC, time.ticks_add(time.ticks_ms(), -7_700))
-    assert made.set_to == [UTC + 8] and made.clock.source == 3
-    node.take_time(float(UTC + 100), time.ticks_ms())
-    assert made.set_to[1] == UTC + 100
+    node, service = _service()
+    service.set_time(UTC, time.ticks_add(time.ticks_ms(), -7_700))
+    assert node.set_to == [UTC + 8] and node.clock.source == 3
+    service.set_time(float(UTC + 100), time.ticks_ms())
+    assert node.set_to[1] == UTC + 100
 
 
 def test_ntp_goes_before_the_networks_time():
-    made, node = opened()
-    made.clock.set(UTC, NTP)
-    made._uptime.go(7199)
-    node.take_time(UTC + 50, time.ticks_ms())
-    assert made.clock.source == NTP
-    made._uptime.go(1)
-    node.take_time(UTC + 50, time.ticks_ms())
-    assert made.clock.source == 3 and made.set_to == [UTC, UTC + 50]
+    node, service = _service()
+    node.clock.set(UTC, NTP)
+    node.elapsed.go(7199)
+    service.set_time(UTC + 50, time.ticks_ms())
+    assert node.clock.source == NTP
+    node.elapsed.go(1)
+    service.set_time(UTC + 50, time.ticks_ms())
+    assert node.clock.source == 3 and node.set_to == [UTC, UTC + 50]
 
 
-def test_a_time_that_cannot_be_is_refused_and_counted():
-    made, node = opened()
+def test_an_implausible_time_is_refused_and_counted():
+    node, service = _service()
     for utc in (0, 1_500_000_000, 4_102_444_800, 1 << 33):
-        node.take_time(utc, time.ticks_ms())
-    assert made.set_to == [] and made.clock.source == 0 and made.clock.failures == 4
+        service.set_time(utc, time.ticks_ms())
+    assert node.set_to == [] and node.clock.source == 0 and node.clock.failures == 4
+
+
+# --- configuration and state
 
 
 def test_configuration_is_added_to_the_one_in_force():
-    made, node = opened()
-    node.store_config({"interval_min": 60})
-    stored = json.loads(made.nvs.kept["config"])
+    node, service = _service(lora_airtime_s=100)
+    service.store_config({"interval_min": 60})
+    stored = json.loads(node.nvs.kept["config"])
     assert stored["interval_min"] == 60 and stored["lora_airtime_s"] == 100
 
 
-def test_the_state_of_the_node():
-    made, node = opened()
-    assert node.state() == (3, 1, 1, 0, made.config.hash, 3300, -7, 80)
+def test_a_state_frame_has_the_state_of_the_node():
+    node, service = _service()
+    assert service.state() == (3, 1, 1, 0, node.config.hash, 3300, -7, 80)
 
 
-class Building(app.App):
-    """The application as far as its links go."""
+# --- links by configuration
 
-    def __init__(self, link, lorawan):
-        self.config = accept({"link": link})
-        self.log = FakeLog()
+
+class Links:
+    """Stands for the modules that build the links; notes which are built."""
+
+    def __init__(self, has_radio):
+        self.has_radio = has_radio
         self.built = []
-        self.tasks = []
-        self.faults = []
-        self.board = App(Station() if lorawan else None)
-        self.ring, self.clock, self.nvs = self.board.ring, self.board.clock, None
-        self.boot, self.uptime_s = 3, self.board.uptime_s
-        build._build_mqtt = self._build_mqtt
-        build.build_links(self, self.config, None)
+        sys.modules["delivery.lorawan.build"] = sys.modules["delivery.mqtt.build"] = self
+        sys.modules["delivery.lorawan"].build = sys.modules["delivery.mqtt"].build = self
 
-    def _build_mqtt(self, _app, _config, _rng):
+    def open_device(self, _app):
+        return "device" if self.has_radio else None
+
+    def build_mqtt(self, _app):
         self.built.append("mqtt")
-        self.link = self.uplink = object()
+
+    def build_lorawan(self, _app, device):
+        self.built.append(device)
 
 
-def test_links_are_built_as_configured():
-    for link, lorawan, built, tasks in (
-        ("mqtt", True, ["mqtt"], 0), ("lorawan", True, [], 2), ("both", True, ["mqtt"], 2)
+def test_links_are_built_as_configured_and_mqtt_stands_in_for_a_radio():
+    import delivery.mqtt.wifi  # noqa: F401 - so that there is the package
+
+    for link, has_radio, built in (
+        ("mqtt", True, ["mqtt"]), ("lorawan", True, ["device"]),
+        ("both", True, ["mqtt", "device"]), ("lorawan", False, ["mqtt"]),
+        ("both", False, ["mqtt"]),
     ):  # fmt: skip
-        made = Building(link, lorawan)
-        assert made.built == built and len(made.tasks) == tasks and made.faults == [], link
-        for coro, name in made.tasks:
-            if name == "lorawan":
-                coro.close()
-
-
-def test_without_a_radio_mqtt_delivers_and_the_fault_is_told():
-    for link in ("lorawan", "both"):
-        made = Building(link, False)
-        assert made.built == ["mqtt"] and made.faults[0][0] == RADIO and made.lora is None
+        links = Links(has_radio)
+        build.build_links(Node(link=link))
+        assert links.built == built, link

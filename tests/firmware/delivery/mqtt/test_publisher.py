@@ -1,5 +1,5 @@
 # heap: 2m
-"""Sending: oldest first, full messages, again after a lost link, starts by anchors."""
+"""Publishing: oldest first, full messages, again after a lost link, starts by anchors."""
 
 import asyncio
 import io
@@ -24,7 +24,7 @@ def test_a_batch_fills_the_message_and_never_more():
         link = node.run()
         assert link.numbers() == list(range(1, 31))
         assert max(link.sizes) <= room
-        one = Interval()  # what the next record would have added
+        one = Interval()  # as long as the next record
         one.reset(UTC, 100)
         out = io.StringIO()
         write_interval(out, one)
@@ -39,7 +39,7 @@ def test_a_batch_names_version_node_log_and_bins():
     assert int(body["log"], 16) == node.ring.log_id
 
 
-def test_a_new_record_wakes_the_uplink():
+def test_a_new_record_wakes_the_publisher():
     node = Node(1)
 
     def later():
@@ -84,7 +84,7 @@ def test_a_link_lost_during_a_message_repeats_it():
     assert link.attempts == len(link.messages) + 3
 
 
-def test_what_was_sent_is_remembered_across_a_restart():
+def test_sent_records_are_remembered_across_a_restart():
     node = Node(5)
     node.run()
     node.restart()
@@ -92,10 +92,10 @@ def test_what_was_sent_is_remembered_across_a_restart():
     assert node.run().numbers() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_record_no_message_holds_is_an_error_that_is_seen():
+def test_a_record_that_no_message_holds_ends_the_task():
     node = Node(1, room=200)
     try:
-        asyncio.run(asyncio.wait_for_ms(node.uplink.run(), 1000))
+        asyncio.run(asyncio.wait_for_ms(node.uplink.run(node.progress), 1000))
         raise AssertionError("sent")
     except FrameFull:
         assert node.link.messages == []
@@ -118,7 +118,7 @@ def test_a_record_of_this_boot_gets_its_start_from_the_anchor():
 
 def test_a_record_of_an_earlier_boot_gets_its_start_from_the_anchor_of_its_boot():
     node = Node()
-    node.anchor(1, 50, UTC + 5000)  # belongs to nobody
+    node.anchor(1, 50, UTC + 5000)  # of another boot
     node.add(1, 0, boot=2, uptime=100)
     node.add(1)
     node.anchor(2, 1000, UTC)
@@ -147,3 +147,45 @@ def test_a_record_whose_clock_was_set_back_gets_no_start():
     node.add(1, 0, boot=2, uptime=100, why=WHY_CLOCK)
     node.anchor(2, 1000, UTC)
     assert _starts(node) == [None, None]
+
+
+# --- progress
+
+
+def test_a_message_that_gets_through_is_progress_and_rest_is_idle():
+    node = Node(1)
+    node.run()
+    assert node.progress.reports == ["made", "idle"]
+
+
+def test_without_a_link_the_publisher_is_idle():
+    node = Node(1)
+    node.link.up = False
+
+    async def main():
+        task = asyncio.create_task(node.uplink.run(node.progress))
+        await asyncio.sleep_ms(20)
+        assert node.progress.reports == ["idle"] and not node.link.attempts
+        node.link.up = True
+        await asyncio.sleep_ms(20)
+        task.cancel()
+
+    asyncio.run(main())
+    assert node.progress.reports[:3] == ["idle", "made", "made"]
+    assert node.link.numbers() == [1]
+
+
+def test_messages_that_fail_on_a_link_that_stays_up_are_no_progress():
+    node = Node(1)
+    node.link.fails = 50
+
+    async def main():
+        task = asyncio.create_task(node.uplink.run(node.progress))
+        while node.link.fails:
+            assert node.progress.reports == []
+            await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(20)
+        task.cancel()
+
+    asyncio.run(main())
+    assert node.progress.reports[0] == "made" and node.link.numbers() == [1]

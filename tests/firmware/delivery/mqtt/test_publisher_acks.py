@@ -1,5 +1,5 @@
 # heap: 2m
-"""Delivery: kept until confirmed, sent again on request, honest about what is gone."""
+"""Records are kept until confirmed, sent again on request, and reported when they are lost."""
 
 import random
 import struct
@@ -21,7 +21,7 @@ def test_an_acknowledgement_moves_the_cursor_and_never_back():
     assert node.ring.cursor(0) == (10, 10) and node.uplink.queue_depth() == 0
 
 
-def test_what_is_confirmed_need_not_be_sent():
+def test_a_confirmed_record_need_not_be_sent():
     node = Node(10)
     node.ack(6)
     assert node.run().numbers() == [7, 8, 9, 10]
@@ -36,14 +36,14 @@ def test_an_acknowledgement_of_another_log_or_of_the_future_is_refused():
     assert node.ring.cursor(0) == (0, 0) and node.uplink.queue_depth() == 5
 
 
-def test_an_acknowledgement_that_is_garbage_is_refused():
+def test_garbage_is_refused_as_an_acknowledgement():
     node = Node(5)
     for payload in (b"", b"{", b"\xff\xff", b"[]", b"12", b'{"v":1}', b'{"v":1,"log":"x"}'):
         refused(node.uplink.acknowledge, payload)
     assert node.ring.cursor(0) == (0, 0)
 
 
-def test_a_spoilt_acknowledgement_is_taken_or_refused_and_never_ahead():
+def test_a_spoilt_acknowledgement_confirms_no_future_record():
     random.seed(19)
     node = Node(5)
     for _ in range(600):
@@ -58,30 +58,30 @@ def test_a_spoilt_acknowledgement_is_taken_or_refused_and_never_ahead():
         assert node.ring.cursor(0)[1] <= 5
 
 
-def test_the_queue_counts_what_the_broker_or_the_backend_has_not_got():
+def test_the_queue_counts_records_that_the_broker_or_the_backend_lacks():
     node = Node(8)
     assert node.uplink.queue_depth() == 8
     node.run()
-    assert node.uplink.queue_depth() == 0, "no backend has confirmed: the broker's word counts"
+    assert node.uplink.queue_depth() == 0, "no backend has confirmed: the broker decides"
     node.ack(0)
-    assert node.uplink.queue_depth() == 8, "now the backend's"
+    assert node.uplink.queue_depth() == 8, "now the backend decides"
 
 
 def test_without_a_confirming_backend_nothing_is_sent_twice():
     node = Node(5)
     assert node.run().numbers() == [1, 2, 3, 4, 5]
-    assert node.uplink.rewinds == 0
+    assert node.uplink.retransmissions == 0
 
 
-def test_when_confirmation_stays_away_sending_goes_back_to_what_was_confirmed():
+def test_records_are_retransmitted_when_their_confirmation_stays_away():
     node = Node(5)
     node.ack(2)
     link = node.run(rests=2)
-    assert node.uplink.rewinds == 1
+    assert node.uplink.retransmissions == 1
     assert link.numbers() == [3, 4, 5, 3, 4, 5]
 
 
-def test_patience_doubles_up_to_an_hour_and_starts_over_with_a_confirmation():
+def test_the_ack_timeout_doubles_up_to_an_hour_until_a_confirmation_resets_it():
     node = Node(3)
     node.ack(1)
     node.run(rests=7)
@@ -98,7 +98,7 @@ def test_a_confirmation_in_time_prevents_the_repetition():
     node.ack(1)
     node.link.during = lambda: node.ack(node.link.numbers()[-1])
     link = node.run()
-    assert link.numbers() == [2, 3, 4, 5] and node.uplink.rewinds == 0
+    assert link.numbers() == [2, 3, 4, 5] and node.uplink.retransmissions == 0
 
 
 def test_a_confirmation_while_a_message_is_on_its_way_is_not_undone():
@@ -106,7 +106,7 @@ def test_a_confirmation_while_a_message_is_on_its_way_is_not_undone():
     node.link.during = lambda: node.ack(30)
     node.run()
     assert node.ring.cursor(0) == (30, 30)
-    assert node.link.numbers()[-1] < 30, "what was confirmed meanwhile is not sent"
+    assert node.link.numbers()[-1] < 30, "a record confirmed meanwhile is not sent"
 
 
 def test_a_range_is_sent_again_on_request():
@@ -127,7 +127,7 @@ def test_a_single_record_and_the_whole_log_can_be_asked_for():
         assert node.run().numbers() == list(range(first, last + 1))
 
 
-def test_a_request_wakes_a_resting_uplink_and_survives_a_lost_link():
+def test_a_request_wakes_a_resting_publisher_and_survives_a_lost_link():
     node = Node(4)
 
     def later():
@@ -162,14 +162,14 @@ def test_more_requests_than_can_wait_are_refused():
     assert node.run().numbers() == list(range(1, 9))
 
 
-def test_what_is_no_range_is_refused():
+def test_a_bad_range_is_refused():
     node = Node(10)
     for first, last in ((0, 1), (-1, 3), (5, 4), (1, 11), (11, 12), (1, 1 << 40), (1, 20_002)):
         assert "resend" in refused(node.uplink.resend, first, last)
     assert node.run().numbers() == list(range(1, 11))
 
 
-def test_overwritten_records_are_announced_as_gone():
+def test_overwritten_records_are_reported_as_gone():
     node = Node(400, blocks=16)
     first = node.ring.first_seq
     assert first > 1
@@ -180,7 +180,7 @@ def test_overwritten_records_are_announced_as_gone():
     assert link.numbers() == list(range(first, 401))
 
 
-def test_a_request_for_what_is_gone_is_answered_with_what_is_left():
+def test_a_request_for_lost_records_returns_the_held_ones():
     node = Node(400, blocks=16)
     node.ack(400)
     first = node.ring.first_seq
@@ -190,7 +190,7 @@ def test_a_request_for_what_is_gone_is_answered_with_what_is_left():
     assert link.numbers() == [first, first + 1, first + 2]
 
 
-def test_a_record_that_cannot_be_read_is_announced_and_stepped_over():
+def test_an_unreadable_record_is_reported_and_skipped():
     node = Node(3)
     node.ring.append(INTERVAL, b"\x09 not a record of this version at all")
     node.ring.append(INTERVAL, b"\x01 cut")
@@ -202,7 +202,7 @@ def test_a_record_that_cannot_be_read_is_announced_and_stepped_over():
     assert [name for name, _body in link.messages] == ["counts", "event", "counts"]
 
 
-def test_damaged_flash_is_announced_as_gone():
+def test_records_in_damaged_flash_are_reported_as_gone():
     flash = Nor(24)
     random.seed(9)
     ring = Ring(flash, random.getrandbits)

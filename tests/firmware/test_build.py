@@ -1,4 +1,4 @@
-"""The application opens its log: in flash, or in memory when the flash holds something else."""
+"""The log is opened in flash, or in memory when the flash holds foreign data."""
 
 import random
 import struct
@@ -11,7 +11,7 @@ from ring import INTERVAL, Ring
 
 
 class Opening:
-    """The application as far as its log goes. flash: what the board has for a partition."""
+    """The application as far as its log goes. flash: the partition of the board."""
 
     def __init__(self, flash):
         self.ring_partition = lambda: flash

@@ -1,0 +1,232 @@
+# heap: 1m
+"""The application: which tasks are watched, and how a task that stalls ends in a reset."""
+
+import asyncio
+import json
+import sys
+import time
+
+from board_parts import FakeBoard, FakeNvs, sealed
+
+
+class Ntp:
+    """Stands for the module `ntptime`: no server answers."""
+
+    @staticmethod
+    def time():
+        raise OSError(110)
+
+
+class Unset:
+    """Stands for the module `time` of the clock: its real-time clock was never set."""
+
+    @staticmethod
+    def time():
+        return 0
+
+
+sys.modules["ntptime"] = Ntp
+
+from core import clock  # noqa: E402 - after its ntptime is in place
+from core.faults import STALLED  # noqa: E402
+from core.modules import unload  # noqa: E402
+from core.supervisor import Supervisor  # noqa: E402
+from counting.recovery import restore_interval  # noqa: E402
+from ring import EVENT, Ring  # noqa: E402
+from wire.record import Interval  # noqa: E402
+
+clock.time = Unset
+CAR = (0, 2, 402, 0, -1, 402)
+MQTT = ["clock", "console", "detector", "health", "link", "publisher", "wifi"]
+LORAWAN = ["lorawan", "lorawan device"]
+KEYS = {"lora_dev_eui": bytes(8), "lora_join_eui": bytes(8), "lora_app_key": bytes(16)}
+
+
+class Device:
+    """A LoRaWAN device that never joins."""
+
+    def __init__(self):
+        self.on_down = self.on_time = self.on_reset = None
+
+    async def run(self):
+        while True:
+            await asyncio.sleep(1)
+
+    def max_payload(self):
+        return 0
+
+    def modulation(self):
+        return None
+
+    def state(self):
+        return {}
+
+
+class Noting(Supervisor):
+    """Notes the names of the tasks that it starts, and of those that it watches."""
+
+    def __init__(self, board, log):
+        super().__init__(board, log)
+        self.started, self.names = [], []
+
+    def watch(self, name, bound_s):
+        assert bound_s > 0
+        self.names.append(name)
+        return super().watch(name, bound_s)
+
+    def spawn(self, coro, name):
+        self.started.append(name)
+        return super().spawn(coro, name)
+
+
+def _fresh_build():
+    """The module `build`, which leaves the heap with each application that it has built."""
+    unload("build")
+    import build
+
+    return build
+
+
+def _built(link="mqtt", board=None):
+    """An application on a board with light barriers."""
+    build = _fresh_build()
+    sys.modules["app"].Supervisor = Noting
+    config = json.dumps({"link": link, "detector": "beam"}).encode()
+    return build.build_app(board or FakeBoard(sealed(config=config, **KEYS), Device()))
+
+
+def _run(app, until, timeout_ms=3000):
+    """Run until until(app); return True if the board was reset before."""
+
+    async def main():
+        task = asyncio.create_task(app.run())
+        begin = time.ticks_ms()
+        while not until(app):
+            assert time.ticks_diff(time.ticks_ms(), begin) < timeout_ms, "it takes too long"
+            await asyncio.sleep_ms(1)
+            if task.done():
+                await task
+        task.cancel()
+
+    try:
+        asyncio.run(main())
+    except SystemExit:
+        return True
+    return False
+
+
+def _fed(app):
+    return app.board.dog.feeds > 0
+
+
+def test_every_task_that_the_application_starts_is_watched():
+    for link, names in (("mqtt", MQTT), ("lorawan", LORAWAN), ("both", MQTT + LORAWAN)):
+        app = _built(link)
+        assert not _run(app, _fed)
+        names = names if link != "lorawan" else names + ["console", "detector"]
+        assert sorted(app.supervisor.names) == sorted(names), link
+        assert sorted(app.supervisor.started) == sorted(names), link
+
+
+def test_a_node_without_traffic_or_network_stalls_nowhere():
+    app = _built("both")
+    assert not _run(app, _fed)
+    for hours in (1, 24, 1000):  # idle tasks need not report, and the others had no time to
+        late = app.supervisor.check(app.uptime_s() + 3600 * hours)
+        assert late in (None, "wifi", "health", "lorawan", "lorawan device"), late
+    assert app.supervisor.check(app.uptime_s()) is None
+
+
+def _stall(app):
+    """A task reported at the start, is to report each second, and does not."""
+    app.supervisor.watch("publisher", 1)
+    seconds = iter(range(2, 100))
+    app.uptime_s = lambda: next(seconds)
+
+
+def test_a_task_that_stalls_is_an_event_and_a_reset_and_the_watchdog_is_not_fed():
+    app = _built()
+    _stall(app)
+    assert _run(app, _fed), "no reset"
+    assert app.board.resets == 1 and app.board.dog.feeds == 0
+    assert app.log.tail()[-1].endswith("error fault 2: publisher: 'no progress'")
+    ring, buf = Ring(app.board.flash, app.board.random), bytearray(600)
+    ring.open()
+    events = []
+    for seq in range(1, ring.next_seq):
+        kind, n = ring.read(seq, buf)
+        events += [json.loads(bytes(buf[:n]))] if kind == EVENT else []
+    assert [event["event"] for event in events] == ["start", "fault"]
+    assert events[1]["code"] == STALLED == 2 and "publisher" in events[1]["reason"]
+
+
+def test_the_open_interval_outlives_the_reset_of_a_stalled_task():
+    app = _built()
+    app.counter.add(CAR)
+    app.counter.add(CAR)
+    _stall(app)
+    assert _run(app, _fed)
+    rec = Interval()
+    restored = restore_interval(
+        rec, app.ring, app.board.rtc_memory(), uptime=1, utc=0, length_s=900
+    )
+    assert restored.is_cut and rec.counts[2] == 2
+
+
+def test_a_full_flash_does_not_keep_a_stalled_node_from_its_reset():
+    app = _built()
+    _stall(app)
+
+    event = app.uplink.event
+
+    def full(name, **details):
+        if name == "fault":
+            raise OSError("flash")
+        event(name, **details)
+
+    app.uplink.event = full
+    assert _run(app, _fed) and app.board.resets == 1 and app.board.dog.feeds == 0
+
+
+def test_passages_are_counted_when_the_detector_has_them():
+    app = _built()
+    waiting = []
+
+    async def wait():
+        if not waiting:
+            waiting.append([CAR, CAR])
+            return
+        await asyncio.sleep(60)
+
+    app.detector.wait = wait
+    app.detector.pop = lambda: waiting[0].pop() if waiting and waiting[0] else None
+    assert not _run(app, lambda app: app.counter.passages == 2 and _fed(app))
+
+
+def test_a_passage_is_counted_by_the_heartbeat_while_the_detectors_task_waits():
+    app = _built()
+    waiting = [CAR]
+    app.detector.wait = lambda: asyncio.sleep(60)
+    app.detector.pop = lambda: waiting.pop() if waiting else None
+    assert not _run(app, lambda app: app.counter.passages == 1)
+
+
+class Ended(Exception):
+    """The test has seen enough."""
+
+
+def test_a_board_without_an_identity_counts_nothing_and_blinks():
+    class Blinking(FakeBoard):
+        def led(self, on):
+            super().led(on)
+            if not on:
+                raise Ended
+
+    board = Blinking(FakeNvs())
+    try:
+        _fresh_build().build_app(board)
+    except Ended:
+        assert board.lit == [True, False] and board.dog.feeds == 0
+        assert board.flash is None and board.nvs("").commits == 0
+        return
+    raise AssertionError("it counts")
