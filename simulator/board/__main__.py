@@ -18,8 +18,8 @@ from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, flashed
 from simulator.run.processes.live import HOST, live_broker
-from simulator.run.plans.options import target, within
-from simulator.run.plans.plan import LIVE_PORT, Target
+from simulator.run.plans.options import broker_address, within
+from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.chip.shims import ROOT
 from tallypost.faults import ToolError
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=_speed, default=1.0, help="of its time: a factor, or 'free' (1)")
     add(
         "--broker",
-        type=target,
+        type=broker_address,
         metavar="HOST:PORT",
         help=f"a real one (its own, at {LIVE_PORT} if that is free)",
     )
@@ -100,7 +100,7 @@ def _made(args: argparse.Namespace) -> Iterator[VirtualBoard]:
 
 
 @contextlib.contextmanager
-def _broker(given: Target | None) -> Iterator[Target]:
+def _broker(given: BrokerAddress | None) -> Iterator[BrokerAddress]:
     if given:
         yield given
     else:

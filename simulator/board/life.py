@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulator.board.chip import mac_of
 from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from simulator.run.plans.sensors import SENSORS, Sensor
 from simulator.world.spec import NodeSpec, Observer
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
@@ -20,11 +20,11 @@ from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import Site
-from simulator.world.network.access_network import Weather
+from simulator.world.network.access_network import NetworkFaults
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.network.relay import RelayNetwork
 from simulator.world.streets.street import Street
-from simulator.world.sensors.composite_detector import Together
+from simulator.world.sensors.composite_detector import CompositeDetector
 from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
 
@@ -35,7 +35,7 @@ _HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
 _DETECTOR = "ld2451"  # of a board that does not say
-_NOWHERE = Target("127.0.0.1", 9)  # discard: nobody listens there
+_NOWHERE = BrokerAddress("127.0.0.1", 9)  # discard: nobody listens there
 
 
 class Unwatched:
@@ -54,7 +54,7 @@ class Around:
     detector: str | None = None
     per_hour: int = 240
     seed: int = 1
-    broker: Target | None = None
+    broker: BrokerAddress | None = None
     observer: Observer = field(default_factory=Unwatched)
     wifi: tuple[str, str] | None = None
     faults: dict[str, float] = field(default_factory=dict)
@@ -69,19 +69,24 @@ def node(board: Board, flash: Path, around: Around) -> Node:
     start_utc = int(time.time())
     target = around.broker or _NOWHERE
     network = RelayNetwork(
-        (target.host, target.port), Weather(), rng, start_utc, lambda *_: None, patient=False
+        (target.host, target.port),
+        NetworkFaults(),
+        rng,
+        start_utc,
+        lambda *_: None,
+        waits_for_answers=False,
     )
     server = _network(start_utc, stored)
     if board.modem:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
-        detector = Together(detector, modem)
+        detector = CompositeDetector(detector, modem)
     spec = NodeSpec(
         board.name, flash, start_utc, around.seed, heap=_HEAP, chip=board.chip,
         mac=mac_of(board.name, flash),
     )  # fmt: skip
     made = Node(spec, network, detector, around.observer)
-    network.access = around.wifi
+    network.access_point = around.wifi
     network.call_at = made.call_at
     network.begin()
     if board.radio:

@@ -14,7 +14,7 @@ from simulator.board.board import VirtualBoard
 from simulator.board.cable import Faults
 from simulator.board.life import Around
 from simulator.board.stock import blank, stand_in
-from simulator.run.processes.observer import Watcher
+from simulator.run.processes.observer import NodeObserver
 from simulator.world.chip.shims import ROOT
 from tallypost.hardware import boards
 
@@ -37,9 +37,9 @@ def tallypost(verb: str, name: str, port: object, *words: str) -> str:
     return done.out
 
 
-def watcher(name: str) -> Watcher:
+def new_observer(name: str) -> NodeObserver:
     ring = boards.load(name).partition("ring")
-    return Watcher((ring.offset, ring.size), None)
+    return NodeObserver((ring.offset, ring.size), None)
 
 
 def listed(board: VirtualBoard) -> dict[str, str]:
@@ -53,8 +53,8 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
     name: str, file: Path, make: Make
 ) -> None:
     file.write_bytes(stand_in(boards.load(name)))
-    seen = watcher(name)
-    around = Around(observer=seen, per_hour=1200)
+    observer = new_observer(name)
+    around = Around(observer=observer, per_hour=1200)
     board = make(name, is_blank=True, speed=20.0, around=around)
     assert "written and compared" in tallypost(
         "flash", name, board.path, "--micropython", str(file)
@@ -64,11 +64,11 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
         "provision", name, board.path, "--node", "n1", "--set", "detector=beam",
         "--secrets-out", str(file.with_name("secrets.json")),
     )  # fmt: skip
-    until(lambda: len(seen.passages) >= 3)
+    until(lambda: len(observer.passages) >= 3)
     until(lambda: listed(board)["node"] == "n1")  # a busy node may take its time
     assert "nothing to write" in tallypost("flash", name, board.path)
-    before = len(seen.passages)
-    until(lambda: len(seen.passages) > before)
+    before = len(observer.passages)
+    until(lambda: len(observer.passages) > before)
 
 
 CUTS = 10

@@ -15,7 +15,7 @@ from tests.support.boards.bench import Listener, Make, until
 from simulator.board.board import VirtualBoard
 from simulator.board.life import Around
 from simulator.board.stock import flashed
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from tests.support.runs.running import mosquitto
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, LoraKeys, provision
@@ -51,7 +51,7 @@ class Bench:
         provision(
             self._path, Identity("gate-1", config, wifi_ssid=ssid, wifi_pass=password)
         )  # fmt: skip
-        target = Target("127.0.0.1", port) if port else None
+        target = BrokerAddress("127.0.0.1", port) if port else None
         self.board = self._make(around=Around(broker=target, **around), speed=SPEED)
         return self.board
 

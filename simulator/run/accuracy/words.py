@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from simulator.run.accuracy.cell import Cell, free
+from simulator.run.accuracy.cell import Cell, free_flow_cell
 from simulator.run.checkers.decode import CLASSES
 
-POOR = 0.95  # recall or precision below: not for this
-GUESSED = 0.8  # right classes below: not to be told apart there
+USABLE_MIN = 0.95  # recall or precision below: not for this
+CLASS_MIN = 0.8  # right classes below: not to be told apart there
 TRUE = CLASSES[:4]
 
 
@@ -14,28 +14,28 @@ def words(cells: list[Cell]) -> list[str]:
     """A line for every detector that was seen in free traffic."""
     told = []
     for name in dict.fromkeys(one.detector for one in cells):
-        calm = free(cells, name)
-        if calm:
-            told.append(f"- **{name}**: {_calm(calm)}{_limits(cells, calm)}")
+        free_flow = free_flow_cell(cells, name)
+        if free_flow:
+            told.append(f"- **{name}**: {_free_flow(free_flow)}{_limits(cells, free_flow)}")
     return told
 
 
-def _calm(calm: Cell) -> str:
-    low, sure = calm.recall.range[0], calm.precision.range[0]
+def _free_flow(free_flow: Cell) -> str:
+    low, sure = free_flow.recall.range[0], free_flow.precision.range[0]
     text = (
-        f"in free traffic (`{calm.scenario}`) {1000 * calm.recall.value:.0f} of 1,000 who pass are"
+        f"in free traffic (`{free_flow.scenario}`) {1000 * free_flow.recall.value:.0f} of 1,000 who pass are"
         f" counted, at least {1000 * low:.0f} (95 % sure); of 1,000 counted"
-        f" {1000 * calm.precision.value:.0f} had passed, at least {1000 * sure:.0f}"
+        f" {1000 * free_flow.precision.value:.0f} had passed, at least {1000 * sure:.0f}"
     )
-    if calm.mean_error:
-        worst = max(abs(edge) for edge in calm.mean_error[1])
+    if free_flow.mean_error:
+        worst = max(abs(edge) for edge in free_flow.mean_error[1])
         text += f"; a mean speed is within {worst:.1f} km/h"
     return text + "."
 
 
-def _limits(cells: list[Cell], calm: Cell) -> str:
-    own = [one for one in cells if one.detector == calm.detector and one.passed]
-    poor = [one for one in own if min(one.recall.value, one.precision.value) < POOR]
+def _limits(cells: list[Cell], free_flow: Cell) -> str:
+    own = [one for one in cells if one.detector == free_flow.detector and one.passed]
+    poor = [one for one in own if min(one.recall.value, one.precision.value) < USABLE_MIN]
     text = ""
     if poor:
         named = (
@@ -44,7 +44,7 @@ def _limits(cells: list[Cell], calm: Cell) -> str:
             for one in sorted(poor, key=lambda one: one.recall.value * one.precision.value)
         )
         text += f" Not for: {', '.join(named)}."
-    guessed = [one for one in own if one.classed.n and one.classed.value < GUESSED]
+    guessed = [one for one in own if one.classed.n and one.classed.value < CLASS_MIN]
     if guessed:
         named = (
             f"`{one.scenario}` ({_hundred(one.classed.value)} right)"
@@ -52,7 +52,7 @@ def _limits(cells: list[Cell], calm: Cell) -> str:
         )
         text += f" No classes in: {', '.join(named)}."
     for one in own:
-        couples = one.couples_missed(calm.recall.value)
+        couples = one.couples_missed(free_flow.recall.value)
         if couples.n:
             low, high = couples.range
             text += (
@@ -72,10 +72,10 @@ def matrix(cells: list[Cell]) -> list[str]:
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name in dict.fromkeys(one.detector for one in cells):
         own = [one for one in cells if one.detector == name and one.classes]
-        calm = free(cells, name)
-        shown = [calm] if calm and calm.classes else []
+        free_flow = free_flow_cell(cells, name)
+        shown = [free_flow] if free_flow and free_flow.classes else []
         worst = min(own, key=lambda one: one.classed.value, default=None)
-        if worst and worst is not calm and worst.classed.n:
+        if worst and worst is not free_flow and worst.classed.n:
             shown.append(worst)
         lines += [row for one in shown for row in _rows(one)]
     return lines

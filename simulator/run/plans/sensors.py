@@ -29,7 +29,7 @@ class Sensor:
     faults: str
     mix: dict[str, float]
     model: Model
-    ways: bool = True
+    directional: bool = True
 
     @property
     def single_file(self) -> bool:
@@ -60,7 +60,7 @@ SENSORS = {
     "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
-    "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, ways=False),
+    "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, directional=False),
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
-    "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, ways=False),
+    "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, directional=False),
 }

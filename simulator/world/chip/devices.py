@@ -164,7 +164,7 @@ class Radio:
         refused, self._refused = self._refused, 0
         if self._wanted:
             ssid, _, key = request.data.decode(errors="replace").partition("\0")
-            self._refusal = self._network.refuses(ssid, key)
+            self._refusal = self._network.join_refusal(ssid, key)
             self._join()
             return 0, None
         return refused, None

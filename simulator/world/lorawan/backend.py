@@ -19,7 +19,7 @@ HANDOVER_US = 400_000  # from the uplink's end to the collector: servers wait fo
 _TENANT = "city@ttn"
 
 
-class LoraBackend:
+class LorawanCollectorBridge:
     """Collects into the SQLite file `path` what `network` hears of the device `node`.
 
     away: spans (from, to; microseconds) during which nobody is subscribed: what the server hands

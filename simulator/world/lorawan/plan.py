@@ -20,7 +20,7 @@ NEEDED_SNR = {12: -20.0, 11: -17.5, 10: -15.0, 9: -12.5, 8: -10.0, 7: -7.5}
 
 
 @dataclass
-class RadioWeather:
+class RadioFaults:
     """What is wrong in the air: share of frames lost both ways, spans (us) without the gateway,
     error of its clock."""
 

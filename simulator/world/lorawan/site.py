@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from simulator.world.kernel import Node
 from simulator.world.lorawan.ether import Ether
 from simulator.world.lorawan.gateway import Gateway
-from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.transceivers.sx1262 import Sx1262
 from simulator.world.lorawan.transceivers.sx1276 import Sx1276
@@ -31,9 +31,9 @@ class Site:
         rng: random.Random,
         *,
         network: NetworkServer | None = None,
-        air: RadioWeather | None = None,
+        air: RadioFaults | None = None,
     ) -> None:
-        air = air or RadioWeather()
+        air = air or RadioFaults()
         self.ether = Ether(node.call_at, rng)
         self.ether.loss = air.loss
         self.network = network or NetworkServer()

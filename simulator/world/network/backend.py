@@ -11,7 +11,7 @@ from tallypost.backend.collector import Collector, News
 COMMIT_US = 120_000  # from the message to the answer: the database's commit
 
 
-class Backend:
+class CollectorBridge:
     """Collects into the SQLite file `path`; answers go out over the broker.
 
     away: spans (from, to; microseconds) during which nobody is subscribed: what is published

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.world.network import mqtt
-from simulator.world.network.mqtt import MAX_PACKET, Malformed, encode_length, matches
+from simulator.world.network.mqtt import PACKET_MAX, Malformed, encode_length, matches
 
 __all__ = (
-    "MAX_PACKET", "Acknowledged", "Broker", "Connection", "Malformed", "Session", "encode_length",
+    "PACKET_MAX", "AcknowledgedPublish", "Broker", "Connection", "Malformed", "Session", "encode_length",
     "matches",
 )  # fmt: skip
 
@@ -36,7 +36,7 @@ class Session:
 
 
 @dataclass
-class Acknowledged:
+class AcknowledgedPublish:
     """A message the broker has taken with QoS 1; `allowed` = the access list let it through."""
 
     t_us: int
@@ -54,7 +54,7 @@ class Broker:
         self.sessions: dict[str, Session] = {}
         self.retained: dict[str, bytes] = {}
         self.connected: dict[str, Connection] = {}
-        self.acknowledged: list[Acknowledged] = []
+        self.acknowledged: list[AcknowledgedPublish] = []
         self.refused = 0
         self.refusal: Callable[[int], int] = lambda _t: 0  # CONNACK code at a time
         self.ack_late_us: Callable[[int], int] = lambda _t: 0  # how late the next PUBACK is
@@ -81,7 +81,7 @@ class Broker:
             granted = [q for f, q in session.subscriptions.items() if matches(f, topic)]
             if granted and self.allows(session.node, topic):
                 connection = self.connected.get(client)
-                send(session, connection, t_us, (topic, payload), min(qos, max(granted)))
+                queue_message(session, connection, t_us, (topic, payload), min(qos, max(granted)))
 
     def stop(self, t_us: int) -> None:
         """The broker goes away, and all connections with it; durable sessions stay."""
@@ -89,7 +89,7 @@ class Broker:
             connection.shut(t_us, 104)
 
 
-def send(
+def queue_message(
     session: Session,
     connection: Connection | None,
     t_us: int,
@@ -130,7 +130,7 @@ class Connection:
         self._buffer += data
         try:
             while self._open:
-                packet = mqtt.cut(self._buffer)
+                packet = mqtt.split_packet(self._buffer)
                 if packet is None:
                     return
                 first, body, self._buffer = packet
@@ -163,7 +163,7 @@ class Connection:
             raise Malformed("CONNECT")
         flags = body[7]
         self.keepalive_s = int.from_bytes(body[8:10], "big")
-        fields = mqtt.strings(body[10:])
+        fields = mqtt.length_prefixed(body[10:])
         client = next(fields).decode()
         will = None
         if flags & 4:
@@ -199,7 +199,7 @@ class Connection:
         topic, number, payload = mqtt.read_publish(first, body)
         allowed = self._broker.allows(self._node, topic)
         if number:
-            self._broker.acknowledged.append(Acknowledged(t_us, topic, payload, allowed))
+            self._broker.acknowledged.append(AcknowledgedPublish(t_us, topic, payload, allowed))
             self._acknowledge(t_us, number)
         if allowed:
             self._broker.publish(t_us, topic, payload, first >> 1 & 3, bool(first & 1))

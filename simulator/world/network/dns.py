@@ -8,7 +8,7 @@ import struct
 NO_SUCH_NAME = 3
 
 
-def asked(question: bytes) -> str:
+def queried_name(question: bytes) -> str:
     """The name in a question; raises IndexError when it is cut short."""
     labels, at = [], 12
     while size := question[at]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-MAX_PACKET = 256 * 1024
+PACKET_MAX = 256 * 1024
 
 
 class Malformed(Exception):
     """Bytes that are not MQTT 3.1.1."""
 
 
-def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
+def split_packet(stream: bytes) -> tuple[int, bytes, bytes] | None:
     """(first byte, body, rest) of the packet in front; None until it is whole."""
     size = shift = 0
     for byte in stream[1:5]:
@@ -23,7 +23,7 @@ def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
         if len(stream) >= 5:
             raise Malformed("length")
         return None
-    if size > MAX_PACKET:
+    if size > PACKET_MAX:
         raise Malformed("too long")
     start = 1 + shift // 7
     end = start + size
@@ -32,7 +32,7 @@ def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
     return stream[0], stream[start:end], stream[end:]
 
 
-def strings(data: bytes) -> Iterator[bytes]:
+def length_prefixed(data: bytes) -> Iterator[bytes]:
     """The length-prefixed fields of a payload; one more than there are is Malformed."""
     while data:
         size = int.from_bytes(data[:2], "big")

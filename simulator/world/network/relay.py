@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from simulator.world.network.access_network import Network, Pipe, Weather
+from simulator.world.network.access_network import AccessNetwork, TcpConnection, NetworkFaults
 
 REPLY_S = 5.0
 BACKEND_S = 3.0
@@ -26,10 +26,10 @@ LIVE_POLL_US = 50_000  # and so often when its time is that of the wall
 CONNECT_S = 5.0
 PUBLISH = 0x30
 ANSWERED_BY = {0x10: 0x20, 0x80: 0x90, 0xC0: 0xD0}
-Heard = Callable[[int, str, bytes], None]
+OnPublish = Callable[[int, str, bytes], None]
 
 
-class Packets:
+class PacketSplitter:
     """Cuts a stream of MQTT into packets: (first byte, body)."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Packets:
             yield packet[0], packet[at:]
 
 
-class RelayNetwork(Network):
+class RelayNetwork(AccessNetwork):
     """As the embedded one, but connections lead to `address` (host, port).
 
     heard(t_us, topic, payload) is called with everything the node publishes. A node whose time
@@ -63,48 +63,54 @@ class RelayNetwork(Network):
     def __init__(
         self,
         address: tuple[str, int],
-        weather: Weather,
+        faults: NetworkFaults,
         rng: random.Random,
         start_utc: int,
-        heard: Heard,
+        on_publish: OnPublish,
         *,
-        patient: bool = True,
+        waits_for_answers: bool = True,
     ) -> None:
-        super().__init__(weather, rng, start_utc)
-        self.check_us = POLL_US if patient else LIVE_POLL_US
-        self._patient = patient
+        super().__init__(faults, rng, start_utc)
+        self.check_us = POLL_US if waits_for_answers else LIVE_POLL_US
+        self._waits_for_answers = waits_for_answers
         self._address = address
-        self._heard = heard
-        self._wires: list[Wire] = []
+        self._on_publish = on_publish
+        self._connections: list[RelayedConnection] = []
 
     def stop_broker(self, t_us: int) -> None:
-        for wire in self._wires:
-            wire.cut(t_us)
-        self._wires.clear()
+        for connection in self._connections:
+            connection.cut(t_us)
+        self._connections.clear()
 
-    def connect(self, _node: str, pipe: Pipe, t_us: int) -> Wire:
+    def connect(self, _node: str, pipe: TcpConnection, t_us: int) -> RelayedConnection:
         """Raises OSError when the real broker cannot be reached."""
         try:
             sock = socket.create_connection(self._address, CONNECT_S)
         except OSError as error:
             raise OSError(errno.ECONNREFUSED, str(error)) from error
-        wire = Wire(sock, pipe, self._heard, self._patient)
-        self._wires.append(wire)
-        return wire
+        connection = RelayedConnection(sock, pipe, self._on_publish, self._waits_for_answers)
+        self._connections.append(connection)
+        return connection
 
 
-class Wire:
+class RelayedConnection:
     """One real connection; the far end of a `Pipe`."""
 
-    def __init__(self, sock: socket.socket, pipe: Pipe, heard: Heard, patient: bool) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        pipe: TcpConnection,
+        on_publish: OnPublish,
+        waits_for_answers: bool,
+    ) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(REPLY_S)
         self._sock = sock
         self._pipe = pipe
-        self._heard = heard
-        self._patient = patient
-        self._there = Packets()
-        self._back = Packets()
+        self._on_publish = on_publish
+        self._waits_for_answers = waits_for_answers
+        self._from_node = PacketSplitter()
+        self._from_broker = PacketSplitter()
         self._awaited: Counter[int] = Counter()
         self._open = True
         self.last_us = 0
@@ -118,11 +124,11 @@ class Wire:
         except OSError:
             self.cut(t_us)
             return
-        for first, body in self._there.feed(data):
-            self._note(t_us, first, body)
-        self._collect(t_us)
+        for first, body in self._from_node.feed(data):
+            self._expect_answer(t_us, first, body)
+        self._forward_answers(t_us)
 
-    def _note(self, t_us: int, first: int, body: bytes) -> None:
+    def _expect_answer(self, t_us: int, first: int, body: bytes) -> None:
         """What this packet of the node will be answered with."""
         kind = first & 0xF0
         if kind in ANSWERED_BY:
@@ -136,12 +142,12 @@ class Wire:
             end += 2
         if topic.endswith(("/counts", "/event")):
             self._awaited[PUBLISH] = 1  # one answer covers all that went before
-        self._heard(t_us, topic, body[end:])
+        self._on_publish(t_us, topic, body[end:])
 
-    def _collect(self, t_us: int) -> None:
+    def _forward_answers(self, t_us: int) -> None:
         """Hand over what arrives until everything awaited is there, or the limits are over."""
         began = time.monotonic()
-        if not self._patient:
+        if not self._waits_for_answers:
             self._awaited.clear()
         while self._open:
             limit_s = REPLY_S if any(n for k, n in self._awaited.items() if k != PUBLISH) else 0
@@ -161,14 +167,14 @@ class Wire:
         if not data:
             self.cut(t_us, 0)
             return
-        for first, _ in self._back.feed(data):
+        for first, _ in self._from_broker.feed(data):
             kind = first & 0xF0
             self._awaited[kind] = max(0, self._awaited[kind] - 1)
         self._pipe.to_node(t_us, data)
 
     def expired(self, t_us: int) -> bool:
         """Called every virtual second: look for what nobody has asked for. Never expires."""
-        self._collect(t_us)
+        self._forward_answers(t_us)
         return False
 
     def cut(self, t_us: int, code: int = errno.ECONNRESET) -> None:

@@ -7,7 +7,7 @@ from simulator.world.lorawan.modems.at_modem import Modem
 from simulator.world.protocol import Input
 
 
-class Together:
+class CompositeDetector:
     """What the node writes is for the modem: the detector has no line to be spoken to.
 
     Both are asked for what one window may hold. What does not fit is asked for again with the next

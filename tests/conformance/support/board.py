@@ -22,7 +22,7 @@ from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.join import Device
-from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.lorawan.server import NetworkServer, Session
 from simulator.world.lorawan.site import Site
 from simulator.world.chip.shims import compile_shims
@@ -123,7 +123,7 @@ class RadioNode:
             pins,
             rng,
             network=NetworkServer(region=region),
-            air=RadioWeather(plan.loss, clock_ppm=plan.gateway_ppm),
+            air=RadioFaults(plan.loss, clock_ppm=plan.gateway_ppm),
         )
         self.ether, self.gateway = self.site.ether, self.site.gateway
         self.network, self.chip = self.site.network, self.site.chip

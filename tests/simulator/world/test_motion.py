@@ -39,8 +39,8 @@ def test_the_line_is_crossed_when_it_says(back_m: float) -> None:
 def test_bunched_traffic_follows_closely_at_one_speed_and_never_overlaps() -> None:
     for single_file in (False, True):
         users = made(3, Traffic(bunched=0.5), single_file=single_file)
-        for way in ("forward", "backward"):
-            going = [user for user in users if user.direction == way]
+        for direction in ("forward", "backward"):
+            going = [user for user in users if user.direction == direction]
             pairs = list(zip(going, going[1:]))
             close = [(a, b) for a, b in pairs if b.t_us - a.t_us <= 2 * S]
             assert len(close) > len(pairs) / 5
@@ -82,6 +82,6 @@ def test_who_turns_back_comes_near_the_line_and_never_crosses_it() -> None:
     for user in more:
         assert isinstance(user.stop, Turn)
         start_us, end_us = in_sight(user, 50.0, 6.0)
-        ways = [before_line(user, t_us)[0] for t_us in range(start_us, end_us, 100_000)]
-        assert 2.0 <= min(ways) <= 20.0 and ways[0] > 45 and ways[-1] > 45
+        directional = [before_line(user, t_us)[0] for t_us in range(start_us, end_us, 100_000)]
+        assert 2.0 <= min(directional) <= 20.0 and directional[0] > 45 and directional[-1] > 45
         assert not is_back(user, user.stop.leaves_us - 1) and is_back(user, end_us)

@@ -89,7 +89,7 @@ class Air:
     def wifi_up(self, _node: str, _t_us: int) -> bool:
         return True
 
-    def refuses(self, _ssid: str, _key: str) -> int:
+    def join_refusal(self, _ssid: str, _key: str) -> int:
         return 0
 
     def resolve(self, _node: str, host: str, _t_us: int) -> tuple[str, int]:

@@ -126,7 +126,7 @@ def whole(node: Node, backend: Backend, closed: int) -> dict[str, Any]:
     for seq, kind, body in rows:
         counts = json.loads(body)["counts"]
         assert kind == "interval"
-        assert {way: counts[way]["car"] for way in counts} == cars(seq), seq
+        assert {direction: counts[direction]["car"] for direction in counts} == cars(seq), seq
     assert backend.rows("SELECT node, log, confirmed FROM logs") == [("n1", state["log"], closed)]
     for table in ("gone", "doubts", "quarantine"):
         assert backend.rows(f"SELECT * FROM {table}") == [], table
