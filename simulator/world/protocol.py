@@ -55,7 +55,7 @@ def pack_inputs(inputs: list[Input]) -> bytes:
     return b"".join(INPUT.pack(t, port, len(data)) + data for t, port, data in inputs)
 
 
-def fitting(inputs: list[Input], used: int = 0) -> list[Input]:
+def fit_in_reply(inputs: list[Input], used: int = 0) -> list[Input]:
     """As many of the inputs as the node's buffer holds behind `used` bytes."""
     for i, (_, _, data) in enumerate(inputs):
         used += len(data) + INPUT.size

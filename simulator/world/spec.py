@@ -49,7 +49,7 @@ class Detector(Protocol):
     def power(self, t_us: int, on: bool) -> None: ...
 
 
-class Line(Protocol):
+class Console(Protocol):
     """Whatever is on the console's port; a person, for one, who lives in real time."""
 
     name: str  # the board's, for the banner
@@ -57,16 +57,16 @@ class Line(Protocol):
     def wait(self, now_us: int, at_prompt: bool) -> bytes:
         """Hold the node back to the pace of the line; return what was typed, a little."""
 
-    def ahead_us(self, now_us: int) -> int:
+    def horizon_us(self, now_us: int) -> int:
         """How far the node may run ahead alone."""
 
-    def watch(self, char: int) -> None:
+    def set_interrupt_char(self, char: int) -> None:
         """From now on this character interrupts; 0xFF for none."""
 
-    def interrupts(self) -> bool:
+    def interrupt_requested(self) -> bool:
         """Asked when the node computes for long: does that character wait?"""
 
-    def out(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """What the node sends."""
 
 

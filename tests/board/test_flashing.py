@@ -11,8 +11,8 @@ import serial
 from tests.support.boards.bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
-from simulator.board.cable import Faults
-from simulator.board.life import Around
+from simulator.board.cable import CableFaults
+from simulator.board.life import Environment
 from simulator.board.stock import blank, stand_in
 from simulator.run.processes.observer import NodeObserver
 from simulator.world.chip.shims import ROOT
@@ -54,8 +54,8 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
 ) -> None:
     file.write_bytes(stand_in(boards.load(name)))
     observer = new_observer(name)
-    around = Around(observer=observer, per_hour=1200)
-    board = make(name, is_blank=True, speed=20.0, around=around)
+    environment = Environment(observer=observer, per_hour=1200)
+    board = make(name, is_blank=True, speed=20.0, environment=environment)
     assert "written and compared" in tallypost(
         "flash", name, board.path, "--micropython", str(file)
     )
@@ -77,7 +77,7 @@ _whole: list[int] = []  # bytes on the wire of a flash that nobody cuts, once it
 
 def whole(file: Path) -> int:
     if not _whole:
-        faults = Faults(unplug_after=1 << 30)
+        faults = CableFaults(unplug_after=1 << 30)
         flash = file.with_name("whole.bin")
         blank(boards.load(NAME), flash)
         link = file.with_name("tty-whole")
@@ -93,7 +93,7 @@ def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, m
     """After a random number of bytes on the wire; the repeat completes it, and the node starts."""
     file.write_bytes(stand_in(boards.load(NAME)))
     after = random.Random(f"cut {number}").randrange(2_000, whole(file) * 9 // 10)
-    board = make(is_blank=True, faults=Faults(unplug_after=after))
+    board = make(is_blank=True, faults=CableFaults(unplug_after=after))
     words = ("flash", "--board", NAME, "--port", str(board.path), "--micropython", str(file))
     first = run("tallypost", *words)
     assert first.status == 1 and "error: " in first.out and "Traceback" not in first.out
@@ -104,7 +104,7 @@ def test_a_cable_pulled_while_flashing_costs_a_repeat(number: int, file: Path, m
 
 def test_a_flash_that_takes_no_writes_is_told(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
-    board = make(is_blank=True, faults=Faults(read_only=True))
+    board = make(is_blank=True, faults=CableFaults(read_only=True))
     done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
     assert done.status == 1 and "write-protected, or worn out" in done.out
 

@@ -21,8 +21,8 @@ def test_a_second_client_is_turned_away(make: Make) -> None:
     with Listener(board.url) as first:
         with pytest.raises(OSError):
             serial.serial_for_url(board.url)
-        first.type(b"\x03")
-        first.hear(b">>> ")
+        first.write(b"\x03")
+        first.read_until(b">>> ")
 
 
 def test_without_the_cable_there_is_no_port(make: Make) -> None:
@@ -45,10 +45,10 @@ def test_what_is_sent_to_nobody_is_lost(way: str, make: Make) -> None:
     board = make()
     board.say(b"lost" * 30_000)
     with Listener(getattr(board, way)) as later:
-        later.type(b"\x03")
-        later.hear(b">>> ")
+        later.write(b"\x03")
+        later.read_until(b">>> ")
         board.say(b"found")
-        assert b"lost" not in later.hear(b"found")
+        assert b"lost" not in later.read_until(b"found")
 
 
 def test_a_link_names_the_device_and_goes_with_the_board(tmp_path: Path, make: Make) -> None:

@@ -165,7 +165,7 @@ def test_018_oversized_frames(rig: Rig) -> None:
         ask(rig, mac.link_adr(rate, 0, 7))
         fcnt = session.fcnt_down
         for extra in (0, 1):
-            size = min(plan.MAX_PAYLOAD[rate] + extra, 242)
+            size = min(plan.PAYLOAD_MAX[rate] + extra, 242)
             replace(rig, down(session, fcnt, port=2, payload=bytes(size)))
             rig.send()
             taken = bool(rig.take("down"))
@@ -179,7 +179,7 @@ def test_019A_longest_uplinks(rig: Rig) -> None:
     session = rig.join()
     for rate in range(6):
         ask(rig, mac.link_adr(rate, 0, 7))
-        most = plan.MAX_PAYLOAD[rate]
+        most = plan.PAYLOAD_MAX[rate]
         assert rig.look()["max_payload"] == most
         rig.send(bytes(most), 5)
         assert session.received[-1][1:] == (5, bytes(most))

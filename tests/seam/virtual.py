@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.board.board import VirtualBoard
-from simulator.board.life import Unwatched
+from simulator.board.life import NullObserver
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
 from simulator.run.processes.node import HEAP_SIZES
@@ -71,7 +71,7 @@ class Wires:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         return None
 
     def pin(self, gpio: int, level: int) -> None:
@@ -134,11 +134,11 @@ class WiredBoard(VirtualBoard):
         start_utc = int(time.time())
         network = Lan(random.Random(1), start_utc)
         spec = NodeSpec(self.board.name, self.flash, start_utc, 1, heap=HEAP_SIZES["mqtt"])
-        node = Node(spec, network, Loop(), Unwatched())
+        node = Node(spec, network, Loop(), NullObserver())
         node.peripheral = Wires(node)
         network.call_at = node.call_at
         network.begin()
-        node.line = uart
+        node.console = uart
         return node
 
 

@@ -23,7 +23,7 @@ from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.lorawan.site import Site
+from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import AccessNetwork, NetworkFaults
 from simulator.world.sensors.composite_detector import CompositeDetector
 from tallypost.hardware import boards
@@ -49,10 +49,10 @@ class LorawanBackend:
         self.log = log or BackendLog()
         self._plan = plan
         self._board = boards.load(plan.board)
-        self._site: Site | None = None
+        self._site: RadioSite | None = None
         self._mac: Mac | None = None  # in the board's modem
         self._path = folder / f"{plan.name}.sqlite"
-        region = regions.named(str(plan.config.get("lora_region", "EU868")))
+        region = regions.by_name(str(plan.config.get("lora_region", "EU868")))
         self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
         self._server.adr = True
         keys = lora_keys(plan)
@@ -84,7 +84,7 @@ class LorawanBackend:
         if not radio:
             return
         chip = str(radio.pop("chip"))
-        self._site = Site(
+        self._site = RadioSite(
             node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
             network=self._server, air=self._plan.radio_faults,
         )  # fmt: skip
@@ -94,7 +94,7 @@ class LorawanBackend:
         if self._mac:
             self._mac.loss = 0.0
         if self._site:
-            self._site.ether.loss = 0.0
+            self._site.medium.loss = 0.0
 
     def finish(self) -> BackendContents:
         collector = self._backend.collector
@@ -118,7 +118,7 @@ class LorawanBackend:
         assert self._site
         return [
             Transmission(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
-            for s in self._site.ether.sent
+            for s in self._site.medium.sent
             if s.sender == self._plan.name
         ]
 

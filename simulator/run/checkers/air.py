@@ -66,14 +66,14 @@ def airtime(evidence: Evidence) -> Iterator[str]:
     frames = evidence.backend.transmissions
     budget_s = float(str(evidence.plan.config.get("lora_airtime_s", 30)))
     starts = 1 + evidence.observer.resets.get("cut", 0)
-    region = regions.named(str(evidence.plan.config.get("lora_region", "EU868")))
+    region = regions.by_name(str(evidence.plan.config.get("lora_region", "EU868")))
     most_s = budget_s * (1 + START_SHARE * starts) + JOIN_S[0] + JOIN_S[1]
     for i, frame in enumerate(frames):
         day_us = sum(f.length_us for f in _within(frames, i, DAY_US))
         if day_us > most_s * 1e6:
             yield f"{day_us / 1e6:.1f} s on the air in the day from {frame.begin_us / 1e6:.0f} s"
             return
-        band, share = _band(region, frame), region.share(round(frame.freq_hz, -2))
+        band, share = _band(region, frame), region.duty_cycle(round(frame.freq_hz, -2))
         same = [f for f in _within(frames, i, HOUR_US) if _band(region, f) == band]
         if sum(f.length_us for f in same) > share * HOUR_US:
             yield f"sub-band {band}: more than {share:.1%} of the hour from {frame.begin_us} us"

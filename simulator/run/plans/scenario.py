@@ -12,7 +12,7 @@ from typing import Any
 
 from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.network.access_network import Span, NetworkFaults
-from simulator.world.streets.street import KINDS
+from simulator.world.streets.street import USER_CLASSES
 from simulator.world.streets.traffic import Traffic
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
@@ -169,9 +169,11 @@ def _flag(key: str, value: Any) -> None:
 
 def _mix(key: str, value: Any) -> None:
     """Shares of the classes."""
-    _table(dict.fromkeys(KINDS, _SHARE))(key, value)
+    _table(dict.fromkeys(USER_CLASSES, _SHARE))(key, value)
     if not value or not math.isclose(sum(value.values()), 1.0):
-        raise ScenarioError(f"{key} = {value!r}, wanted shares of {', '.join(KINDS)}, 1 in all")
+        raise ScenarioError(
+            f"{key} = {value!r}, wanted shares of {', '.join(USER_CLASSES)}, 1 in all"
+        )
 
 
 def _places(key: str, value: Any) -> None:

@@ -21,7 +21,7 @@ from simulator.run.plans.sensors import SENSORS
 from simulator.world.spec import WINDOW_US, Detector, NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
-from simulator.world.sensors.recording import Recording
+from simulator.world.sensors.recording import RecordedDetector
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards
@@ -151,7 +151,7 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     sensor = SENSORS[plan.detector]
     street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic)
     model = sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
-    return street, Recording(plan.recording, model) if plan.recording else model
+    return street, RecordedDetector(plan.recording, model) if plan.recording else model
 
 
 def _progress(

@@ -23,12 +23,9 @@ BIN_KMH = 4.0  # of the node's histograms
 def node_result(evidence: Evidence) -> NodeResult:
     """One node's part. `matched` pairs single passages with the truth, never totals."""
     observer, plan = evidence.observer, evidence.plan
-    directional = SENSORS[plan.detector].directional
-    truth = (
-        evidence.truth
-        if directional
-        else [replace(one, direction=DIRECTIONS[0]) for one in evidence.truth]
-    )
+    truth = evidence.truth
+    if not SENSORS[plan.detector].directional:
+        truth = [replace(passage, direction=DIRECTIONS[0]) for passage in truth]
     matched = score(truth, observer.passages)
     closed = observer.closed
     return {

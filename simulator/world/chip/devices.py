@@ -121,15 +121,17 @@ def nvs_call(
     return b""
 
 
-class Radio:
+class WifiStation:
     """Wi-Fi station and sockets of one node; carries bytes between it and the network."""
 
     def __init__(self, node: Node, network: Any) -> None:
         self._node = node
         self._network = network
         self._connections: dict[int, Any] = {}
-        self._life = 0  # what belongs to an earlier life of the node must not reach this one
-        self._wanted = False
+        self._boot_number = (
+            0  # what belongs to an earlier life of the node must not reach this one
+        )
+        self._joining = False
         self._refusal = 0  # what the access point says to a join, 0 = welcome
         self._refused = 0  # what it has said
         self._attempt = 0  # to join the access point; a later one makes an earlier one void
@@ -137,8 +139,8 @@ class Radio:
 
     def drop_all(self) -> None:
         """The node went down: its connections are left to the other side's time-outs."""
-        self._life += 1
-        self._wanted = False
+        self._boot_number += 1
+        self._joining = False
         self._refused = 0
         self._attempt += 1
         for _, token in self._connections.values():
@@ -159,10 +161,10 @@ class Radio:
     def _wifi(self, request: Request) -> Answer:
         """1 = join and stay joined, 2 = leave; the node hears at PORT_WIFI when it is in, and in
         answer to 2 why it was not let in, a reason of ESP-IDF, or 0."""
-        self._wanted = request.a == 1
+        self._joining = request.a == 1
         self._attempt += 1
         refused, self._refused = self._refused, 0
-        if self._wanted:
+        if self._joining:
             ssid, _, key = request.data.decode(errors="replace").partition("\0")
             self._refusal = self._network.join_refusal(ssid, key)
             self._join()
@@ -183,7 +185,7 @@ class Radio:
 
     def _wifi_changed(self) -> None:
         """The access point went or came: the driver notices, and joins again by itself."""
-        if not self._wanted:
+        if not self._joining:
             return
         self._attempt += 1
         if self._network.wifi_up(self._node.spec.name, self._node.now_us):
@@ -197,18 +199,18 @@ class Radio:
         node.observe("net:resolve", f"{host} {address or 'nothing'}")
         return delay_us, address.encode()
 
-    def _guard(self, function: Callable[..., None]) -> Callable[..., None]:
+    def _this_boot_only(self, function: Callable[..., None]) -> Callable[..., None]:
         """`function` as long as the node still lives the life it has now."""
-        life = self._life
+        boot_number = self._boot_number
 
         def guarded(*args: Any) -> None:
-            if life == self._life:
+            if boot_number == self._boot_number:
                 function(*args)
 
         return guarded
 
     def _at(self, t_us: int, function: Callable[[], None]) -> None:
-        self._node.call_at(t_us, self._guard(function))
+        self._node.call_at(t_us, self._this_boot_only(function))
 
     def _open(self, request: Request) -> Answer:
         slot, node = request.a, self._node

@@ -164,12 +164,12 @@ class NvsPartition:
         at = count = 0
         while at < len(value) or not count:
             page = self._active()
-            room = (page.room - 1) * ENTRY
+            free_entries = (page.free_entries - 1) * ENTRY
             rest = len(value) - at
-            if room <= 0 or (room < rest and room < _SMALL_CHUNK):
+            if free_entries <= 0 or (free_entries < rest and free_entries < _SMALL_CHUNK):
                 page = self._next_page()
-                room = (page.room - 1) * ENTRY
-            piece = value[at : at + min(room, CHUNK_MAX)]
+                free_entries = (page.free_entries - 1) * ENTRY
+            piece = value[at : at + min(free_entries, CHUNK_MAX)]
             page.append_data(Entry(index, BLOB_DATA, 0, start + count, key, b""), piece)
             at += len(piece)
             count += 1
@@ -177,7 +177,7 @@ class NvsPartition:
 
     def _write(self, entry: Entry) -> None:
         page = self._active()
-        if not page.room:
+        if not page.free_entries:
             page = self._next_page()
         page.append(entry)
 
@@ -217,7 +217,7 @@ class NvsPartition:
         self._close()
         victim.set_state(FREEING)
         page = self._move(victim, free[0])
-        if not page.room:
+        if not page.free_entries:
             raise NvsError("no space left in the NVS partition")
         return page
 

@@ -127,7 +127,7 @@ class Page:
                 slot += 1
 
     @property
-    def room(self) -> int:
+    def free_entries(self) -> int:
         """Entries that can still be written."""
         used = [i for i in range(ENTRIES) if self._is_used(i)]
         return ENTRIES - 1 - used[-1] if used else ENTRIES
@@ -136,7 +136,7 @@ class Page:
     def erased(self) -> int:
         """Entries that erasing the page would win back."""
         alive = sum(entry.span for entry in self.entries())
-        return ENTRIES - self.room - alive
+        return ENTRIES - self.free_entries - alive
 
     def payload(self, entry: Entry) -> bytes | None:
         """The bytes behind a variable-length entry, or None when their CRC is wrong."""
@@ -147,7 +147,7 @@ class Page:
 
     def append(self, entry: Entry, following: bytes = b"") -> None:
         """Write an entry and the whole entries behind it: contents first, then the bitmap."""
-        slot = ENTRIES - self.room
+        slot = ENTRIES - self.free_entries
         self._write(_FIRST + slot * ENTRY, entry.packed() + following)
         for i in range(slot, slot + entry.span):
             self._mark(i, _WRITTEN)

@@ -11,7 +11,7 @@ class Peripheral(Protocol):
     It answers at once; lines of its own it moves with `Node.edge()`.
     """
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         """The board's processor has started: it knows no line yet."""
 
     def pin(self, gpio: int, level: int) -> None: ...
@@ -21,10 +21,10 @@ class Peripheral(Protocol):
     def power(self, on: bool) -> None: ...
 
 
-class Bare:
+class NoPeripheral:
     """A board with nothing on it."""
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         return None
 
     def pin(self, _gpio: int, _level: int) -> None:

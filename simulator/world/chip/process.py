@@ -15,14 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulator.world.spec import Line
+from simulator.world.spec import Console
 from simulator.world.protocol import REQUEST, Op, Request
 from simulator.world.chip.shims import IMAGE
 
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
 _SET_DEATH_SIGNAL = 1  # prctl(2)
-_SILENT_S = 0.3  # a node that computes for so long is reached by a signal alone
-_HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
+SILENCE_S = 0.3  # a node that computes for so long is reached by a signal alone
+HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
 
 class PowerCut(Exception):
@@ -89,10 +89,10 @@ class NodeProcess:
     line: of a node with a console, which may compute for as long as nobody types Ctrl-C.
     """
 
-    def __init__(self, flash: Path, heap: str, line: Line | None = None) -> None:
-        self._line = line
+    def __init__(self, flash: Path, heap: str, console: Console | None = None) -> None:
+        self._console = console
         self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(_SILENT_S if line else _HANG_S)
+        self._socket.settimeout(SILENCE_S if console else HANG_S)
         self._buffer = bytearray()
         files = [os.open(path, os.O_RDONLY) for path in (IMAGE, flash)]
         fds = [theirs.fileno(), *files]
@@ -110,17 +110,17 @@ class NodeProcess:
 
     def receive(self) -> Request:
         """Wait for the node's next request; raises NodeEnded or NodeHung."""
-        head = self._take(REQUEST.size)
+        head = self._read_exactly(REQUEST.size)
         op, a, n, b, now_us = REQUEST.unpack(head)
-        return Request(Op(op), a, b, now_us, self._take(n))
+        return Request(Op(op), a, b, now_us, self._read_exactly(n))
 
-    def _take(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         buffer = self._buffer
         while len(buffer) < size:
             try:
                 piece = self._socket.recv(65536)
             except TimeoutError as error:
-                self._silent(error)
+                self._on_silence(error)
                 continue
             except ConnectionError as error:
                 raise NodeEnded from error
@@ -131,11 +131,11 @@ class NodeProcess:
         del buffer[:size]
         return data
 
-    def _silent(self, error: TimeoutError) -> None:
+    def _on_silence(self, error: TimeoutError) -> None:
         """The node computes for a long time; raises NodeHung where nobody can interrupt it."""
-        if self._line is None:
+        if self._console is None:
             raise NodeHung from error
-        if self._line.interrupts():
+        if self._console.interrupt_requested():
             self._process.send_signal(signal.SIGINT)
 
     def reply(self, data: bytes) -> None:

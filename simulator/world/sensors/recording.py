@@ -11,7 +11,7 @@ from simulator.world.spec import Detector
 from simulator.world.protocol import Input
 
 
-class Recording:
+class RecordedDetector:
     """inputs: (us since the start, port, bytes), oldest first. model: with an empty street."""
 
     def __init__(self, inputs: list[Input], model: Detector) -> None:

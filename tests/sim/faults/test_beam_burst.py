@@ -16,7 +16,7 @@ from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record
 from simulator.run.processes.node import Evidence
 from simulator.run.plans.plan import RunOptions, draw
-from simulator.world.sensors.beams import CHATTERS
+from simulator.world.sensors.beams import CHATTER_PULSES
 
 WHY_OVERFLOW = 16
 QUIET_S = 900.0  # by then the node has been up for an interval
@@ -59,7 +59,7 @@ def test_a_burst_is_counted_to_the_edge_or_its_loss_is_told(
     assert quiet["lost_edges"] == quiet["edge_overflow"] == 0
     assert told["lost_edges"] + told["edge_overflow"] > 0, "the erase took some"
     counted = told["edges"] - quiet["edges"]
-    assert counted == 2 * CHATTERS if counters else counted < 2 * CHATTERS
+    assert counted == 2 * CHATTER_PULSES if counters else counted < 2 * CHATTER_PULSES
     assert _interval(burst, at_s).why & WHY_OVERFLOW
     assert records.counted(burst) == records.counted(calm), "nobody was counted for it"
 
@@ -70,5 +70,5 @@ def test_a_burst_in_a_quiet_moment_costs_nothing(tmp_path: Path) -> None:
     calm = live(plan, _folder(tmp_path, "calm"))
     burst = live(replace(plan, faults={"chatter_at": 1700.0}), _folder(tmp_path, "burst"))
     told, quiet = burst.health["detector"], calm.health["detector"]
-    assert told["edges"] - quiet["edges"] == 2 * CHATTERS and told["lost_edges"] == 0
+    assert told["edges"] - quiet["edges"] == 2 * CHATTER_PULSES and told["lost_edges"] == 0
     assert not any(record.why & WHY_OVERFLOW for record in burst.observer.closed.values())

@@ -52,34 +52,34 @@ class Nor(server.FlashImage):
         self._defl_offset += len(data)
 
     def program(self, offset: int, data: bytes) -> None:
-        room = self._take(len(data))
+        allowed = self._allowed(len(data))
         self.written.append((offset, len(data)))
-        for i, byte in enumerate(data[:room]):
+        for i, byte in enumerate(data[:allowed]):
             assert byte & ~self.data[offset + i] == 0, "a bit is set without an erase"
             self.data[offset + i] = byte
         for at, bits in self.stuck.items():
             self.data[at] |= bits
-        if room < len(data):
-            for i in range(room, min(room + 4, len(data))):
+        if allowed < len(data):
+            for i in range(allowed, min(allowed + 4, len(data))):
                 self.data[offset + i] &= data[i] | self._rng.getrandbits(8)
             raise Unplugged
 
     def erase_region(self, offset: int, size: int) -> None:
         for at in range(offset, offset + size, SECTOR):
-            whole = self._take(SECTOR) == SECTOR
+            whole = self._allowed(SECTOR) == SECTOR
             noise = b"\xff" * SECTOR if whole else self._rng.randbytes(SECTOR)
             old = self.data[at : at + SECTOR]
             self.data[at : at + SECTOR] = bytes(a | b for a, b in zip(old, noise))
             if not whole:
                 raise Unplugged
 
-    def _take(self, wanted: int) -> int:
+    def _allowed(self, wanted: int) -> int:
         self.changed += wanted
         if self.cut_after is None:
             return wanted
-        room = min(wanted, self.cut_after)
-        self.cut_after -= room
-        return room
+        allowed = min(wanted, self.cut_after)
+        self.cut_after -= allowed
+        return allowed
 
 
 class Link(server.BootloaderConnection):
