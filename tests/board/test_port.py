@@ -43,11 +43,11 @@ def test_without_the_cable_there_is_no_port(make: Make) -> None:
 @pytest.mark.parametrize("way", ["url", "path"])
 def test_what_is_sent_to_nobody_is_lost(way: str, make: Make) -> None:
     board = make()
-    board.say(b"lost" * 30_000)
+    board.send(b"lost" * 30_000)
     with Listener(getattr(board, way)) as later:
         later.write(b"\x03")
         later.read_until(b">>> ")
-        board.say(b"found")
+        board.send(b"found")
         assert b"lost" not in later.read_until(b"found")
 
 

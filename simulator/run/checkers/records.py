@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import air
+from simulator.run.checkers import lorawan
 from simulator.run.checkers import clock
 from simulator.run.checkers import decode
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
@@ -24,7 +24,7 @@ Tally = dict[str, dict[str, int]]
 def violations(evidence: Evidence) -> list[str]:
     """Everything that is wrong, each with the node's name in front."""
     checks = CHECKS + clock.CHECKS
-    checks += air.CHECKS if evidence.plan.link != "mqtt" else ()
+    checks += lorawan.CHECKS if evidence.plan.link != "mqtt" else ()
     found = [text for check in checks for text in check(evidence)]
     return [f"{evidence.plan.name}: {text}" for text in found]
 

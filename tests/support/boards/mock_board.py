@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from esp32_mock_bootloader import registers, server
+from esp32_mock_bootloader import server
 
+from simulator.board.chip import registers
 from tests.support.boards.tcp_port import TcpPort
 from tallypost.building import image
 from tallypost.hardware import boards
@@ -114,7 +115,7 @@ class MockBoard:
     def _talk(self, link: socket.socket) -> None:
         if not self.plugged:
             return
-        _local.mac_registers = registers._mac_registers(self.chip, self.mac)
+        _local.mac_registers = registers(self.chip, bytes(self.mac))
         # JEDEC: the last byte is the binary logarithm of the size.
         _local.flash_id = (len(self.flash.data).bit_length() - 1) << 16 | 0x4020
         try:
