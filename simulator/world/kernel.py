@@ -1,10 +1,12 @@
-"""One node's world: its virtual clock, and the seam's other side.
+"""The kernel: one node's virtual clock, its events, and the world's end of the seam.
 
-The node runs ahead alone as far as it was granted time: up to the next thing that could happen to
-it (a packet, a power cut, the end of the run). What the detector will send until then goes along
-with the grant, so a node-day of 200,000 radar frames needs only some thousands of round trips. A
-node can never influence another one (the broker keeps each inside its own topics), so every node
-has a clock of its own and nodes run in parallel; what one node sees is the same on every run.
+The node runs ahead alone for as long as time is granted. A grant ends at the next thing that could
+happen to the node: a packet, a power cut, the end of the run. The detector's inputs up to then are
+sent along with the grant. So a node-day of 200,000 radar frames needs only some thousand round
+trips.
+
+A node cannot influence another node, because the broker keeps each one inside its own topics. So
+every node has a clock of its own and nodes run in parallel. A node sees the same on every run.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken
 
 
 class Node:
-    """Runs one node; `run()` may be called again with a later time."""
+    """Runs one node. `run()` may be called again with a later time."""
 
     def __init__(
         self, spec: NodeSpec, network: object, detector: Detector, observer: Observer
@@ -77,7 +79,8 @@ class Node:
         self._immediate.append((self.now_us, port, data))
 
     def edge(self, gpio: int, level: int) -> None:
-        """A line has changed; from within a `call_at` function, or a call of the peripheral."""
+        """A pin has changed its level. Call it from a `call_at` function or from the
+        peripheral."""
         self.deliver(PORT_PIN, bytes([gpio, level]))
 
     def _cut_power(self, length_us: int) -> None:
@@ -91,7 +94,7 @@ class Node:
         self._observer.on(kind, self.now_us, data)
 
     def run(self, until_us: int, progress: Callable[[int], None] = lambda _t: None) -> None:
-        """Live until `until_us`; the process stays, so that a later `run()` goes on."""
+        """Run until `until_us`. The process stays alive, so a later `run()` continues it."""
         self._until_us = until_us
         while self.now_us < until_us and not self.halted:
             try:
@@ -111,7 +114,7 @@ class Node:
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
 
     def halt(self) -> None:
-        """From another thread: `run` ends at once, whatever the node is doing."""
+        """End `run` at once, whatever the node is doing. May be called from another thread."""
         self.halted = True
         if process := self._process:
             process.abort()
@@ -133,7 +136,7 @@ class Node:
         self._reset_cause = cause
 
     def _pass_time(self, until_us: int) -> None:
-        """No node is there; the world goes on (no further cut can happen)."""
+        """Let time pass without a node. Events still happen, but no further power cut can."""
         while self._events and self._events[0][0] <= until_us:
             t_us, _, function = heapq.heappop(self._events)
             self.now_us = max(self.now_us, t_us)
@@ -183,7 +186,7 @@ class Node:
         self._grant(value, flags, request.op is Op.WAIT or bool(flags & VOID_INPUTS))
 
     def _serve(self, request: Request) -> tuple[int, bytes | None, int]:
-        """Carry a request out; return (value, answer or None, flags)."""
+        """Carry out a request. Return (value, answer or None, flags)."""
         op = request.op
         if op is Op.WAIT:
             if self.console:
@@ -217,7 +220,8 @@ class Node:
             self.deliver(PORT_CONSOLE, typed)
 
     def _write_console(self, request: Request) -> None:
-        """To the console: text (a = 0) or bytes (1); 2: which character interrupts."""
+        """Write to the console: text (a = 0) or bytes (a = 1). a = 2 sets the interrupt
+        character."""
         data = request.data
         if request.a == 2 and self.console:
             return self.console.set_interrupt_char(request.b)
@@ -226,7 +230,7 @@ class Node:
             self.console.write(data if request.a else data.replace(b"\n", b"\r\n"))
 
     def _to_sensor(self, request: Request) -> tuple[int, bytes | None, int]:
-        """Bytes for the sensor; what it would have sent from now on is made again."""
+        """Hand bytes to the sensor. Its later inputs are generated again."""
         if not request.data:
             return 0, None, 0  # the UART was set up
         self._short_grants_until_us = self.now_us + 2 * SENSOR_WINDOW_US
@@ -241,13 +245,14 @@ class Node:
             function()
 
     def _horizon(self) -> int:
-        """Nothing can happen to the node before this time that it has not been told."""
+        """The time before which nothing can happen to the node that it does not know yet."""
         if self._immediate or self._granted_us <= self.now_us:
             return self.now_us
         return min(self._target(), self._granted_us)
 
     def _grant(self, value: int, flags: int, may_generate: bool) -> None:
-        """Reply with what happens now; if the node has used up its inputs, make new ones."""
+        """Reply with the inputs that happen now. If the node has used up its inputs, generate new
+        ones."""
         inputs = fit_in_reply(self._immediate)
         immediate = len(inputs)
         del self._immediate[:immediate]
@@ -263,7 +268,7 @@ class Node:
             self._pregenerate(self._granted_us + WINDOW_US)
 
     def _next_inputs(self, used: int) -> list[Input]:
-        """The detector's next inputs, as many as may be granted and fit behind `used` bytes."""
+        """The detector's next inputs: as many as may be granted and fit behind `used` bytes."""
         target = self._target()
         if len(self._pregenerated) < WINDOW_INPUTS:
             self._pregenerate(target)
@@ -275,7 +280,7 @@ class Node:
         return granted
 
     def _pregenerate(self, until_us: int) -> None:
-        """Make inputs up to a time, or a window full of them."""
+        """Generate inputs up to a time, or until the window is full."""
         if until_us <= self._pregenerated_us:
             return
         made = self._detector.generate(self._pregenerated_us, until_us, WINDOW_INPUTS)
@@ -283,12 +288,12 @@ class Node:
         self._pregenerated_us = made[-1][0] if len(made) == WINDOW_INPUTS else until_us
 
     def _discard_pregenerated(self) -> None:
-        """What the detector would have sent is void: it was spoken to, or the power was gone."""
+        """Drop inputs that are not valid any more: the sensor got bytes, or the power was off."""
         self._pregenerated.clear()
         self._granted_us = self._pregenerated_us = self.now_us
 
     def _target(self) -> int:
-        """How far the node could be let run, for all the world knows."""
+        """The latest time that may be granted, as far as the world knows."""
         target = min(self._until_us, self.now_us + self.spec.window_us)
         if self.now_us < self._short_grants_until_us:
             target = min(target, self.now_us + SENSOR_WINDOW_US)

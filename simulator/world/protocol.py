@@ -1,4 +1,4 @@
-"""The world's side of the seam: message layouts (see simulator/device/seam.py for the picture)."""
+"""The world's side of the seam: message layouts. `simulator/device/seam.py` draws them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def pack_inputs(inputs: list[Input]) -> bytes:
 
 
 def fit_in_reply(inputs: list[Input], used: int = 0) -> list[Input]:
-    """As many of the inputs as the node's buffer holds behind `used` bytes."""
+    """The first inputs that fit into the node's buffer behind `used` bytes."""
     for i, (_, _, data) in enumerate(inputs):
         used += len(data) + INPUT.size
         if used > BODY_MAX or i == 255:

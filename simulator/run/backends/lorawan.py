@@ -86,7 +86,7 @@ class LorawanBackend:
         chip = str(radio.pop("chip"))
         self._site = RadioSite(
             node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
-            network=self._server, air=self._plan.radio_faults,
+            network=self._server, faults=self._plan.radio_faults,
         )  # fmt: skip
 
     def end_faults(self) -> None:

@@ -24,7 +24,7 @@ _HEAD = struct.Struct("<BBBB")
 
 
 class NvsError(Exception):
-    """The partition cannot take what is to be written."""
+    """The partition has no space left, or the key is not valid."""
 
 
 def crc32(data: bytes) -> int:
@@ -33,7 +33,7 @@ def crc32(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry; `slot` is its place in the page it was read from."""
+    """One entry. `slot` is its index in the page that it was read from."""
 
     namespace: int
     kind: int
@@ -134,7 +134,7 @@ class Page:
 
     @property
     def erased(self) -> int:
-        """Entries that erasing the page would win back."""
+        """Entries that erasing the page would free."""
         alive = sum(entry.span for entry in self.entries())
         return ENTRIES - self.free_entries - alive
 
@@ -153,7 +153,7 @@ class Page:
             self._mark(i, _WRITTEN)
 
     def append_data(self, entry: Entry, data: bytes) -> None:
-        """Write a variable-length entry; its span and data field are made here."""
+        """Write a variable-length entry. Its span and data field are computed here."""
         padded = data.ljust((len(data) + ENTRY - 1) // ENTRY * ENTRY, b"\xff")
         field = struct.pack("<HHI", len(data), 0xFFFF, crc32(data))
         span = 1 + len(padded) // ENTRY
@@ -179,7 +179,8 @@ class Page:
         return self._raw[_BITMAP + slot // 4] >> slot % 4 * 2 & 3
 
     def _is_used(self, slot: int) -> bool:
-        """Also true for an entry whose bitmap was not reached before a power cut."""
+        """True also for an entry that was written before a power cut, but not marked in the
+        bitmap."""
         return self._slot_state(slot) != _EMPTY or self._slot(slot) != b"\xff" * ENTRY
 
     def _mark(self, slot: int, state: int) -> None:

@@ -1,7 +1,7 @@
-"""The modules of simulator/device as the node's process has them: in one ROMFS image.
+"""The modules of `simulator/device` as the node's process has them: in one ROMFS image.
 
-The process maps the image outside its heap, and the interpreter runs what is in it in place, as
-the chip runs its port from ROM. What is left in the heap is what they make when they are loaded.
+The process maps the image outside its heap. The interpreter runs the code in place, as the chip
+runs its port from ROM. Only objects that the code makes when it is loaded are in the heap.
 
     image    d2 cd 31 | varint length of all records | a record for each module
     record   varint kind = 5, a file | varint length | varint length of its name | name | contents
@@ -34,7 +34,7 @@ _PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name, not one in a text
 
 
 def compile_shims() -> None:
-    """Make the image, if it is not there or old; raises CalledProcessError."""
+    """Make the image if it is missing or old. Raises CalledProcessError."""
     sources = sorted(DEVICE.glob("*.py"))
     if IMAGE.exists() and all(
         IMAGE.stat().st_mtime_ns > path.stat().st_mtime_ns for path in (*sources, Path(__file__))
@@ -59,8 +59,8 @@ def _compiled(source: Path, folder: Path) -> bytes:
 
 
 def _shortened(source: str) -> str:
-    """The private names as `_0`, `_1`: the table of names is in the heap, and on the chip none of
-    these is in it. What stands in which line stays."""
+    """Private names as `_0`, `_1`: the table of names is in the heap, and on the chip it is not.
+    Line numbers do not change."""
     names: dict[str, str] = {}
     return _PRIVATE.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), source)
 

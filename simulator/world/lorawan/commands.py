@@ -1,4 +1,4 @@
-"""MAC commands from the network's side (TS001-1.0.4, 5): requests built, answers read."""
+"""MAC commands from the network's side (TS001-1.0.4, 5): requests are built, answers are read."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def dl_channel(index: int, freq_hz: int) -> MacCommand:
 
 
 def read(data: bytes) -> list[tuple[int, bytes]]:
-    """(number, body) of what a device sent; raises FrameError."""
+    """(number, body) of the commands that a device sent. Raises FrameError."""
     found, at = [], 0
     while at < len(data):
         number = data[at]

@@ -1,7 +1,7 @@
-"""A gateway: hears uplinks on the channels of its region, sends what the network tells it to.
+"""A gateway: receives uplinks on the channels of its region, sends downlinks of the network.
 
-It deafens itself while it sends, is away when told so, and its clock is wrong by `clock_ppm`: a
-downlink that is due a second after the uplink begins a little sooner or later than that.
+It is deaf while it sends, and away in the given spans. Its clock is wrong by `clock_ppm`: a
+downlink that is due a second after the uplink begins a little sooner or later.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ Scheduler = Callable[[int, Callable[[], None]], None]
 
 
 class UplinkHandler(Protocol):
-    """Takes an uplink; the answer to it, if there is one at once."""
+    """Handles an uplink. Returns the answer, if there is one at once."""
 
     def uplink(self, got: Reception) -> Downlink | None: ...
 
 
 class Gateway:
-    """away: (from, to) in microseconds. heard, refused: what came in, what could not go out."""
+    """away: (from, to) in microseconds. received: frames that came in. refused: downlinks that
+    could not go out.
+    """
 
     def __init__(
         self,
@@ -94,5 +96,5 @@ class Gateway:
 
 
 def _nominal(freq_hz: int) -> int:
-    """A synthesizer is some hertz off; channels are multiples of 100 Hz."""
+    """A synthesizer is some hertz off. Channels are multiples of 100 Hz."""
     return round(freq_hz / 100) * 100

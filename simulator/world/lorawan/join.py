@@ -1,4 +1,4 @@
-"""A join server: who may join, and which numbers were used (TS001-1.0.4, 6.2)."""
+"""A join server: which devices may join, and which nonces were used (TS001-1.0.4, 6.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NET_ID = 0x13
 
 @dataclass
 class JoinSettings:
-    """What a Join-Accept tells; delay in seconds (0 means 1)."""
+    """The settings in a Join-Accept. delay is in seconds (0 means 1)."""
 
     rx1_offset: int = 0
     rx2_rate: int = 0

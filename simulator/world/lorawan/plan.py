@@ -1,4 +1,4 @@
-"""EU868 as a network knows it (RP002-1.0.4, 2.4; ETSI EN 300 220), and time on air."""
+"""EU868 from the network's side (RP002-1.0.4, 2.4, ETSI EN 300 220), and time on air."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ SNR_MIN_DB = {12: -20.0, 11: -17.5, 10: -15.0, 9: -12.5, 8: -10.0, 7: -7.5}
 
 @dataclass
 class RadioFaults:
-    """What is wrong in the air: share of frames lost both ways, spans (us) without the gateway,
-    error of its clock."""
+    """Faults of the radio link: share of frames lost both ways, spans (us) without the gateway,
+    error of its clock.
+    """
 
     loss: float = 0.0
     gateway_away: list[tuple[int, int]] = field(default_factory=list)
@@ -43,7 +44,7 @@ def rx1_rate(uplink: int, offset: int) -> int:
 
 
 def sub_band(freq_hz: int) -> int:
-    """Index in SUB_BANDS; raises ValueError where nothing may be sent."""
+    """Index in SUB_BANDS. Raises ValueError where sending is not allowed."""
     mhz = freq_hz / 1e6
     for i, (low, high, _share) in enumerate(SUB_BANDS):
         if low <= mhz <= high and not (mhz == low and i and SUB_BANDS[i - 1][1] == low):

@@ -1,7 +1,8 @@
-"""The air between a node and its gateways: who hears what.
+"""The radio medium between a node and its gateways: which receiver gets which signal.
 
-`Window` is the ideal receiver of the tests without a chip. `Ether` carries signals between
-transceivers: airtime, frequency, spreading, IQ, sync word, path loss, collisions, random loss.
+`IdealWindow` is the ideal receiver of the tests without a chip. `RadioMedium` carries signals
+between transceivers: airtime, frequency, spreading, IQ, sync word, path loss, collisions, random
+loss.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SYNC_PUBLIC = 0x34
 
 @dataclass(frozen=True)
 class IdealWindow:
-    """open_us: when the receiver really begins to listen; symbols: until it gives up."""
+    """open_us: when the receiver really begins to listen. symbols: until it gives up."""
 
     open_us: int
     freq_hz: int
@@ -46,13 +47,13 @@ class IdealWindow:
 
 
 def end_us(down: Downlink) -> int:
-    """When a downlink has been received; downlinks carry no CRC."""
+    """When a downlink has been received. Downlinks carry no CRC."""
     return down.begin_us + round(plan.airtime_us(down.sf, down.bw_hz, len(down.raw), False))
 
 
 @dataclass(frozen=True)
 class Modulation:
-    """Everything that a sender and a receiver must agree on; frequency apart."""
+    """Everything that a sender and a receiver must agree on, apart from the frequency."""
 
     sf: int
     bw_hz: int
@@ -65,13 +66,13 @@ class Modulation:
 
 
 def lorawan_modulation(sf: int, bw_hz: int, inverted: bool) -> Modulation:
-    """As LoRaWAN has it."""
+    """The modulation of LoRaWAN."""
     return Modulation(sf, bw_hz, inverted, slow=plan.symbol_us(sf, bw_hz) >= 16_000)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A frame on air. sender: its name; dbm: as radiated; crc: whether it carries one."""
+    """A frame on air. sender: its name. dbm: as radiated. crc: whether it carries one."""
 
     sender: str
     begin_us: int
@@ -93,7 +94,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class ReceivedFrame:
-    """A frame as a receiver got it. damaged: something else was on air, too."""
+    """A frame as a receiver got it. damaged: another signal was on air, too."""
 
     signal: Signal
     rssi: float
@@ -112,7 +113,8 @@ CallAt = Callable[[int, Callable[[], None]], None]
 
 class RadioMedium:
     """call_at: the world's clock. loss: share of signals that a receiver misses. path_db: loss
-    between any two; sent: everything so far."""
+    between any two transceivers. sent: everything so far.
+    """
 
     def __init__(self, call_at: CallAt, rng: random.Random, path_db: float = 110.0) -> None:
         self._call_at = call_at
@@ -129,7 +131,7 @@ class RadioMedium:
         self._receivers.append(receiver)
 
     def send(self, signal: Signal) -> None:
-        """A signal that begins now or later."""
+        """Put a signal on air that begins now or later."""
         self.sent.append(signal)
         self._call_at(signal.begin_us, lambda: self._begin(signal))
 
@@ -160,7 +162,7 @@ class RadioMedium:
         return self.strength(signal)[1] >= plan.SNR_MIN_DB[signal.modulation.sf]
 
     def receive(self, signal: Signal) -> ReceivedFrame:
-        """What a receiver that followed a signal to its end has got."""
+        """The frame that a receiver has at the end of a signal."""
         rssi, snr = self.strength(signal)
         others = [s for s in self._recent if s is not signal and s.overlaps(signal)]
         damaged = any(_disturbs(other, signal) for other in others)
@@ -172,7 +174,7 @@ def same_channel(one_hz: int, other_hz: int, bw_hz: int) -> bool:
 
 
 def _disturbs(other: Signal, signal: Signal) -> bool:
-    """Spreading factors hardly disturb one another; inverted chirps hardly the others."""
+    """Spreading factors hardly disturb one another. Inverted chirps hardly disturb the others."""
     same = (other.modulation.sf, other.modulation.bw_hz, other.modulation.inverted) == (
         signal.modulation.sf,
         signal.modulation.bw_hz,
@@ -192,7 +194,7 @@ class ReceiveWindow:
     modulation: Modulation
 
     def locks_us(self, signal: Signal) -> int | None:
-        """When it has found the signal's preamble; None if it does not."""
+        """When it has found the signal's preamble. None if it does not."""
         if signal.modulation != self.modulation or not same_channel(
             signal.freq_hz, self.freq_hz, self.modulation.bw_hz
         ):

@@ -1,6 +1,6 @@
-"""Regions as a network knows them (RP002-1.0.4, 2.4, 2.5, 2.10): channels, data rates, windows.
+"""Regions from the network's side (RP002-1.0.4, 2.4, 2.5, 2.10): channels, data rates, windows.
 
-A device's settings are read from `Terms`: whatever has such fields.
+A device's settings are read through the protocol `RegionSettings`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DWELL_US = 400_000
 
 
 class RegionSettings(Protocol):
-    """What a device is set to."""
+    """The settings of a device."""
 
     channels: dict[int, int]
     down_hz: dict[int, int]
@@ -27,10 +27,10 @@ class RegionSettings(Protocol):
 
 
 class Region:
-    """EU868, and what the others have in common with it.
+    """EU868, and the parts that the other regions share with it.
 
-    modulations: per data rate; up: data rates of uplinks; payload: N of these. most_rate,
-    most_power: of ADR.
+    modulations: by data rate. uplink_rates: data rates of uplinks. payload_max_by_rate: N of these
+    rates. adr_rate_max, adr_power_max: limits of ADR.
     """
 
     name = "EU868"
@@ -43,11 +43,11 @@ class Region:
     join_rates: Iterable[int] = range(6)
 
     def channels(self) -> dict[int, int]:
-        """Those of a device that has not been told."""
+        """The channels of a device with default settings."""
         return dict(enumerate(plan.JOIN_HZ))
 
     def rate_of(self, sf: int, bw_hz: int) -> int:
-        """Data rate of an uplink; raises ValueError."""
+        """Data rate of an uplink. Raises ValueError."""
         for rate in self.uplink_rates:
             if self.modulations[rate] == (sf, bw_hz):
                 return rate
@@ -61,14 +61,14 @@ class Region:
         return plan.rx1_rate(rate, settings.rx1_offset)
 
     def duty_cycle(self, freq_hz: int) -> float:
-        """Share of an hour in the sub-band; raises ValueError where nothing may be sent."""
+        """Share of an hour in the sub-band. Raises ValueError where sending is not allowed."""
         return plan.SUB_BANDS[self.band(freq_hz)][2]
 
     def band(self, freq_hz: int) -> int:
         return plan.sub_band(freq_hz)
 
     def uplink_max_us(self, _settings: RegionSettings) -> int:
-        """Longest uplink."""
+        """Time on air of the longest uplink."""
         return plan.HOUR_US
 
     def payload_max(self, _settings: RegionSettings, rate: int) -> int:
@@ -88,17 +88,17 @@ class Region:
         return True
 
     def downlink_dbm(self, down_hz: int) -> float:
-        """What a gateway radiates."""
+        """Power that a gateway radiates."""
         return 27.0 if plan.sub_band(down_hz) == 4 else 14.0
 
     # --- what a network tells
 
     def accept(self) -> JoinSettings:
-        """What a Join-Accept says unless something else is wanted."""
+        """The default settings of a Join-Accept."""
         return JoinSettings(rx2_rate=self.rx2_rate)
 
     def after_join(self, _accept: JoinSettings) -> list[MacCommand]:
-        """What a new device is told first."""
+        """The first commands for a new device."""
         return []
 
     def channels_after_join(self, cf_list: bytes) -> dict[int, int]:
@@ -123,7 +123,7 @@ class Region:
 
 
 class SingleBandRegion(Region):
-    """All of it is one sub-band. edges_hz: its ends; part: share of an hour."""
+    """A region that is one sub-band. edges_hz: its ends. duty_cycle_limit: share of an hour."""
 
     edges_hz = (0, 0)
     duty_cycle_limit = 1.0
@@ -139,8 +139,9 @@ class SingleBandRegion(Region):
 
 
 class As923(SingleBandRegion):
-    """AS923-1. limited: the network wants 400 ms (uplinks and downlinks) and 16 dBm, or no limit
-    of time and 14 dBm."""
+    """AS923-1. limited: the network wants 400 ms (uplinks and downlinks) and 16 dBm. Otherwise it
+    sets no limit of time and 14 dBm.
+    """
 
     name = "AS923"
     edges_hz, duty_cycle_limit = (915_000_000, 928_000_000), 0.01
@@ -178,8 +179,9 @@ class As923(SingleBandRegion):
 
 
 class Us915(SingleBandRegion):
-    """US915 with a gateway of 8 + 1 channels. sub_band: 1 to 8. by_list: devices are told by a
-    CFList, else by LinkADRReq after the join."""
+    """US915 with a gateway of 8 + 1 channels. sub_band: 1 to 8. uses_cf_list: devices get their
+    channels by a CFList, otherwise by LinkADRReq after the join.
+    """
 
     name = "US915"
     edges_hz = (902_000_000, 928_000_000)
@@ -218,7 +220,7 @@ class Us915(SingleBandRegion):
         return rate in self.join_rates and self._is_wide(freq_hz, range(72)) == (rate == 4)
 
     def _is_wide(self, freq_hz: int, numbers: Iterable[int]) -> bool | None:
-        """Whether it is one of 500 kHz among these channels; None: it is none of them."""
+        """Whether it is a 500 kHz channel among these. None: it is none of them."""
         found = [i for i, hz in self.channels().items() if hz == freq_hz and i in numbers]
         return found[0] >= 64 if found else None
 
@@ -283,7 +285,7 @@ EU868 = Region()
 
 
 def by_name(name: str) -> Region:
-    """The region of a node's `lora_region`; raises ValueError."""
+    """The region of a node's `lora_region`. Raises ValueError."""
     made = {"EU868": Region, "US915": Us915, "AS923": As923}
     if name not in made:
         raise ValueError(f"the world has no network in {name}, but in {', '.join(made)}")

@@ -1,8 +1,8 @@
 """A network server for Class A devices (TS001-1.0.4) of a region, in virtual time.
 
-It believes nothing: an uplink is taken apart, its code and counter are checked, answers are held
-against what was asked. What a device is set to changes here only with its positive answer.
-Times in microseconds; the end of an uplink is the origin of its windows.
+It trusts no device. An uplink is parsed, its code and counter are checked, and its answers are
+compared with the requests. The device's settings change here only with its positive answer. Times
+are in microseconds. The end of an uplink is the origin of its windows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class Downlink:
-    """What a gateway is to send; window: 1 or 2."""
+    """A frame that a gateway is to send. window: 1 or 2."""
 
     begin_us: int
     freq_hz: int
@@ -48,7 +48,7 @@ class Downlink:
 
 @dataclass
 class DeviceSettings:
-    """What the device is set to, as far as the network knows."""
+    """The settings of a device, as far as the network knows."""
 
     delay_s: int = 1
     rx1_offset: int = 0
@@ -63,7 +63,7 @@ class DeviceSettings:
 
 
 def default_settings(region: Region, delay_s: int = 1) -> DeviceSettings:
-    """What a device is set to that has not been told anything."""
+    """The settings of a device that has got no command yet."""
     return DeviceSettings(
         delay_s, rx2_hz=region.rx2_hz, rx2_rate=region.rx2_rate, channels=region.channels(),
         tx_param=region.tx_param,
@@ -72,7 +72,7 @@ def default_settings(region: Region, delay_s: int = 1) -> DeviceSettings:
 
 @dataclass
 class Message:
-    """What an application wants to send."""
+    """A downlink of an application."""
 
     port: int | None
     payload: bytes
@@ -100,7 +100,7 @@ class Session:
     replies: bytes = b""  # to LinkCheckReq and DeviceTimeReq, for the next downlink
 
     def extend(self, low: int) -> int:
-        """The counter of an uplink; equal to the last one for a repetition."""
+        """The full counter of an uplink. A repetition has the counter of the last one."""
         if self.fcnt_up < 0:
             return low
         full = self.fcnt_up & ~0xFFFF | low
@@ -116,8 +116,8 @@ class NetworkServer:
 
     window: where downlinks go. adr: whether data rates are controlled. silent: no downlink.
 
-    faults: uplinks that a conformant device would not have sent. said: downlinks in clear, by
-    their bytes on air (of a Join-Accept the address alone).
+    faults: uplinks that a conformant device would not have sent. cleartext: downlinks in clear, by
+    their bytes on air (of a Join-Accept only the address).
     """
 
     def __init__(self, gps_at_zero: int = GPS_AT_ZERO, region: Region = EU868) -> None:
@@ -133,10 +133,10 @@ class NetworkServer:
         self.tells_time = True  # else DeviceTimeReq stays without an answer
         self.on_port_zero = False  # MAC commands in the payload
         self.faults: list[str] = []
-        self.said: dict[bytes, DataDown] = {}
+        self.cleartext: dict[bytes, DataDown] = {}
 
     def uplink(self, got: Reception) -> Downlink | None:
-        """Take an uplink; the answer to it, if there is one."""
+        """Handle an uplink. Return the answer, if there is one."""
         try:
             self.region.band(got.freq_hz)
             frame = parse(got.raw)
@@ -164,7 +164,7 @@ class NetworkServer:
             return None
         self.latest = self.sessions[grant.addr] = _session(grant, region)
         self.latest.settings.rate = rate
-        self.said[grant.frame] = DataDown(grant.addr, 0)
+        self.cleartext[grant.frame] = DataDown(grant.addr, 0)
         return self._schedule(got, default_settings(region, 5), grant.frame)
 
     def _schedule(self, got: Reception, settings: DeviceSettings, raw: bytes) -> Downlink:
@@ -201,7 +201,7 @@ class NetworkServer:
         return self._answer(session, frame, got)
 
     def _inspect(self, settings: DeviceSettings, frame: DataUp, rate: int, got: Reception) -> None:
-        """Raise FrameError for what the device's settings do not permit."""
+        """Raise FrameError for an uplink that the device's settings do not permit."""
         if len(frame.options) + len(frame.payload) > self.region.payload_max(settings, rate):
             raise FrameError(f"too long for DR{rate}")
         air_us = plan.airtime_us(got.sf, got.bw_hz, len(got.raw), True)
@@ -280,7 +280,7 @@ class NetworkServer:
         )
         session.fcnt_down += 1
         raw = down.encode(session.keys)
-        self.said[raw] = down
+        self.cleartext[raw] = down
         return self._schedule(got, session.settings, raw)
 
 

@@ -1,4 +1,6 @@
-"""Everything LoRaWAN around one node: its chip on its pins, the air, a gateway, a network."""
+"""Everything LoRaWAN around one node: its chip on its pins, the radio medium, a gateway, a
+network.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ CHIPS = ("sx1262", "sx1276")
 class RadioSite:
     """chip: one of `CHIPS`. pins: GPIO by line: cs, reset, and busy and dio1, or dio0 and dio1.
 
-    network: a network of its own unless one is handed in. air: what is wrong in the air.
+    network: its own network unless one is given. faults: those of the radio link.
     """
 
     def __init__(
@@ -31,15 +33,15 @@ class RadioSite:
         rng: random.Random,
         *,
         network: NetworkServer | None = None,
-        air: RadioFaults | None = None,
+        faults: RadioFaults | None = None,
     ) -> None:
-        air = air or RadioFaults()
+        faults = faults or RadioFaults()
         self.medium = RadioMedium(node.call_at, rng)
-        self.medium.loss = air.loss
+        self.medium.loss = faults.loss
         self.network = network or NetworkServer()
         self.gateway = Gateway(
-            self.medium, self.network, node.call_at, clock_ppm=air.clock_ppm,
-            away=air.gateway_away, region=self.network.region,
+            self.medium, self.network, node.call_at, clock_ppm=faults.clock_ppm,
+            away=faults.gateway_away, region=self.network.region,
         )  # fmt: skip
         self.wiring = Wiring(node, pins)
         name = node.spec.name

@@ -1,4 +1,4 @@
-"""A gateway's way to a real network server: Semtech's UDP protocol, version 2.
+"""Connects a gateway with a real network server: Semtech's UDP protocol, version 2.
 
 Written from PROTOCOL.TXT of the packet forwarder, 1.4. Byte 0 is the version 2, bytes 1 and 2 a
 token, byte 3 the kind:
@@ -7,8 +7,8 @@ token, byte 3 the kind:
     PULL_DATA 2  token, gateway EUI                        PULL_ACK 4  the same token
     PULL_RESP 3  token, JSON txpk                          TX_ACK   5  the same token, EUI, error
 
-Time stamps (tmst) are the microseconds of virtual time, 32 bits. A server reckons with the clock
-on the wall: run the node in real time, and call `keep_alive()` and `take()` a few times a second.
+Time stamps (tmst) are the microseconds of virtual time, 32 bits. A server works in real time. So
+run the node in real time, and call `keep_alive()` and `receive()` a few times a second.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class Transmitter(Protocol):
 
 
 class DownlinkRefused(Exception):
-    """A downlink that cannot be sent; the text is that of TX_ACK."""
+    """A downlink that cannot be sent. The text is that of TX_ACK."""
 
 
 class Forwarder:
-    """server: (host, port). It is the network of a `Gateway`, and sends through `air`, the same.
+    """server: (host, port). It is the network of a `Gateway`, and sends through `transmitter`, the
+    same gateway.
 
-    counts: messages by name, and what was dropped.
+    counts: messages by name, and dropped datagrams.
     """
 
     def __init__(self, eui: int, server: tuple[str, int], rssi: int = -96) -> None:
@@ -60,7 +61,7 @@ class Forwarder:
     # --- up
 
     def uplink(self, got: Reception) -> Downlink | None:
-        """Hand a frame on; the answer comes with `take()`, if ever."""
+        """Pass a frame on. The answer comes with `receive()`, or never."""
         self.counts["rxnb"] += 1
         self._push({"rxpk": [self._rxpk(got)]})
         return None
@@ -82,7 +83,7 @@ class Forwarder:
         }
 
     def keep_alive(self, now_us: int) -> None:
-        """PULL_DATA and the statistics, when they are due."""
+        """Send PULL_DATA and the statistics when they are due."""
         if now_us - self._pulled_us >= KEEP_ALIVE_US:
             self._pulled_us = now_us
             self._send(PULL_DATA, self._eui)
@@ -109,7 +110,7 @@ class Forwarder:
     # --- down
 
     def receive(self, now_us: int, wait_s: float = 0.0) -> bool:
-        """Deal with one datagram of the server; False if there was none."""
+        """Handle one datagram of the server. False if there was none."""
         self._socket.settimeout(wait_s)
         try:
             data = self._socket.recv(4096)
@@ -145,7 +146,8 @@ class Forwarder:
 
 
 def downlink(body: bytes, now_us: int) -> Downlink:
-    """What a PULL_RESP asks for; ValueError, KeyError, TypeError if it is broken."""
+    """The downlink that a PULL_RESP asks for. A broken one raises ValueError, KeyError or
+    TypeError."""
     packet = json.loads(body)["txpk"]
     found = _DATR.fullmatch(packet["datr"])
     if packet["modu"] != "LORA" or found is None or not packet.get("ipol", False):
@@ -168,7 +170,7 @@ def downlink(body: bytes, now_us: int) -> Downlink:
 
 
 def _begin(tmst: int, now_us: int) -> int:
-    """The time that a 32-bit stamp means: the nearest to now."""
+    """The time of a 32-bit stamp: the nearest one to now."""
     ahead = (tmst - now_us + (1 << 31)) % (1 << 32) - (1 << 31)
     if ahead < LEAD_MIN_US:
         raise DownlinkRefused("TOO_LATE")

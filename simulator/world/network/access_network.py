@@ -1,10 +1,11 @@
-"""What lies between a node's antenna and the broker: Wi-Fi, names, TCP, NTP, and their failures.
+"""The network between a node's antenna and the broker: Wi-Fi, DNS, TCP, NTP, and their failures.
 
-Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what
-was sent arrives when it is back within a minute, else the connection is dead without a word (half
-open). So is one that lives, or is opened, in a span of `half_open`: soon nothing arrives any more,
-in either direction, as behind a router that has forgotten it. While the broker is away its host
-refuses connections. A dead name server is asked four times (after 1, 1, 2 and 3 s, lwIP's dns.c).
+Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP retransmits. Bytes
+arrive when Wi-Fi is back within a minute. Otherwise the connection is dead without notice (half
+open). A connection that lives or is opened in a span of `half_open` ends the same way: soon
+nothing arrives any more in either direction, as behind a router that has forgotten it. While the
+broker is away its host refuses connections. A dead name server is asked four times (after 1, 1, 2
+and 3 s, lwIP's dns.c).
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ Span = tuple[int, int]  # from, to: microseconds since the scenario's start
 
 @dataclass
 class NetworkFaults:
-    """When what is broken; spans in microseconds. ntp_offset_s is what the server adds."""
+    """Faults of the network. Spans are in microseconds. ntp_offset_s is added by the time
+    server.
+    """
 
     wifi_down: list[Span] = field(default_factory=list)
     broker_away: list[Span] = field(default_factory=list)
@@ -62,9 +65,9 @@ class BrokerEnd(Protocol):
 
 
 class AccessNetwork:
-    """One node's network. `call_at(t_us, function)` is set by the kernel before it runs.
+    """One node's network. The kernel sets `call_at(t_us, function)` before it runs.
 
-    What the connections lead to is for the subclasses: `connect`, `stop_broker`.
+    Subclasses decide where connections lead: `connect`, `stop_broker`.
     """
 
     check_us = CHECK_US  # how often the far end looks after its connections
@@ -80,7 +83,7 @@ class AccessNetwork:
         self.wifi_changed: Callable[[], None] = lambda: None  # the radio's
 
     def begin(self) -> None:
-        """Schedule what will happen by itself: the weather of the Wi-Fi, the broker's absences."""
+        """Schedule the faults that happen by themselves: Wi-Fi spans and the broker's absences."""
         for span in self._faults.wifi_down:
             for t_us in span:
                 self.call_at(t_us, lambda: self.wifi_changed())
@@ -88,11 +91,11 @@ class AccessNetwork:
             self.call_at(start_us, partial(self.stop_broker, start_us))
 
     def connect(self, node: str, pipe: TcpConnection, t_us: int) -> BrokerEnd:
-        """Reach the broker; raises OSError."""
+        """Reach the broker. Raises OSError."""
         raise NotImplementedError
 
     def stop_broker(self, t_us: int) -> None:
-        """The broker goes away, and with it every connection."""
+        """The broker goes away, and every connection with it."""
         raise NotImplementedError
 
     def latency_us(self) -> int:
@@ -102,13 +105,14 @@ class AccessNetwork:
         return not _is_in(self._faults.wifi_down, t_us)
 
     def join_refusal(self, ssid: str, key: str) -> int:
-        """Why a station is not let in; 0 if it is."""
+        """The reason why a station is not let in, 0 if it is."""
         if self.access_point is None or self.access_point == (ssid, key):
             return 0
         return WRONG_PASSWORD if self.access_point[0] == ssid else NO_AP_FOUND
 
     def resolve(self, _node: str, host: str, t_us: int) -> tuple[str, int]:
-        """The port's own lookup: (address, microseconds it took), no address if not found."""
+        """The port's own lookup: (address, microseconds it took). No address if the name is not
+        found."""
         if not host.strip("0123456789."):
             return host, 0
         if _is_in(self._faults.wifi_down, t_us) or _is_in(self._faults.dns_dead, t_us):
@@ -133,14 +137,14 @@ class AccessNetwork:
         return pipe
 
     def dead_from_us(self, t_us: int) -> int | None:
-        """When a connection opened now goes dead by itself; None if never."""
+        """When a connection opened now goes dead by itself. None if never."""
         for start_us, end_us in self._faults.half_open:
             if t_us < end_us:
                 return max(start_us, t_us + self._rng.randrange(HALF_OPEN_LIFE_MAX_US))
         return None
 
     def arrival_us(self, t_us: int, after_us: int) -> int | None:
-        """When bytes sent now arrive; None if never."""
+        """When bytes sent now arrive. None if never."""
         up_us = t_us
         for start_us, end_us in self._faults.wifi_down:
             if start_us <= t_us < end_us:
@@ -152,7 +156,7 @@ class AccessNetwork:
     def udp(
         self, _node: str, _host: str, port: int, data: bytes, t_us: int
     ) -> list[tuple[int, bytes]]:
-        """Answers to a datagram, and when they arrive: NTP (RFC 4330) and dns."""
+        """Answers to a datagram and their arrival times: NTP (RFC 4330) and DNS."""
         faults = self._faults
         if not self.wifi_up("", t_us):
             return []
@@ -175,7 +179,7 @@ class AccessNetwork:
 
 
 class EmbeddedBrokerNetwork(AccessNetwork):
-    """The network of a node whose broker is the world's own."""
+    """The network of a node with the world's own broker."""
 
     def __init__(
         self, broker: Broker, faults: NetworkFaults, rng: random.Random, start_utc: int
@@ -190,7 +194,8 @@ class EmbeddedBrokerNetwork(AccessNetwork):
         self._broker.call_at = self.call_at
 
     def _refusal(self, t_us: int) -> int:
-        """Unavailable or not authorised: as from a broker that starts, or has lost its users."""
+        """The CONNACK code: unavailable or not authorised, as from a broker that starts or has
+        lost its users."""
         return self._rng.choice((3, 5)) if _is_in(self._faults.refused, t_us) else 0
 
     def _ack_late_us(self, t_us: int) -> int:
@@ -206,7 +211,7 @@ class EmbeddedBrokerNetwork(AccessNetwork):
 
 
 class TcpConnection:
-    """A TCP connection seen from the node: `send` and `close`; keeps order and latency."""
+    """A TCP connection seen from the node: `send` and `close`. Keeps order and latency."""
 
     def __init__(
         self,
@@ -235,7 +240,7 @@ class TcpConnection:
         self._dead = True
 
     def _watch(self, t_us: int) -> None:
-        """The broker's keep-alive check, for as long as the connection is there."""
+        """The broker's keep-alive check, while the connection exists."""
         connection = self._connection
         if connection is None:
             return
@@ -248,7 +253,7 @@ class TcpConnection:
         self._network.call_at(after_us, lambda: self._watch(after_us))
 
     def send(self, t_us: int, data: bytes) -> None:
-        """Bytes of the node; they reach the broker later, in order, or never."""
+        """Bytes of the node. They reach the broker later, in order, or never."""
         arrival = None if self._dead else self._network.arrival_us(t_us, self._up_us)
         if arrival is None:
             self._dead = True
@@ -276,7 +281,8 @@ class TcpConnection:
             self._closed(arrival, code)
 
     def close(self, t_us: int) -> None:
-        """The node closed the connection: to the broker the client is gone without a word."""
+        """The node closed the connection. To the broker the client is gone without a
+        DISCONNECT."""
         connection, self._connection = self._connection, None
         if connection:
             connection.shut(t_us, 0)

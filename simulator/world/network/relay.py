@@ -1,10 +1,9 @@
-"""The way to a real broker: the node's bytes over a real socket, the answers at virtual times.
+"""Relays a node to a real broker: its bytes over a real socket, the answers at virtual times.
 
-A real broker answers in real time, a node waits in virtual time, which runs a thousand times as
-fast. So time stands still for the node while something it has asked for is on its way: behind
-every packet that MQTT answers (3.1.1: CONNECT, PUBLISH at QoS 1, SUBSCRIBE, PINGREQ) the answer is
-waited for, and behind `counts` and `event` the backend's acknowledgement. What does not come
-within the limits below is left to come later: the node then sees a slow broker.
+A real broker answers in real time. A node waits in virtual time, which runs a thousand times as
+fast. So the node's time stands still while an answer is on its way. MQTT 3.1.1 answers CONNECT,
+PUBLISH at QoS 1, SUBSCRIBE and PINGREQ. The backend acknowledges `counts` and `event`. An answer
+that misses the limits below comes later, and the node sees a slow broker.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ class PacketSplitter:
 
 
 class RelayNetwork(AccessNetwork):
-    """As the embedded one, but connections lead to `address` (host, port).
+    """Like the embedded network, but connections lead to `address` (host, port).
 
-    heard(t_us, topic, payload) is called with everything the node publishes. A node whose time
-    follows the clock on the wall needs no patience: answers come when they come.
+    on_publish(t_us, topic, payload) is called with every message that the node publishes. A node
+    in real time needs no `waits_for_answers`: answers come by themselves.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class RelayNetwork(AccessNetwork):
 
 
 class RelayedConnection:
-    """One real connection; the far end of a `Pipe`."""
+    """One real connection, the far end of a `TcpConnection`."""
 
     def __init__(
         self,
@@ -129,7 +128,7 @@ class RelayedConnection:
         self._forward_answers(t_us)
 
     def _expect_answer(self, t_us: int, first: int, body: bytes) -> None:
-        """What this packet of the node will be answered with."""
+        """Note which answer this packet of the node will get."""
         kind = first & 0xF0
         if kind in ANSWERED_BY:
             self._awaited[ANSWERED_BY[kind]] += 1
@@ -145,7 +144,7 @@ class RelayedConnection:
         self._on_publish(t_us, topic, body[end:])
 
     def _forward_answers(self, t_us: int) -> None:
-        """Hand over what arrives until everything awaited is there, or the limits are over."""
+        """Hand over arriving bytes until every expected answer is there, or a limit is reached."""
         began = time.monotonic()
         if not self._waits_for_answers:
             self._awaited.clear()
@@ -173,19 +172,20 @@ class RelayedConnection:
         self._pipe.to_node(t_us, data)
 
     def expired(self, t_us: int) -> bool:
-        """Called every virtual second: look for what nobody has asked for. Never expires."""
+        """Called every virtual second to look for bytes that are not an answer. Never expires."""
         self._forward_answers(t_us)
         return False
 
     def cut(self, t_us: int, code: int = errno.ECONNRESET) -> None:
-        """The far end is gone; code 0: it has closed in order."""
+        """The far end is gone. Code 0: it has closed in order."""
         if self._open:
             self._open = False
             self._sock.close()
             self._pipe.end(t_us, code)
 
     def shut(self, _t_us: int, _code: int) -> None:
-        """The node has closed, or its power is gone: without a word, so that its will is sent."""
+        """The node has closed, or its power is gone. The socket closes without DISCONNECT, so that
+        the last will is sent."""
         if self._open:
             self._open = False
             self._sock.close()

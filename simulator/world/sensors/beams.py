@@ -1,13 +1,14 @@
-"""Two infrared light barriers across a path: what bodies, legs, wheels and spokes do to them.
+"""Two infrared light barriers across a path, and how bodies, legs, wheels and spokes break them.
 
-A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes
-with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and
-may bounce. Level 0 = the beam is broken.
+A pedestrian is a trunk and, at knee height, two legs with a gap. A bicycle is two wheels with
+spokes, and between them the frame, pedals and legs. The sensors react after 2 ms (through-beam
+class) and may bounce. Level 0 = the beam is broken.
 
-Faults: `bounce` (share of edges with contact bounce), `turn_back` (for so many of the road users
-one more turns back in the gate, who does not count in the truth), `blocked` (from, to; seconds:
-something parks in A), `drops` (rain: so many an hour break a beam for 1 to 15 ms), `chatter_at`
-(second at which a loose contact breaks A 1,000 times within a second).
+Faults: `bounce` is the share of edges with contact bounce. `turn_back` adds, for that share of the
+road users, another one that turns back in the gate and is not in the truth. `blocked_from`,
+`blocked_to` (seconds): a vehicle parks in beam A. `drops`: rain breaks a beam that many times an
+hour for 1 to 15 ms. `chatter_at`: at this second a loose contact breaks A 1,000 times within a
+second.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ U_TURN_US = 1_500_000
 
 
 class Beams:
-    """The barriers at the line of a street, `GAP_M` apart; A is in front for `forward`.
+    """The barriers at the line of a street, `GAP_M` apart. A is in front for `forward`.
 
     pins: GPIO of A and B.
     """
@@ -63,8 +64,8 @@ class Beams:
     def _turn_back(
         self, users: list[RoadUser], interruptions: dict[int, list[tuple[int, int]]]
     ) -> None:
-        """Between two road users somebody comes in, and goes out where he came from before he has
-        left the gate on the other side."""
+        """Between two road users another one enters the gate. It goes back before it has left the
+        gate on the other side."""
         rng, share = self._rng, self._faults.get("turn_back", 0)
         if not share:
             return
@@ -92,7 +93,7 @@ class Beams:
             )
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
-        """What breaks a beam: from, to in metres behind the front."""
+        """Parts of a road user that break a beam: from, to in metres behind the front."""
         rng, length = self._rng, user.length_m
         if user.cls == "pedestrian":
             if rng.random() < 0.5:
@@ -112,7 +113,8 @@ class Beams:
     def _to_edges(
         self, interruptions: dict[int, list[tuple[int, int]]]
     ) -> list[tuple[int, int, int]]:
-        """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response."""
+        """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response
+        time."""
         blocked = self._faults.get("blocked_from")
         if blocked is not None:
             until = self._faults["blocked_to"]

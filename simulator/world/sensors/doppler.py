@@ -1,16 +1,17 @@
 """A Doppler module with amplifier and comparator (CDM324, 24.125 GHz), edge by edge.
 
-It looks along the road with a beam of some 80 degrees; its output follows the strongest in the
-beam, at 44.71 Hz a km/h times the cosine of the angle to it, and is still when nobody is strong
-enough. Two of like strength spoil each other's cycles. Legs swing, spokes turn: walkers and
-bicycles spread. Edges are handed over by the hundredth of a second, as numbers: on the board only
-hardware can count them. Reaches (persons 8 m, cars 30 m) are of jbeale1/doppler; how much legs and
-spokes spread, and the comparator's hysteresis, are assumed.
+It looks along the road with a beam of some 80 degrees. Its output follows the strongest echo in
+the beam, at 44.71 Hz a km/h times the cosine of the angle to it. It is still while no echo is
+strong enough. Two echoes of similar strength spoil each other's cycles. Swinging legs and turning
+spokes spread the frequency of pedestrians and bicycles. Edges are handed over as a number for each
+hundredth of a second: on the board only hardware can count them. The ranges (persons 8 m, cars 30
+m) are those of jbeale1/doppler. The spread by legs and spokes, and the comparator's hysteresis,
+are assumed.
 
-Faults: `wifi` (share of the tenths of a second in which the node's own radio adds 10 to 60 edges),
-`lamp_from`, `lamp_to` (seconds: a lamp flickers, 100 Hz), `clutter` (share of the tenths in which
-rain does), `turn_back` (for so many of the road users one more comes and turns back before the
-line), `branch` (from this second on something waves in front of it).
+Faults: `wifi` is the share of tenths of a second in which the node's own radio adds 10 to 60
+edges. `lamp_from`, `lamp_to` (seconds): a lamp flickers with 100 Hz. `clutter` is the share of
+tenths in which rain adds edges. `turn_back` adds, for that share of the road users, another one
+that turns back before the line. `branch`: from this second on a branch waves in front of it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BRANCH_HZ = (60.0, 260.0)
 
 
 class Trajectory(NamedTuple):
-    """A road user's way through the beam."""
+    """A road user's stay in the beam."""
 
     start_us: int
     end_us: int
@@ -80,7 +81,7 @@ class Doppler:
         return out
 
     def _idle_until(self, t_us: int) -> int:
-        """When the next road user comes; nobody is there before, and there is no trouble."""
+        """When the next road user comes. No edge can happen before that time."""
         if self._faults:
             return t_us
         near, following = self._trajectories.visible(t_us)
@@ -142,7 +143,8 @@ class Doppler:
 
 
 def _trajectory(user: RoadUser) -> Trajectory:
-    """Forward comes nearer until it leaves the beam; backward goes away from there."""
+    """A road user forward comes nearer until it leaves the beam. One backward moves away from
+    there."""
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
     far_m = max(0.0, REACH_M[user.cls] * 1.3 - line_m)  # at its strongest

@@ -1,16 +1,16 @@
-"""The HLK-LD2450 radar beside a path, byte by byte, with the manners of the real one.
+"""The HLK-LD2450 radar beside a path, byte by byte, with the behaviour of the real one.
 
-It looks across the path and reports the places of up to three, ten times a second, whether
-somebody is there or not. A target keeps its slot; when it is gone, its last place may stay there
-without speed. Who is nearer hides who is behind. Written from the maker's paper (serial protocol
-V1.03) and other people's bug reports, without a look at the firmware's parser.
+It looks across the path and reports the positions of up to three targets, ten times a second, also
+when there are none. A target keeps its slot. When it is gone, its last position may stay there
+without speed. A nearer road user hides one behind it. Written from the maker's paper (serial
+protocol V1.03) and other people's bug reports, without a look at the firmware's parser.
 
-Faults: those of ld24xx.py, and as shares of the reports `missed` (a target not seen), `ghost`
-(one out of nothing), `clutter` (rain: one close by that moves slowly), `stale` (of those who
-leave: their place stays for two seconds), `swapped` (two slots change places). `single`: it starts
-in the mode for one target. `turn_back`: for so many of the road users one more comes and turns
-back before the line. `branch`: from this second on something waves right in front of it. `aside`:
-metres by which it looks beside the path's line.
+Faults: those of ld24xx.py. As shares of the reports: `missed` (a target is not seen), `ghost` (a
+target out of nothing), `clutter` (rain: a close target that moves slowly), `swapped` (two slots
+change places). `stale` is the share of leaving targets whose position stays for two seconds.
+`single`: it starts in the mode for one target. `turn_back` adds, for that share of the road users,
+another one that turns back before the line. `branch`: from this second on a branch waves right in
+front of it. `aside`: metres by which it looks beside the path's line.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TURN_BACK_M = (0.3, 2.5)  # before the line
 
 
 class Trajectory(NamedTuple):
-    """A road user's way past the radar: x from left to right is forward."""
+    """A road user's stay in the radar's sight. x from left to right is forward."""
 
     start_us: int
     end_us: int
@@ -52,7 +52,7 @@ class Trajectory(NamedTuple):
     user: RoadUser
 
     def x_m(self, t_us: int) -> float:
-        """Along the path, from the middle of the radar's sight."""
+        """Position along the path, from the middle of the radar's sight."""
         if self.user.stop is None:
             return self.metres_per_us * (t_us - self.t_us)
         before_m = position_of(self.user, t_us)[0]
@@ -129,7 +129,7 @@ class Ld2450(Ld24xx):
         return out
 
     def _assign(self, t_us: int, near: list[Trajectory]) -> None:
-        """Whoever is there keeps the slot; who comes takes a free one."""
+        """A target keeps its slot. A new target gets a free one."""
         for slot, trajectory in enumerate(self._slots):
             if trajectory and trajectory not in near:
                 self._slots[slot] = None
@@ -179,7 +179,7 @@ def _trajectory(user: RoadUser) -> Trajectory:
 
 
 def _hidden(t_us: int, trajectory: Trajectory, near: list[Trajectory]) -> bool:
-    """Somebody nearer stands in the line of sight: within half a body's width."""
+    """Whether a nearer road user stands in the line of sight, within half a body's width."""
     x_m = trajectory.x_m(t_us)
     for other in near:
         if other.y_m < trajectory.y_m - 0.2:

@@ -1,21 +1,21 @@
-"""The HLK-LD2451 radar, byte by byte, with the manners of the real one.
+"""The HLK-LD2451 radar, byte by byte, with the behaviour of the real one.
 
-It looks along the road. Whoever moves in its lobe is reported about ten times a second with a
-whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is
-silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live
-recordings, without a look at the firmware's parser.
+It looks along the road. A road user that moves in its lobe is reported about ten times a second
+with a whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates. An empty lobe
+is silent, or is reported, by option. Written from the maker's paper (serial protocol V1.03) and
+live recordings, without a look at the firmware's parser.
 
-Faults (`faults`): those of ld24xx.py; shares of reports `missed` (target not seen), `outlier`
-(wild angle), `ghost` (a report out of nothing), `clutter` (rain: slow things close by). `swapped`
-turns the direction byte round; `empty`, `empty_long`: it reports an empty lobe, in 10 or 12 bytes;
-`paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded; `turned`:
-degrees by which the radar looks beside the road; `turn_back`: for so many of the road users one
-more comes and turns back before the line; `branch`: from this second on something waves right in
-front of it.
+Faults (`faults`): those of ld24xx.py. As shares of the reports: `missed` (a target is not seen),
+`outlier` (a wild angle), `ghost` (a report out of nothing), `clutter` (rain: slow targets close
+by). `swapped` inverts the direction byte. `empty`, `empty_long`: it reports an empty lobe, in 10
+or 12 bytes. `paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded.
+`turned`: degrees by which the radar looks beside the road. `turn_back` adds, for that share of the
+road users, another one that turns back before the line. `branch`: from this second on a branch
+waves right in front of it.
 
-A heavy vehicle hides what is behind it, all along its body; of two that are alike in distance,
-speed and angle only the stronger is reported; what stands still is not. How strong the echo of one
-and the same class is differs by 3 dB (assumed).
+A heavy vehicle hides everything behind it, along its whole body. Of two targets with the same
+distance, speed and angle only the stronger is reported. A standing target is not reported. The
+echo strength of one class differs by 3 dB (assumed).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ALWAYS = {"ghost", "empty", "empty_long", "clutter", "branch"}  # also report an
 
 
 class Trajectory(NamedTuple):
-    """A road user's way through the radar's lobe; distances along the road, from the radar."""
+    """A road user's stay in the radar's lobe. Distances are along the road, from the radar."""
 
     start_us: int
     end_us: int
@@ -166,7 +166,7 @@ class Ld2451(Ld24xx):
         return corrupt(frame, self._rng, self._faults)
 
     def _target(self, t_us: int, trajectory: Trajectory) -> bytes:
-        """Five bytes, or none when the settings or the echo leave this one out."""
+        """Five bytes, or none when the settings or the echo leave this target out."""
         draw, faults = self._rng.random, self._faults
         along, speed_kmh = _position(t_us, trajectory)
         if along < 0.5 or speed_kmh < 0.5:  # what stands has no Doppler shift
@@ -217,7 +217,7 @@ class Ld2451(Ld24xx):
 
 
 def _trajectory(user: RoadUser) -> Trajectory:
-    """When and how a road user is seen: comes from far, or goes away from near."""
+    """When and how a road user is seen: it comes from far, or goes away from near."""
     speed = user.speed_kmh / 3.6
     reach = REACH_M[user.cls]
     forward = user.direction == "forward"
@@ -231,7 +231,7 @@ def _trajectory(user: RoadUser) -> Trajectory:
 
 
 def _unhidden(t_us: int, active: list[Trajectory]) -> list[Trajectory]:
-    """Without those whom a heavy vehicle hides."""
+    """The targets that no heavy vehicle hides."""
     bodies = [
         (trajectory, *_extent(t_us, trajectory))
         for trajectory in active
@@ -246,7 +246,7 @@ def _unhidden(t_us: int, active: list[Trajectory]) -> list[Trajectory]:
 
 
 def _extent(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
-    """From where to where along the road a vehicle reaches; its front is what is timed."""
+    """From where to where along the road a vehicle reaches. Its times are those of its front."""
     front = _position(t_us, trajectory)[0]
     length = trajectory.user.length_m
     return (front, front + length) if trajectory.approaches else (front - length, front)
@@ -280,7 +280,7 @@ def _position(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
 
 
 def _resolved(targets: list[bytes]) -> list[bytes]:
-    """Without those that the radar cannot tell from a stronger one."""
+    """The targets that the radar can tell from a stronger one."""
     out: list[bytes] = []
     for one in sorted(targets, key=itemgetter(4), reverse=True):
         if not any(

@@ -1,11 +1,12 @@
-"""What the HLK-LD24xx radars have in common: commands and restarts.
+"""Common parts of the HLK-LD24xx radars: commands and restarts.
 
 Written from the makers' papers (LD2451 serial protocol V1.03, LD2450 V1.03) and live recordings,
 without a look at the firmware's parser.
 
-Faults: those of damage.py; as shares of the commands `deaf` (no answer), `refused` (status 1),
-`late` (the answer comes after 0.7 s). `misprint`: the firmware's answer has the length that the
-paper prints. `restart`: second at which its supply fails for a moment, in the middle of a report.
+Faults: those of line_noise.py. As shares of the commands: `deaf` (no answer), `refused` (status
+1), `late` (the answer comes after 0.7 s). `misprint`: the answer about the firmware has the length
+that the paper prints. `restart`: at this second the supply fails for a moment, in the middle of a
+report.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ BYTE_US = 87
 
 
 class Ld24xx:
-    """A radar on a UART. A model has `_execute`, FIRMWARE and ENABLED, the data of two answers."""
+    """A radar on a UART. A model has `_execute`, and FIRMWARE and ENABLED, the data of two
+    answers.
+    """
 
     FIRMWARE = b""
     ENABLED = b""
@@ -41,8 +44,8 @@ class Ld24xx:
         self.frames = 0
 
     def _fail_while_sending(self, t_us: int, frame: bytes) -> list[Input]:
-        """Its supply fails while it sends `frame`: a part of it comes, then nothing, then the text
-        of its start. Settings are in its flash; what it was told to do for now is forgotten."""
+        """Its supply fails while it sends `frame`. A part of the frame comes, then nothing, then
+        the text of its start. Settings are in its flash, but a pending command is forgotten."""
         self._restart_us = -1
         self._enabled = False
         self._buffer = b""
@@ -53,7 +56,7 @@ class Ld24xx:
     # --- commands
 
     def power(self, t_us: int, on: bool) -> None:
-        """The radar starts with the node: silent for a while, then as configured."""
+        """The radar starts with the node. It is silent for a while, then works as configured."""
         self._on = on
         self._enabled = False
         self._buffer = b""
@@ -61,7 +64,7 @@ class Ld24xx:
             self._silent_until_us = t_us + RESTART_US
 
     def write(self, t_us: int, data: bytes) -> list[Input]:
-        """Bytes from the node; returns the answers."""
+        """Take bytes from the node. Return the answers."""
         self._buffer += data
         out: list[Input] = []
         while True:
@@ -88,7 +91,7 @@ class Ld24xx:
         return ANSWER_US + BYTE_US * len(answer) + (LATE_US if is_late else 0)
 
     def _command(self, t_us: int, command: int, value: bytes) -> bytes:
-        """Carry a command out; the answer's bytes, none for what it does not understand."""
+        """Carry out a command. Return the answer's bytes, none for an unknown command."""
         if t_us < self._silent_until_us:
             return b""
         if self._faults and self._rng.random() < self._faults.get("deaf", 0):
@@ -115,12 +118,12 @@ class Ld24xx:
         return self._execute(command, value)
 
     def _execute(self, command: int, value: bytes) -> bytes:
-        """The model's own commands; the answer."""
+        """Carry out a command of this model. Return the answer."""
         raise NotImplementedError
 
 
 def _misprint(reply: bytes) -> bytes:
-    """The length says one byte less than there is."""
+    """The answer with a length that is one byte too short."""
     return reply[:4] + bytes((reply[4] - 1,)) + reply[5:]
 
 

@@ -1,16 +1,16 @@
-"""The OmniPreSense OPS243-A radar, line by line, with the manners of the real one.
+"""The OmniPreSense OPS243-A radar, line by line, with the behaviour of the real one.
 
-It looks along the road with a beam of some 28 degrees and knows speed and strength only: of all
-in the beam it reports the strongest, five or six times a second. The counting line is where a
-road user leaves the beam, or enters it. Settings are lost with the power; after a restart it
+It looks along the road with a beam of some 28 degrees and knows speed and strength only. Of all
+road users in the beam it reports the strongest, five or six times a second. The counting line is
+where a road user leaves or enters the beam. Settings are lost with the power. After a restart it
 reports m/s without magnitude, as delivered. Commands are two characters, some with a number and a
 CR, and are not echoed. Written from OmniPreSense AN-010-AD, without a look at the firmware's
-parser; what a blank report looks like is assumed.
+parser. The form of a blank report is assumed.
 
-Faults: `torn`, `glued`, `flipped`, `missed`, `ghost`, `clutter` (rain: a weak echo close by) as
-shares of the reports; `restart`: second at which its supply fails for a moment, in the middle of a
-line; `turn_back`: for so many of the road users one more comes and turns back before the line;
-`branch`: from this second on something waves in front of it.
+Faults: `torn`, `glued`, `flipped`, `missed`, `ghost` and `clutter` (rain: a weak echo close by)
+are shares of the reports. `restart`: at this second the supply fails for a moment, in the middle
+of a line. `turn_back` adds, for that share of the road users, another one that turns back before
+the line. `branch`: from this second on a branch waves in front of it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RATES = {"V": 5_000, "X": 10_000, "2": 20_000}
 
 
 class Trajectory(NamedTuple):
-    """A road user's way through the beam."""
+    """A road user's stay in the beam."""
 
     start_us: int
     end_us: int
@@ -74,7 +74,7 @@ class Ops243:
         self._restore_defaults()
 
     def _restore_defaults(self) -> None:
-        """As delivered."""
+        """The settings as delivered."""
         self._unit, self._rate = "M", "X"
         self._magnitude = self._json = self._blank = False
         self._active = True
@@ -129,7 +129,7 @@ class Ops243:
         return corrupt(self._encode(*max(found)), self._rng, self._faults)
 
     def _target(self, t_us: int, trajectory: Trajectory) -> tuple[float, float] | None:
-        """(magnitude, km/h, positive = comes nearer), or nothing."""
+        """(magnitude, km/h, positive = comes nearer), or None."""
         rng = self._rng
         before_m, speed_kmh = position_of(trajectory.user, t_us)
         along = trajectory.line_m + (before_m if trajectory.sign > 0 else -before_m)
@@ -154,14 +154,14 @@ class Ops243:
     # --- commands
 
     def power(self, t_us: int, on: bool) -> None:
-        """It starts with the node, and reports at once, as delivered."""
+        """It starts with the node and reports at once, as delivered."""
         self._on = on
         self._restore_defaults()
         if on:
             self._silent_until_us = t_us + RESTART_US
 
     def write(self, t_us: int, data: bytes) -> list[Input]:
-        """Bytes from the node; returns the answers."""
+        """Take bytes from the node. Return the answers."""
         self._check_restart(t_us)
         if not self._on or t_us < self._silent_until_us:
             return []
@@ -183,7 +183,8 @@ class Ops243:
         return [(t_us + 15_000 + BYTE_US * len(answers), PORT, answers)] if answers else []
 
     def _command(self, command: str) -> bytes:
-        """Carry a command of two characters out; its answer, none for what it does not know."""
+        """Carry out a command of two characters. Return its answer, none for an unknown
+        command."""
         if command == "??":
             return BANNER + b'{"SamplingRate":%d, "resolution":0.0607}\r\n' % RATES[self._rate]
         if command[0] == "U" and command[1] in UNITS:
@@ -204,7 +205,7 @@ class Ops243:
 
 
 def _trajectory(user: RoadUser) -> Trajectory:
-    """Forward comes nearer until it leaves the beam; backward goes away."""
+    """A road user forward comes nearer until it leaves the beam. One backward moves away."""
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
     reach_m = REACH_M[user.cls]

@@ -1,6 +1,6 @@
-"""A detector that plays a recording: what a sensor once sent comes again, at its times.
+"""A detector that plays a recording: the bytes of a real sensor come again, at their times.
 
-The sensor's model answers what the node asks, as the recorded one did when it was set up.
+The sensor's model answers the node's commands, as the real sensor did when it was set up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How somebody brakes, stands and goes on, or turns back: what a radar sees of it."""
+"""How a road user brakes, stands and drives on, or turns back: its motion as a radar sees it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ BRAKE = 2.0  # m/s2, of comfortable braking and of going on alike (HBS 2015, par
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stand of `stands_us` until `leaves_us`, `back_m` before the line; else at `kmh`."""
+    """A stand of `stands_us` that ends at `departs_us`, `distance_m` before the line. Before and
+    after it the road user moves at `speed_kmh`.
+    """
 
     departs_us: int
     stands_us: int
@@ -29,7 +31,7 @@ class Stop:
 
     @property
     def crossing(self) -> tuple[int, float]:
-        """When the line is crossed (us), and how fast (km/h)."""
+        """When the front crosses the line (us), and at which speed (km/h)."""
         speed = self.speed_kmh / 3.6
         run_m = speed * speed / (2 * BRAKE)
         if self.distance_m < run_m:
@@ -53,7 +55,8 @@ class Stop:
         return self.distance_m + travelled_m, speed_kmh
 
     def _travelled(self, seconds: float) -> tuple[float, float]:
-        """From the stand, or back from it: the way in m, and the speed there in km/h."""
+        """Distance in m from the stand after some seconds, and the speed there in km/h. Braking is
+        the same in reverse."""
         speed = self.speed_kmh / 3.6
         full_s = speed / BRAKE
         if seconds < full_s:
@@ -63,7 +66,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class UTurn(Stop):
-    """As a Stop, but then it goes back to where it came from: it never crosses the line."""
+    """A stop after which the road user goes back to where it came from. It never crosses the
+    line.
+    """
 
     def at(self, t_us: int) -> tuple[float, float]:
         """Metres before the line, and km/h."""
@@ -84,12 +89,12 @@ def position_of(user: RoadUser, t_us: int) -> tuple[float, float]:
 
 
 def is_returning(user: RoadUser, t_us: int) -> bool:
-    """Whether it is on its way back, having turned."""
+    """Whether the road user has turned and is on its way back."""
     return isinstance(user.stop, UTurn) and user.stop.is_returning(t_us)
 
 
 def sight_span(user: RoadUser, before_m: float, behind_m: float) -> tuple[int, int]:
-    """From when to when it is within so many metres before and behind the line."""
+    """From when to when the road user is within that many metres before and behind the line."""
     speed = user.speed_kmh / 3.6
     stop = user.stop
     if isinstance(stop, UTurn):
@@ -107,8 +112,8 @@ def sight_span(user: RoadUser, before_m: float, behind_m: float) -> tuple[int, i
 def u_turners(
     users: list[RoadUser], share: float, distance_m: tuple[float, float], rng: random.Random
 ) -> list[RoadUser]:
-    """For so many of the road users one more who comes between two of them and turns back so far
-    before the line; the truth does not know them, because they do not cross it."""
+    """Extra road users for that share of the others. Each comes between two of them and turns back
+    `distance_m` before the line. The truth does not hold them, because they do not cross it."""
     found = []
     for before, after in zip(users, users[1:]):
         gap_us = after.t_us - before.t_us
@@ -128,7 +133,7 @@ def with_u_turns(
     distance_m: tuple[float, float],
     rng: random.Random,
 ) -> list[RoadUser]:
-    """The road users, and those who turn back (`turn_back` of the faults)."""
+    """The road users, and those that turn back (`turn_back` of the faults)."""
     all_ = list(users)
     share = faults.get("turn_back", 0)
     return all_ + u_turners(all_, share, distance_m, rng) if share else all_

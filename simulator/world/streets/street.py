@@ -1,13 +1,14 @@
-"""A street: who passes the counting line, when, how fast. The truth that everything is held to.
+"""A street: every road user that passes the counting line, when and how fast. This is the truth.
 
 Arrivals follow the shape of a weekday (hourly shares of a German main road: low at night, peaks at
-7-8 and 16-17 h; shape after HBS 2015, part L). Per direction they are shifted exponential: the
+7-8 and 16-17 h, shape after HBS 2015, part L). Per direction they are shifted exponential: the
 smallest headway in single file plus an exponential rest (Cowan's M2 model, 1975). Speeds are
-normal per class (FHWA, Speed Concepts: Informational Guide, chapter 5), cut at three deviations:
-walkers 1.34 +- 0.26 m/s (Weidmann 1993), bicycles 17 +- 3.5 km/h (conventional ones and pedelecs,
-2 km/h faster, mixed: Schleinitz et al., German Naturalistic Cycling Study, 2017), cars at 46 +- 6
-under an inner-city limit of 50 km/h, heavy ones a little slower (assumed). Lengths: of usual
-bodies, cars and trucks after the vehicle classes of HBS 2015 (assumed within them).
+normal per class (FHWA, Speed Concepts: Informational Guide, chapter 5), cut at three deviations.
+Pedestrians walk at 1.34 +- 0.26 m/s (Weidmann 1993). Bicycles ride at 17 +- 3.5 km/h: conventional
+ones and pedelecs, 2 km/h faster, mixed (Schleinitz et al., German Naturalistic Cycling Study,
+2017). Cars drive at 46 +- 6 km/h under an inner-city limit of 50 km/h, heavy vehicles a little
+slower (assumed). Lengths are those of usual bodies, cars and trucks after the vehicle classes of
+HBS 2015 (assumed within them).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ HOURLY_WEIGHTS = (
 
 @dataclass(frozen=True)
 class UserClass:
-    """A class of road user: speed (km/h, mean and deviation) and length (m, least and most)."""
+    """A class of road user: mean speed and its deviation, shortest and longest body."""
 
     speed_kmh: float
     deviation_kmh: float
@@ -48,7 +49,7 @@ BEAM_MIX = {"pedestrian": 0.6, "bicycle": 0.4}
 
 @dataclass(frozen=True, slots=True)
 class RoadUser:
-    """One passage: `t_us` is when the front crosses the line, since the scenario's start."""
+    """One passage. `t_us` is when the front crosses the line, since the scenario's start."""
 
     number: int
     t_us: int
@@ -61,10 +62,11 @@ class RoadUser:
 
 
 class Street:
-    """`passages` road users spread over `hours` from midnight, alike for equal arguments.
+    """`passages` road users spread over `hours` from midnight. Equal arguments give equal streets.
 
-    headway_s: smallest time between two of one direction; between any two in single file, where
-    the path is too narrow for meeting. traffic: how they come, see traffic.py.
+    headway_s: smallest time between two road users of one direction. In single file, where the
+    path is too narrow for meeting, it is the smallest time between any two. traffic: how they
+    arrive.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""How road users come: bunched behind a slow one, in pairs, or from a queue that is let go.
+"""How road users arrive: bunched behind a slow one, in pairs, or from a queue at a signal.
 
-Bunching is Cowan's M3 model (1975): a share of the road users follows the one in front at a short
-headway, and no faster than that one, the rest arrives at random. A queue is let go at 1.2 s from
-driver to driver, 7.5 m from car to car (saturation flow and jam spacing of HBS 2015, part L).
+Bunching is Cowan's M3 model (1975). A share of the road users follows the one in front at a short
+headway, at most at its speed. The others arrive at random. A queue discharges at 1.2 s from driver
+to driver and stands 7.5 m from car to car (saturation flow and jam spacing of HBS 2015, part L).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
 
 @dataclass(frozen=True)
 class Traffic:
-    """bunched: share of those who follow within `bunch_s`. pairs: share of those who have
-    somebody beside them. queued: they stop and are let go. one_way:
-    the direction changes every half hour."""
+    """bunched: share of road users that follow within `bunch_s`. pairs: share of road users with
+    another one beside them. queued: they stop and are released in cycles. one_way: the direction
+    changes every half hour.
+    """
 
     bunched: float = 0.0
     bunch_s: tuple[float, float] = (1.2, 2.0)
@@ -44,7 +45,7 @@ class Traffic:
 def shape(
     users: list[RoadUser], traffic: Traffic, rng: random.Random, single_file: bool = False
 ) -> list[RoadUser]:
-    """The road users of one direction, in order of time, as `traffic` has them."""
+    """The road users of one direction, in order of time, as `traffic` describes them."""
     if traffic.bunched:
         users = _bunched(users, traffic, rng, single_file)
     if traffic.queued:
@@ -73,7 +74,8 @@ def _bunched(
 
 
 def _queued(users: list[RoadUser], rng: random.Random) -> list[RoadUser]:
-    """Every cycle lets one queue go; who does not find a place in it is not in the street."""
+    """Every cycle releases one queue. A road user without a place in a queue is not in the
+    street."""
     out: list[RoadUser] = []
     cycle = 0
     while users:

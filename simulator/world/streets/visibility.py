@@ -1,4 +1,4 @@
-"""Who is in a detector's sight at a time."""
+"""Road users that are within a detector's field of view at a given time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Trajectory(Protocol):
-    """A road user's way through the sight; times in virtual us."""
+    """A road user's stay in the field of view. Times are in virtual microseconds."""
 
     @property
     def start_us(self) -> int: ...
@@ -22,7 +22,7 @@ W = TypeVar("W", bound=Trajectory)
 
 
 class Visibility(Generic[W]):
-    """All ways of a street, in order of their start; `starts` are their times."""
+    """All trajectories of a street, in order of their start. `starts_us` are their start times."""
 
     def __init__(self, trajectories: Iterable[W]) -> None:
         self.trajectories = sorted(trajectories, key=attrgetter("start_us"))
@@ -33,7 +33,7 @@ class Visibility(Generic[W]):
         )
 
     def visible(self, t_us: int) -> tuple[list[W], int]:
-        """Who is there, and the place in `ways` of whoever comes next."""
+        """The trajectories at a time, and the index of the one that starts next."""
         first = bisect_left(self.starts_us, t_us - self._longest_us)
         following = bisect_left(self.starts_us, t_us + 1)
         return [

@@ -129,7 +129,7 @@ class RadioNode:
             pins,
             rng,
             network=NetworkServer(region=region),
-            air=RadioFaults(plan.loss, clock_ppm=plan.gateway_ppm),
+            faults=RadioFaults(plan.loss, clock_ppm=plan.gateway_ppm),
         )
         self.medium, self.gateway = self.site.medium, self.site.gateway
         self.network, self.chip = self.site.network, self.site.chip

@@ -1,7 +1,7 @@
-"""What all emulated modems share: bytes in, lines out at their times, and bad manners on demand.
+"""Common parts of the emulated modems: bytes in, lines out at their times, and faults on demand.
 
-A subclass carries commands out: `command(t, text)` says lines and when. A modem is a `Detector` of
-the kernel: what it will say is known ahead, unless it is spoken to.
+A subclass carries out commands: `command(t, text)` emits lines. A modem is a `Detector` of the
+kernel: its output is known ahead, until it gets bytes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ DELAY_MAX_US = 3_000_000
 
 @dataclass
 class ModemFaults:
-    """echo: commands come back. late, split, glued, noise: shares of what is said that comes late,
-    in two pieces, without a gap to the next line, or with nonsense in front. restart: share of
-    commands in whose middle the modem restarts. deaf: share of commands that it does not hear.
-    busy: share of sends and joins refused for no reason. silent: it says and does nothing.
+    """echo: commands come back. restart: share of commands in whose middle the modem restarts.
+    deaf: share of commands that it ignores. busy: share of sends and joins refused without a
+    reason. silent: it says and does nothing. late, split, glued, noise: shares of output lines
+    that come late, in two pieces, without a gap to the next line, or with noise in front.
     """
 
     echo: bool = False
@@ -40,8 +40,9 @@ class ModemFaults:
 
 
 class Modem:
-    """baud: of its UART; uart: which one that is on the board. commands: everything it was told,
-    with times. restarts: so far."""
+    """baud: of its UART. uart: its number on the board. commands: every command with its time.
+    restarts: so far.
+    """
 
     BAUD = 9600
     BANNER: tuple[str, ...] = ()
@@ -61,11 +62,11 @@ class Modem:
     # --- of a subclass
 
     def command(self, t_us: int, text: str) -> None:
-        """Carry a command out; `say` what is to be said."""
+        """Carry out a command. `emit` its answer."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
-        """What is lost in a restart, besides the session."""
+        """Forget the state that a restart loses besides the session."""
 
     # --- the kernel's side
 
@@ -94,7 +95,7 @@ class Modem:
     # --- what happens
 
     def restart_at(self, t_us: int) -> None:
-        """Restart in the middle of whatever is going on."""
+        """Restart in the middle of a command."""
         self._output = [item for item in self._output if item[0] < t_us]
         self._restart(t_us)
 
@@ -119,14 +120,14 @@ class Modem:
             self.restart_at(t_us + rng.randrange(1000, 4_000_000))
 
     def is_busy(self, t_us: int) -> bool:
-        """Busy with a transaction, or out of caprice."""
+        """Whether a transaction is under way, or the fault `busy` strikes."""
         return t_us < self._busy_us or self._rng.random() < self.faults.busy
 
     def set_busy_until(self, until_us: int) -> None:
         self._busy_us = until_us
 
     def emit(self, t_us: int, text: str) -> None:
-        """A line, with the line's faults."""
+        """Send a line, with the line's faults."""
         faults, rng = self.faults, self._rng
         data = text.encode() + b"\r\n"
         if rng.random() < faults.noise:

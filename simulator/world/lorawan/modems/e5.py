@@ -1,7 +1,7 @@
 """A Seeed LoRa-E5, from its AT command specification V1.0 and recordings of real ones.
 
-Every line is `+COMMAND: text`; joins and messages end with `Done`. A refusal is followed by `Done`
-or not: public sources differ, `done_after_refusal` decides.
+Every line is `+COMMAND: text`. Joins and messages end with `Done`. Public sources differ whether a
+refusal is followed by `Done`: `done_after_refusal` decides.
 """
 
 from __future__ import annotations

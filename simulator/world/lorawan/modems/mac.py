@@ -1,8 +1,8 @@
 """The LoRaWAN stack inside an emulated modem, as far as its host can tell: whole transactions.
 
-Frames are real (built and read with `codec.py`) and go to the network server; radio timing is
-taken as right, windows are where the server sends. Simple: three channels, LinkADRReq is always
-granted, airtime is kept in one band of 1 % by waiting after each frame.
+Frames are real (built and read with `codec.py`) and go to the network server. Radio timing is
+assumed to be right: windows are where the server sends. Three channels. LinkADRReq is always
+granted. The duty cycle is kept in one band of 1 % by waiting after each frame.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DOWN_BYTES = {
 
 @dataclass
 class Outcome:
-    """What came of a transaction. end_us: when the modem knows. window: 0 = nothing heard."""
+    """The result of a transaction. end_us: when the modem knows. window: 0 = nothing received."""
 
     end_us: int
     window: int = 0
@@ -63,10 +63,11 @@ class Session:
 
 @dataclass
 class Mac:
-    """rising: DevNonces count up and outlive a restart; else they are random.
+    """rising: DevNonces count up and outlive a restart. Otherwise they are random.
 
-    loss: share of uplinks that nobody hears; away: (start, end) when no gateway is there, in
-    microseconds; refusals: joins from now on that get no answer. sent: start, length, frequency.
+    loss: share of uplinks that no gateway receives. away: (start, end) without a gateway, in
+    microseconds. refusals: number of joins from now on that get no answer. sent: start, length,
+    frequency.
     """
 
     network: NetworkServer

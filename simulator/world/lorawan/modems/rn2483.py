@@ -1,6 +1,6 @@
 """A Microchip RN2483 with firmware 1.0.5, from its command reference (DS40001784G, chapter 2).
 
-Lower case; a command is answered at once, a transaction once more at its end.
+Lower case. A command is answered at once, a transaction once more at its end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Rn2483(Modem):
     _last_outcome = Outcome(0, rssi=-128, snr=-128)
 
     def reset_state(self) -> None:
-        """What was not saved with `mac save` is gone."""
+        """Settings that were not saved with `mac save` are gone."""
         self._keys = frozenset()
         self.paused = False
 

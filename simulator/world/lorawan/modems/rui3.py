@@ -1,7 +1,7 @@
 """A RAK3172 with RUI3, from RAK's AT command manual and its published firmware's words.
 
-Every answer is the value (if asked for one), an empty line, a status; `+EVT:` lines follow when
-something has happened. It sends an empty uplink by itself after a confirmed downlink or when more
+Every answer is the value (if asked for one), an empty line and a status. `+EVT:` lines follow when
+an event has happened. It sends an empty uplink by itself after a confirmed downlink, or when more
 is pending.
 """
 
@@ -103,7 +103,7 @@ class Rui3(Modem):
             mac.rate = int(settings["DR"])
 
     def _must_wait(self, t_us: int) -> bool:
-        """Whether it must wait for airtime, or is at work."""
+        """Whether it must wait for airtime, or is busy."""
         wait_us = self.mac.wait_us(t_us)
         if self.is_busy(t_us) or wait_us:
             if wait_us and t_us >= self._busy_us:

@@ -1,8 +1,8 @@
-"""A Semtech SX1261/SX1262 at its pins (DS.SX1261-2.W.APP, Rev. 2.1; LoRa only).
+"""A Semtech SX1261/SX1262 at its pins (DS.SX1261-2.W.APP, Rev. 2.1, LoRa only).
 
 Commands are carried out at the rising edge of chip select, with BUSY for as long as section 8.3.1
-says. Recorded as violations: a command while BUSY, of a wrong length, unknown or out
-of order; registers that do not exist; errata that a driver has not taken care of.
+says. Recorded as violations: a command while BUSY, of a wrong length, unknown or out of order,
+registers that do not exist, and errata that a driver has not handled.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STATUS = {RC: 2, XOSC: 3, RX: 5, TX: 6}
 
 
 class Sx1262(Sx1262Air):
-    """mute: the chip does not answer; stuck: BUSY stays high. Arguments as in `Sx1262Air`."""
+    """mute: the chip does not answer. stuck: BUSY stays high. Arguments as in `Sx1262Air`."""
 
     LINES = ("busy", "dio1")
 
@@ -84,7 +84,7 @@ class Sx1262(Sx1262Air):
                 self._execute(self._out[0], bytes(self._out[1:]))
 
     def transfer(self, data: bytes) -> bytes:
-        """Bytes on MOSI; those on MISO."""
+        """Take bytes on MOSI. Return those on MISO."""
         if not self._selected:
             self.violation("SPI without chip select")
             return bytes(len(data))

@@ -1,4 +1,4 @@
-"""The analogue half of `sx1262`: what its settings make of the air."""
+"""The analogue half of `sx1262`: transmission and reception with the chip's settings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ class State:
 
 class Sx1262Air(Transceiver):
     """model: 1261 or 1262. tcxo: volts of the board's TCXO, None = a crystal. dio2: the antenna
-    switch of the board hangs on DIO2."""
+    switch of the board hangs on DIO2.
+    """
 
     def __init__(
         self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8, dio2: bool = True,
@@ -74,7 +75,7 @@ class Sx1262Air(Transceiver):
         self._buffer = bytearray(256)
 
     def _start_oscillator(self, us: int) -> int:
-        """The time until the oscillator runs; a TCXO without supply never does."""
+        """The time until the oscillator runs. A TCXO without supply never does."""
         if self._tcxo is None:
             return us
         if self.state.tcxo is None or abs(self.state.tcxo[0] - self._tcxo) > 0.05:
@@ -94,7 +95,7 @@ class Sx1262Air(Transceiver):
         return Modulation(sf, BANDWIDTH[bw], bool(self.state.packet[5]), sync, bool(slow))
 
     def _can_operate(self) -> bool:
-        """Whether everything is set that transmission and reception need."""
+        """Whether all settings are made that transmission and reception need."""
         if not (self.state.modulation and self.state.packet and self.state.freq_hz):
             self.violation("on air without modulation, packet parameters or frequency")
             return False
@@ -130,7 +131,7 @@ class Sx1262Air(Transceiver):
         return us
 
     def dbm(self) -> float:
-        """Output for the best settings of table 13-21; the others are not specified."""
+        """Output for the best settings of table 13-21. The others are not specified."""
         power = self.state.power[0] - (self.state.power[0] & 0x80) * 2
         best = {
             b"\x04\x07": (22, 22), b"\x03\x05": (20, 22), b"\x02\x03": (17, 22),
@@ -165,7 +166,7 @@ class Sx1262Air(Transceiver):
         self.listen(ReceiveWindow(now, close, self.state.freq_hz, modulation))
 
     def _timeout_symbols(self) -> int:
-        """Mantissa * 2 ** (2 exponent + 1); the command and the register have to agree."""
+        """Mantissa * 2 ** (2 exponent + 1). The command and the register have to agree."""
         value = self.state.registers[0x0706]
         symbols = (value >> 3) << (2 * (value & 7) + 1)
         if symbols != self.state.symbols:

@@ -1,8 +1,8 @@
-"""A Semtech SX1276 at its pins (data sheet SX1276/77/78/79, Rev. 4; LoRa only, high band).
+"""A Semtech SX1276 at its pins (data sheet SX1276/77/78/79, Rev. 4, LoRa only, high band).
 
 Registers take effect byte by byte. Recorded as violations: registers that do not exist, LoRa
-chosen outside sleep, settings changed while on air, the FIFO read in sleep, errata that a driver
-has not taken care of.
+chosen outside sleep, settings changed while on air, the FIFO read in sleep, and errata that a
+driver has not handled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""What the emulated transceivers share: their lines, and the analogue half that speaks to the air.
+"""Common parts of the emulated transceivers: their lines, and the analogue half with the radio
+medium.
 
 A chip is emulated at its pins: it sees chip select, SPI bytes and reset, and moves its lines. It
-never asks what the driver meant. What the data sheet forbids is put on the list of violations.
+never guesses the driver's intention. Actions that the data sheet forbids go to the list of
+violations.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class Transceiver:
         return dict(self._lines)
 
     def after(self, delay_us: int, function: Callable[[], None]) -> None:
-        """Do something later, unless the chip has turned to something else by then."""
+        """Call a function later, unless the chip has aborted its operation by then."""
         self.host.call_at(
             self.host.now_us + delay_us, partial(self._unless_aborted, self._task, function)
         )
@@ -67,7 +69,7 @@ class Transceiver:
             function()
 
     def abort(self) -> None:
-        """Stop transmitting, listening, following."""
+        """Stop transmitting, listening and receiving."""
         self._task += 1
         self._listening = self._locked_signal = None
 
@@ -76,7 +78,7 @@ class Transceiver:
         self.after(signal.end_us() - self.host.now_us, done)
 
     def listen(self, window: ReceiveWindow) -> None:
-        """The receiver is on; `found_nothing` or `received` follows."""
+        """The receiver is on. `on_timeout` or `received` follows."""
         self._listening = window
         self.windows.append(window)
         if window.close_us is not None:

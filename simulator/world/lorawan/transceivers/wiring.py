@@ -30,8 +30,8 @@ class Chip(Protocol):
 class Wiring:
     """pins: by the name of the line ("cs", "reset", and those that the chip drives).
 
-    late_us: by how much the next edge of an interrupt line is late: scheduler, garbage
-    collection. The chip is given to `solder()`, as it needs this as its host.
+    late_us: delay of the next edge of an interrupt line, by scheduler or garbage collection. The
+    chip is given to `connect_chip()`, because it needs this object as its host.
     """
 
     def __init__(self, host: PinHost, pins: Mapping[str, int]) -> None:
