@@ -14,19 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.board.board import VirtualBoard
-from simulator.board.cable import Faults
-from simulator.board.life import Around
+from simulator.board.cable import CableFaults
+from simulator.board.life import Environment
 from simulator.board.stock import blank, flashed
 from simulator.run.processes.live import HOST, live_broker
-from simulator.run.plans.options import target, within
-from simulator.run.plans.plan import LIVE_PORT, Target
+from simulator.run.plans.options import broker_address, within
+from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.chip.shims import ROOT
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.hardware.chips import CHIPS
 
-_LOOK_S = 0.2
+_POLL_S = 0.2
 
 
 def _speed(text: str) -> float | None:
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=_speed, default=1.0, help="of its time: a factor, or 'free' (1)")
     add(
         "--broker",
-        type=target,
+        type=broker_address,
         metavar="HOST:PORT",
         help=f"a real one (its own, at {LIVE_PORT} if that is free)",
     )
@@ -69,10 +69,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        with _made(args) as board:
-            print(_glance(args.tty or board.url, board), flush=True)
+        with _plugged_in(args) as board:
+            print(_introduction(args.tty or board.url, board), flush=True)
             while board.error is None:
-                time.sleep(_LOOK_S)
+                time.sleep(_POLL_S)
     except KeyboardInterrupt:
         return 0
     except (ToolError, OSError) as error:
@@ -82,25 +82,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _made(args: argparse.Namespace) -> Iterator[VirtualBoard]:
+def _plugged_in(args: argparse.Namespace) -> Iterator[VirtualBoard]:
     """The board and its broker, switched on."""
     board = boards.load(args.board)
     flash = args.flash or ROOT / ".build" / "bench" / f"{board.name}.bin"
     if args.blank or not flash.exists():
         flash.parent.mkdir(parents=True, exist_ok=True)
         (blank if args.blank else flashed)(board, flash)
-    faults = Faults(noise=args.noise, read_only=args.read_only, seed=args.seed)
+    faults = CableFaults(noise=args.noise, read_only=args.read_only, seed=args.seed)
     with _broker(args.broker) as broker:
-        around = Around(args.detector, args.per_hour, args.seed, broker)
+        environment = Environment(args.detector, args.per_hour, args.seed, broker)
         with VirtualBoard(
-            board.name, flash, chip=args.chip, speed=args.speed, around=around, faults=faults,
+            board.name, flash, chip=args.chip, speed=args.speed, environment=environment, faults=faults,
             number=args.port, terminal=args.tty or False,
         ) as made:  # fmt: skip
             yield made
 
 
 @contextlib.contextmanager
-def _broker(given: Target | None) -> Iterator[Target]:
+def _broker(given: BrokerAddress | None) -> Iterator[BrokerAddress]:
     if given:
         yield given
     else:
@@ -118,14 +118,14 @@ def _free_port(wanted: int) -> int:
     raise ToolError(f"no free TCP port on {HOST}")
 
 
-def _glance(port: Path | str, board: VirtualBoard) -> str:
+def _introduction(port: Path | str, board: VirtualBoard) -> str:
     """Where it is, and three commands to try."""
     bin_ = ".venv/bin"
     return "\n".join(
         [
             f"{board.board.name} ({board.chip}, {board.board.flash_size >> 20} MB) at {port}",
             f"flash   {board.flash}; whatever MicroPython is in it, the simulator's own runs",
-            f"broker  {board.around.broker}",
+            f"broker  {board.environment.broker}",
             "",
             f"  {bin_}/esptool --port {port} flash-id",
             f"  {bin_}/mpremote connect {port} fs ls",

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Protocol
 
 from simulator.board import life, rom
-from simulator.board.cable import Cable, Faults
+from simulator.board.cable import Cable, CableFaults
 from simulator.board.chip import LoaderFlash, mac_of
-from simulator.board.life import Around
+from simulator.board.life import Environment
 from simulator.board.lines import AutoReset
-from simulator.board.loader import Wire, serve
+from simulator.board.loader import LoaderTransport, serve
 from simulator.board.port import SerialServer
 from simulator.board.stock import check_size
 from simulator.board.terminal import Terminal
@@ -35,8 +35,8 @@ _SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet
 _REPEAT_S = 0.2  # between two complaints of a chip that cannot start
 
 
-class Session(Protocol):
-    def hear(self, data: bytes) -> None: ...
+class ChipSession(Protocol):
+    def receive(self, data: bytes) -> None: ...
 
     def run(self) -> None:
         """Until `end()`."""
@@ -61,8 +61,8 @@ class VirtualBoard:
         *,
         chip: str | None = None,
         speed: float | None = 1.0,
-        around: Around | None = None,
-        faults: Faults | None = None,
+        environment: Environment | None = None,
+        faults: CableFaults | None = None,
         number: int = 0,
         terminal: Path | bool = False,
     ) -> None:
@@ -73,17 +73,19 @@ class VirtualBoard:
         self.error: BaseException | None = None  # of the chip's thread: an error of the simulator
         self.resets = 0
         self._speed = speed
-        self.around = around or Around()
-        self._cable = Cable(faults or Faults(), self.unplug)
+        self.environment = environment or Environment()
+        self._cable = Cable(faults or CableFaults(), self.unplug)
         self._port = SerialServer(self, number)
         link = terminal if isinstance(terminal, Path) else None
         self._terminal = Terminal(self, link) if terminal else None
         self._reset = AutoReset()
         self._state = threading.Condition()
         self._plugged = self._closed = False
-        self._session: Session | None = None
-        self._early = b""
-        self._thread = threading.Thread(target=self._live, name=f"chip of {board}", daemon=True)
+        self._session: ChipSession | None = None
+        self._unread = b""
+        self._thread = threading.Thread(
+            target=self._run_chip, name=f"chip of {board}", daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -116,7 +118,7 @@ class VirtualBoard:
             if self._terminal:
                 self._terminal.open()
             self._reset = AutoReset()
-            self._early = b""
+            self._unread = b""
             self._plugged = True
             self._state.notify_all()
 
@@ -132,16 +134,16 @@ class VirtualBoard:
 
     # --- called by the port
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         data = self._cable.to_board(data)
         with self._state:
             session = self._session
             if session is None:  # between two of them
-                self._early += data
+                self._unread += data
         if session and data:
-            session.hear(data)
+            session.receive(data)
 
-    def lines(self, dtr: bool, rts: bool) -> None:
+    def set_lines(self, dtr: bool, rts: bool) -> None:
         with self._state:
             self._reset.set(dtr, rts)
             if not self._reset.en:
@@ -150,14 +152,14 @@ class VirtualBoard:
 
     # --- called by the terminal
 
-    def hear_terminal(self, data: bytes) -> None:
-        if _SYNC in data and not isinstance(self._session, Loading):
+    def receive_from_terminal(self, data: bytes) -> None:
+        if _SYNC in data and not isinstance(self._session, LoaderSession):
             self._restart(loads=True)
         else:
-            self.hear(data)
+            self.receive(data)
 
-    def hung_up(self) -> None:
-        if isinstance(self._session, Loading):
+    def on_hangup(self) -> None:
+        if isinstance(self._session, LoaderSession):
             self._restart(loads=False)
 
     def _restart(self, loads: bool) -> None:
@@ -168,7 +170,7 @@ class VirtualBoard:
 
     # --- the chip
 
-    def say(self, data: bytes, wait: bool = False) -> None:
+    def send(self, data: bytes, wait: bool = False) -> None:
         """Bytes of the chip, towards the port."""
         data = self._cable.to_host(data)
         self._port.send(data, wait)
@@ -180,16 +182,16 @@ class VirtualBoard:
             self._session.end(unplugged)
             self._session = None
 
-    def _live(self) -> None:
+    def _run_chip(self) -> None:
         try:
-            while session := self._started():
+            while session := self._next_session():
                 session.run()
         except Exception as error:  # to be seen by whoever uses the board
             self.error = error
             traceback.print_exc()
             self.unplug()
 
-    def _started(self) -> Session | None:
+    def _next_session(self) -> ChipSession | None:
         """Wait until the chip may run; what it then does. None: the board is put away."""
         with self._state:
             while not (self._plugged and self._reset.settle() == 0 and self._reset.en):
@@ -197,49 +199,49 @@ class VirtualBoard:
                     return None
                 self._state.wait(self._reset.settle() or None)
             self.resets += 1
-            self._session = self._session_of(not self._reset.strap)
-            self._session.hear(self._early)
-            self._early = b""
+            self._session = self._new_session(not self._reset.strap)
+            self._session.receive(self._unread)
+            self._unread = b""
             return self._session
 
-    def _session_of(self, loads: bool) -> Session:
+    def _new_session(self, loads: bool) -> ChipSession:
         if loads:
-            return Loading(self)
-        complaint = rom.complaint(self.board, self.flash)
-        return Complaining(self, complaint) if complaint else Running(self)
+            return LoaderSession(self)
+        boot_error = rom.boot_error(self.board, self.flash)
+        return FailedBootSession(self, boot_error) if boot_error else ImageSession(self)
 
     def open_flash(self) -> LoaderFlash:
         rng = random.Random(f"{self._cable.faults.seed}/flash")
         return LoaderFlash(self.flash, rng, self._cable.faults.read_only)
 
     def make_node(self, uart: Uart) -> Node:
-        node = life.node(self.board, self.flash, self.around)
-        node.line = uart
+        node = life.build_node(self.board, self.flash, self.environment)
+        node.console = uart
         return node
 
     def make_uart(self) -> Uart:
-        return Uart(self.board.name, self.say, self._speed)
+        return Uart(self.board.name, self.send, self._speed)
 
 
-class Loading:
+class LoaderSession:
     """The serial bootloader."""
 
     def __init__(self, board: VirtualBoard) -> None:
         self._board = board
         self._stop = threading.Event()
-        self._wire = Wire(
-            lambda data: board.say(data, wait=True), board.chip, board.mac,
+        self._transport = LoaderTransport(
+            lambda data: board.send(data, wait=True), board.chip, board.mac,
             board.board.flash_size, self._stop,
         )  # fmt: skip
         self._unplugged = False
 
-    def hear(self, data: bytes) -> None:
-        self._wire.hear(data)
+    def receive(self, data: bytes) -> None:
+        self._transport.receive(data)
 
     def run(self) -> None:
-        self._board.say(rom.LOADER)
+        self._board.send(rom.LOADER)
         flash = self._board.open_flash()
-        serve(self._wire, flash, self._board.chip, self._stop)
+        serve(self._transport, flash, self._board.chip, self._stop)
         if self._unplugged:
             flash.cut()
         flash.close()
@@ -249,7 +251,7 @@ class Loading:
         self._stop.set()
 
 
-class Complaining:
+class FailedBootSession:
     """Nothing that could be started is in the flash."""
 
     def __init__(self, board: VirtualBoard, text: bytes) -> None:
@@ -257,20 +259,20 @@ class Complaining:
         self._text = text
         self._stop = threading.Event()
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Nobody reads."""
 
     def run(self) -> None:
-        self._board.say(rom.FLASH)
+        self._board.send(rom.FLASH)
         while not self._stop.is_set():
-            self._board.say(self._text)
+            self._board.send(self._text)
             self._stop.wait(_REPEAT_S)
 
     def end(self, unplugged: bool) -> None:
         self._stop.set()
 
 
-class Running:
+class ImageSession:
     """The image, on the interpreter of the simulator. What is typed while it starts is kept."""
 
     def __init__(self, board: VirtualBoard) -> None:
@@ -279,11 +281,11 @@ class Running:
         self._node: Node | None = None
         self._ended = False
 
-    def hear(self, data: bytes) -> None:
-        self._uart.hear(data)
+    def receive(self, data: bytes) -> None:
+        self._uart.receive(data)
 
     def run(self) -> None:
-        self._board.say(rom.FLASH)
+        self._board.send(rom.FLASH)
         if self._ended:  # reset while it spoke; nobody may touch the flash any more
             return
         self._node = node = self._board.make_node(self._uart)

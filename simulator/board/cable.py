@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Faults:
+class CableFaults:
     """unplug_after: the cable is pulled behind so many bytes, both directions together, once.
 
     noise: share of bytes in which a bit flips. read_only: the flash chip takes no writes. seed: of
@@ -24,7 +24,7 @@ class Faults:
 class Cable:
     """Carries bytes both ways, or not. pull: unplugs the board."""
 
-    def __init__(self, faults: Faults, pull: Callable[[], None]) -> None:
+    def __init__(self, faults: CableFaults, pull: Callable[[], None]) -> None:
         self.faults = faults
         self._pull = pull
         self._rng = random.Random(f"{faults.seed}/cable")

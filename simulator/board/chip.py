@@ -12,6 +12,7 @@ import mmap
 import random
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from esp32_mock_bootloader.server import FlashImage
@@ -67,7 +68,7 @@ class LoaderFlash(FlashImage):  # type: ignore[misc]
         self.is_stub = False
         self._at = 0
         self._erased_to = 0
-        self._inflate: zlib._Decompress | None = None
+        self._inflate: Callable[[bytes], bytes] | None = None
         self._last: tuple[int, bytes, bytes | None] | None = None  # offset, before, programmed
 
     def close(self) -> None:
@@ -83,7 +84,7 @@ class LoaderFlash(FlashImage):  # type: ignore[misc]
 
     def begin_defl(self, payload: bytes) -> None:
         self.begin_plain(payload)
-        self._inflate = zlib.decompressobj()
+        self._inflate = zlib.decompressobj().decompress
 
     def write_plain_block(self, payload: bytes) -> None:
         size = struct.unpack_from("<I", payload)[0]
@@ -92,7 +93,7 @@ class LoaderFlash(FlashImage):  # type: ignore[misc]
     def write_defl_block(self, payload: bytes) -> None:
         size = struct.unpack_from("<I", payload)[0]
         if self._inflate:
-            self._write(self._inflate.decompress(payload[16 : 16 + size]))
+            self._write(self._inflate(payload[16 : 16 + size]))
 
     def end_defl(self) -> None:
         self._inflate = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulator.board.chip import mac_of
 from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from simulator.run.plans.sensors import SENSORS, Sensor
 from simulator.world.spec import NodeSpec, Observer
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
@@ -19,12 +19,12 @@ from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.lorawan.site import Site
-from simulator.world.network.access_network import Weather
+from simulator.world.lorawan.site import RadioSite
+from simulator.world.network.access_network import NetworkFaults
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.network.relay import RelayNetwork
 from simulator.world.streets.street import Street
-from simulator.world.sensors.composite_detector import Together
+from simulator.world.sensors.composite_detector import CompositeDetector
 from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
 
@@ -35,10 +35,10 @@ _HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
 _DETECTOR = "ld2451"  # of a board that does not say
-_NOWHERE = Target("127.0.0.1", 9)  # discard: nobody listens there
+_NOWHERE = BrokerAddress("127.0.0.1", 9)  # discard: nobody listens there
 
 
-class Unwatched:
+class NullObserver:
     """Nobody keeps what a virtual board does."""
 
     def on(self, kind: str, t_us: int, data: bytes | str) -> None:
@@ -46,7 +46,7 @@ class Unwatched:
 
 
 @dataclass(frozen=True)
-class Around:
+class Environment:
     """detector: None for what the node is configured for. per_hour: passages. seed: of all that
     is random. broker: None for none: connections are refused. observer: of the node's doings.
     wifi: the one network there is, and its password; None: any. faults: of the sensor."""
@@ -54,43 +54,50 @@ class Around:
     detector: str | None = None
     per_hour: int = 240
     seed: int = 1
-    broker: Target | None = None
-    observer: Observer = field(default_factory=Unwatched)
+    broker: BrokerAddress | None = None
+    observer: Observer = field(default_factory=NullObserver)
     wifi: tuple[str, str] | None = None
     faults: dict[str, float] = field(default_factory=dict)
 
 
-def node(board: Board, flash: Path, around: Around) -> Node:
+def build_node(board: Board, flash: Path, environment: Environment) -> Node:
     """The node as it is when its power comes on now."""
-    rng = random.Random(f"{around.seed}/board")
-    stored = Stored(flash)
-    sensor = SENSORS[around.detector or stored.detector() or usual(board)]
-    detector = sensor.model(_street(sensor, rng, around.per_hour), rng, around.faults, board)
+    rng = random.Random(f"{environment.seed}/board")
+    stored = NvsContents(flash)
+    sensor = SENSORS[environment.detector or stored.detector() or default_detector(board)]
+    detector = sensor.model(
+        _street(sensor, rng, environment.per_hour), rng, environment.faults, board
+    )
     start_utc = int(time.time())
-    target = around.broker or _NOWHERE
+    target = environment.broker or _NOWHERE
     network = RelayNetwork(
-        (target.host, target.port), Weather(), rng, start_utc, lambda *_: None, patient=False
+        (target.host, target.port),
+        NetworkFaults(),
+        rng,
+        start_utc,
+        lambda *_: None,
+        waits_for_answers=False,
     )
     server = _network(start_utc, stored)
     if board.modem:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
-        detector = Together(detector, modem)
+        detector = CompositeDetector(detector, modem)
     spec = NodeSpec(
-        board.name, flash, start_utc, around.seed, heap=_HEAP, chip=board.chip,
+        board.name, flash, start_utc, environment.seed, heap=_HEAP, chip=board.chip,
         mac=mac_of(board.name, flash),
     )  # fmt: skip
-    made = Node(spec, network, detector, around.observer)
-    network.access = around.wifi
+    made = Node(spec, network, detector, environment.observer)
+    network.access_point = environment.wifi
     network.call_at = made.call_at
     network.begin()
     if board.radio:
         pins = {name: int(pin) for name, pin in board.radio.items() if name != "chip"}
-        Site(made, str(board.radio["chip"]), pins, rng, network=server)
+        RadioSite(made, str(board.radio["chip"]), pins, rng, network=server)
     return made
 
 
-def usual(board: Board) -> str:
+def default_detector(board: Board) -> str:
     """The detector that most boards of this kind have."""
     return next((name for name in board.features.detectors if name in SENSORS), _DETECTOR)
 
@@ -104,7 +111,7 @@ def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
     return street
 
 
-def _network(start_utc: int, stored: Stored) -> NetworkServer:
+def _network(start_utc: int, stored: NvsContents) -> NetworkServer:
     """A LoRaWAN network in range, which knows the node's keys, if it has any."""
     server = NetworkServer(start_utc - GPS_TO_UNIX)
     names = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
@@ -115,7 +122,7 @@ def _network(start_utc: int, stored: Stored) -> NetworkServer:
     return server
 
 
-class Stored:
+class NvsContents:
     """What a node's NVS partition holds of it."""
 
     def __init__(self, flash: Path) -> None:

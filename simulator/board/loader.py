@@ -22,7 +22,7 @@ _WRITE_REG, _READ_REG = 0x09, 0x0A
 _HEAD = 8
 
 
-class Wire:
+class LoaderTransport:
     """The transport as `handle_client` wants it. send: to the port. stop: the session is over."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Wire:
         rom = CHIP_DEFS[chip]
         self._send = send
         self._stop = stop
-        self._heard: queue.Queue[bytes] = queue.Queue()
+        self._received: queue.Queue[bytes] = queue.Queue()
         self._buffer = b""
         self._registers = registers(chip, mac)
         self._command_at = rom.SPI_REG_BASE + rom.SPI_USR2_OFFS
@@ -46,8 +46,8 @@ class Wire:
         self._timeout_s = 0.05
         self.flash: LoaderFlash | None = None
 
-    def hear(self, data: bytes) -> None:
-        self._heard.put(data)
+    def receive(self, data: bytes) -> None:
+        self._received.put(data)
 
     def set_timeout(self, timeout: float) -> None:
         self._timeout_s = timeout
@@ -61,7 +61,7 @@ class Wire:
             frame = self._frame()
             if frame is None:
                 try:
-                    self._buffer += self._heard.get(timeout=self._timeout_s)
+                    self._buffer += self._received.get(timeout=self._timeout_s)
                 except queue.Empty:
                     if self._stop.is_set():
                         return b""
@@ -114,10 +114,12 @@ class Wire:
         return False
 
 
-def serve(wire: Wire, flash: LoaderFlash, chip: str, stop: threading.Event) -> None:
+def serve(
+    transport: LoaderTransport, flash: LoaderFlash, chip: str, stop: threading.Event
+) -> None:
     """Play the loader until `stop` is set; it outlasts every session, as the ROM does."""
-    wire.flash = flash
+    transport.flash = flash
     while not stop.is_set():
         flash.is_stub = False
         # Told to exit when the client leaves, which none does here, it does not when he rests.
-        server.handle_client(wire, stop, chip, flash=flash, exit_on_disconnect=True)
+        server.handle_client(transport, stop, chip, flash=flash, exit_on_disconnect=True)

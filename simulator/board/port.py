@@ -18,19 +18,19 @@ from serial import rfc2217
 
 HOST = "127.0.0.1"
 BUFFER_MAX = 1 << 16  # bytes towards the client; a console's beyond that are lost
-_PIECE = 1 << 14
+_CHUNK_BYTES = 1 << 14
 _IAC = b"\xff"
 
 
-class Board(Protocol):
+class PortListener(Protocol):
     """What is behind the port; called from the port's thread."""
 
-    def hear(self, data: bytes) -> None: ...
+    def receive(self, data: bytes) -> None: ...
 
-    def lines(self, dtr: bool, rts: bool) -> None: ...
+    def set_lines(self, dtr: bool, rts: bool) -> None: ...
 
 
-class Settings:
+class UartSettings:
     """The UART's settings as `rfc2217.PortManager` sees them: of a pyserial port."""
 
     baudrate = 115200
@@ -41,7 +41,7 @@ class Settings:
     cts = dsr = cd = True
     ri = False
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: PortListener) -> None:
         self._board = board
         self._dtr = self._rts = False
 
@@ -52,7 +52,7 @@ class Settings:
     @dtr.setter
     def dtr(self, asserted: bool) -> None:
         self._dtr = asserted
-        self._board.lines(self._dtr, self._rts)
+        self._board.set_lines(self._dtr, self._rts)
 
     @property
     def rts(self) -> bool:
@@ -61,7 +61,7 @@ class Settings:
     @rts.setter
     def rts(self, asserted: bool) -> None:
         self._rts = asserted
-        self._board.lines(self._dtr, self._rts)
+        self._board.set_lines(self._dtr, self._rts)
 
     def reset_input_buffer(self) -> None:
         """Nothing waits on this side."""
@@ -73,7 +73,7 @@ class Settings:
 class SerialServer:
     """Listens from `open()` to `close()`; number: the TCP port, 0 for any that is free."""
 
-    def __init__(self, board: Board, number: int = 0) -> None:
+    def __init__(self, board: PortListener, number: int = 0) -> None:
         self._board = board
         self.number = number
         self._client: socket.socket | None = None
@@ -162,14 +162,14 @@ class SerialServer:
             self._client = client
         quiet = logging.getLogger("simulator.board")
         quiet.setLevel(logging.CRITICAL)
-        self._manager = rfc2217.PortManager(Settings(self._board), self, quiet)
+        self._manager = rfc2217.PortManager(UartSettings(self._board), self, quiet)
 
     def _flush(self) -> None:
         client = self._client
         assert client
         with self._space:
             try:
-                del self._out[: client.send(self._out[:_PIECE])]
+                del self._out[: client.send(self._out[:_CHUNK_BYTES])]
             except BlockingIOError:
                 return
             except OSError:
@@ -178,7 +178,7 @@ class SerialServer:
 
     def _receive(self, client: socket.socket) -> None:
         try:
-            data = client.recv(_PIECE)
+            data = client.recv(_CHUNK_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -188,7 +188,7 @@ class SerialServer:
             return
         assert self._manager
         if typed := b"".join(self._manager.filter(data)):
-            self._board.hear(typed)
+            self._board.receive(typed)
 
     def _hang_up(self) -> None:
         """The client has gone: the operating system releases both lines at once."""
@@ -199,4 +199,4 @@ class SerialServer:
             self._client = None
             self._out.clear()
             self._space.notify_all()
-        self._board.lines(False, False)
+        self._board.set_lines(False, False)

@@ -24,7 +24,7 @@ LOADER = (
 FLASH = _STARTED % (0x13, b"SPI_FAST_FLASH_BOOT")
 
 
-def complaint(board: Board, path: Path) -> bytes:
+def boot_error(board: Board, path: Path) -> bytes:
     """What the chip prints, for ever, instead of starting; nothing if there is MicroPython."""
     with open(path, "rb") as file:
         flash = file.read()

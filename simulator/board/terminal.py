@@ -16,27 +16,27 @@ import tty
 from pathlib import Path
 from typing import Protocol
 
-_LOOK_S = 0.02  # for a client, while there is none
-_WAIT_S = 5.0  # for a client that takes nothing
-_PIECE = 4096
+_POLL_S = 0.02  # for a client, while there is none
+_SEND_TIMEOUT_S = 5.0  # for a client that takes nothing
+_CHUNK_BYTES = 4096
 
 
-class Board(Protocol):
+class TerminalListener(Protocol):
     """What is behind the terminal; called from its thread."""
 
-    def hear_terminal(self, data: bytes) -> None: ...
+    def receive_from_terminal(self, data: bytes) -> None: ...
 
-    def hung_up(self) -> None: ...
+    def on_hangup(self) -> None: ...
 
 
 class Terminal:
     """link: a name for the device in the file system; it is made, and removed at the end."""
 
-    def __init__(self, board: Board, link: Path | None = None) -> None:
+    def __init__(self, board: TerminalListener, link: Path | None = None) -> None:
         self._board = board
         self._link = link
         self._closing = False
-        self._there = False  # a client has it open
+        self._connected = False  # a client has it open
 
     def open(self) -> None:
         """Raises OSError when the link cannot be made."""
@@ -63,41 +63,41 @@ class Terminal:
 
     def send(self, data: bytes, wait: bool = False) -> None:
         """Bytes of the board. Without `wait` they are lost when nobody takes them."""
-        until = time.monotonic() + _WAIT_S
-        while data and self._there and time.monotonic() < until:
+        until = time.monotonic() + _SEND_TIMEOUT_S
+        while data and self._connected and time.monotonic() < until:
             with contextlib.suppress(BlockingIOError):
                 data = data[os.write(self._master, data) :]
             if data:
                 if not wait:
                     return
-                select.select([], [self._master], [], _LOOK_S)
+                select.select([], [self._master], [], _POLL_S)
 
     def _serve(self) -> None:
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         while not self._closing:
-            events = poll.poll(_LOOK_S * 1000)
+            events = poll.poll(_POLL_S * 1000)
             hung_up = bool(events and events[0][1] & select.POLLHUP)
             if events and events[0][1] & select.POLLIN:
-                self._there = True
+                self._connected = True
                 self._read()
             elif hung_up:
                 self._leave()
-                time.sleep(_LOOK_S)
+                time.sleep(_POLL_S)
             else:
-                self._there = True
-        self._there = False
+                self._connected = True
+        self._connected = False
         os.close(self._master)
         if self._link:
             self._link.unlink(missing_ok=True)
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
-            self._board.hear_terminal(os.read(self._master, _PIECE))
+            self._board.receive_from_terminal(os.read(self._master, _CHUNK_BYTES))
 
     def _leave(self) -> None:
-        if self._there:
-            self._there = False
+        if self._connected:
+            self._connected = False
             with contextlib.suppress(OSError, termios.error):
                 termios.tcflush(self._master, termios.TCIOFLUSH)
-            self._board.hung_up()
+            self._board.on_hangup()

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 AHEAD_S = 0.05
 FREE_US = 60_000_000  # how far a node that runs free runs in one go
-PIECE = 64  # bytes: so much reaches the node between two looks at its console
-_KEPT = 1 << 16  # bytes that wait for a node that does not look
+CHUNK_BYTES = 64  # bytes: so much reaches the node between two looks at its console
+_INPUT_MAX = 1 << 16  # bytes that wait for a node that does not look
 
 
 class Uart:
@@ -24,20 +24,20 @@ class Uart:
         self, name: str, send: Callable[[bytes], None], speed: float | None = 1.0
     ) -> None:
         self.name = name
-        self.out = send
+        self.write = send
         self._speed = speed
         self._at_prompt = False
         self._typed = bytearray()
-        self._watched = b""  # the character that interrupts a program
+        self._interrupt_char = b""  # the character that interrupts a program
         self._signalled = False
         self._changed = threading.Condition()
         self._ended = False
         self._zero = (time.monotonic(), 0)  # wall (s) and node (us), at the same moment
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Bytes from the port."""
         with self._changed:
-            self._typed += data[: _KEPT - len(self._typed)]
+            self._typed += data[: _INPUT_MAX - len(self._typed)]
             self._changed.notify()
 
     def end(self) -> None:
@@ -56,23 +56,27 @@ class Uart:
                 if left_s <= 0:
                     break
                 self._changed.wait(left_s)
-            piece = bytes(self._typed[:PIECE])
+            chunk = bytes(self._typed[:CHUNK_BYTES])
             self._signalled = False
-            del self._typed[:PIECE]
-            return piece
+            del self._typed[:CHUNK_BYTES]
+            return chunk
 
-    def watch(self, char: int) -> None:
-        self._watched = b"" if char == 0xFF else bytes([char])
+    def set_interrupt_char(self, char: int) -> None:
+        self._interrupt_char = b"" if char == 0xFF else bytes([char])
 
-    def interrupts(self) -> bool:
+    def interrupt_requested(self) -> bool:
         """Once for what waits. It stays: a search for a module takes a signal for "not there"."""
         with self._changed:
-            if self._signalled or not self._watched or self._watched not in self._typed:
+            if (
+                self._signalled
+                or not self._interrupt_char
+                or self._interrupt_char not in self._typed
+            ):
                 return False
             self._signalled = True
             return True
 
-    def ahead_us(self, now_us: int) -> int:
+    def horizon_us(self, now_us: int) -> int:
         factor = self._factor()
         if factor is None:
             return now_us + FREE_US

@@ -15,7 +15,7 @@ from micropython import const
 _TABLE = const(0x8000)
 _ENTRY = const(32)
 _BLOCK = const(4096)
-_PIECE = const(1024)
+_CHUNK_BYTES = const(1024)
 _GET_I32 = const(0)  # operations of NVS
 _SET_I32 = const(1)
 _GET_BLOB = const(2)
@@ -47,9 +47,9 @@ class Partition:
             found = self.find(self.TYPE_DATA, label=label)
         if not found:
             raise OSError(2)
-        self._take(found[0]._entry)
+        self._set_entry(found[0]._entry)
 
-    def _take(self, entry):
+    def _set_entry(self, entry):
         self._entry = entry
         self._offset = entry[2]
         self._size = entry[3]
@@ -68,7 +68,7 @@ class Partition:
                 continue
             if label is None or label == name:
                 partition = object.__new__(cls)
-                partition._take((kind, sub, offset, size, name, False))
+                partition._set_entry((kind, sub, offset, size, name, False))
                 found.append(partition)
         return found
 
@@ -85,8 +85,8 @@ class Partition:
                 self.ioctl(6, block + i)
         at = self._at(block, offset or 0, len(buf))
         view = memoryview(buf)
-        for start in range(0, len(buf), _PIECE):
-            us, _ = seam.request(seam.PROGRAM, 0, at + start, view[start : start + _PIECE])
+        for start in range(0, len(buf), _CHUNK_BYTES):
+            us, _ = seam.request(seam.PROGRAM, 0, at + start, view[start : start + _CHUNK_BYTES])
             seam.stall(us, True)
 
     def ioctl(self, op, arg):
@@ -114,7 +114,7 @@ class NVS:
     def __init__(self, namespace):
         self._namespace = namespace
 
-    def _ask(self, op, key, data=b"", number=0):
+    def _call(self, op, key, data=b"", number=0):
         if len(key) > 15:
             raise OSError(-0x1109)  # ESP_ERR_NVS_KEY_TOO_LONG
         name = (self._namespace + "\0" + key + "\0").encode()
@@ -124,26 +124,26 @@ class NVS:
         return body
 
     def get_i32(self, key):
-        return struct.unpack("<i", self._ask(_GET_I32, key))[0]
+        return struct.unpack("<i", self._call(_GET_I32, key))[0]
 
     def set_i32(self, key, value):
-        self._ask(_SET_I32, key, b"", value)
+        self._call(_SET_I32, key, b"", value)
 
     def get_blob(self, key, buf):
-        data = self._ask(_GET_BLOB, key)
+        data = self._call(_GET_BLOB, key)
         if len(data) > len(buf):
             raise OSError(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH
         buf[: len(data)] = data
         return len(data)
 
     def set_blob(self, key, value):
-        self._ask(_SET_BLOB, key, value)
+        self._call(_SET_BLOB, key, value)
 
     def erase_key(self, key):
-        self._ask(_ERASE, key)
+        self._call(_ERASE, key)
 
     def commit(self):
-        self._ask(_COMMIT, "")
+        self._call(_COMMIT, "")
 
 
 def raw_temperature():

@@ -18,7 +18,7 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 _RTC_BYTES = const(2048)
 _PINS = const(49)  # numbers go up to 48 on an ESP32-S3
-_PIECE = const(1024)  # of what goes out of a UART
+_CHUNK_BYTES = const(1024)  # of what goes out of a UART
 _PIN_PORT = const(0x40)
 _PULSE_PORT = const(0x42)  # many edges at once: for pulse counters alone
 _cause = PWRON_RESET
@@ -44,7 +44,7 @@ def soft_reset():
 
 def end_softly(raw=False):
     """What a soft reset does: a fresh interpreter; the watchdog, once started, goes on."""
-    port_console.put(b"MPY: soft reboot\r\n", 1)
+    port_console.tx_bytes(b"MPY: soft reboot\r\n", 1)
     left_ms = (seam.wdt_us - seam.now) // 1000
     seam.reset("soft %s %s" % ("raw" if raw else "", left_ms if seam.wdt_us < seam.NEVER else ""))
 
@@ -108,8 +108,7 @@ class Pin:
         self._trigger = trigger
         Pin._watched[self.gpio] = self
 
-    @staticmethod
-    def _edge(data):
+    def _on_edge(data):  # no method: the seam calls it
         gpio, level = data[0], data[1]
         if Pin.levels.get(gpio) == level:
             return
@@ -120,15 +119,13 @@ class Pin:
         if pin and pin._handler and pin._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
             seam.interrupt(pin._handler, pin)
 
-    @staticmethod
-    def _pulses(data):
+    def _on_pulses(data):
         counter = Pin.counters.get(data[0])
         for i in range(data[1] if counter else 0):
             counter.count(i & 1)
 
-
-seam.sinks[_PIN_PORT] = Pin._edge
-seam.sinks[_PULSE_PORT] = Pin._pulses
+    seam.sinks[_PIN_PORT] = _on_edge
+    seam.sinks[_PULSE_PORT] = _on_pulses
 
 
 class UART(io.IOBase):
@@ -147,16 +144,16 @@ class UART(io.IOBase):
         """Flushes what was received, as the port does."""
         self.baudrate = baudrate
         self._count = 0
-        self._room = max(rxbuf, 256)
-        if self._room > len(self._view):
-            self._view = memoryview(seam.outside(self._room))
+        self._rxbuf = max(rxbuf, 256)
+        if self._rxbuf > len(self._view):
+            self._view = memoryview(seam.outside(self._rxbuf))
         self._timeout_us = timeout * 1000
         seam.request(seam.UART_WRITE, self._port, baudrate)
 
     def _on_bytes(self, data, start, end):
         """Byte by byte: slices are objects, and these would be many."""
         count = self._count
-        end = min(end, start + self._room - count, start + seam.fifo_left)
+        end = min(end, start + self._rxbuf - count, start + seam.fifo_left)
         if seam.fifo_left < seam.NEVER:
             seam.fifo_left -= end - start
         view = self._view
@@ -189,8 +186,8 @@ class UART(io.IOBase):
         return None if n is None else bytes(buf[:n])
 
     def write(self, data):
-        for start in range(0, len(data), _PIECE):
-            seam.request(seam.UART_WRITE, self._port, 0, data[start : start + _PIECE])
+        for start in range(0, len(data), _CHUNK_BYTES):
+            seam.request(seam.UART_WRITE, self._port, 0, data[start : start + _CHUNK_BYTES])
         return len(data)
 
     def ioctl(self, op, flags):

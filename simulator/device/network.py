@@ -57,10 +57,11 @@ class WLAN:
     def status(self, what=None):
         return -61 if what == "rssi" else WLAN._status
 
-    @staticmethod
-    def _changed(data):
+    def _on_change(data):  # no method: the seam calls it
         WLAN._status = data[0] | data[1] << 8
         WLAN._addressed |= WLAN._status == STAT_GOT_IP
+
+    seam.sinks[_PORT] = _on_change
 
     def isconnected(self):
         return self.status() == STAT_GOT_IP
@@ -76,6 +77,3 @@ class WLAN:
         if not WLAN._addressed:
             return ("0.0.0.0",) * 4
         return ("192.0.2.2", "255.255.255.0", "192.0.2.1", "192.0.2.1")
-
-
-seam.sinks[_PORT] = WLAN._changed

@@ -9,7 +9,7 @@ class PCNT:
     HOLD = 0
     INCREMENT = 1
     DECREMENT = 2
-    _MOST = 32767  # there it begins again at 0
+    _COUNT_MAX = 32767  # there it begins again at 0
 
     def __init__(self, unit, pin=None, rising=HOLD, falling=HOLD, filter=0):
         if not 0 <= unit < 8:
@@ -23,7 +23,7 @@ class PCNT:
         step = self._steps[level]
         if self._runs and step:
             self._value += 1 if step == self.INCREMENT else -1
-            if abs(self._value) >= self._MOST:
+            if abs(self._value) >= self._COUNT_MAX:
                 self._value = 0
 
     def start(self):

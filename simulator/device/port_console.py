@@ -19,7 +19,7 @@ import seam
 from micropython import const
 
 _RING = const(259)
-_PIECE = const(1400)  # the longest request
+_CHUNK_BYTES = const(1400)  # the longest request
 
 _view = memoryview(seam.outside(_RING))
 _count = 0
@@ -27,7 +27,7 @@ _interrupt_char = -1  # it is only set while a program runs
 _attached = False
 
 
-def _hear(data):
+def _receive(data):
     """Bytes from the line; the interrupt character never gets to the ring."""
     global _count
     for byte in data:
@@ -38,16 +38,16 @@ def _hear(data):
             _count += 1
 
 
-seam.sinks[seam.CONSOLE] = _hear
+seam.sinks[seam.CONSOLE] = _receive
 
 
-def _notice():
+def _end_if_interrupted():
     """A program that is to end reads nothing any more: what follows is for the prompt."""
     if seam.interrupted:
         seam.interrupt_now()
 
 
-def _heard():
+def _waiting():
     return _count
 
 
@@ -59,11 +59,11 @@ def kbd_intr(char):
         seam.send(seam.LOG, 2, char & 0xFF)
 
 
-def take():
+def rx_chr():
     """The next byte, waited for."""
     global _count
-    _notice()
-    seam.idle(seam.NEVER, _heard)
+    _end_if_interrupted()
+    seam.idle(seam.NEVER, _waiting)
     byte = _view[0]
     _count -= 1
     if _count:
@@ -71,17 +71,17 @@ def take():
     return byte
 
 
-def put(data, raw=0):
+def tx_bytes(data, raw=0):
     """Send bytes; `raw` as they are, else as text."""
-    for start in range(0, len(data), _PIECE):
-        seam.send(seam.LOG, raw, 0, data[start : start + _PIECE])
+    for start in range(0, len(data), _CHUNK_BYTES):
+        seam.send(seam.LOG, raw, 0, data[start : start + _CHUNK_BYTES])
 
 
-def say(*values, sep=" ", end="\n", file=None):
+def print_text(*values, sep=" ", end="\n", file=None):
     """`print`."""
     text = sep.join(str(value) for value in values) + end
     if file is None:
-        put(text.encode())
+        tx_bytes(text.encode())
     else:
         file.write(text)
 
@@ -94,11 +94,11 @@ class _Stream(io.IOBase):
     def ioctl(self, op, flags):
         if op != 3:
             return 0
-        _notice()
+        _end_if_interrupted()
         return ((1 if _count else 0) | 4) & flags
 
     def _byte(self):
-        return take()
+        return rx_chr()
 
     def readinto(self, buf, size=-1):
         size = len(buf) if size < 0 else min(size, len(buf))
@@ -119,7 +119,7 @@ class _Stream(io.IOBase):
         return bytes(line)
 
     def write(self, data):
-        put(data.encode() if isinstance(data, str) else data, self._raw)
+        tx_bytes(data.encode() if isinstance(data, str) else data, self._raw)
         return len(data)
 
 
@@ -128,7 +128,7 @@ class _Text(_Stream):
     buffer = _Stream()
 
     def _byte(self):
-        byte = take()
+        byte = rx_chr()
         return 10 if byte == 13 else byte
 
     def read(self, size=-1):
@@ -150,7 +150,7 @@ def print_exception(error, file=None):
     if file is None:
         text = io.StringIO()
         sys.print_exception(error, text)
-        put(text.getvalue().encode())
+        tx_bytes(text.getvalue().encode())
     else:
         sys.print_exception(error, file)
 
@@ -177,7 +177,7 @@ def install(kind):
     _attached = bool(kind)
     if kind:
         micropython.kbd_intr(3)
-    builtins.print = say
+    builtins.print = print_text
     text = _Text()
     sys.modules["micropython"] = Module(micropython, kbd_intr=kbd_intr, schedule=seam.schedule)
     sys.modules["sys"] = Module(

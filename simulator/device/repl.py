@@ -49,15 +49,15 @@ def run(kind, raw, names):
             pass  # it was for a program that has just ended
 
 
-def _put(text):
-    port_console.put(text, 1)
+def _tx(text):
+    port_console.tx_bytes(text, 1)
 
 
-def _take():
+def _rx_chr():
     """The next byte; what waits for a person lets time pass as it does for a person."""
     seam.at_prompt = 1
     try:
-        return port_console.take()
+        return port_console.rx_chr()
     finally:
         seam.at_prompt = 0
 
@@ -65,7 +65,7 @@ def _take():
 def _show(value):
     if value is not None:
         builtins._ = value
-        port_console.say(repr(value))
+        port_console.print_text(repr(value))
 
 
 def _execute(source, kind, mark=b""):
@@ -75,17 +75,17 @@ def _execute(source, kind, mark=b""):
     try:
         exec(compile(source, "<stdin>", kind), _names)
     except SystemExit as end:
-        _put(mark + mark)
+        _tx(mark + mark)
         raise end
     except BaseException as error:
         failure = error
     finally:
         port_console.kbd_intr(-1)
         seam.interrupted = False
-    _put(mark)
+    _tx(mark)
     if failure:
         port_console.print_exception(failure)
-    _put(mark)
+    _tx(mark)
 
 
 # --- raw
@@ -93,22 +93,22 @@ def _execute(source, kind, mark=b""):
 
 def _raw():
     """Returns False: Ctrl-B leads to the friendly prompt."""
-    _put(b"raw REPL; CTRL-B to exit\r\n")
+    _tx(b"raw REPL; CTRL-B to exit\r\n")
     source = bytearray()
-    _put(b">")
+    _tx(b">")
     while True:
-        byte = _take()
+        byte = _rx_chr()
         if byte == _CTRL_A:
             if len(source) != 2 or source[0] != _CTRL_E:
                 return True
             _paste(source[1])
         elif byte == _CTRL_B:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             return False
         elif byte == _CTRL_D:
-            _put(b"OK")
+            _tx(b"OK")
             if not source:
-                _put(b"\r\n")
+                _tx(b"\r\n")
                 raise SystemExit
             _execute(bytes(source), "exec", b"\x04")
         elif byte != _CTRL_C:
@@ -116,23 +116,23 @@ def _raw():
             continue
         source = bytearray()
         if byte != _CTRL_C:
-            _put(b">")
+            _tx(b">")
 
 
 def _paste(command):
     """Take source with flow control, two windows ahead, and run it."""
     if command != 65:
-        _put(b"R\x00")
+        _tx(b"R\x00")
         return
-    _put(b"R\x01" + bytes((_WINDOW, 0)) + b"\x01")
+    _tx(b"R\x01" + bytes((_WINDOW, 0)) + b"\x01")
     source = bytearray()
-    byte = _take()
+    byte = _rx_chr()
     while byte not in (_CTRL_C, _CTRL_D):
         source.append(byte)
         if len(source) % _WINDOW == 0:
-            _put(b"\x01")
-        byte = _take()
-    _put(b"\x04")
+            _tx(b"\x01")
+        byte = _rx_chr()
+    _tx(b"\x04")
     _execute(bytes(source) if byte == _CTRL_D else b"raise KeyboardInterrupt", "exec", b"\x04")
 
 
@@ -145,15 +145,15 @@ def _friendly(kind):
     while True:
         text, key = _line(">>> ", "")
         if key == _CTRL_A:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             return True
         if key == _CTRL_B:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             _banner(kind)
         elif key == _CTRL_C:
-            _put(b"\r\n")
+            _tx(b"\r\n")
         elif key == _CTRL_D:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             raise SystemExit
         elif key == _CTRL_E:
             _paste_mode()
@@ -165,8 +165,8 @@ def _banner(kind):
     on = sys.version.rsplit(" ", 1)[1]
     major, minor, micro, more = sys.implementation.version
     version = "%d.%d.%d%s" % (major, minor, micro, "-" + more if more else "")
-    _put(("MicroPython v%s on %s; %s\r\n" % (version, on, kind)).encode())
-    _put(b'Type "help()" for more information.\r\n')
+    _tx(("MicroPython v%s on %s; %s\r\n" % (version, on, kind)).encode())
+    _tx(b'Type "help()" for more information.\r\n')
 
 
 def _statement(text):
@@ -175,7 +175,7 @@ def _statement(text):
         text += "\n"
         more, key = _line("... ", _indent(text))
         if key == _CTRL_C:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             return
         if key == _CTRL_D:
             break
@@ -185,30 +185,30 @@ def _statement(text):
 
 def _paste_mode():
     """Read up to Ctrl-D as it comes, without indentation, and run it as a file."""
-    _put(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
+    _tx(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
     source = bytearray()
-    byte = _take()
+    byte = _rx_chr()
     while byte not in (_CTRL_C, _CTRL_D):
         source.append(byte)
-        _put(b"\r\n=== " if byte == 13 else bytes((byte,)))
-        byte = _take()
-    _put(b"\r\n")
+        _tx(b"\r\n=== " if byte == 13 else bytes((byte,)))
+        byte = _rx_chr()
+    _tx(b"\r\n")
     if byte == _CTRL_D:
         _execute(bytes(source), "exec")
 
 
 def _line(prompt, text):
     """Edit a line that begins as `text`. Returns it and 0, or the control character typed."""
-    _put((prompt + text).encode())
+    _tx((prompt + text).encode())
     line = bytearray(text.encode())
     empty = bytes(line)
     at = 0  # in the history
     while True:
-        byte = _take()
+        byte = _rx_chr()
         if byte == _CTRL_C or (byte <= _CTRL_E and line == empty):
             return "", byte
         if byte == 13:
-            _put(b"\r\n")
+            _tx(b"\r\n")
             typed = line.decode()
             if typed and typed not in _lines[:1]:
                 _lines.insert(0, typed)
@@ -220,7 +220,7 @@ def _line(prompt, text):
             at = _arrow(line, at)
         elif byte >= 32:
             line.append(byte)
-            _put(bytes((byte,)))
+            _tx(bytes((byte,)))
 
 
 def _rub(line):
@@ -228,20 +228,20 @@ def _rub(line):
     blank = line and not line.strip()
     for _ in range(min(len(line), (len(line) - 1) % 4 + 1 if blank else 1)):
         line[:] = line[:-1]
-        _put(b"\b\x1b[K")
+        _tx(b"\b\x1b[K")
 
 
 def _arrow(line, at):
     """Up or down the history; returns the new place in it, 0 for what is not in it yet."""
-    if _take() != 91:
+    if _rx_chr() != 91:
         return at
-    key = _take()
+    key = _rx_chr()
     if key not in (65, 66):
         return at
     at = max(0, min(len(_lines), at + (1 if key == 65 else -1)))
-    _put(b"\b\x1b[K" * len(line))
+    _tx(b"\b\x1b[K" * len(line))
     line[:] = _lines[at - 1].encode() if at else b""
-    _put(line)
+    _tx(line)
     return at
 
 

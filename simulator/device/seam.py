@@ -226,7 +226,7 @@ def _catch_up():
         try:
             handler(arg)
         except Exception as error:
-            sys.modules["console"].print_exception(error)
+            sys.modules["port_console"].print_exception(error)
         finally:
             _calling = False
 

@@ -20,7 +20,7 @@ class Poll:
         self._streams = []  # [stream, flags, its ioctl, (stream, events)], as registered
         self._spare = None  # the entry that was removed last: it is often the next one added
         self._ready = []
-        self._woken = self._look
+        self._woken = self._note_ready
 
     def _entry(self, stream):
         for entry in self._streams:
@@ -53,7 +53,7 @@ class Poll:
             self._streams.remove(entry)
             self._spare = entry
 
-    def _look(self):
+    def _note_ready(self):
         """Note which streams are ready; true if any."""
         ready = self._ready
         if ready:
@@ -73,7 +73,7 @@ class Poll:
         """What is ready, to be looped over before the next call: the list is used again."""
         seam.spend(seam.POLL_COST_US)
         if timeout_ms == 0:
-            self._look()
+            self._note_ready()
         else:
             seam.idle(seam.NEVER if timeout_ms < 0 else seam.now + timeout_ms * 1000, self._woken)
         return self._ready

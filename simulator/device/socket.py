@@ -17,7 +17,7 @@ IPPROTO_TCP = 6
 SOL_SOCKET = 1
 SO_REUSEADDR = 4
 TCP_NODELAY = 1
-_MAX = const(10)  # LWIP_MAX_SOCKETS of the build
+_SOCKETS_MAX = const(10)  # LWIP_MAX_SOCKETS of the build
 # newlib's numbers, which are the chip's; start.py gives them to `errno`
 _EBADF = const(9)
 _EAGAIN = const(11)
@@ -33,7 +33,7 @@ _RX_CONNECTED = const(0xA0)
 _RX_CLOSED = const(0xC0)
 _POLL = const(3)
 _CLOSE = const(4)
-_open = [None] * _MAX
+_open = [None] * _SOCKETS_MAX
 
 
 def getaddrinfo(host, port, *_ignored):

@@ -37,7 +37,7 @@ def mount():
         vfs.mount(vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), "/")
     except OSError:
         while True:  # the stock firmware prints this for ever
-            port_console.say("The filesystem appears to be corrupted.")
+            port_console.print_text("The filesystem appears to be corrupted.")
             time.sleep(3)
 
 

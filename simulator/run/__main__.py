@@ -18,8 +18,8 @@ from simulator.run.plans import plan as plans
 from simulator.run.plans import scenario as scenarios
 from simulator.run.processes.live import live_broker
 from simulator.run.processes.node import prepare
-from simulator.run.plans.options import output, target, within
-from simulator.run.plans.plan import LIVE_PORT, Request, Target
+from simulator.run.plans.options import output, broker_address, within
+from simulator.run.plans.plan import LIVE_PORT, RunOptions, BrokerAddress
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import whole
 from simulator.run.plans.scenario import ScenarioError
@@ -39,7 +39,7 @@ def _hours(text: str) -> float:
 
 def _nodes(text: str) -> str:
     try:
-        plans.kinds(text)
+        plans.node_kinds(text)
     except ScenarioError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=within(0, 2**32 - 1), default=1, help="decides everything (1)")
     add("--nodes", type=_nodes, default="2", help="so many, or kinds such as lorawan,beam (2)")
     add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
-    add("--broker", type=target, metavar="HOST:PORT", help="relay to a real MQTT broker")
+    add("--broker", type=broker_address, metavar="HOST:PORT", help="relay to a real MQTT broker")
     add("--live", action="store_true", help="real time, with a broker to watch (1 hour)")
     add("--port", type=within(1, 65535), default=LIVE_PORT, help=f"its port ({LIVE_PORT})")
     add("--json", type=output, metavar="FILE", help="write the result")
@@ -63,13 +63,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        request = _request(args)
-        result = run(request)
+        options = _options(args)
+        result = run(options)
     except (ScenarioError, ToolError) as error:
         print(f"make sim: {error}", file=sys.stderr)
         return 2
     except NodeFailed as error:
-        print(f"{error}\nthe simulator failed; again: {request.command()}", file=sys.stderr)
+        print(f"{error}\nthe simulator failed; again: {options.command()}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -77,41 +77,43 @@ def main(argv: list[str] | None = None) -> int:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
     print_result(result)
     if result["violations"]:
-        print(f"again: {request.command()}")
+        print(f"again: {options.command()}")
     return 1 if result["violations"] else 0
 
 
-def _request(args: argparse.Namespace) -> Request:
+def _options(args: argparse.Namespace) -> RunOptions:
     """What was asked for; raises ScenarioError."""
     hours = args.hours or (1.0 if args.live else scenarios.load(args.scenario).hours)
-    return Request(
+    return RunOptions(
         hours, args.seed, args.nodes, args.scenario, args.broker, args.live, args.port, args.trace
     )
 
 
-def run(request: Request) -> dict[str, Any]:
+def run(options: RunOptions) -> dict[str, Any]:
     """Run what was asked for; raises ScenarioError, ToolError, NodeFailed."""
     began = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallypost-")))
-        target = request.broker
-        if request.live and not target:
-            target = stack.enter_context(live_broker(request.port))
-        root = _root(target)
-        drawn = plans.draw(replace(request, broker=target), root)
-        if target:
-            watch = f"mosquitto_sub -h {target.host} -p {target.port} -v -t '{root}/#'"
+        broker_address = options.broker
+        if options.live and not broker_address:
+            broker_address = stack.enter_context(live_broker(options.port))
+        root = _root(broker_address)
+        drawn = plans.draw(replace(options, broker=broker_address), root)
+        if broker_address:
+            watch = (
+                f"mosquitto_sub -h {broker_address.host} -p {broker_address.port} -v -t '{root}/#'"
+            )
             print(f"to watch: {watch}", file=sys.stderr)
-        screen = stack.enter_context(Screen(request, drawn))
+        screen = stack.enter_context(Screen(options, drawn))
         nodes = run_all(drawn, prepare(drawn), folder, screen.show)
-    if request.trace:
-        _join(request.trace, [plan.trace for plan in drawn if plan.trace])
-    return whole(request, nodes, time.monotonic() - began)
+    if options.trace:
+        _join(options.trace, [plan.trace for plan in drawn if plan.trace])
+    return whole(options, nodes, time.monotonic() - began)
 
 
-def _root(target: Target | None) -> str:
+def _root(broker_address: BrokerAddress | None) -> str:
     """Root of the topics: at a real broker one that nobody else uses."""
-    return f"tallypost/sim-{secrets.token_hex(3)}" if target else plans.ROOT_TOPIC
+    return f"tallypost/sim-{secrets.token_hex(3)}" if broker_address else plans.ROOT_TOPIC
 
 
 def _join(path: Path, parts: list[Path]) -> None:

@@ -17,7 +17,7 @@ from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NodePlan
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import NodeResult, total
-from simulator.run.plans.fault_schedule import calm, storm
+from simulator.run.plans.fault_schedule import fault_free_plan, faulty_plan
 from tallypost.faults import ToolError
 
 CALM_ONE_IN = 2  # storms, of those without power cuts, that are compared with their calm
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     seeds = range(args.seed, args.seed + args.n)
     try:
-        result = run([storm(seed, args.trace if args.n == 1 else None) for seed in seeds])
+        result = run([faulty_plan(seed, args.trace if args.n == 1 else None) for seed in seeds])
     except ToolError as error:
         print(f"make fuzz: {error}", file=sys.stderr)
         return 2
@@ -75,7 +75,7 @@ def compared(plan: NodePlan) -> bool:
 def run(storms: list[NodePlan]) -> dict[str, Any]:
     """Run storms; raises ToolError, NodeFailed."""
     began = time.monotonic()
-    twins = [calm(plan) for plan in storms if compared(plan)]
+    twins = [fault_free_plan(plan) for plan in storms if compared(plan)]
     with tempfile.TemporaryDirectory(prefix="tallypost-") as text:
         folder = Path(text)
         progress = Progress(storms + twins, folder)
@@ -108,7 +108,7 @@ def _by_direction(node: NodeResult) -> dict[str, int]:
     """Of passages, not of closed intervals: these end elsewhere when the clock steps. Without the
     classes: an edge that a light barrier sees while a sector of the log is erased is noted late,
     and when that is depends on what was sent."""
-    return {way: sum(classes.values()) for way, classes in node["noted"].items()}
+    return {direction: sum(classes.values()) for direction, classes in node["noted"].items()}
 
 
 class Progress:

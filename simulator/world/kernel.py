@@ -1,10 +1,12 @@
-"""One node's world: its virtual clock, and the seam's other side.
+"""The kernel: one node's virtual clock, its events, and the world's end of the seam.
 
-The node runs ahead alone as far as it was granted time: up to the next thing that could happen to
-it (a packet, a power cut, the end of the run). What the detector will send until then goes along
-with the grant, so a node-day of 200,000 radar frames needs only some thousands of round trips. A
-node can never influence another one (the broker keeps each inside its own topics), so every node
-has a clock of its own and nodes run in parallel; what one node sees is the same on every run.
+The node runs ahead alone for as long as time is granted. A grant ends at the next thing that could
+happen to the node: a packet, a power cut, the end of the run. The detector's inputs up to then are
+sent along with the grant. So a node-day of 200,000 radar frames needs only some thousand round
+trips.
+
+A node cannot influence another node, because the broker keeps each one inside its own topics. So
+every node has a clock of its own and nodes run in parallel. A node sees the same on every run.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from functools import partial
 from operator import itemgetter
 from typing import Callable
 
-from simulator.world.spec import WINDOW_US, Detector, Line, NodeSpec, Observer
-from simulator.world.chip.devices import Radio, Storage
+from simulator.world.spec import WINDOW_US, Detector, Console, NodeSpec, Observer
+from simulator.world.chip.devices import WifiStation, Storage
 from simulator.world.chip.flash import Flash
-from simulator.world.chip.peripheral import Bare, Peripheral
+from simulator.world.chip.peripheral import NoPeripheral, Peripheral
 from simulator.world.chip.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
-    IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request, fitting,
+    IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request, fit_in_reply,
     pack_inputs,
 )  # fmt: skip
 
@@ -33,7 +35,7 @@ SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken
 
 
 class Node:
-    """Runs one node; `run()` may be called again with a later time."""
+    """Runs one node. `run()` may be called again with a later time."""
 
     def __init__(
         self, spec: NodeSpec, network: object, detector: Detector, observer: Observer
@@ -42,28 +44,28 @@ class Node:
         self.now_us = 0
         self.requests = 0
         self._detector = detector
-        self.peripheral: Peripheral = Bare()
-        self.line: Line | None = None
+        self.peripheral: Peripheral = NoPeripheral()
+        self.console: Console | None = None
         self.halted = False
         self._observer = observer
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
         self.storage = Storage(self.flash, spec.drift_ppb)
-        self._radio = Radio(self, network)
+        self._radio = WifiStation(self, network)
         self._cuts = sorted(spec.power_cuts)
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._event_number = 0
         self._immediate: list[Input] = []
-        self._made_us = 0  # the node has been given the detector's inputs up to here
-        self._ahead: list[Input] = []  # those that come after
-        self._ahead_us = 0  # and they are made up to here
-        self._busy_until_us = 0  # the sensor was spoken to: keep grants short
+        self._granted_us = 0  # the node has been given the detector's inputs up to here
+        self._pregenerated: list[Input] = []  # those that come after
+        self._pregenerated_us = 0  # and they are made up to here
+        self._short_grants_until_us = 0  # the sensor was spoken to: keep grants short
         self._process: NodeProcess | None = None
-        self._born = 0
-        self._cause = "power_on"
+        self._first_request = 0
+        self._reset_cause = "power_on"
         self._until_us = 0
         for start_us, length_us in spec.power_off:
-            self.call_at(start_us, partial(self._fail, length_us))
+            self.call_at(start_us, partial(self._cut_power, length_us))
         for step_us, seconds in spec.rtc_steps:
             self.call_at(step_us, partial(self._step_rtc, seconds))
 
@@ -77,10 +79,11 @@ class Node:
         self._immediate.append((self.now_us, port, data))
 
     def edge(self, gpio: int, level: int) -> None:
-        """A line has changed; from within a `call_at` function, or a call of the peripheral."""
+        """A pin has changed its level. Call it from a `call_at` function or from the
+        peripheral."""
         self.deliver(PORT_PIN, bytes([gpio, level]))
 
-    def _fail(self, length_us: int) -> None:
+    def _cut_power(self, length_us: int) -> None:
         raise PowerCut(length_us)
 
     def _step_rtc(self, seconds: int) -> None:
@@ -91,11 +94,11 @@ class Node:
         self._observer.on(kind, self.now_us, data)
 
     def run(self, until_us: int, progress: Callable[[int], None] = lambda _t: None) -> None:
-        """Live until `until_us`; the process stays, so that a later `run()` goes on."""
+        """Run until `until_us`. The process stays alive, so a later `run()` continues it."""
         self._until_us = until_us
         while self.now_us < until_us and not self.halted:
             try:
-                self._live(progress)
+                self._run_boot(progress)
             except PowerCut as cut:
                 self._go_down("cut", "power_on")
                 self.storage.power_lost()
@@ -106,12 +109,12 @@ class Node:
             except Reset as reset:
                 self._go_down(f"reset:{reset}", str(reset))
             except (NodeEnded, NodeHung) as error:
-                if self.requests == self._born and not self.halted:
+                if self.requests == self._first_request and not self.halted:
                     raise  # it never got as far as the firmware: the shims are broken
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
 
     def halt(self) -> None:
-        """From another thread: `run` ends at once, whatever the node is doing."""
+        """End `run` at once, whatever the node is doing. May be called from another thread."""
         self.halted = True
         if process := self._process:
             process.abort()
@@ -130,10 +133,10 @@ class Node:
             self._process = None
         self._radio.drop_all()
         self._immediate.clear()
-        self._cause = cause
+        self._reset_cause = cause
 
     def _pass_time(self, until_us: int) -> None:
-        """No node is there; the world goes on (no further cut can happen)."""
+        """Let time pass without a node. Events still happen, but no further power cut can."""
         while self._events and self._events[0][0] <= until_us:
             t_us, _, function = heapq.heappop(self._events)
             self.now_us = max(self.now_us, t_us)
@@ -144,7 +147,7 @@ class Node:
         self._immediate.clear()
         self.now_us = until_us
 
-    def _live(self, progress: Callable[[int], None]) -> None:
+    def _run_boot(self, progress: Callable[[int], None]) -> None:
         if self._process is None:
             self._power_up()
         while self.now_us < self._until_us and not self.halted:
@@ -162,14 +165,14 @@ class Node:
 
     def _power_up(self) -> None:
         self._pass_time(self.now_us + REBOOT_US)
-        if self._cause == "power_on":
+        if self._reset_cause == "power_on":
             self._detector.power(self.now_us, True)
             self.peripheral.power(True)
-        self._forget_ahead()
-        self.observe("boot", self._cause)
-        self._born = self.requests + 1  # its first request introduces it
-        self._process = NodeProcess(self.spec.flash_path, self.spec.heap, self.line)
-        self.peripheral.attached()
+        self._discard_pregenerated()
+        self.observe("boot", self._reset_cause)
+        self._first_request = self.requests + 1  # its first request introduces it
+        self._process = NodeProcess(self.spec.flash_path, self.spec.heap, self.console)
+        self.peripheral.on_start()
 
     def _handle(self, request: Request) -> None:
         value, answer, flags = self._serve(request)
@@ -183,21 +186,21 @@ class Node:
         self._grant(value, flags, request.op is Op.WAIT or bool(flags & VOID_INPUTS))
 
     def _serve(self, request: Request) -> tuple[int, bytes | None, int]:
-        """Carry a request out; return (value, answer or None, flags)."""
+        """Carry out a request. Return (value, answer or None, flags)."""
         op = request.op
         if op is Op.WAIT:
-            if self.line:
-                self._listen(self.line, bool(request.a))
+            if self.console:
+                self._read_console(self.console, bool(request.a))
             self._run_due()
             return 0, None, 0
         if op is Op.HELLO:
             chip = self.spec.chip
-            kind = f"virtual {self.line.name} with {chip.upper()}" if self.line else ""
-            text = f"{self._cause}\n{chip}\n{kind}\n{self.spec.mac.hex()}"
+            kind = f"virtual {self.console.name} with {chip.upper()}" if self.console else ""
+            text = f"{self._reset_cause}\n{chip}\n{kind}\n{self.spec.mac.hex()}"
             answer = struct.pack("<Q", self.now_us) + text.encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
-            self._say(request)
+            self._write_console(request)
         elif op is Op.RESET:
             raise Reset(request.data.decode())
         elif op is Op.UART_WRITE:
@@ -212,27 +215,28 @@ class Node:
             return (*self.storage.serve(request, self.observe), 0)
         return 0, None, 0
 
-    def _listen(self, line: Line, at_prompt: bool) -> None:
-        if typed := line.wait(self.now_us, at_prompt):
+    def _read_console(self, console: Console, at_prompt: bool) -> None:
+        if typed := console.wait(self.now_us, at_prompt):
             self.deliver(PORT_CONSOLE, typed)
 
-    def _say(self, request: Request) -> None:
-        """To the console: text (a = 0) or bytes (1); 2: which character interrupts."""
+    def _write_console(self, request: Request) -> None:
+        """Write to the console: text (a = 0) or bytes (a = 1). a = 2 sets the interrupt
+        character."""
         data = request.data
-        if request.a == 2 and self.line:
-            return self.line.watch(request.b)
+        if request.a == 2 and self.console:
+            return self.console.set_interrupt_char(request.b)
         self.observe("log", data.decode(errors="replace"))
-        if self.line:
-            self.line.out(data if request.a else data.replace(b"\n", b"\r\n"))
+        if self.console:
+            self.console.write(data if request.a else data.replace(b"\n", b"\r\n"))
 
     def _to_sensor(self, request: Request) -> tuple[int, bytes | None, int]:
-        """Bytes for the sensor; what it would have sent from now on is made again."""
+        """Hand bytes to the sensor. Its later inputs are generated again."""
         if not request.data:
             return 0, None, 0  # the UART was set up
-        self._busy_until_us = self.now_us + 2 * SENSOR_WINDOW_US
+        self._short_grants_until_us = self.now_us + 2 * SENSOR_WINDOW_US
         for t_us, port, data in self._detector.write(self.now_us, request.data):
             self.call_at(t_us, partial(self.deliver, port, data))
-        self._forget_ahead()
+        self._discard_pregenerated()
         return 0, None, VOID_INPUTS
 
     def _run_due(self) -> None:
@@ -241,57 +245,60 @@ class Node:
             function()
 
     def _horizon(self) -> int:
-        """Nothing can happen to the node before this time that it has not been told."""
-        if self._immediate or self._made_us <= self.now_us:
+        """The time before which nothing can happen to the node that it does not know yet."""
+        if self._immediate or self._granted_us <= self.now_us:
             return self.now_us
-        return min(self._target(), self._made_us)
+        return min(self._target(), self._granted_us)
 
-    def _grant(self, value: int, flags: int, makes: bool) -> None:
-        """Reply with what happens now; if the node has used up its inputs, make new ones."""
-        inputs = fitting(self._immediate)
+    def _grant(self, value: int, flags: int, may_generate: bool) -> None:
+        """Reply with the inputs that happen now. If the node has used up its inputs, generate new
+        ones."""
+        inputs = fit_in_reply(self._immediate)
         immediate = len(inputs)
         del self._immediate[:immediate]
-        if makes and not self._immediate and self._made_us <= self.now_us:
-            inputs += self._take(sum(len(data) + 11 for _, _, data in inputs))
+        if may_generate and not self._immediate and self._granted_us <= self.now_us:
+            inputs += self._next_inputs(sum(len(data) + 11 for _, _, data in inputs))
         body = pack_inputs(inputs)
         head = REPLY.pack(immediate, flags, len(body), value, self._horizon())
         assert self._process
         self._process.reply(head + body)
-        if makes and len(self._ahead) < WINDOW_INPUTS:  # while the node is busy with these
-            self._look_ahead(self._made_us + WINDOW_US)
+        if (
+            may_generate and len(self._pregenerated) < WINDOW_INPUTS
+        ):  # while the node is busy with these
+            self._pregenerate(self._granted_us + WINDOW_US)
 
-    def _take(self, used: int) -> list[Input]:
-        """The detector's next inputs, as many as may be granted and fit behind `used` bytes."""
+    def _next_inputs(self, used: int) -> list[Input]:
+        """The detector's next inputs: as many as may be granted and fit behind `used` bytes."""
         target = self._target()
-        if len(self._ahead) < WINDOW_INPUTS:
-            self._look_ahead(target)
-        due = bisect_right(self._ahead, target, key=itemgetter(0))
-        taken = fitting(self._ahead[:due], used)
-        del self._ahead[: len(taken)]
-        rest_us = self._ahead[0][0] - 1 if self._ahead else self._ahead_us
-        self._made_us = min(target, rest_us)
-        return taken
+        if len(self._pregenerated) < WINDOW_INPUTS:
+            self._pregenerate(target)
+        due = bisect_right(self._pregenerated, target, key=itemgetter(0))
+        granted = fit_in_reply(self._pregenerated[:due], used)
+        del self._pregenerated[: len(granted)]
+        rest_us = self._pregenerated[0][0] - 1 if self._pregenerated else self._pregenerated_us
+        self._granted_us = min(target, rest_us)
+        return granted
 
-    def _look_ahead(self, until_us: int) -> None:
-        """Make inputs up to a time, or a window full of them."""
-        if until_us <= self._ahead_us:
+    def _pregenerate(self, until_us: int) -> None:
+        """Generate inputs up to a time, or until the window is full."""
+        if until_us <= self._pregenerated_us:
             return
-        made = self._detector.generate(self._ahead_us, until_us, WINDOW_INPUTS)
-        self._ahead += made
-        self._ahead_us = made[-1][0] if len(made) == WINDOW_INPUTS else until_us
+        made = self._detector.generate(self._pregenerated_us, until_us, WINDOW_INPUTS)
+        self._pregenerated += made
+        self._pregenerated_us = made[-1][0] if len(made) == WINDOW_INPUTS else until_us
 
-    def _forget_ahead(self) -> None:
-        """What the detector would have sent is void: it was spoken to, or the power was gone."""
-        self._ahead.clear()
-        self._made_us = self._ahead_us = self.now_us
+    def _discard_pregenerated(self) -> None:
+        """Drop inputs that are not valid any more: the sensor got bytes, or the power was off."""
+        self._pregenerated.clear()
+        self._granted_us = self._pregenerated_us = self.now_us
 
     def _target(self) -> int:
-        """How far the node could be let run, for all the world knows."""
+        """The latest time that may be granted, as far as the world knows."""
         target = min(self._until_us, self.now_us + self.spec.window_us)
-        if self.now_us < self._busy_until_us:
+        if self.now_us < self._short_grants_until_us:
             target = min(target, self.now_us + SENSOR_WINDOW_US)
         if self._events:
             target = min(target, max(self._events[0][0], self.now_us))
-        if self.line:
-            target = min(target, self.line.ahead_us(self.now_us))
+        if self.console:
+            target = min(target, self.console.horizon_us(self.now_us))
         return target

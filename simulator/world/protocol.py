@@ -1,4 +1,4 @@
-"""The world's side of the seam: message layouts (see simulator/device/seam.py for the picture)."""
+"""The world's side of the seam: message layouts. `simulator/device/seam.py` draws them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def pack_inputs(inputs: list[Input]) -> bytes:
     return b"".join(INPUT.pack(t, port, len(data)) + data for t, port, data in inputs)
 
 
-def fitting(inputs: list[Input], used: int = 0) -> list[Input]:
-    """As many of the inputs as the node's buffer holds behind `used` bytes."""
+def fit_in_reply(inputs: list[Input], used: int = 0) -> list[Input]:
+    """The first inputs that fit into the node's buffer behind `used` bytes."""
     for i, (_, _, data) in enumerate(inputs):
         used += len(data) + INPUT.size
         if used > BODY_MAX or i == 255:

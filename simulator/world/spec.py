@@ -1,4 +1,4 @@
-"""What may be around a node, as the kernel knows it."""
+"""The parts around a node, as the kernel knows them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WINDOW_US = 60_000_000  # the longest grant
 
 @dataclass
 class NodeSpec:
-    """What is drawn for a node. Times in microseconds since the scenario's start.
+    """The plan of one node. Times are in microseconds since the scenario's start.
 
-    power_cuts: request numbers (counted over all lives) at which the power fails for `cut_off_us`.
+    power_cuts: request numbers, counted over all boots, at which the power fails for `cut_off_us`.
     power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
-    the real-time clock shows so much more. drift_ppb: the crystal's error.
-    window_us: the longest grant; short when the node must keep step with real time.
-    rot: (offset, length, bits) of flash: that many of its bits turn over at each power cut.
-    chip: what differs between them is there or not, as on the chip. mac: of its station.
+    the real-time clock shows that many seconds more. drift_ppb: error of the crystal. window_us:
+    longest grant, short if the node must follow real time. rot: (offset, length, bits) of flash,
+    that many bits of it flip at each power cut. chip: decides which peripherals exist. mac: of the
+    Wi-Fi station.
     """
 
     name: str
@@ -40,7 +40,7 @@ class NodeSpec:
 
 
 class Detector(Protocol):
-    """A sensor on the node's pins; the README of this folder has the contract."""
+    """A sensor on the node's pins. `simulator/world/README.md` has the contract."""
 
     def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]: ...
 
@@ -49,28 +49,28 @@ class Detector(Protocol):
     def power(self, t_us: int, on: bool) -> None: ...
 
 
-class Line(Protocol):
-    """Whatever is on the console's port; a person, for one, who lives in real time."""
+class Console(Protocol):
+    """The other end of the console's line, for example a person in real time."""
 
     name: str  # the board's, for the banner
 
     def wait(self, now_us: int, at_prompt: bool) -> bytes:
-        """Hold the node back to the pace of the line; return what was typed, a little."""
+        """Hold the node back to the pace of the line. Return a few of the typed bytes."""
 
-    def ahead_us(self, now_us: int) -> int:
-        """How far the node may run ahead alone."""
+    def horizon_us(self, now_us: int) -> int:
+        """The time up to which the node may run ahead alone."""
 
-    def watch(self, char: int) -> None:
-        """From now on this character interrupts; 0xFF for none."""
+    def set_interrupt_char(self, char: int) -> None:
+        """From now on this character interrupts a program. 0xFF means none."""
 
-    def interrupts(self) -> bool:
-        """Asked when the node computes for long: does that character wait?"""
+    def interrupt_requested(self) -> bool:
+        """Asked while the node computes for a long time: is the interrupt character waiting?"""
 
-    def out(self, data: bytes) -> None:
-        """What the node sends."""
+    def write(self, data: bytes) -> None:
+        """Bytes that the node sends."""
 
 
 class Observer(Protocol):
-    """Sees what a node does, from outside."""
+    """Sees everything that a node does, from outside."""
 
     def on(self, kind: str, t_us: int, data: bytes | str) -> None: ...

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.boards.bench import Listener, Make, esptool, mpremote, settled
 
-from simulator.board.cable import Cable, Faults
+from simulator.board.cable import Cable, CableFaults
 from simulator.board.stock import flashed
 from tallypost.hardware import boards
 
@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
 def test_a_cable_pulled_while_writing_leaves_a_torn_flash(
     after: int, source: Path, make: Make
 ) -> None:
-    faults = Faults(unplug_after=after, seed=after)
+    faults = CableFaults(unplug_after=after, seed=after)
     board = make(faults=faults)
     before = settled(board)
     assert esptool(board, "write-flash", hex(AT), source).status != 0
@@ -65,7 +65,7 @@ def test_esptool_refuses_a_board_with_the_wrong_chip(source: Path, make: Make) -
 
 
 def test_esptool_never_accepts_wrong_bytes_from_a_noisy_line(source: Path, make: Make) -> None:
-    board = make(faults=Faults(noise=0.00005, seed=4))
+    board = make(faults=CableFaults(noise=0.00005, seed=4))
     ran = esptool(board, "write-flash", hex(AT), source)
     written = board.flash.read_bytes()[AT : AT + SIZE]
     assert ran.status != 0 or written == source.read_bytes()
@@ -73,7 +73,7 @@ def test_esptool_never_accepts_wrong_bytes_from_a_noisy_line(source: Path, make:
 
 def test_noise_flips_bits_at_its_rate_and_the_same_ones_for_a_seed() -> None:
     flips = [
-        Cable(Faults(noise=0.01, seed=5), lambda: None).to_board(bytes(100_000)) for _ in "ab"
+        Cable(CableFaults(noise=0.01, seed=5), lambda: None).to_board(bytes(100_000)) for _ in "ab"
     ]
     assert flips[0] == flips[1]
     assert 800 < sum(byte != 0 for byte in flips[0]) < 1200
@@ -82,14 +82,14 @@ def test_noise_flips_bits_at_its_rate_and_the_same_ones_for_a_seed() -> None:
 
 def test_the_cable_is_pulled_once_at_the_given_byte() -> None:
     pulls: list[int] = []
-    cable = Cable(Faults(unplug_after=10), lambda: pulls.append(1))
+    cable = Cable(CableFaults(unplug_after=10), lambda: pulls.append(1))
     assert cable.to_board(b"12345") == b"12345" and pulls == []
     assert cable.to_host(b"67890") == b"" and pulls == [1]
     assert cable.to_host(b"more") == b"more" and pulls == [1]
 
 
 def test_a_write_protected_flash_fails_the_comparison(source: Path, make: Make) -> None:
-    board = make(faults=Faults(read_only=True))
+    board = make(faults=CableFaults(read_only=True))
     before = settled(board)
     ran = esptool(board, "write-flash", hex(AT), source)
     assert ran.status != 0 and "MD5" in ran.out
@@ -100,7 +100,7 @@ def test_a_blank_board_repeats_the_message_of_its_rom(make: Make) -> None:
     board = make(is_blank=True)
     with Listener(board.path) as somebody:
         for _ in range(3):
-            somebody.hear(b"invalid header: 0xffffffff\r\n")
+            somebody.read_until(b"invalid header: 0xffffffff\r\n")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_flash_that_cannot_start_gives_the_reason(
         file.write(data)
     board = make()
     with Listener(board.path) as somebody:
-        somebody.hear(text)
+        somebody.read_until(text)
 
 
 def test_a_damaged_file_system_loops_in_the_stock_boot_code(tmp_path: Path, make: Make) -> None:
@@ -131,4 +131,4 @@ def test_a_damaged_file_system_loops_in_the_stock_boot_code(tmp_path: Path, make
         file.write(b"\0" * 8192)
     board = make(speed=None)
     with Listener(board.path) as somebody:
-        somebody.hear(b"The filesystem appears to be corrupted.")
+        somebody.read_until(b"The filesystem appears to be corrupted.")

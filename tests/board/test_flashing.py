@@ -11,10 +11,10 @@ import serial
 from tests.support.boards.bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
-from simulator.board.cable import Faults
-from simulator.board.life import Around
+from simulator.board.cable import CableFaults
+from simulator.board.life import Environment
 from simulator.board.stock import blank, stand_in
-from simulator.run.processes.observer import Watcher
+from simulator.run.processes.observer import NodeObserver
 from simulator.world.chip.shims import ROOT
 from tallypost.hardware import boards
 
@@ -37,9 +37,9 @@ def tallypost(verb: str, name: str, port: object, *words: str) -> str:
     return done.out
 
 
-def watcher(name: str) -> Watcher:
+def new_observer(name: str) -> NodeObserver:
     ring = boards.load(name).partition("ring")
-    return Watcher((ring.offset, ring.size), None)
+    return NodeObserver((ring.offset, ring.size), None)
 
 
 def listed(board: VirtualBoard) -> dict[str, str]:
@@ -53,9 +53,9 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
     name: str, file: Path, make: Make
 ) -> None:
     file.write_bytes(stand_in(boards.load(name)))
-    seen = watcher(name)
-    around = Around(observer=seen, per_hour=1200)
-    board = make(name, is_blank=True, speed=20.0, around=around)
+    observer = new_observer(name)
+    environment = Environment(observer=observer, per_hour=1200)
+    board = make(name, is_blank=True, speed=20.0, environment=environment)
     assert "written and compared" in tallypost(
         "flash", name, board.path, "--micropython", str(file)
     )
@@ -64,11 +64,11 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
         "provision", name, board.path, "--node", "n1", "--set", "detector=beam",
         "--secrets-out", str(file.with_name("secrets.json")),
     )  # fmt: skip
-    until(lambda: len(seen.passages) >= 3)
+    until(lambda: len(observer.passages) >= 3)
     until(lambda: listed(board)["node"] == "n1")  # a busy node may take its time
     assert "nothing to write" in tallypost("flash", name, board.path)
-    before = len(seen.passages)
-    until(lambda: len(seen.passages) > before)
+    before = len(observer.passages)
+    until(lambda: len(observer.passages) > before)
 
 
 CUTS = 10
@@ -77,7 +77,7 @@ _whole: list[int] = []  # bytes on the wire of a whole flash, once it is known
 
 def whole(file: Path) -> int:
     if not _whole:
-        faults = Faults(unplug_after=1 << 30)
+        faults = CableFaults(unplug_after=1 << 30)
         flash = file.with_name("whole.bin")
         blank(boards.load(NAME), flash)
         link = file.with_name("tty-whole")
@@ -95,7 +95,7 @@ def test_a_second_call_completes_a_flash_with_a_pulled_cable(
     """The cable is pulled after a random number of bytes. At the end the node starts."""
     file.write_bytes(stand_in(boards.load(NAME)))
     after = random.Random(f"cut {number}").randrange(2_000, whole(file) * 9 // 10)
-    board = make(is_blank=True, faults=Faults(unplug_after=after))
+    board = make(is_blank=True, faults=CableFaults(unplug_after=after))
     words = ("flash", "--board", NAME, "--port", str(board.path), "--micropython", str(file))
     first = run("tallypost", *words)
     assert first.status == 1 and "error: " in first.out and "Traceback" not in first.out
@@ -106,7 +106,7 @@ def test_a_second_call_completes_a_flash_with_a_pulled_cable(
 
 def test_a_write_protected_flash_is_reported(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
-    board = make(is_blank=True, faults=Faults(read_only=True))
+    board = make(is_blank=True, faults=CableFaults(read_only=True))
     done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
     assert done.status == 1 and "write-protected or worn out" in done.out
 

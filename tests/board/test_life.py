@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.boards.bench import BIN, HANG_S, Listener, Make, mpremote
 
-from simulator.board.life import Around, Stored
+from simulator.board.life import Environment, NvsContents
 from simulator.board.stock import flashed
 from simulator.run.processes.live import live_broker
 from simulator.world.chip.shims import ROOT
@@ -46,7 +46,7 @@ def test_counts_reach_the_broker(tmp_path: Path, make: Make) -> None:
         )  # fmt: skip
         assert listener.stdout and listener.stderr
         assert listener.stderr.readline().startswith("listening")
-        make(speed=20.0, around=Around(broker=broker))
+        make(speed=20.0, environment=Environment(broker=broker))
         news = (json.loads(line) for line in listener.stdout)
         counted = next(one for one in news if one["what"] == "interval")
         assert counted["node"] == "n1"
@@ -62,10 +62,10 @@ def test_time_runs_at_the_given_speed_and_in_real_time_at_a_prompt(
     script = "import time; t = time.time(); time.sleep(600); print(time.time() - t)"
     assert mpremote(board, "exec", script).out.strip() == "600"
     with Listener(board.path) as somebody:
-        somebody.type(b"\x03\x02import time; t = time.ticks_ms()\r")
-        somebody.hear(b"ticks_ms()\r\n>>> ")
-        somebody.type(b"'ms', time.ticks_diff(time.ticks_ms(), t)\r")
-        told = somebody.hear(b")\r\n>>> ").split(b"'ms', ")[-1]
+        somebody.write(b"\x03\x02import time; t = time.ticks_ms()\r")
+        somebody.read_until(b"ticks_ms()\r\n>>> ")
+        somebody.write(b"'ms', time.ticks_diff(time.ticks_ms(), t)\r")
+        told = somebody.read_until(b")\r\n>>> ").split(b"'ms', ")[-1]
         assert int(told.split(b")")[0]) < HANG_S * 1000
 
 
@@ -79,12 +79,12 @@ def test_every_board_boots_its_image(name: str, make: Make) -> None:
 
 def test_the_detector_is_read_from_the_stored_configuration(tmp_path: Path) -> None:
     path = node(tmp_path, detector="ops243")
-    assert Stored(path).detector() == "ops243" and Stored(path).blob("id") == b"n1"
+    assert NvsContents(path).detector() == "ops243" and NvsContents(path).blob("id") == b"n1"
     blank = tmp_path / "blank.bin"
     blank.write_bytes(b"\xff" * (4 << 20))
-    assert Stored(blank).detector() is None
+    assert NvsContents(blank).detector() is None
     blank.write_bytes(random.Random(1).randbytes(4 << 20))
-    assert Stored(blank).detector() is None
+    assert NvsContents(blank).detector() is None
 
 
 def test_make_board_shows_commands_to_try_and_ends_on_ctrl_c(tmp_path: Path) -> None:

@@ -52,20 +52,20 @@ def test_a_terminal_program_resets_and_loads_over_the_network(make: Make) -> Non
     with Listener(board.url) as somebody:
         somebody.lines(dtr=False, rts=True)
         somebody.lines(dtr=False, rts=False)
-        somebody.hear(BOOTS)
+        somebody.read_until(BOOTS)
         somebody.lines(dtr=False, rts=True)
         somebody.lines(dtr=True, rts=True)
         somebody.lines(dtr=True, rts=False)
-        assert BOOTS not in somebody.hear(LOADS)
+        assert BOOTS not in somebody.read_until(LOADS)
         somebody.lines(dtr=False, rts=False)
         somebody.lines(dtr=False, rts=True)
         somebody.lines(dtr=False, rts=False)
-        somebody.hear(BOOTS)
+        somebody.read_until(BOOTS)
     resets = board.resets
     with Listener(board.url) as somebody:  # opening and closing is no reset
-        somebody.type(b"\x03")
-        somebody.hear(b">>> ")
+        somebody.write(b"\x03")
+        somebody.read_until(b">>> ")
     with Listener(board.url) as somebody:
-        somebody.type(b"\r")
-        somebody.hear(b">>> ")
+        somebody.write(b"\r")
+        somebody.read_until(b">>> ")
     until(lambda: board.resets == resets)

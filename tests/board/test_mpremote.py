@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.support.boards.bench import Listener, Make, mpremote, run, until
 
-from simulator.board.life import Around
-from simulator.run.processes.observer import Watcher
+from simulator.board.life import Environment
+from simulator.run.processes.observer import NodeObserver
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
 
@@ -66,21 +66,21 @@ def test_running_firmware_stops_at_ctrl_c_and_counts_again_after_ctrl_d(
     tmp_path: Path, make: Make
 ) -> None:
     ring = boards.load("esp32_generic").partition("ring")
-    watcher = Watcher((ring.offset, ring.size))
+    observer = NodeObserver((ring.offset, ring.size))
     board = make()
     board.unplug()
     config = {"detector": "beam", "link": "mqtt", "mqtt_host": "broker"}
     provision(board.flash, Identity("n1", config, wifi_ssid="street", wifi_pass="of-the-test"))
-    board.around = replace(Around(), observer=watcher)
+    board.environment = replace(Environment(), observer=observer)
     board.plug()
     with Listener(board.path) as somebody:
-        somebody.hear(b"n1 ")
-        until(lambda: len(watcher.passages) >= 1)
-        somebody.type(b"\x03")
-        stopped = somebody.hear(b">>> ")
+        somebody.read_until(b"n1 ")
+        until(lambda: len(observer.passages) >= 1)
+        somebody.write(b"\x03")
+        stopped = somebody.read_until(b">>> ")
         assert b"KeyboardInterrupt: \r\nMicroPython v1." in stopped
-        counted = len(watcher.passages)
-        somebody.type(b"\x04")
-        assert b" on esp32_generic\r\n" in somebody.hear(b" bytes free\r\n")
-        until(lambda: len(watcher.passages) > counted)
-    assert watcher.faults == [] or all("KeyboardInterrupt" in text for text in watcher.faults)
+        counted = len(observer.passages)
+        somebody.write(b"\x04")
+        assert b" on esp32_generic\r\n" in somebody.read_until(b" bytes free\r\n")
+        until(lambda: len(observer.passages) > counted)
+    assert observer.faults == [] or all("KeyboardInterrupt" in text for text in observer.faults)

@@ -21,8 +21,8 @@ def test_a_second_client_is_refused(make: Make) -> None:
     with Listener(board.url) as first:
         with pytest.raises(OSError):
             serial.serial_for_url(board.url)
-        first.type(b"\x03")
-        first.hear(b">>> ")
+        first.write(b"\x03")
+        first.read_until(b">>> ")
 
 
 def test_without_the_cable_there_is_no_port(make: Make) -> None:
@@ -43,12 +43,12 @@ def test_without_the_cable_there_is_no_port(make: Make) -> None:
 @pytest.mark.parametrize("address", ["url", "path"])
 def test_output_without_a_client_is_lost(address: str, make: Make) -> None:
     board = make()
-    board.say(b"lost" * 30_000)
+    board.send(b"lost" * 30_000)
     with Listener(getattr(board, address)) as later:
-        later.type(b"\x03")
-        later.hear(b">>> ")
-        board.say(b"found")
-        assert b"lost" not in later.hear(b"found")
+        later.write(b"\x03")
+        later.read_until(b">>> ")
+        board.send(b"found")
+        assert b"lost" not in later.read_until(b"found")
 
 
 def test_a_link_to_the_terminal_exists_while_the_board_is_plugged(

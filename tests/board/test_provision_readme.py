@@ -62,4 +62,4 @@ def test_every_command_of_the_section_works(bench: list[VirtualBoard], tmp_path:
         with Listener(board.url) as person:
             person.lines(False, True)
             person.lines(False, False)
-            assert f"info street-{number} ".encode() in person.hear(b" boot ")
+            assert f"info street-{number} ".encode() in person.read_until(b" boot ")

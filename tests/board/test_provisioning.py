@@ -11,7 +11,7 @@ import pytest
 from tests.support.boards.bench import Listener
 
 from simulator.board.board import VirtualBoard
-from simulator.board.cable import Faults
+from simulator.board.cable import CableFaults
 from tallypost import cli
 
 Make = Callable[..., VirtualBoard]
@@ -39,13 +39,13 @@ def test_a_provisioned_board_logs_its_name(
     with Listener(board.url) as person:
         person.lines(False, True)
         person.lines(False, False)
-        assert b"info n1 " in person.hear(b" boot ")
+        assert b"info n1 " in person.read_until(b" boot ")
 
 
 def test_a_second_call_completes_the_work_after_an_unplugged_cable(
     make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    board = make(faults=Faults(unplug_after=45_000))
+    board = make(faults=CableFaults(unplug_after=45_000))
     assert provision(board.path, tmp_path) == 1
     assert "failed: 1" in capsys.readouterr().out
     board.plug()
@@ -55,6 +55,6 @@ def test_a_second_call_completes_the_work_after_an_unplugged_cable(
 def test_a_write_protected_flash_is_reported(
     make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    board = make(faults=Faults(read_only=True))
+    board = make(faults=CableFaults(read_only=True))
     assert provision(board.path, tmp_path) == 1
     assert board.path.name in capsys.readouterr().out

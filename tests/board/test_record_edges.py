@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.boards.bench import Make
 
-from simulator.board.life import Around
+from simulator.board.life import Environment
 from simulator.run.results.trace_file import load
 from tallypost.cli import main
 from tallypost.connection.line import connect
@@ -16,7 +16,7 @@ from tallypost.connection.line import connect
 def test_edges_are_recorded_in_the_form_of_replay_and_the_board_counts_again(
     tmp_path: Path, make: Make
 ) -> None:
-    board = make(around=Around(detector="beam", per_hour=1500))
+    board = make(environment=Environment(detector="beam", per_hour=1500))
     path = tmp_path / "edges.csv"
     options = ["--detector", "beam", "--seconds", "12"]
     assert main(["record", str(path), "--port", str(board.path), *options]) == 0

@@ -13,9 +13,9 @@ import pytest
 from tests.support.boards.bench import Listener, Make, until
 
 from simulator.board.board import VirtualBoard
-from simulator.board.life import Around
+from simulator.board.life import Environment
 from simulator.board.stock import flashed
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from tests.support.runs.running import mosquitto
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, LoraKeys, provision
@@ -43,7 +43,7 @@ class Bench:
         self._capsys = capsys
         self.board: VirtualBoard | None = None
 
-    def node(self, configured: str, port: int | None, **around: Any) -> VirtualBoard:
+    def node(self, configured: str, port: int | None, **environment: Any) -> VirtualBoard:
         """A running node that knows Wi-Fi and broker. port: of the broker, None without one."""
         flashed(boards.load("esp32_generic"), self._path)
         config = {"detector": configured, "mqtt_host": "127.0.0.1", "interval_min": 1}
@@ -51,8 +51,8 @@ class Bench:
         provision(
             self._path, Identity("gate-1", config, wifi_ssid=ssid, wifi_pass=password)
         )  # fmt: skip
-        target = Target("127.0.0.1", port) if port else None
-        self.board = self._make(around=Around(broker=target, **around), speed=SPEED)
+        target = BrokerAddress("127.0.0.1", port) if port else None
+        self.board = self._make(environment=Environment(broker=target, **environment), speed=SPEED)
         return self.board
 
     def run(self, verb: str, *words: str) -> tuple[int, str, str]:
@@ -127,8 +127,8 @@ def test_a_beam_that_is_not_aimed_is_found(bench: Bench, broker: int) -> None:
     with Listener(board.path) as node:
 
         def is_blocked() -> bool:
-            node.type(b'\x15{"id":1,"cmd":"check"}\n')
-            return b'"beams": [[true' in node.hear(b'"beams": ') + node.hear(b"]")
+            node.write(b'\x15{"id":1,"cmd":"check"}\n')
+            return b'"beams": [[true' in node.read_until(b'"beams": ') + node.read_until(b"]")
 
         until(is_blocked)
     status, found = bench.check("--wait", "10")
@@ -173,9 +173,9 @@ def test_a_node_with_lorawan_alone_passes(make: Make, tmp_path: Path, capsys: Ca
 def test_a_prompt_in_the_place_of_the_firmware_is_named(bench: Bench, broker: int) -> None:
     board = bench.node("ld2451", broker)
     with Listener(board.path) as typist:
-        typist.hear(b"bytes free")
-        typist.type(b"\x03")
-        typist.hear(b">>> ")
+        typist.read_until(b"bytes free")
+        typist.write(b"\x03")
+        typist.read_until(b">>> ")
     status, _, err = bench.run("config", "get")
     assert status == 1 and "a MicroPython prompt answers, the firmware is not running" in err
 
@@ -196,7 +196,7 @@ def test_a_board_without_identity_fails(make: Make, capsys: Capture) -> None:
 def test_a_connection_over_rfc2217_does_not_reset_the_board(bench: Bench, broker: int) -> None:
     board = bench.node("ld2451", broker)
     with Listener(board.path) as typist:
-        typist.hear(b"bytes free")
+        typist.read_until(b"bytes free")
     resets = board.resets
     assert main(["config", "get", "site", "--port", board.url]) == 0
     assert main(["config", "get", "site", "--port", board.url]) == 0

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.support.boards.bench import Make, run, until
 
-from simulator.board.life import Around
+from simulator.board.life import Environment
 from simulator.board.stock import stand_in
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from tests.support.runs.running import mosquitto
 from tallypost.hardware import boards
 
@@ -33,8 +33,10 @@ def test_a_flashed_and_provisioned_board_passes_check_and_its_counts_arrive(
     micropython.write_bytes(stand_in(boards.load(name)))
     password.write_text(WIFI[1])
     with mosquitto(tmp_path, "allow_anonymous true") as broker:
-        around = Around(broker=Target("127.0.0.1", broker), wifi=WIFI, per_hour=1200)
-        board = make(name, is_blank=True, speed=10.0, around=around)
+        environment = Environment(
+            broker=BrokerAddress("127.0.0.1", broker), wifi=WIFI, per_hour=1200
+        )
+        board = make(name, is_blank=True, speed=10.0, environment=environment)
         tallypost("flash", board.path, "--board", name, "--micropython", str(micropython))
         tallypost(
             "provision", board.path, "--board", name, "--node", "gate-1",

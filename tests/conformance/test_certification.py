@@ -189,7 +189,7 @@ def test_008_receive_parameters(rig: Rig) -> None:
         rig.send()
         assert session.answers == []
         first, second = rig.windows[-2:]
-        assert first.sf == plan.modulation(max(rate - offset, 0))[0]
+        assert first.sf == plan.modulation_of(max(rate - offset, 0))[0]
         assert (second.freq_hz, second.sf) == (869_500_000, 9)
     rig.network.window = 1
     for request, status in (
@@ -237,7 +237,7 @@ def test_011_link_check(rig: Rig) -> None:
     rig.call("queue_request", "link_check")
     rig.send()
     assert session.answers == [(2, b"")]
-    margin = round(rig.snr - plan.NEEDED_SNR[rig.sent[-1].sf])
+    margin = round(rig.snr - plan.SNR_MIN_DB[rig.sent[-1].sf])
     assert rig.pop_events("link_check") == [["link_check", margin, 1]]
     rig.send()
     assert session.answers == []

@@ -170,7 +170,7 @@ def test_018_oversized_frames(rig: Rig) -> None:
         ask(rig, mac.link_adr(rate, 0, 7))
         fcnt = session.fcnt_down
         for extra in (0, 1):
-            size = min(plan.MAX_PAYLOAD[rate] + extra, 242)
+            size = min(plan.PAYLOAD_MAX[rate] + extra, 242)
             replace(rig, down(session, fcnt, port=2, payload=bytes(size)))
             rig.send()
             taken = bool(rig.pop_events("down"))
@@ -184,7 +184,7 @@ def test_019A_longest_uplinks(rig: Rig) -> None:
     session = rig.join()
     for rate in range(6):
         ask(rig, mac.link_adr(rate, 0, 7))
-        size_max = plan.MAX_PAYLOAD[rate]
+        size_max = plan.PAYLOAD_MAX[rate]
         assert rig.facts()["max_payload"] == size_max
         rig.send(bytes(size_max), 5)
         assert session.received[-1][1:] == (5, bytes(size_max))

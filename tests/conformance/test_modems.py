@@ -8,7 +8,7 @@ import pytest
 
 from simulator.world.lorawan import commands as mac
 from simulator.world.lorawan import plan
-from simulator.world.lorawan.modems.at_modem import Faults
+from simulator.world.lorawan.modems.at_modem import ModemFaults
 from simulator.world.lorawan.modems.rn2483 import Rn2483
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message
 from tests.conformance.support.modem_rig import MODEMS, ModemRig
@@ -19,14 +19,14 @@ BOOT_MS = 350 - (1 << 30) + 5000  # of ticks, in world time, when they have wrap
 EVERY = pytest.mark.parametrize("name", NAMES)
 # Each is what a line, a cable or a supply does to a modem now and then.
 FAULTS = {
-    "echo": Faults(echo=True),
-    "late answers": Faults(late=0.05),
-    "split and glued lines": Faults(split=0.3, glued=0.3),
-    "nonsense": Faults(noise=0.2),
-    "restarts": Faults(restart=0.02),
-    "deaf to commands": Faults(deaf=0.03),
-    "busy": Faults(busy=0.3),
-    "everything": Faults(True, 0.02, 0.1, 0.1, 0.1, 0.01, 0.02, 0.1),
+    "echo": ModemFaults(echo=True),
+    "late answers": ModemFaults(late=0.05),
+    "split and glued lines": ModemFaults(split=0.3, glued=0.3),
+    "nonsense": ModemFaults(noise=0.2),
+    "restarts": ModemFaults(restart=0.02),
+    "deaf to commands": ModemFaults(deaf=0.03),
+    "busy": ModemFaults(busy=0.3),
+    "everything": ModemFaults(True, 0.02, 0.1, 0.1, 0.1, 0.01, 0.02, 0.1),
 }
 
 
@@ -170,7 +170,7 @@ def test_random_devnonces_get_through_in_the_end(tmp_path: Path) -> None:
 
 def test_the_key_is_in_no_line_of_the_node(tmp_path: Path) -> None:
     with ModemRig(tmp_path, "e5") as rig:
-        rig.modem.faults = Faults(echo=True, noise=0.2)
+        rig.modem.faults = ModemFaults(echo=True, noise=0.2)
         rig.run(300)
         told = "\n".join(rig.log.lines())
         assert rig.modem.mac.app_key == bytes(range(16))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from simulator.world.chip.process import PowerCut, Reset
 from simulator.world.lorawan import commands
-from simulator.world.lorawan.ether import Ether, Signal, modulation
+from simulator.world.lorawan.radio_medium import RadioMedium, Signal
 from simulator.world.lorawan.join import cf_list
 from simulator.world.lorawan.server import GPS_AT_ZERO, Message
 from tests.conformance.support.board import Plan, RadioNode, compiled
@@ -83,7 +84,7 @@ def test_downlinks_arrive_in_both_windows_of_all_channels(tmp_path: Path, plan: 
     ]
     assert [line for line in node.lines() if line.endswith("False")] == []
     assert node.chip.violations == [] and node.network.faults == []
-    assert len({signal.freq_hz // 100_000 for signal in node.ether.sent}) > 3
+    assert len({signal.freq_hz // 100_000 for signal in node.medium.sent}) > 3
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -108,8 +109,8 @@ def test_the_window_covers_the_preamble(tmp_path: Path, plan: Plan, seed: int) -
     node.stop()
     assert node.chip.violations == [] and node.network.faults == []
     assert [line for line in node.lines() if line.startswith("sent") and "True" not in line] == []
-    assert {signal.how.sf for signal in node.ether.sent} >= {8, 9, 10, 11, 12}
-    for down in (signal for signal in node.ether.sent if signal.sender == "gateway"):
+    assert {signal.modulation.sf for signal in node.medium.sent} >= {8, 9, 10, 11, 12}
+    for down in (signal for signal in node.medium.sent if signal.sender == "gateway"):
         opened = [w for w in node.chip.windows if w.locks_us(down)]
         assert opened and opened[0].open_us <= down.begin_us, down
 
@@ -123,37 +124,37 @@ def test_uplinks_and_windows_of_500_khz_work(tmp_path: Path, plan: Plan) -> None
     node.stop()
     assert node.chip.violations == [] and node.network.faults == []
     assert [line for line in node.lines() if line.startswith("sent") and "True" not in line] == []
-    assert {125_000, 500_000} == {s.how.bw_hz for s in node.ether.sent if s.sender == "n1"}
+    assert {125_000, 500_000} == {s.modulation.bw_hz for s in node.medium.sent if s.sender == "n1"}
 
 
 def test_a_loss_of_frames_costs_no_acknowledged_one(tmp_path: Path, plan: Plan) -> None:
     plan.loss, plan.frames, plan.confirmed = 0.2, 15, True
     node = live(tmp_path, plan, 1800)
     acknowledged = [line.split()[1] for line in node.lines() if line.endswith("True")]
-    assert 5 <= len(acknowledged) < 15 and node.ether.lost > 3
+    assert 5 <= len(acknowledged) < 15 and node.medium.lost > 3
     assert {b"%04d" % int(number) for number in acknowledged} <= set(node.received())
     assert len(set(node.received())) == len(node.received())
 
 
 def test_another_node_on_the_same_channel_is_a_collision(tmp_path: Path, plan: Plan) -> None:
     node = RadioNode(tmp_path, plan)
-    interferer(node.ether)
+    interferer(node.medium)
     assert not node.until("up", 60)
-    assert node.gateway.deaf > 0 and node.gateway.heard == []
+    assert node.gateway.deaf > 0 and node.gateway.received == []
     node.stop()
 
 
-def interferer(ether: Ether) -> None:
+def interferer(medium: RadioMedium) -> None:
     """Put a stronger signal on top of all signals of the node."""
-    send = ether.send
+    send = medium.send
 
     def both(signal: Signal) -> None:
         send(signal)
         if signal.sender != "other":
-            how = modulation(signal.how.sf, signal.how.bw_hz, signal.how.inverted)
-            both(Signal("other", signal.begin_us + 5000, signal.freq_hz, how, bytes(40), True))
+            begin_us = signal.begin_us + 5000
+            both(replace(signal, sender="other", begin_us=begin_us, raw=bytes(40), dbm=14.0))
 
-    ether.send = both  # type: ignore[method-assign]
+    medium.send = both  # type: ignore[method-assign]
 
 
 def test_a_session_outlives_a_reset_and_a_power_cut(tmp_path: Path, plan: Plan) -> None:
@@ -221,7 +222,7 @@ def test_noise_like_a_preamble_does_not_cost_the_second_window(tmp_path: Path, p
         node.session().requests.append(commands.link_adr(rate, 0, 7))
         sent = len(node.session().frames)
         while len(node.session().frames) == sent:
-            node.chip.noise = 1
+            node.chip.false_locks = 1
             node.run(node.node.now_us / 1e6 + 2)
     assert node.until("done", 600)
     node.stop()
@@ -246,7 +247,7 @@ def test_a_slow_set_up_is_begun_earlier(tmp_path: Path, plan: Plan) -> None:
     plan.slow_us, plan.confirmed, plan.frames, plan.error_us = 60_000, True, 6, 4000
     node = live(tmp_path, plan)
     assert [line for line in node.lines() if line.startswith("sent") and "True" not in line] == []
-    downs = [signal for signal in node.ether.sent if signal.sender == "gateway"][-6:]
+    downs = [signal for signal in node.medium.sent if signal.sender == "gateway"][-6:]
     for down in downs:
         assert any(window.locks_us(down) for window in node.chip.windows)
 
@@ -291,14 +292,14 @@ def test_a_lost_interrupt_line_costs_precision_alone(tmp_path: Path, plan: Plan)
     node = live(tmp_path, plan)
     assert node.received() == [b"0000", b"0001", b"0002"]
     assert not any("False" in line for line in node.lines() if line.startswith("sent"))
-    assert state(node)["errors"]["irq"] == len(node.gateway.heard)
+    assert state(node)["errors"]["irq"] == len(node.gateway.received)
 
 
 def test_an_antenna_on_the_other_pin_means_silence(tmp_path: Path) -> None:
     node = RadioNode(tmp_path, Plan(chip="sx1276", options={"pa_boost": False}))
     node.run(60)
     node.stop()
-    assert node.ether.sent and node.gateway.heard == []
+    assert node.medium.sent and node.gateway.received == []
 
 
 def test_a_tcxo_missing_in_the_options_is_logged(tmp_path: Path) -> None:
@@ -306,11 +307,11 @@ def test_a_tcxo_missing_in_the_options_is_logged(tmp_path: Path) -> None:
     node.run(20)
     node.stop()
     assert any("oscillator" in line for line in node.lines())
-    assert node.ether.sent == []
+    assert node.medium.sent == []
 
 
 def test_the_wrong_switch_means_silence(tmp_path: Path) -> None:
     node = RadioNode(tmp_path, Plan(options={"tcxo_mv": 1800}))
     node.run(60)
     node.stop()
-    assert node.ether.sent == [] and not any("joined" in line for line in node.lines())
+    assert node.medium.sent == [] and not any("joined" in line for line in node.lines())

@@ -23,7 +23,7 @@ def at(region: Region, sure: int = 51) -> Iterator[Rig]:
         hear = rig.network.uplink
 
         def uplink(got: Reception) -> Downlink | None:
-            heard = region.hears(got.freq_hz, got.sf, got.bw_hz)
+            heard = region.can_receive(got.freq_hz, got.sf, got.bw_hz)
             return hear(got) if heard else None
 
         rig.network.uplink = uplink  # type: ignore[method-assign]
@@ -51,11 +51,11 @@ def test_a_gateway_of_eight_channels_is_found_and_kept_to(sub_band: int, by_list
         assert len(session.settings.channels) == (9 if by_list else 72)
         while len(session.settings.channels) > 9:
             rig.send()
-        assert sorted(session.settings.channels) == region.own()
+        assert sorted(session.settings.channels) == region.gateway_channels()
         assert ask(rig, mac.link_adr(0, 15, 0xFF << 8 * ((sub_band - 1) % 2), (sub_band - 1) // 2))
-        assert enabled(rig) == set(region.own()[:8])
+        assert enabled(rig) == set(region.gateway_channels()[:8])
         assert ask(rig, mac.link_adr(4, 15, 1 << sub_band - 1, 7)) == [(3, b"\7")]
-        assert enabled(rig, 2) == {region.own()[8]}
+        assert enabled(rig, 2) == {region.gateway_channels()[8]}
 
 
 def test_both_windows_are_heard_in_us915() -> None:
@@ -79,7 +79,7 @@ def test_the_longest_payload_of_every_data_rate_of_us915() -> None:
     with at(Us915(), sure=0) as rig:
         session = rig.join()
         rig.send()
-        for rate, size_max in Us915.payload.items():
+        for rate, size_max in Us915.payload_max_by_rate.items():
             ask(rig, mac.link_adr(rate, 15, *((2, 7) if rate == 4 else (0xFF00, 0))))
             rig.send(bytes(size_max), 5)
             assert session.received[-1][2] == bytes(size_max)

@@ -66,7 +66,7 @@ class Waiting:
         acknowledged = forwarder.counts["push_ack"]
         forwarder.uplink(got)
         while forwarder.counts["push_ack"] == acknowledged:
-            assert forwarder.take(now_us, 20), "the server does not answer"
+            assert forwarder.receive(now_us, 20), "the server does not answer"
         return None
 
 
@@ -78,7 +78,7 @@ def test_a_node_delivers_through_udp(tmp_path: Path) -> None:
     node.network.silent = True
     node.network.joins.devices.clear()  # nobody but the server answers
     network = Waiting(node, forwarder)
-    forwarder.air = Gateway(node.ether, network, node.node.call_at, name="udp")
+    forwarder.transmitter = Gateway(node.medium, network, node.node.call_at, name="udp")
     assert node.until("done", 300), node.lines()
     node.stop()
     forwarder.close()

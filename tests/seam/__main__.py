@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         other = table.read(args.beside) if args.beside else None
-        with _made(args) as run:
+        with _plugged_in(args) as run:
             board = run.all()
             title = args.port or VIRTUAL
             if args.json:
@@ -58,7 +58,7 @@ def _tell(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _made(args: argparse.Namespace) -> Iterator[Run]:
+def _plugged_in(args: argparse.Namespace) -> Iterator[Run]:
     """The board, and what is around it."""
     if not args.port:
         if args.wiring or args.scratch:

@@ -19,8 +19,8 @@ from tallypost.faults import ToolError
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 _STATES = (PASS, FAIL, SKIP)
-BITE_S = 5.0  # until the watchdog has bitten and the board is there again
-_KEPT = ("nvs", "vfs", "phy_init", "otadata")  # partitions that are no scratch
+WATCHDOG_S = 5.0  # until the watchdog has bitten and the board is there again
+_SYSTEM_PARTITIONS = ("nvs", "vfs", "phy_init", "otadata")  # partitions that are no scratch
 _PROBE = """
 import json, os, sys
 from esp32 import NVS, Partition
@@ -99,7 +99,7 @@ class Run:
             for kind in body.KINDS:
                 self._reset(kind, params | {"kind": kind})
             self._break(params)
-            self._leave()
+            self._clean_up()
         gone = Result(FAIL, "not reached: the board does not answer any more")
         self.results = {name: self.results.get(name, gone) for name in body.names()}
         return board
@@ -125,7 +125,7 @@ class Run:
         if self.scratch not in board.partitions:
             known = ", ".join(board.partitions)
             raise ToolError(f"{what}: no such data partition", f"It has: {known}")
-        if self.scratch in _KEPT:
+        if self.scratch in _SYSTEM_PARTITIONS:
             raise ToolError(f"{what}: that one is the board's own", "`ring`, or a spare one")
 
     def _params(self, board: Board) -> dict[str, Any]:
@@ -147,7 +147,9 @@ class Run:
         """All in one connection; where that breaks, another one for the rest, while it helps."""
         left = list(body.AREAS)
         while left:
-            why = self._take(self.port.run([body.script(area, params) for area in left]), left)
+            why = self._read_results(
+                self.port.run([body.script(area, params) for area in left]), left
+            )
             if not left:
                 break
             area = left.pop(0)
@@ -162,7 +164,7 @@ class Run:
         except BoardError:
             return False
 
-    def _take(self, lines: Iterable[str], left: list[str]) -> str:
+    def _read_results(self, lines: Iterable[str], left: list[str]) -> str:
         """Note what the lines say; areas that come to their end leave `left`. Why it ended."""
         try:
             for line in lines:
@@ -170,12 +172,12 @@ class Run:
                 if kind == "@end" and left and rest.strip() == left[0]:
                     left.pop(0)
                 else:
-                    self._note(kind.removeprefix("@"), rest)
+                    self._record(kind.removeprefix("@"), rest)
         except BoardError as error:
             return str(error)
         return "the script did not come to its end"
 
-    def _note(self, kind: str, rest: str) -> None:
+    def _record(self, kind: str, rest: str) -> None:
         name, _, text = rest.partition(" ")
         if kind == "begin":
             self._current = name
@@ -198,7 +200,7 @@ class Run:
     def _reset(self, kind: str, params: dict[str, Any]) -> None:
         """The cause is asked for in the interpreter that the reset has started; firmware that it
         runs leaves no room there for more. The rest is looked at in a fresh one."""
-        pause_s = BITE_S if kind == "watchdog" else PAUSE_S
+        pause_s = WATCHDOG_S if kind == "watchdog" else PAUSE_S
 
         def look() -> Iterator[str]:
             cause = _cause(self.port.settled(_CAUSE, pause_s))
@@ -224,13 +226,13 @@ class Run:
         left = [filed]
         try:
             list(self.port.start(first))
-            why = self._take(look(), left)
+            why = self._read_results(look(), left)
         except BoardError as error:
             why = str(error)
         if left:
             self._missing(filed, area, why)
 
-    def _leave(self) -> None:
+    def _clean_up(self) -> None:
         """Nothing of ours stays; the board starts over."""
         try:
             list(self.port.start(_PUT_AWAY))

@@ -11,7 +11,7 @@ import pytest
 from littlefs import LittleFS
 
 from simulator.board.board import VirtualBoard
-from simulator.board.life import Stored
+from simulator.board.life import NvsContents
 from simulator.board.stock import flashed
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.chip.nvs import NvsPartition
@@ -117,4 +117,4 @@ def test_a_node_that_counts_keeps_its_identity_its_ring_and_its_interval(
     assert checks["hard.rtc_memory_is_kept"]["text"].startswith("a node that counts")
     assert checks["flash.an_erase_leaves_ones"]["text"].endswith("--scratch LABEL")
     assert {result["state"] for result in checks.values()} == {"pass", "skip"}
-    assert Stored(flash).blob("id") == b"n1" and keys_left(flash.read_bytes()) == []
+    assert NvsContents(flash).blob("id") == b"n1" and keys_left(flash.read_bytes()) == []

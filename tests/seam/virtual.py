@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.board.board import VirtualBoard
-from simulator.board.life import Unwatched
+from simulator.board.life import NullObserver
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
-from simulator.run.processes.node import HEAPS
+from simulator.run.processes.node import HEAP_SIZES
 from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.network.access_network import Pipe, Weather
+from simulator.world.network.access_network import TcpConnection, NetworkFaults
 from simulator.world.protocol import PORT_PIN, Input
-from simulator.world.network.relay import RelayNetwork, Wire
+from simulator.world.network.relay import RelayNetwork, RelayedConnection
 from tests.seam.wiring import Network, Wiring
 from tallypost.hardware import boards
 
@@ -71,7 +71,7 @@ class Wires:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         return None
 
     def pin(self, gpio: int, level: int) -> None:
@@ -93,21 +93,26 @@ class Lan(RelayNetwork):
     def __init__(self, rng: random.Random, start_utc: int) -> None:
         assert WIRING.network
         super().__init__(
-            (WIRING.network.host, 0), Weather(), rng, start_utc, _unheard, patient=False
+            (WIRING.network.host, 0),
+            NetworkFaults(),
+            rng,
+            start_utc,
+            _ignore_publish,
+            waits_for_answers=False,
         )
         self._host = WIRING.network.host
         self._port = 0
 
-    def open(self, node: str, host: str, port: int, t_us: int, *ends: object) -> Pipe:
+    def open(self, node: str, host: str, port: int, t_us: int, *ends: object) -> TcpConnection:
         self._port = port
         return super().open(node, host, port, t_us, *ends)  # type: ignore[arg-type]
 
-    def connect(self, _node: str, pipe: Pipe, _t_us: int) -> Wire:
+    def connect(self, _node: str, pipe: TcpConnection, _t_us: int) -> RelayedConnection:
         try:
             sock = socket.create_connection((self._host, self._port), _CONNECT_S)
         except OSError as error:
             raise OSError(errno.ECONNREFUSED, str(error)) from error
-        return Wire(sock, pipe, _unheard, False)
+        return RelayedConnection(sock, pipe, _ignore_publish, False)
 
     def udp(
         self, _node: str, _host: str, port: int, data: bytes, t_us: int
@@ -120,7 +125,7 @@ class Lan(RelayNetwork):
         return []
 
 
-def _unheard(_t_us: int, _topic: str, _payload: bytes) -> None:
+def _ignore_publish(_t_us: int, _topic: str, _payload: bytes) -> None:
     """Nobody listens to MQTT here."""
 
 
@@ -128,12 +133,12 @@ class WiredBoard(VirtualBoard):
     def make_node(self, uart: Uart) -> Node:
         start_utc = int(time.time())
         network = Lan(random.Random(1), start_utc)
-        spec = NodeSpec(self.board.name, self.flash, start_utc, 1, heap=HEAPS["mqtt"])
-        node = Node(spec, network, Loop(), Unwatched())
+        spec = NodeSpec(self.board.name, self.flash, start_utc, 1, heap=HEAP_SIZES["mqtt"])
+        node = Node(spec, network, Loop(), NullObserver())
         node.peripheral = Wires(node)
         network.call_at = node.call_at
         network.begin()
-        node.line = uart
+        node.console = uart
         return node
 
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from simulator.run.accuracy import table
 from simulator.run.plans import scenario as scenarios
-from simulator.run.accuracy.cell import Cell, cell, fallen
+from simulator.run.accuracy.cell import Cell, cell, precision_losses
 from simulator.run.accuracy.page import page
 from simulator.run.accuracy.words import trust
 from simulator.run.processes.node import prepare
 from simulator.run.plans.options import output, within
-from simulator.run.plans.plan import KINDS, NodePlan, Request, draw
+from simulator.run.plans.plan import NODE_KINDS, NodePlan, RunOptions, draw
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import NodeResult
 from simulator.run.plans.scenario import ScenarioError
@@ -66,17 +66,17 @@ def main(argv: list[str] | None = None) -> int:
     if args.markdown:
         old = args.markdown.read_text() if args.markdown.exists() else ""
         text = table.markdown(cells, args.seeds, args.hours)
-        args.markdown.write_text(table.written(old, text))
+        args.markdown.write_text(table.insert_table(old, text))
     if args.words:
         old = args.words.read_text() if args.words.exists() else ""
-        args.words.write_text(table.written(old, trust(cells)))
+        args.words.write_text(table.insert_table(old, trust(cells)))
     args.page.write_text(page(cells, args.seeds, args.hours))
     table.show(cells)
     print(f"picture: {args.page}")
-    broken = [text for one in cells for text in one.broken()] + fallen(cells)
-    for text in broken:
+    shortfalls = [text for one in cells for text in one.shortfalls()] + precision_losses(cells)
+    for text in shortfalls:
         print(f"SHORT {text}")
-    return 1 if broken else 0
+    return 1 if shortfalls else 0
 
 
 def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
@@ -103,7 +103,7 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
 def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
     """Live through the cells; raises ToolError, NodeFailed."""
     plans: dict[tuple[str, str], list[NodePlan]] = {
-        (detector, name): [_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
+        (detector, name): [cell_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
         for detector, name in wanted
     }
     flat = [plan for several in plans.values() for plan in several]
@@ -126,9 +126,11 @@ def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
     ]
 
 
-def _plan(detector: str, name: str, seed: int, hours: int) -> NodePlan:
-    kind = next(kind for kind, (of, link) in KINDS.items() if (of, link) == (detector, "mqtt"))
-    plan = draw(Request(hours=hours, seed=seed, nodes=kind, scenario=name))[0]
+def cell_plan(detector: str, name: str, seed: int, hours: int) -> NodePlan:
+    kind = next(
+        kind for kind, (of, link) in NODE_KINDS.items() if (of, link) == (detector, "mqtt")
+    )
+    plan = draw(RunOptions(hours=hours, seed=seed, nodes=kind, scenario=name))[0]
     return replace(plan, name=f"{detector}-{name.replace('_', '-')}-{seed}")
 
 

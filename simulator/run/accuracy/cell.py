@@ -9,13 +9,13 @@ from simulator.run.results.report import NodeResult, total
 from simulator.run.plans.scenario import Scenario
 from simulator.run.results.statistics import Range, mean_range, wilson
 
-FREE = {
+FREE_FLOW = {
     "ops243": "one_way",
     "doppler": "one_way",
 }  # where a detector is at its best; else moderate
 # Damaged bytes and rain may cost so much precision against free traffic, for every detector.
-MOST_FALL = 0.02
-FALLING = ("noisy_line", "rain")
+PRECISION_LOSS_MAX = 0.02
+NOISE_SCENARIOS = ("noisy_line", "rain")
 # (detector, scenario) -> least recall, precision, share of right directions, most mean and v85
 # error in km/h, most confusion of bicycles and pedestrians; None = not promised.
 PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
@@ -102,7 +102,7 @@ class Cell:
         wrong = rows[0].get("bicycle", 0) + rows[1].get("pedestrian", 0)
         return Share(wrong, sum(sum(row.values()) for row in rows))
 
-    def broken(self) -> list[str]:
+    def shortfalls(self) -> list[str]:
         """What is promised and does not hold, and what the checkers found."""
         name = f"{self.detector}, {self.scenario}"
         limits = PROMISED.get((self.detector, self.scenario), (None,) * 6)
@@ -166,21 +166,21 @@ def _error(runs: list[NodeResult], name: str) -> tuple[float, Range] | None:
     return (sum(values) / len(values), mean_range(values)) if values else None
 
 
-def free(cells: list[Cell], detector: str) -> Cell | None:
+def free_flow_cell(cells: list[Cell], detector: str) -> Cell | None:
     """The cell of a detector in free traffic, if it is among these."""
-    wanted = FREE.get(detector, "moderate")
+    wanted = FREE_FLOW.get(detector, "moderate")
     found = [one for one in cells if (one.detector, one.scenario) == (detector, wanted)]
     return found[0] if found else None
 
 
-def fallen(cells: list[Cell]) -> list[str]:
+def precision_losses(cells: list[Cell]) -> list[str]:
     """Detectors whose precision suffers more from noise than is promised, in the same traffic."""
     found = []
     for one in cells:
-        calm = [c for c in cells if (c.detector, c.scenario) == (one.detector, "moderate")]
-        if one.scenario in FALLING and calm:
-            fall = calm[0].precision.value - one.precision.value
-            if fall > MOST_FALL:
+        free_flow = [c for c in cells if (c.detector, c.scenario) == (one.detector, "moderate")]
+        if one.scenario in NOISE_SCENARIOS and free_flow:
+            fall = free_flow[0].precision.value - one.precision.value
+            if fall > PRECISION_LOSS_MAX:
                 told = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
-                found.append(f"{told}, promised {MOST_FALL}")
+                found.append(f"{told}, promised {PRECISION_LOSS_MAX}")
     return found

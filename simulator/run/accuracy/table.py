@@ -26,7 +26,7 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 def show(cells: list[Cell]) -> None:
     table = Table(*COLUMNS, title="accuracy (simulated)", title_justify="left")
     for one in cells:
-        style = "red" if one.broken() else None
+        style = "red" if one.shortfalls() else None
         table.add_row(*row(one), style=style)
     Console().print(table)
     Console().print(LEGEND, end="", highlight=False)
@@ -68,7 +68,7 @@ def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
     return "\n".join([*lines, "", *wrap(told + ".", WIDTH, break_long_words=False)])
 
 
-def written(text: str, table: str) -> str:
+def insert_table(text: str, table: str) -> str:
     """`text` with `table` between the lines BEGIN and END; without these, the table alone."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

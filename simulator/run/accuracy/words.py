@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.run.accuracy.cell import Cell, Share, free
+from simulator.run.accuracy.cell import Cell, Share, free_flow_cell
 from simulator.run.checkers.decode import CLASSES
 
 USABLE_MIN = 0.95  # recall or precision below it: do not use the detector there
@@ -14,7 +14,7 @@ def words(cells: list[Cell]) -> list[str]:
     """A line for every detector that was seen in free traffic."""
     lines = []
     for name in dict.fromkeys(one.detector for one in cells):
-        free_flow = free(cells, name)
+        free_flow = free_flow_cell(cells, name)
         if free_flow:
             lines.append(f"- **{name}**: {_free_flow(free_flow)}{_pairs(cells, free_flow)}")
     return lines
@@ -82,7 +82,7 @@ def matrix(cells: list[Cell]) -> list[str]:
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name in dict.fromkeys(one.detector for one in cells):
         own = [one for one in cells if one.detector == name and one.classes]
-        free_flow = free(cells, name)
+        free_flow = free_flow_cell(cells, name)
         shown = [free_flow] if free_flow and free_flow.classes else []
         worst = min(own, key=lambda one: one.classed.value, default=None)
         if worst and worst is not free_flow and worst.classed.n:

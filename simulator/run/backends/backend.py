@@ -15,14 +15,19 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
-from simulator.run.backends.both import BothCity
-from simulator.run.backends.backend_log import AT_ONCE, Desk, Drain, Held
-from simulator.run.backends.lorawan import LoraCity
-from simulator.run.plans.plan import NodePlan, Target
-from simulator.run.backends.mqtt import TownCity, held_by
+from simulator.run.backends.both import BothBackend
+from simulator.run.backends.backend_log import (
+    DRAIN_AT_ONCE,
+    BackendLog,
+    DrainRule,
+    BackendContents,
+)
+from simulator.run.backends.lorawan import LorawanBackend
+from simulator.run.plans.plan import NodePlan, BrokerAddress
+from simulator.run.backends.mqtt import MqttBackend, contents_of
 from simulator.world.spec import Detector
 from simulator.world.kernel import Node
-from simulator.world.network.access_network import Network
+from simulator.world.network.access_network import AccessNetwork
 from simulator.world.chip.process import die_with_parent
 from simulator.world.network.relay import RelayNetwork
 from tallypost.backend.store import Store
@@ -31,40 +36,44 @@ from tallypost.faults import ToolError
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class City(Protocol):
-    network: Network
-    desk: Desk
+class Backend(Protocol):
+    network: AccessNetwork
+    log: BackendLog
 
-    drain: Drain
+    drain: DrainRule
 
-    def beside(self, detector: Detector) -> Detector:
+    def with_modem(self, detector: Detector) -> Detector:
         """All that talks to the board: its detector, and a modem if it has one."""
 
     def start(self, node: Node) -> None: ...
 
-    def calm(self) -> None:
+    def end_faults(self) -> None:
         """The run is over, and the storm with it; what is closed has to arrive."""
 
-    def finish(self) -> Held:
+    def finish(self) -> BackendContents:
         """Ends everything."""
 
 
-def city(plan: NodePlan, folder: Path) -> City:
+def backend_for(plan: NodePlan, folder: Path) -> Backend:
     """The other side of a node; raises ToolError when a real one cannot be reached."""
     if plan.link == "both":
-        return BothCity(plan, folder)
+        return BothBackend(plan, folder)
     if plan.link == "lorawan":
-        return LoraCity(plan, folder)
-    return RealCity(plan, folder, plan.broker) if plan.broker else TownCity(plan, folder)
+        return LorawanBackend(plan, folder)
+    return (
+        ExternalMqttBackend(plan, folder, plan.broker)
+        if plan.broker
+        else MqttBackend(plan, folder)
+    )
 
 
-class RealCity:
+class ExternalMqttBackend:
     """A real broker, and `tallypost listen` at it. Every node has topics of its own there."""
 
-    drain = AT_ONCE
+    drain = DRAIN_AT_ONCE
 
-    def __init__(self, plan: NodePlan, folder: Path, target: Target) -> None:
-        self.desk = Desk()
+    def __init__(self, plan: NodePlan, folder: Path, target: BrokerAddress) -> None:
+        self.log = BackendLog()
         self._plan = plan
         self._path = folder / f"{plan.name}.sqlite"
         self._listener = _listen(plan, target, self._path)
@@ -74,36 +83,36 @@ class RealCity:
         self._thread.start()
         rng = random.Random(f"{plan.seed}/network")
         address = (target.host, target.port)
-        self.network: Network = RelayNetwork(
-            address, plan.weather, rng, plan.start_utc, self.desk.heard
+        self.network: AccessNetwork = RelayNetwork(
+            address, plan.network_faults, rng, plan.start_utc, self.log.on_publish
         )
 
     def _read(self, lines: IO[str]) -> None:
         for line in lines:
             news = json.loads(line)
-            self.desk.on_news(news["what"], news["node"], news)
+            self.log.on_news(news["what"], news["node"], news)
 
-    def beside(self, detector: Detector) -> Detector:
+    def with_modem(self, detector: Detector) -> Detector:
         return detector
 
     def start(self, node: Node) -> None:
         self.network.call_at = node.call_at
         self.network.begin()
 
-    def calm(self) -> None:
+    def end_faults(self) -> None:
         """Its weather has an end of its own."""
 
-    def finish(self) -> Held:
+    def finish(self) -> BackendContents:
         self._listener.terminate()
         self._listener.wait()
         self._thread.join()
         store = Store(self._path)
-        held = held_by(store, self._plan.name)
+        held = contents_of(store, self._plan.name)
         store.close()
         return held
 
 
-def _listen(plan: NodePlan, target: Target, path: Path) -> subprocess.Popen[str]:
+def _listen(plan: NodePlan, target: BrokerAddress, path: Path) -> subprocess.Popen[str]:
     """Start `tallypost listen`; returns when it has subscribed. Raises ToolError."""
     process = subprocess.Popen(
         [

@@ -10,7 +10,7 @@ Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class OnAir:
+class Transmission:
     """A frame that the node sent: when and for how long (us), where."""
 
     begin_us: int
@@ -19,31 +19,31 @@ class OnAir:
 
 
 @dataclass(frozen=True)
-class Drain:
+class DrainRule:
     """How what is closed drains after a run. confirms_at_once: else only what was closed in the
     run has to be confirmed, and the backend does so now and then."""
 
     step_us: int
-    most_us: int
+    timeout_us: int
     confirms_at_once: bool
 
 
-AT_ONCE = Drain(60_000_000, 1_800_000_000, True)
+DRAIN_AT_ONCE = DrainRule(60_000_000, 1_800_000_000, True)
 
 
 @dataclass
-class Held:
+class BackendContents:
     """delivered: intervals by number; one of LoRaWAN stands for `first` to `seq`. notes: how much
     the backend found fault with. faults: what the node's radio did wrong."""
 
     delivered: dict[int, Body]
-    notes: dict[str, int]
+    anomalies: dict[str, int]
     faults: list[str] = field(default_factory=list)
-    on_air: list[OnAir] = field(default_factory=list)
+    transmissions: list[Transmission] = field(default_factory=list)
     joins: int = 0
 
 
-class Desk:
+class BackendLog:
     """Notes what reaches the backend. order: the records' numbers as they first arrived;
     numbers: of the intervals, those in merged ones among them."""
 
@@ -53,7 +53,7 @@ class Desk:
         self.heap_free_min = 0
         self.health: dict[str, Any] = {}  # the last report
 
-    def heard(self, _t_us: int, topic: str, payload: bytes) -> None:
+    def on_publish(self, _t_us: int, topic: str, payload: bytes) -> None:
         """Everything that the node publishes over MQTT."""
         if topic.endswith("/health"):
             self.health = json.loads(payload)

@@ -6,40 +6,40 @@ import json
 import sqlite3
 from pathlib import Path
 
-from simulator.run.backends.backend_log import AT_ONCE, Desk, Held
-from simulator.run.backends.lorawan import LoraCity
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
+from simulator.run.backends.lorawan import LorawanBackend
 from simulator.run.plans.plan import NodePlan
-from simulator.run.backends.mqtt import TownCity
+from simulator.run.backends.mqtt import MqttBackend
 from simulator.world.spec import Detector
 from simulator.world.kernel import Node
 
 
-class BothCity:
+class BothBackend:
     """As `simulator.run.backends.backend.City`. In the end MQTT works, and tells in full what it has not told
     before: what went over the air meanwhile gives way to it."""
 
-    drain = AT_ONCE
+    drain = DRAIN_AT_ONCE
 
     def __init__(self, plan: NodePlan, folder: Path) -> None:
-        self.desk = Desk()
+        self.log = BackendLog()
         self._path = folder / f"{plan.name}.sqlite"
         self._plan = plan
-        self._town = TownCity(plan, folder, self.desk)
-        self._air = LoraCity(plan, folder, self.desk)
-        self.network = self._town.network
+        self._mqtt = MqttBackend(plan, folder, self.log)
+        self._lorawan = LorawanBackend(plan, folder, self.log)
+        self.network = self._mqtt.network
 
-    def beside(self, detector: Detector) -> Detector:
-        return self._air.beside(detector)
+    def with_modem(self, detector: Detector) -> Detector:
+        return self._lorawan.with_modem(detector)
 
     def start(self, node: Node) -> None:
-        self._air.start(node)
-        self._town.start(node)
+        self._lorawan.start(node)
+        self._mqtt.start(node)
 
-    def calm(self) -> None:
-        self._air.calm()
+    def end_faults(self) -> None:
+        self._lorawan.end_faults()
 
-    def finish(self) -> Held:
-        over_air = self._air.finish()
+    def finish(self) -> BackendContents:
+        over_air = self._lorawan.finish()
         records = self._records()
         short = over_air.delivered
         spans = [(int(body.get("first", last)), last) for last, body in short.items()]
@@ -47,8 +47,8 @@ class BothCity:
             if any(first <= seq <= last for first, last in spans):
                 del records[seq]
         over_air.delivered = records | short
-        for name, number in self._town.finish().notes.items():
-            over_air.notes[name] = over_air.notes.get(name, 0) + number
+        for name, number in self._mqtt.finish().anomalies.items():
+            over_air.anomalies[name] = over_air.anomalies.get(name, 0) + number
         return over_air
 
     def _records(self) -> dict[int, dict[str, object]]:

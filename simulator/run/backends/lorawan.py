@@ -7,24 +7,30 @@ import random
 import sqlite3
 from pathlib import Path
 
-from simulator.run.backends.backend_log import Body, Desk, Drain, Held, OnAir
+from simulator.run.backends.backend_log import (
+    Body,
+    BackendLog,
+    DrainRule,
+    BackendContents,
+    Transmission,
+)
 from simulator.run.plans.plan import NodePlan
 from simulator.world.spec import Detector
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
-from simulator.world.lorawan.backend import LoraBackend
+from simulator.world.lorawan.backend import LorawanCollectorBridge
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
-from simulator.world.lorawan.site import Site
-from simulator.world.network.access_network import Network, Weather
-from simulator.world.sensors.composite_detector import Together
+from simulator.world.lorawan.site import RadioSite
+from simulator.world.network.access_network import AccessNetwork, NetworkFaults
+from simulator.world.sensors.composite_detector import CompositeDetector
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import LoraKeys
 
 GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
-_NOTES = ("gone", "quarantine", "waiting")
+_ANOMALY_TABLES = ("gone", "quarantine", "waiting")
 MODEM_UART = 1  # of a board with a modem
 
 
@@ -34,40 +40,43 @@ def lora_keys(plan: NodePlan) -> LoraKeys:
     return LoraKeys(rng.randbytes(8), rng.randbytes(8), rng.randbytes(16))
 
 
-class LoraCity:
+class LorawanBackend:
     """As `simulator.run.backends.backend.City`; the node's Wi-Fi reaches nothing."""
 
-    drain = Drain(900_000_000, 14 * 86_400_000_000, False)
+    drain = DrainRule(900_000_000, 14 * 86_400_000_000, False)
 
-    def __init__(self, plan: NodePlan, folder: Path, desk: Desk | None = None) -> None:
-        self.desk = desk or Desk()
+    def __init__(self, plan: NodePlan, folder: Path, log: BackendLog | None = None) -> None:
+        self.log = log or BackendLog()
         self._plan = plan
         self._board = boards.load(plan.board)
-        self._site: Site | None = None
+        self._site: RadioSite | None = None
         self._mac: Mac | None = None  # in the board's modem
         self._path = folder / f"{plan.name}.sqlite"
-        region = regions.named(str(plan.config.get("lora_region", "EU868")))
+        region = regions.by_name(str(plan.config.get("lora_region", "EU868")))
         self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
         self._server.adr = True
         keys = lora_keys(plan)
         dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in (keys.dev_eui, keys.join_eui))
         device = Device(dev_eui, join_eui, keys.app_key, region.accept())
         self._device = self._server.joins.add(device)
-        self._backend = LoraBackend(
+        self._backend = LorawanCollectorBridge(
             self._path, self._server, plan.name, plan.start_utc,
-            away=plan.backend_away, on_news=self.desk.on_news,
+            away=plan.backend_away, on_news=self.log.on_news,
         )  # fmt: skip
         self._rng = random.Random(f"{plan.seed}/air")
-        self.network = Network(Weather(), self._rng, plan.start_utc)
+        self.network = AccessNetwork(NetworkFaults(), self._rng, plan.start_utc)
 
-    def beside(self, detector: Detector) -> Detector:
+    def with_modem(self, detector: Detector) -> Detector:
         if not self._board.modem:
             return detector
         self._mac = Mac(self._server, self._rng, rising=True)
-        self._mac.loss, self._mac.away = self._plan.air.loss, self._plan.air.gateway_away
+        self._mac.loss, self._mac.away = (
+            self._plan.radio_faults.loss,
+            self._plan.radio_faults.gateway_away,
+        )
         modem = Rui3(self._mac, self._rng)
         modem.uart = MODEM_UART
-        return Together(detector, modem)
+        return CompositeDetector(detector, modem)
 
     def start(self, node: Node) -> None:
         self.network.call_at = self._backend.call_at = node.call_at
@@ -75,46 +84,46 @@ class LoraCity:
         if not radio:
             return
         chip = str(radio.pop("chip"))
-        self._site = Site(
+        self._site = RadioSite(
             node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
-            network=self._server, air=self._plan.air,
+            network=self._server, faults=self._plan.radio_faults,
         )  # fmt: skip
 
-    def calm(self) -> None:
+    def end_faults(self) -> None:
         """From now on no frame is lost."""
         if self._mac:
             self._mac.loss = 0.0
         if self._site:
-            self._site.ether.loss = 0.0
+            self._site.medium.loss = 0.0
 
-    def finish(self) -> Held:
+    def finish(self) -> BackendContents:
         collector = self._backend.collector
-        notes = {name: collector.store.count_rows(name) for name in _NOTES}
+        anomalies = {name: collector.store.count_rows(name) for name in _ANOMALY_TABLES}
         collector.close()
         refused = [text for text in self._server.joins.refused if text]
-        return Held(
-            delivered={int(body["seq"]): body for body in _outermost(self._path)},
-            notes=notes,
+        return BackendContents(
+            delivered={int(body["seq"]): body for body in _counted_intervals(self._path)},
+            anomalies=anomalies,
             faults=[*self._violations(), *self._server.faults, *refused],
-            on_air=self._on_air(),
+            transmissions=self._transmissions(),
             joins=len(self._device.nonces),
         )
 
     def _violations(self) -> list[str]:
         return self._site.chip.violations if self._site else []
 
-    def _on_air(self) -> list[OnAir]:
+    def _transmissions(self) -> list[Transmission]:
         if self._mac:
-            return [OnAir(*frame) for frame in self._mac.sent]
+            return [Transmission(*frame) for frame in self._mac.sent]
         assert self._site
         return [
-            OnAir(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
-            for s in self._site.ether.sent
+            Transmission(s.begin_us, s.end_us() - s.begin_us, s.freq_hz)
+            for s in self._site.medium.sent
             if s.sender == self._plan.name
         ]
 
 
-def _outermost(path: Path) -> list[Body]:
+def _counted_intervals(path: Path) -> list[Body]:
     """The intervals that the backend counts: none of them inside another one."""
     db = sqlite3.connect(path)
     rows = db.execute("SELECT first, last, body FROM short WHERE kind = 'interval'").fetchall()

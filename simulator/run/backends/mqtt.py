@@ -5,50 +5,54 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from simulator.run.backends.backend_log import AT_ONCE, Desk, Held
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
 from simulator.run.plans.plan import NodePlan
 from simulator.world.spec import Detector
-from simulator.world.network.backend import Backend
+from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
 from simulator.world.kernel import Node
-from simulator.world.network.access_network import Network, TownNetwork
+from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
 from tallypost.backend.store import Store
 
-_NOTES = ("gone", "doubts", "quarantine")
+_ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 
-def held_by(store: Store, node: str) -> Held:
+def contents_of(store: Store, node: str) -> BackendContents:
     """What the backend has of a node."""
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return Held(delivered, {name: store.count_rows(name) for name in _NOTES})
+    return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
 
 
-class TownCity:
+class MqttBackend:
     """The world's own broker, deterministic, and the collector behind it."""
 
-    drain = AT_ONCE
+    drain = DRAIN_AT_ONCE
 
-    def __init__(self, plan: NodePlan, folder: Path, desk: Desk | None = None) -> None:
-        self.desk = desk or Desk()
+    def __init__(self, plan: NodePlan, folder: Path, log: BackendLog | None = None) -> None:
+        self.log = log or BackendLog()
         self._plan = plan
         broker = Broker(plan.root)
-        broker.attach(self.desk.heard)
+        broker.attach(self.log.on_publish)
         path = folder / f"{plan.name}.sqlite"
-        self._backend = Backend(path, broker, plan.start_utc, plan.backend_away, self.desk.on_news)
+        self._backend = CollectorBridge(
+            path, broker, plan.start_utc, plan.backend_away, self.log.on_news
+        )
         rng = random.Random(f"{plan.seed}/network")
-        self.network: Network = TownNetwork(broker, plan.weather, rng, plan.start_utc)
+        self.network: AccessNetwork = EmbeddedBrokerNetwork(
+            broker, plan.network_faults, rng, plan.start_utc
+        )
 
-    def beside(self, detector: Detector) -> Detector:
+    def with_modem(self, detector: Detector) -> Detector:
         return detector
 
     def start(self, node: Node) -> None:
         self.network.call_at = self._backend.call_at = node.call_at
         self.network.begin()
 
-    def calm(self) -> None:
+    def end_faults(self) -> None:
         """Its weather has an end of its own."""
 
-    def finish(self) -> Held:
-        held = held_by(self._backend.collector.store, self._plan.name)
+    def finish(self) -> BackendContents:
+        held = contents_of(self._backend.collector.store, self._plan.name)
         self._backend.collector.close()
         return held

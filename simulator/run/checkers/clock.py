@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import accumulate
 
 from simulator.run.checkers.decode import Record
-from simulator.run.processes.node import Seen
+from simulator.run.processes.node import Evidence
 
 CLOCK_S = 3.0  # how far a node's clock and seconds may be off
 DRIFT = 25e-6  # of a clock that is never set
@@ -19,72 +19,77 @@ RESUMED = 0x41  # the interval went on over a reset, or was closed after one
 CLOCK_WAS_SET = 0x20
 
 
-def is_stepped(seen: Seen) -> bool:
-    return bool(seen.plan.weather.ntp_offset_s or seen.plan.rtc_steps)
+def is_stepped(evidence: Evidence) -> bool:
+    return bool(evidence.plan.network_faults.ntp_offset_s or evidence.plan.rtc_steps)
 
 
-def claims(seen: Seen) -> Iterator[str]:
+def claims(evidence: Evidence) -> Iterator[str]:
     """An interval lies, at the backend, where some clock that the node had then says."""
-    start_utc = seen.plan.start_utc
-    for number, record in seen.watcher.closed.items():
-        began_us = _began_us(seen, record)
-        start = _at_backend(seen, number) or record.start
+    start_utc = evidence.plan.start_utc
+    for number, record in evidence.observer.closed.items():
+        began_us = _began_us(evidence, record)
+        start = _at_backend(evidence, number) or record.start
         if began_us is None or not start or record.why & RESUMED:
             continue
         true_s = began_us / 1e6
         off_s = CLOCK_S + DRIFT * true_s
         early_s = min(
             _outside(true_s + step, start - start_utc, record.length)
-            for step in _offsets(seen, began_us)
+            for step in _offsets(evidence, began_us)
         )
         if early_s > off_s:
             yield f"interval {number} lies {early_s:.0f} s beside every clock of the node"
 
 
-def no_gap(seen: Seen) -> Iterator[str]:
+def no_gap(evidence: Evidence) -> Iterator[str]:
     """Within a life an interval begins when the one before it is closed."""
     before: tuple[int, Record] | None = None
-    for number in sorted(seen.watcher.closed):
-        record = seen.watcher.closed[number]
+    for number in sorted(evidence.observer.closed):
+        record = evidence.observer.closed[number]
         if before and before[1].boot == record.boot and not record.why & RESUMED:
-            closed_us, began_us = seen.watcher.closed_us[before[0]], _began_us(seen, record)
+            closed_us, began_us = (
+                evidence.observer.closed_us[before[0]],
+                _began_us(evidence, record),
+            )
             if began_us is not None and abs(began_us - closed_us) > CLOCK_S * 1e6:
                 gap_s = (began_us - closed_us) / 1e6
                 yield f"interval {number} begins {gap_s:.0f} s after {before[0]} was closed"
         before = number, record
 
 
-def observed(seen: Seen) -> Iterator[str]:
+def observed(evidence: Evidence) -> Iterator[str]:
     """What an interval of one life observed is what it had, unless it gives a reason."""
-    for number, record in seen.watcher.closed.items():
-        began_us = _began_us(seen, record)
+    for number, record in evidence.observer.closed.items():
+        began_us = _began_us(evidence, record)
         if began_us is None or record.why & RESUMED:
             continue
-        had_s = (seen.watcher.closed_us[number] - began_us) / 1e6
+        had_s = (evidence.observer.closed_us[number] - began_us) / 1e6
         if record.coverage > had_s + CLOCK_S:
             yield f"interval {number}: {record.coverage} s observed in {had_s:.0f} s"
         if not record.why & ~CLOCK_WAS_SET and record.coverage < had_s - CLOCK_S:
             yield f"interval {number}: {record.coverage} s of {had_s:.0f} s, no reason"
 
 
-def _began_us(seen: Seen, record: Record) -> int | None:
-    life_us = seen.watcher.boot_us.get(record.boot)
+def _began_us(evidence: Evidence, record: Record) -> int | None:
+    life_us = evidence.observer.boot_us.get(record.boot)
     return None if life_us is None else life_us + record.uptime * 1_000_000
 
 
-def _at_backend(seen: Seen, number: int) -> int | None:
+def _at_backend(evidence: Evidence, number: int) -> int | None:
     """When the backend says it began, with what was resolved later."""
-    body = seen.delivered.get(number, {})
+    body = evidence.delivered.get(number, {})
     text = body.get("start") if body.get("first", number) == number else None
     return int(datetime.fromisoformat(text).timestamp()) if text else None
 
 
-def _offsets(seen: Seen, t_us: int) -> list[int]:
+def _offsets(evidence: Evidence, t_us: int) -> list[int]:
     """By how much a clock of the node may be off: what the time server was, when it was asked
     last, and the steps of the real-time clock since then."""
     latest_us = t_us + CLOCK_S * 1e6
-    by_server = accumulate(s for at_us, s in seen.plan.weather.ntp_offset_s if at_us <= latest_us)
-    steps = [s for at_us, s in seen.plan.rtc_steps if at_us <= latest_us]
+    by_server = accumulate(
+        s for at_us, s in evidence.plan.network_faults.ntp_offset_s if at_us <= latest_us
+    )
+    steps = [s for at_us, s in evidence.plan.rtc_steps if at_us <= latest_us]
     by_clock = {0}
     for i in range(len(steps)):
         by_clock.update(accumulate(steps[i:]))

@@ -106,7 +106,7 @@ def record(data: bytes) -> Record:
         found.histograms.append({i: n for i, n in enumerate(bins) if n})
     if head[0] > 1:
         sums = reader.sparse(8 if head[0] == 2 else 10)
-        found.spacing = [Spacing(*sums[way:8:2]) for way in range(2)]
+        found.spacing = [Spacing(*sums[direction:8:2]) for direction in range(2)]
         found.added = [10 * kmh for kmh in sums[8:]] or [0, 0]
     if reader.at != len(data):
         raise ValueError(f"record: {len(data) - reader.at} bytes left over")

@@ -134,22 +134,22 @@ def _fill(tape: Tape, shown: dict[str, Any]) -> None:
         shown["det"] = DETECTOR[tape.number(3)]
     if shown["cov"] < 0:
         raise ValueError("coverage below zero")
-    for way in WAY:
-        shown["speed"][way] = None
-        shown["counts"][way] = {}
+    for direction in WAY:
+        shown["speed"][direction] = None
+        shown["counts"][direction] = {}
         if tape.flag():
             mean, v85 = tape.number(8), tape.number(7)
-            shown["speed"][way] = {"mean": mean * 0.5, "v85": v85 if v85 < 127 else 124}
+            shown["speed"][direction] = {"mean": mean * 0.5, "v85": v85 if v85 < 127 else 124}
             if mean == 255:
-                shown["limit"].append("mean." + way)
+                shown["limit"].append("mean." + direction)
             if v85 == 127:
-                shown["limit"].append("v85." + way)
+                shown["limit"].append("v85." + direction)
     for cls in CLASS:
         width = tape.wide()
-        for way in WAY:
-            shown["counts"][way][cls] = count = tape.number(width)
+        for direction in WAY:
+            shown["counts"][direction][cls] = count = tape.number(width)
             if count == 0xFFFF:
-                shown["limit"].append(f"counts.{way}.{cls}")
+                shown["limit"].append(f"counts.{direction}.{cls}")
 
 
 def _event(tape: Tape) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import air
+from simulator.run.checkers import lorawan
 from simulator.run.checkers import clock
 from simulator.run.checkers import decode
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
-from simulator.run.processes.node import Seen
+from simulator.run.processes.node import Evidence
 
 CLOCK_S = 3.0  # how far a node's clock and seconds may be off
 CHECKPOINT_S = 60.0  # what a node that loses its power may lose of its open interval
@@ -21,30 +21,30 @@ _TOTAL_WRAP = 1 << 30
 Tally = dict[str, dict[str, int]]
 
 
-def violations(seen: Seen) -> list[str]:
+def violations(evidence: Evidence) -> list[str]:
     """Everything that is wrong, each with the node's name in front."""
     checks = CHECKS + clock.CHECKS
-    checks += air.CHECKS if seen.plan.link != "mqtt" else ()
-    found = [text for check in checks for text in check(seen)]
-    return [f"{seen.plan.name}: {text}" for text in found]
+    checks += lorawan.CHECKS if evidence.plan.link != "mqtt" else ()
+    found = [text for check in checks for text in check(evidence)]
+    return [f"{evidence.plan.name}: {text}" for text in found]
 
 
-def lost(seen: Seen) -> list[int]:
+def lost(evidence: Evidence) -> list[int]:
     """Numbers of closed intervals that the backend does not hold."""
-    return sorted(set(seen.watcher.closed) - set(numbers(seen)))
+    return sorted(set(evidence.observer.closed) - set(numbers(evidence)))
 
 
-def numbers(seen: Seen) -> list[int]:
+def numbers(evidence: Evidence) -> list[int]:
     """Of the intervals in the backend; one that stands for several has the numbers of all."""
-    spans = [range(int(body.get("first", n)), n + 1) for n, body in seen.delivered.items()]
+    spans = [range(int(body.get("first", n)), n + 1) for n, body in evidence.delivered.items()]
     return sorted(number for span in spans for number in span)
 
 
-def duplicated(seen: Seen) -> list[int]:
+def duplicated(evidence: Evidence) -> list[int]:
     """Numbers of intervals in the backend that repeat, or overlap, the time of another one."""
     spans = sorted(
         (start, start + _int(body["len"]), seq)
-        for seq, body in seen.delivered.items()
+        for seq, body in evidence.delivered.items()
         if (start := _unix(body["start"])) is not None and _int(body["len"])
     )
     found, latest = [], 0
@@ -55,42 +55,42 @@ def duplicated(seen: Seen) -> list[int]:
     return found
 
 
-def counted(seen: Seen) -> Tally:
+def counted(evidence: Evidence) -> Tally:
     """What the closed intervals hold, as they were written to flash."""
-    slots = [sum(r.counts[i] for r in seen.watcher.closed.values()) for i in range(10)]
+    slots = [sum(r.counts[i] for r in evidence.observer.closed.values()) for i in range(10)]
     return decode.as_tally(slots)
 
 
-def delivered(seen: Seen) -> Tally:
+def delivered(evidence: Evidence) -> Tally:
     """What the backend holds."""
-    bodies: list[Any] = list(seen.delivered.values())
+    bodies: list[Any] = list(evidence.delivered.values())
     return {
-        way: {cls: sum(body["counts"][way][cls] for body in bodies) for cls in CLASSES}
-        for way in DIRECTIONS
+        direction: {cls: sum(body["counts"][direction][cls] for body in bodies) for cls in CLASSES}
+        for direction in DIRECTIONS
     }
 
 
-def _nothing_lost(seen: Seen) -> Iterator[str]:
-    if missing := lost(seen):
+def _nothing_lost(evidence: Evidence) -> Iterator[str]:
+    if missing := lost(evidence):
         yield f"{len(missing)} closed intervals never arrived, the first is {missing[0]}"
-    if double := duplicated(seen):
+    if double := duplicated(evidence):
         yield f"{len(double)} intervals in the backend overlap others, the first is {double[0]}"
-    held = numbers(seen)
+    held = numbers(evidence)
     if twice := sorted({a for a, b in zip(held, held[1:]) if a == b}):
         yield f"{len(twice)} intervals stand in the backend twice, the first is {twice[0]}"
-    unknown = sorted(set(held) - set(seen.watcher.closed))
+    unknown = sorted(set(held) - set(evidence.observer.closed))
     if unknown:
         yield f"the backend holds intervals that were never closed: {unknown[:5]}"
-    if seen.watcher.rewritten:
-        yield f"numbers given twice: {seen.watcher.rewritten[:5]}"
+    if evidence.observer.rewritten:
+        yield f"numbers given twice: {evidence.observer.rewritten[:5]}"
 
 
-def _log_intact(seen: Seen) -> Iterator[str]:
+def _log_intact(evidence: Evidence) -> Iterator[str]:
     """What is in flash at the end is what was written, all of it (a run never fills the ring), but
     for what damage at rest has hit: that is missing, never changed."""
-    held = decode.intervals(seen.ring)
-    hit = seen.plan.rot * seen.watcher.cuts
-    for number, record in seen.watcher.closed.items():
+    held = decode.intervals(evidence.ring)
+    hit = evidence.plan.rot * evidence.observer.cuts
+    for number, record in evidence.observer.closed.items():
         if number not in held and hit:
             hit -= 1
         elif held.get(number) != record:
@@ -99,10 +99,10 @@ def _log_intact(seen: Seen) -> Iterator[str]:
             return
 
 
-def _contents(seen: Seen) -> Iterator[str]:
+def _contents(evidence: Evidence) -> Iterator[str]:
     """The backend's copy says what the flash says."""
-    for number, body in seen.delivered.items():
-        record = seen.watcher.closed.get(number)
+    for number, body in evidence.delivered.items():
+        record = evidence.observer.closed.get(number)
         if "total" in body and record and (difference := _difference(record, body)):
             yield f"interval {number}: {difference}"
 
@@ -116,15 +116,15 @@ def _difference(record: Record, body: dict[str, Any]) -> str:
         return "length or coverage differ between flash and backend"
     if record.start and _unix(body["start"]) != record.start:
         return "start differs between flash and backend"
-    for i, way in enumerate(DIRECTIONS):
-        speed = body["speed"][way]
+    for i, direction in enumerate(DIRECTIONS):
+        speed = body["speed"][direction]
         if speed["n"] != record.speeds[i][1] or dict(speed["hist"]) != record.histograms[i]:
-            return f"speeds {way} differ between flash and backend"
+            return f"speeds {direction} differ between flash and backend"
         measured = record.speeds[i][0] - record.added[i]
         if speed["n"] and abs(speed["raw"] - measured / 10 / speed["n"]) > 0.051:
-            return f"raw speed {way} differs between flash and backend"
-        if not _same_spacing(record, i, body.get("spacing", {}).get(way, {})):
-            return f"spacing {way} differs between flash and backend"
+            return f"raw speed {direction} differs between flash and backend"
+        if not _same_spacing(record, i, body.get("spacing", {}).get(direction, {})):
+            return f"spacing {direction} differs between flash and backend"
     return ""
 
 
@@ -139,18 +139,18 @@ def _same_spacing(record: Record, i: int, told: dict[str, Any]) -> bool:
     return all(abs((told.get(name) or 0.0) - value) < 0.006 for name, value in pairs)
 
 
-def _order(seen: Seen) -> Iterator[str]:
+def _order(evidence: Evidence) -> Iterator[str]:
     """Without a backend that was away, intervals arrive in the order they were closed; over
     LoRaWAN what was lost comes later."""
-    in_order = seen.plan.link == "mqtt" and not seen.plan.backend_away
-    if in_order and seen.order != sorted(seen.order):
+    in_order = evidence.plan.link == "mqtt" and not evidence.plan.backend_away
+    if in_order and evidence.order != sorted(evidence.order):
         yield "intervals arrived out of order"
 
 
-def _totals(seen: Seen) -> Iterator[str]:
+def _totals(evidence: Evidence) -> Iterator[str]:
     before = [0] * 10
-    for number in sorted(seen.watcher.closed):
-        record = seen.watcher.closed[number]
+    for number in sorted(evidence.observer.closed):
+        record = evidence.observer.closed[number]
         due = [(b + c) % _TOTAL_WRAP for b, c in zip(before, record.counts, strict=True)]
         if record.totals != due:
             yield f"interval {number}: totals are not those before plus what was counted"
@@ -158,102 +158,104 @@ def _totals(seen: Seen) -> Iterator[str]:
         before = record.totals
 
 
-def _every_passage_counted(seen: Seen) -> Iterator[str]:
+def _every_passage_counted(evidence: Evidence) -> Iterator[str]:
     """An interval holds what was noted since the one before was closed; a power cut may take what
     was noted since the last checkpoint, and nothing makes a count."""
-    watcher = seen.watcher
-    times = [passage.t_us for passage in watcher.passages]
+    observer = evidence.observer
+    times = [passage.t_us for passage in observer.passages]
     before = 0
-    for number in sorted(watcher.closed):
-        noted = times[before : watcher.noted[number]]
-        before = watcher.noted[number]
-        held = sum(watcher.closed[number].counts)
-        safe = sum(not _taken_by_a_cut(watcher.cuts_us, t_us) for t_us in noted)
-        if seen.plan.rot and safe < len(noted):
+    for number in sorted(observer.closed):
+        noted = times[before : observer.noted[number]]
+        before = observer.noted[number]
+        held = sum(observer.closed[number].counts)
+        safe = sum(not _lost_to_power_cut(observer.cuts_us, t_us) for t_us in noted)
+        if evidence.plan.rot and safe < len(noted):
             safe = 0  # the checkpoint may be what was hit
         if not safe <= held <= len(noted):
             yield f"interval {number}: {len(noted)} passages noted, {safe} safe, {held} counted"
             return
 
 
-def _taken_by_a_cut(cuts_us: list[int], t_us: int) -> bool:
+def _lost_to_power_cut(cuts_us: list[int], t_us: int) -> bool:
     due = bisect_left(cuts_us, t_us)
     return due < len(cuts_us) and cuts_us[due] <= t_us + (CHECKPOINT_S + CLOCK_S) * 1e6
 
 
-def _coverage(seen: Seen) -> Iterator[str]:
+def _coverage(evidence: Evidence) -> Iterator[str]:
     """Nothing is claimed as observed while the node was off; and nothing withheld while it ran."""
-    start_utc = seen.plan.start_utc
-    for number, record in seen.watcher.closed.items():
+    start_utc = evidence.plan.start_utc
+    for number, record in evidence.observer.closed.items():
         if record.coverage > record.length:
             yield f"interval {number}: coverage {record.coverage} s of {record.length} s"
-        if not record.start or clock.is_stepped(seen):
+        if not record.start or clock.is_stepped(evidence):
             continue
         start_us = (record.start - start_utc) * 1_000_000
         end_us = start_us + record.length * 1_000_000
-        alive_s = seen.watcher.alive_us(start_us, end_us) / 1e6
+        alive_s = evidence.observer.alive_us(start_us, end_us) / 1e6
         if record.coverage > alive_s + CLOCK_S:
             yield f"interval {number}: {record.coverage} s observed, {alive_s:.0f} s alive"
-        settled = seen.watcher.alive_us(start_us - SETTLED_US, end_us) / 1e6
+        settled = evidence.observer.alive_us(start_us - SETTLED_US, end_us) / 1e6
         whole = settled >= record.length + SETTLED_US / 1e6
         if whole and not record.why & 0xFF and record.coverage < record.length - CLOCK_S:
             yield f"interval {number}: only {record.coverage} of {record.length} s, no reason"
 
 
-def _time(seen: Seen) -> Iterator[str]:
+def _time(evidence: Evidence) -> Iterator[str]:
     """Intervals follow each other; a gap is where the node was off, or had saved nothing yet: it
     closes an interval up to a second after its end, and may lose its power just then."""
     known = sorted(
-        (r.start, r.start + r.length, n) for n, r in seen.watcher.closed.items() if r.start
+        (r.start, r.start + r.length, n) for n, r in evidence.observer.closed.items() if r.start
     )
-    start_utc = seen.plan.start_utc
+    start_utc = evidence.plan.start_utc
     for (_, end, a), (start, _, b) in zip(known, known[1:]):
         if start < end:
             yield f"intervals {a} and {b} overlap by {end - start} s"
-        if clock.is_stepped(seen):
+        if clock.is_stepped(evidence):
             continue
         gap_us = ((end - start_utc) * 1_000_000, (start - start_utc) * 1_000_000)
-        alive_s = seen.watcher.alive_us(*gap_us) / 1e6 if start > end else 0
+        alive_s = evidence.observer.alive_us(*gap_us) / 1e6 if start > end else 0
         latest_us = gap_us[1] + CLOCK_S * 1e6
-        ends = sum(gap_us[0] <= life[1] <= latest_us for life in seen.watcher.alive)
-        if alive_s > CLOCK_S + ends * CHECKPOINT_S and not _unresolved_between(seen, a, b):
+        ends = sum(gap_us[0] <= life[1] <= latest_us for life in evidence.observer.alive)
+        if alive_s > CLOCK_S + ends * CHECKPOINT_S and not _unresolved_between(evidence, a, b):
             yield f"between intervals {a} and {b} {alive_s:.0f} s alive are in no interval"
 
 
-def _unresolved_between(seen: Seen, a: int, b: int) -> bool:
-    closed = seen.watcher.closed
+def _unresolved_between(evidence: Evidence, a: int, b: int) -> bool:
+    closed = evidence.observer.closed
     return any(a < n < b and not closed[n].start for n in closed)
 
 
-def _confirmed(seen: Seen) -> Iterator[str]:
-    end_us = seen.plan.end_us if seen.plan.link == "lorawan" else seen.end_us
-    newest = max((n for n, t_us in seen.watcher.closed_us.items() if t_us <= end_us), default=0)
-    if seen.confirmed < newest:
-        yield f"confirmed up to {seen.confirmed}, newest closed interval is {newest}"
+def _confirmed(evidence: Evidence) -> Iterator[str]:
+    end_us = evidence.plan.end_us if evidence.plan.link == "lorawan" else evidence.end_us
+    newest = max(
+        (n for n, t_us in evidence.observer.closed_us.items() if t_us <= end_us), default=0
+    )
+    if evidence.confirmed < newest:
+        yield f"confirmed up to {evidence.confirmed}, newest closed interval is {newest}"
 
 
-def _silence(seen: Seen) -> Iterator[str]:
+def _silence(evidence: Evidence) -> Iterator[str]:
     """A connection on which nothing comes any more is given up, so that another can be made."""
-    for line in seen.watcher.lines:
-        rest_us = seen.end_us - line.heard_us if line.closed_us < 0 else 0
+    for line in evidence.observer.connections:
+        rest_us = evidence.end_us - line.heard_us if line.closed_us < 0 else 0
         silent_s = max(line.silent_us, rest_us) / 1e6
         if silent_s > SILENT_S + CLOCK_S:
             since_s = line.opened_us / 1e6
             yield f"the connection of {since_s:.0f} s was kept for {silent_s:.0f} s of silence"
 
 
-def _health(seen: Seen) -> Iterator[str]:
-    yield from seen.flash_violations[:3]
-    yield from (f"fault on the console: {text}" for text in seen.watcher.faults[:3])
-    for name, number in seen.held.notes.items():
-        if number and not (name == "gone" and seen.plan.rot):
+def _health(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.flash_violations[:3]
+    yield from (f"fault on the console: {text}" for text in evidence.observer.faults[:3])
+    for name, number in evidence.backend.anomalies.items():
+        if number and not (name == "gone" and evidence.plan.rot):
             yield f"the backend noted {number} x {name}"
-    bad = {k: n for k, n in seen.watcher.resets.items() if k != "cut"}
-    if bad != ({"reset:hard": len(seen.plan.rtc_steps)} if seen.plan.rtc_steps else {}):
+    bad = {k: n for k, n in evidence.observer.resets.items() if k != "cut"}
+    if bad != ({"reset:hard": len(evidence.plan.rtc_steps)} if evidence.plan.rtc_steps else {}):
         yield f"resets that nobody asked for: {bad}"
 
 
-CHECKS: tuple[Callable[[Seen], Iterator[str]], ...] = (
+CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     _nothing_lost, _log_intact, _contents, _order, _totals, _every_passage_counted, _coverage,
     _time, _confirmed, _silence, _health,
 )  # fmt: skip

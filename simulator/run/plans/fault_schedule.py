@@ -13,25 +13,25 @@ from pathlib import Path
 
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.plan import HOUR_US, ROOT_TOPIC, NodePlan
-from simulator.run.plans.scenario import REQUESTS_PER_HOUR, SPANS, Scenario
-from simulator.world.network.access_network import Span, Weather
+from simulator.run.plans.scenario import REQUESTS_PER_HOUR, FAULT_SPANS, Scenario
+from simulator.world.network.access_network import Span, NetworkFaults
 
 HOURS = (3.0, 5.0)
-STORM = 0.75  # of the run
+FAULTY_SHARE = 0.75  # of the run
 PASSAGES = (0, 300, 2000, 5000, 9000)  # a day
 HEADWAY_S = {"ld2451": 3.0, "beam": 2.0}
 SHORT_S, LONG_S = 5.0, 5400.0
 STEPS_S = (1, 5, 600, 3600, 86_400)
-NOISE = {
+NOISE_MAX = {
     "ld2451": {"torn": 0.02, "glued": 0.02, "flipped": 0.02, "ghost": 0.01, "outlier": 0.02},
     "beam": {"bounce": 0.1},
 }
 
 
-def storm(seed: int, trace: Path | None = None) -> NodePlan:
+def faulty_plan(seed: int, trace: Path | None = None) -> NodePlan:
     """The plan of a seed; its name tells the seed."""
     rng = random.Random(f"storm/{seed}")
-    detector = rng.choice(list(NOISE))
+    detector = rng.choice(list(NOISE_MAX))
     hours = round(rng.uniform(*HOURS), 2)
     plan = NodePlan(
         name=f"storm-{seed}",
@@ -41,7 +41,7 @@ def storm(seed: int, trace: Path | None = None) -> NodePlan:
         passages=round(rng.choice(PASSAGES) * hours / 24),
         headway_s=HEADWAY_S[detector],
         faults={},
-        weather=Weather(),
+        network_faults=NetworkFaults(),
         power_cuts=[],
         backend_away=[],
         drift_ppb=rng.randrange(-20_000, 20_000),
@@ -51,23 +51,23 @@ def storm(seed: int, trace: Path | None = None) -> NodePlan:
             "interval_min": rng.choice((5, 15)),
         },
     )  # fmt: skip
-    for kind in rng.sample(sorted(TROUBLES), rng.randint(1, 6)):
-        plan = TROUBLES[kind](plan, kind, rng)
+    for kind in rng.sample(sorted(FAULT_KINDS), rng.randint(1, 6)):
+        plan = FAULT_KINDS[kind](plan, kind, rng)
     return plan
 
 
-def calm(plan: NodePlan) -> NodePlan:
+def fault_free_plan(plan: NodePlan) -> NodePlan:
     """The same street, detector and traffic without the storm."""
     name = f"{plan.name}-calm"
     return replace(
-        plan, name=name, weather=Weather(), power_cuts=[], rtc_steps=[], backend_away=[],
+        plan, name=name, network_faults=NetworkFaults(), power_cuts=[], rtc_steps=[], backend_away=[],
         trace=None,
     )  # fmt: skip
 
 
 def _spans(plan: NodePlan, rng: random.Random) -> list[Span]:
     """One to four spans, from seconds to an hour and a half, over before the calm."""
-    over_us = int(plan.hours * HOUR_US * STORM)
+    over_us = int(plan.hours * HOUR_US * FAULTY_SHARE)
     drawn = []
     for _ in range(rng.randint(1, 4)):
         length_us = int(1e6 * SHORT_S * (LONG_S / SHORT_S) ** rng.random())
@@ -76,34 +76,34 @@ def _spans(plan: NodePlan, rng: random.Random) -> list[Span]:
     return sorted(drawn)
 
 
-def _weather(plan: NodePlan, kind: str, rng: random.Random) -> NodePlan:
-    weather = replace(plan.weather)
-    setattr(weather, kind, sorted(getattr(weather, kind) + _spans(plan, rng)))
+def _network_fault(plan: NodePlan, kind: str, rng: random.Random) -> NodePlan:
+    network_faults = replace(plan.network_faults)
+    setattr(network_faults, kind, sorted(getattr(network_faults, kind) + _spans(plan, rng)))
     if kind == "puback_late":
         least_us = rng.randrange(100_000, 5_000_000)
-        weather.puback_late_us = least_us, rng.randrange(least_us, 20_000_000)
-    return replace(plan, weather=weather)
+        network_faults.puback_late_us = least_us, rng.randrange(least_us, 20_000_000)
+    return replace(plan, network_faults=network_faults)
 
 
-def _flap(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
+def _wifi_flap(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
     often = Scenario("", "", weather={"wifi_flap_s": rng.uniform(20, 600)})
-    flaps = scenarios.weather(often, plan.hours * STORM, rng).wifi_down
-    down = sorted(plan.weather.wifi_down + flaps)
-    return replace(plan, weather=replace(plan.weather, wifi_down=down))
+    flaps = scenarios.network_faults(often, plan.hours * FAULTY_SHARE, rng).wifi_down
+    down = sorted(plan.network_faults.wifi_down + flaps)
+    return replace(plan, network_faults=replace(plan.network_faults, wifi_down=down))
 
 
-def _cuts(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
-    most = int(REQUESTS_PER_HOUR * plan.hours * STORM)
+def _power_cuts(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
+    most = int(REQUESTS_PER_HOUR * plan.hours * FAULTY_SHARE)
     cuts = sorted(rng.randrange(5, most) for _ in range(rng.randint(1, 20)))
     return replace(plan, power_cuts=cuts)
 
 
-def _backend(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
+def _backend_away(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
     return replace(plan, backend_away=_spans(plan, rng))
 
 
-def _noise(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
-    most = NOISE[plan.detector]
+def _line_noise(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
+    most = NOISE_MAX[plan.detector]
     return replace(plan, faults={name: rng.uniform(0, share) for name, share in most.items()})
 
 
@@ -112,7 +112,7 @@ def _ntp_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
     when = _moments(plan, rng)
     amounts = [rng.choice(STEPS_S) * rng.choice((-1, 1)) for _ in when[1:]]
     steps = list(zip(when, [*amounts, -sum(amounts)], strict=True))
-    return replace(plan, weather=replace(plan.weather, ntp_offset_s=steps))
+    return replace(plan, network_faults=replace(plan.network_faults, ntp_offset_s=steps))
 
 
 def _rtc_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
@@ -122,17 +122,17 @@ def _rtc_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
 
 def _moments(plan: NodePlan, rng: random.Random) -> list[int]:
     """Two to four, all in the storm, and a minute after the start."""
-    over_us = int(plan.hours * HOUR_US * STORM)
+    over_us = int(plan.hours * HOUR_US * FAULTY_SHARE)
     return sorted(rng.randrange(60_000_000, over_us) for _ in range(rng.randint(2, 4)))
 
 
-Trouble = Callable[[NodePlan, str, random.Random], NodePlan]
-TROUBLES: dict[str, Trouble] = {
-    **dict.fromkeys(SPANS, _weather),
-    "wifi_flap": _flap,
-    "power_cuts": _cuts,
-    "backend_away": _backend,
-    "noise": _noise,
+DrawFault = Callable[[NodePlan, str, random.Random], NodePlan]
+FAULT_KINDS: dict[str, DrawFault] = {
+    **dict.fromkeys(FAULT_SPANS, _network_fault),
+    "wifi_flap": _wifi_flap,
+    "power_cuts": _power_cuts,
+    "backend_away": _backend_away,
+    "noise": _line_noise,
     "ntp_steps": _ntp_steps,
     "rtc_steps": _rtc_steps,
 }

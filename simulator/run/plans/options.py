@@ -6,26 +6,26 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 
 
-def within(least: int, most: int) -> Callable[[str], int]:
+def within(minimum: int, maximum: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not within {least} .. {most}")
+        if not minimum <= value <= maximum:
+            raise argparse.ArgumentTypeError(f"{text} is not within {minimum} .. {maximum}")
         return value
 
     whole.__name__ = "whole number"
     return whole
 
 
-def target(text: str) -> Target:
+def broker_address(text: str) -> BrokerAddress:
     """A broker."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(f"'{text}' is not host:port, such as 127.0.0.1:1883")
-    return Target(host, int(port))
+    return BrokerAddress(host, int(port))
 
 
 def output(text: str) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.scenario import Scenario, ScenarioError
 from simulator.run.plans.sensors import SENSORS
-from simulator.world.lorawan.plan import RadioWeather
-from simulator.world.network.access_network import Span, Weather
+from simulator.world.lorawan.plan import RadioFaults
+from simulator.world.network.access_network import Span, NetworkFaults
 from simulator.world.protocol import Input
 from simulator.world.streets.traffic import Traffic
 from tallypost.faults import ToolError
@@ -21,7 +21,7 @@ ROOT_TOPIC = "tallypost/v1"
 BOARDS = {  # by link
     "mqtt": "esp32_generic", "lorawan": "lilygo_t3_v1_6_1", "both": "lilygo_t3_v1_6_1",
 }  # fmt: skip
-KINDS = {  # of nodes: detector, link
+NODE_KINDS = {  # of nodes: detector, link
     "radar": ("ld2451", "mqtt"),
     "ld2450": ("ld2450", "mqtt"),
     "ops243": ("ops243", "mqtt"),
@@ -33,17 +33,17 @@ KINDS = {  # of nodes: detector, link
     "both-radar": ("ld2451", "both"),
     "both-beam": ("beam", "both"),
 }
-_MANY = {
+_NODE_GROUPS = {
     "mqtt": ("radar", "beam"), "lorawan": ("lora-radar", "lora-beam"),
     "both": ("both-radar", "both-beam"),
 }  # fmt: skip
-_MOST_NODES = 1000
+NODES_MAX = 1000
 LIVE_PORT = 1883
 HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
-class Target:
+class BrokerAddress:
     """A real broker to relay to."""
 
     host: str
@@ -53,32 +53,32 @@ class Target:
         return f"{self.host}:{self.port}"
 
 
-def kinds(nodes: str) -> list[tuple[str, str]]:
+def node_kinds(nodes: str) -> list[tuple[str, str]]:
     """Kind and board of the nodes that a text names: "3" in turn, "radar,lorawan", or
     "beam@esp32c3_rak3172" for another board than the usual one. Raises ScenarioError."""
-    if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= _MOST_NODES:
-        nodes = ",".join(_MANY["mqtt"][i % 2] for i in range(int(nodes)))
+    if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= NODES_MAX:
+        nodes = ",".join(_NODE_GROUPS["mqtt"][i % 2] for i in range(int(nodes)))
     found = [
         (kind, board)
         for name, _, board in (text.partition("@") for text in nodes.split(","))
-        for kind in _MANY.get(name, (name,))
+        for kind in _NODE_GROUPS.get(name, (name,))
     ]
-    if any(kind not in KINDS for kind, _ in found) or len(found) > _MOST_NODES:
+    if any(kind not in NODE_KINDS for kind, _ in found) or len(found) > NODES_MAX:
         raise ScenarioError(
-            f"nodes '{nodes}', wanted a number within 1 .. {_MOST_NODES}, or some of"
-            f" {', '.join([*_MANY, *KINDS])}, each with @BOARD if you like"
+            f"nodes '{nodes}', wanted a number within 1 .. {NODES_MAX}, or some of"
+            f" {', '.join([*_NODE_GROUPS, *NODE_KINDS])}, each with @BOARD if you like"
         )
-    return [(kind, _fitting(kind, board) if board else BOARDS[KINDS[kind][1]])
+    return [(kind, _board_for(kind, board) if board else BOARDS[NODE_KINDS[kind][1]])
             for kind, board in found]  # fmt: skip
 
 
-def _fitting(kind: str, name: str) -> str:
+def _board_for(kind: str, name: str) -> str:
     """The board, which can have such a node; raises ScenarioError."""
     try:
         features = boards.load(name).features
     except ToolError as error:
         raise ScenarioError(str(error)) from error
-    detector, link = KINDS[kind]
+    detector, link = NODE_KINDS[kind]
     if detector not in features.detectors or (link == "lorawan" and not features.lorawan):
         raise ScenarioError(
             f"{kind}@{name}: the board has no {detector}"
@@ -89,14 +89,14 @@ def _fitting(kind: str, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunOptions:
     """What was asked for on the command line."""
 
     hours: float = 24.0
     seed: int = 1
     nodes: str = "2"  # as `kinds` has it
     scenario: str = "moderate"
-    broker: Target | None = None
+    broker: BrokerAddress | None = None
     live: bool = False
     port: int = LIVE_PORT
     trace: Path | None = None
@@ -126,7 +126,7 @@ class NodePlan:
     passages: int
     headway_s: float
     faults: dict[str, float]
-    weather: Weather
+    network_faults: NetworkFaults
     power_cuts: list[int]
     backend_away: list[Span]
     drift_ppb: int
@@ -134,10 +134,10 @@ class NodePlan:
     rot: int = 0  # bits of the log that turn over at each power cut
     link: str = "mqtt"
     board: str = BOARDS["mqtt"]
-    air: RadioWeather = field(default_factory=RadioWeather)
+    radio_faults: RadioFaults = field(default_factory=RadioFaults)
     start_utc: int = START_UTC
     root: str = ROOT_TOPIC
-    broker: Target | None = None
+    broker: BrokerAddress | None = None
     live: bool = False
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
@@ -154,20 +154,20 @@ class NodePlan:
             f"{self.name}: {self.detector}", f"{self.passages} passages",
             f"headway {self.headway_s:g} s", f"crystal {self.drift_ppb / 1000:+.1f} ppm",
         ]  # fmt: skip
-        weather = self.weather
+        network_faults = self.network_faults
         for title, spans in (
-            ("Wi-Fi down", weather.wifi_down), ("broker away", weather.broker_away),
-            ("NTP away", weather.ntp_away), ("backend away", self.backend_away),
-            ("DNS dead", weather.dns_dead), ("half open", weather.half_open),
-            ("refused", weather.refused), ("late PUBACK", weather.puback_late),
-            ("gateway away", self.air.gateway_away),
+            ("Wi-Fi down", network_faults.wifi_down), ("broker away", network_faults.broker_away),
+            ("NTP away", network_faults.ntp_away), ("backend away", self.backend_away),
+            ("DNS dead", network_faults.dns_dead), ("half open", network_faults.half_open),
+            ("refused", network_faults.refused), ("late PUBACK", network_faults.puback_late),
+            ("gateway away", self.radio_faults.gateway_away),
         ):  # fmt: skip
             if spans:
                 hours = sum(end - start for start, end in spans) / HOUR_US
                 parts.append(f"{title} {len(spans)} x, {hours:.1f} h")
         if self.link != "mqtt":
-            parts.append(f"LoRaWAN, {self.air.loss:.0%} of frames lost")
-        for title, steps in (("NTP", weather.ntp_offset_s), ("RTC", self.rtc_steps)):
+            parts.append(f"LoRaWAN, {self.radio_faults.loss:.0%} of frames lost")
+        for title, steps in (("NTP", network_faults.ntp_offset_s), ("RTC", self.rtc_steps)):
             if steps:
                 parts.append(f"{title} steps by {', '.join(f'{s:+d} s' for _, s in steps)}")
         if self.power_cuts:
@@ -177,24 +177,24 @@ class NodePlan:
         return ", ".join(parts)
 
 
-def draw(request: Request, root: str = ROOT_TOPIC) -> list[NodePlan]:
+def draw(options: RunOptions, root: str = ROOT_TOPIC) -> list[NodePlan]:
     """The nodes of a run; raises ScenarioError."""
-    scenario = scenarios.load(request.scenario)
+    scenario = scenarios.load(options.scenario)
     return [
-        replace(_node(request, scenario, f"{kind}-{number}", root), board=board)
-        for number, (kind, board) in enumerate(kinds(request.nodes), 1)
+        replace(_node(options, scenario, f"{kind}-{number}", root), board=board)
+        for number, (kind, board) in enumerate(node_kinds(options.nodes), 1)
     ]
 
 
-def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePlan:
-    detector, link = KINDS[name.rpartition("-")[0]]
+def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> NodePlan:
+    detector, link = NODE_KINDS[name.rpartition("-")[0]]
     sensor = SENSORS[detector]
-    if link != "mqtt" and (request.broker or request.live):
+    if link != "mqtt" and (options.broker or options.live):
         raise ScenarioError(f"{name}: BROKER= and LIVE=1 are for nodes with MQTT alone")
-    rng = random.Random(f"{request.seed}/{name}")
-    hours = request.hours
+    rng = random.Random(f"{options.seed}/{name}")
+    hours = options.hours
     scale = scenarios.scale(scenario, hours)
-    if request.broker:
+    if options.broker:
         root = f"{root}/{name}"  # every node has a backend of its own there
     return NodePlan(
         name=name,
@@ -204,26 +204,26 @@ def _node(request: Request, scenario: Scenario, name: str, root: str) -> NodePla
         passages=round(scenario.passages * hours / 24),
         headway_s=float(scenario.headway_s[sensor.place]),
         faults=scenario.faults.get(sensor.faults, {}),
-        weather=scenarios.weather(scenario, hours, rng),
+        network_faults=scenarios.network_faults(scenario, hours, rng),
         power_cuts=scenarios.power_cuts(scenario, hours, rng),
         rot=scenario.power.get("rot", 0),
         backend_away=scenarios.spans(scenario.backend_away, scale),
         rtc_steps=scenarios.steps(scenario.power.get("rtc_steps", []), scale),
         drift_ppb=rng.randrange(-20_000, 20_000),
         link=link,
-        air=scenarios.air(scenario, hours),
+        radio_faults=scenarios.radio_faults(scenario, hours),
         root=root,
-        broker=request.broker,
-        live=request.live,
+        broker=options.broker,
+        live=options.live,
         traffic=scenarios.traffic(scenario),
-        trace=request.trace and request.trace.with_name(f"{request.trace.name}.{name}"),
+        trace=options.trace and options.trace.with_name(f"{options.trace.name}.{name}"),
         config={
             "detector": detector,
             "link": link,
             "mqtt_host": "broker",
             "mqtt_root": root,
             # Live, nobody watches for a quarter of an hour.
-            "interval_min": 1 if request.live else scenario.interval_min,
+            "interval_min": 1 if options.live else scenario.interval_min,
             **scenario.config,
         },  # fmt: skip
     )

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.world.lorawan.plan import RadioWeather
-from simulator.world.network.access_network import Span, Weather
-from simulator.world.streets.street import KINDS
+from simulator.world.lorawan.plan import RadioFaults
+from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.world.streets.street import USER_CLASSES
 from simulator.world.streets.traffic import Traffic
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
 HOUR_US = 3_600_000_000
 REQUESTS_PER_HOUR = 900  # about what a node asks of the world, for drawing power cuts
-_MOST_HOURS = 2160  # the longest run
+HOURS_MAX = 2160  # the longest run
 _DAY_S = 86_400
-_MOST_STEP_S = 400 * _DAY_S
+STEP_MAX_S = 400 * _DAY_S
 Rule = Callable[[str, Any], None]  # (key, value); raises ScenarioError naming key and range
 
 
@@ -66,7 +66,7 @@ def load(name: str) -> Scenario:
         for key, value in data.items():
             _RULES[key](key, value)
         scenario = Scenario(name, **data)
-        _fits_a_day(scenario)
+        _check_capacity(scenario)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ScenarioError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     return scenario
@@ -77,23 +77,25 @@ def _title(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted a line of text")
 
 
-def _whole(most: int) -> Rule:
+def _integer(maximum: int) -> Rule:
     def check(key: str, value: Any) -> None:
-        if type(value) is not int or not 0 <= value <= most:
-            raise ScenarioError(f"{key} = {value!r}, wanted a whole number within 0 .. {most}")
+        if type(value) is not int or not 0 <= value <= maximum:
+            raise ScenarioError(f"{key} = {value!r}, wanted a whole number within 0 .. {maximum}")
 
     return check
 
 
-def _number(least: float, most: float) -> Rule:
+def _number(minimum: float, maximum: float) -> Rule:
     def check(key: str, value: Any) -> None:
-        if type(value) not in (int, float) or not least <= value <= most:
-            raise ScenarioError(f"{key} = {value!r}, wanted a number within {least} .. {most}")
+        if type(value) not in (int, float) or not minimum <= value <= maximum:
+            raise ScenarioError(
+                f"{key} = {value!r}, wanted a number within {minimum} .. {maximum}"
+            )
 
     return check
 
 
-def _hours(key: str, value: Any) -> None:
+def _hour_spans(key: str, value: Any) -> None:
     """Spans [from, to]."""
     if not isinstance(value, list):
         raise ScenarioError(f"{key} = {value!r}, wanted a list of [from, to]")
@@ -101,12 +103,12 @@ def _hours(key: str, value: Any) -> None:
         if not isinstance(span, list) or len(span) != 2:
             raise ScenarioError(f"{key}[{i}] = {span!r}, wanted [from, to] in hours")
         for hour in span:
-            _number(0, _MOST_HOURS)(f"{key}[{i}]", hour)
+            _number(0, HOURS_MAX)(f"{key}[{i}]", hour)
         if span[0] >= span[1]:
             raise ScenarioError(f"{key}[{i}] = {span!r}, wanted `from` before `to`")
 
 
-def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
+def _table(rules: dict[str, Rule], all_required: bool = False) -> Rule:
     """A table with these keys; `together`: all of them or none."""
 
     def check(key: str, value: Any) -> None:
@@ -116,7 +118,7 @@ def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
             if name not in rules:
                 raise ScenarioError(f"unknown {key}.{name}; there are: {', '.join(rules)}")
             rules[name](f"{key}.{name}", inner)
-        if together and len(value) != len(rules):
+        if all_required and len(value) != len(rules):
             raise ScenarioError(f"{key} = {value!r}, wanted {' and '.join(rules)}")
 
     return check
@@ -124,7 +126,7 @@ def _table(rules: dict[str, Rule], together: bool = False) -> Rule:
 
 def _beam_faults(key: str, value: Any) -> None:
     times = ("blocked_from", "blocked_to")
-    seconds = _number(0, _MOST_HOURS * 3600)
+    seconds = _number(0, HOURS_MAX * 3600)
     _table(
         {
             "bounce": _SHARE,
@@ -139,7 +141,7 @@ def _beam_faults(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted blocked_from before blocked_to")
 
 
-def _late(key: str, value: Any) -> None:
+def _seconds_range(key: str, value: Any) -> None:
     """Seconds [least, most]."""
     if not isinstance(value, list) or len(value) != 2:
         raise ScenarioError(f"{key} = {value!r}, wanted [least, most] in seconds")
@@ -156,8 +158,8 @@ def _steps(key: str, value: Any) -> None:
     for i, step in enumerate(value):
         if not isinstance(step, list) or len(step) != 2 or type(step[1]) is not int:
             raise ScenarioError(f"{key}[{i}] = {step!r}, wanted [hour, whole seconds]")
-        _number(0, _MOST_HOURS)(f"{key}[{i}]", step[0])
-        _number(-_MOST_STEP_S, _MOST_STEP_S)(f"{key}[{i}]", step[1])
+        _number(0, HOURS_MAX)(f"{key}[{i}]", step[0])
+        _number(-STEP_MAX_S, STEP_MAX_S)(f"{key}[{i}]", step[1])
 
 
 def _flag(key: str, value: Any) -> None:
@@ -167,9 +169,11 @@ def _flag(key: str, value: Any) -> None:
 
 def _mix(key: str, value: Any) -> None:
     """Shares of the classes."""
-    _table(dict.fromkeys(KINDS, _SHARE))(key, value)
+    _table(dict.fromkeys(USER_CLASSES, _SHARE))(key, value)
     if not value or not math.isclose(sum(value.values()), 1.0):
-        raise ScenarioError(f"{key} = {value!r}, wanted shares of {', '.join(KINDS)}, 1 in all")
+        raise ScenarioError(
+            f"{key} = {value!r}, wanted shares of {', '.join(USER_CLASSES)}, 1 in all"
+        )
 
 
 def _places(key: str, value: Any) -> None:
@@ -191,11 +195,11 @@ def _interval(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
 
 
-SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
+FAULT_SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
 _INTERVALS = (1, 5, 15, 60)
 _PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)
-_RUN_S = _MOST_HOURS * 3600
+_RUN_S = HOURS_MAX * 3600
 _LINE_FAULTS = "torn glued flipped missed ghost clutter turn_back".split()
 _ANSWER_FAULTS = "deaf refused late misprint".split()
 _RADAR_FAULTS = "outlier swapped empty empty_long paired".split()
@@ -211,10 +215,10 @@ def _sensor_faults(*names: str, **rules: Rule) -> Rule:
 _HEADWAY = _number(0, 3600)
 _RULES: dict[str, Rule] = {
     "title": _title,
-    "hours": _number(0.01, _MOST_HOURS),
+    "hours": _number(0.01, HOURS_MAX),
     "interval_min": _interval,
-    "passages": _whole(1_000_000),
-    "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, together=True),
+    "passages": _integer(1_000_000),
+    "headway_s": _table({"radar": _HEADWAY, "beam": _HEADWAY}, all_required=True),
     "faults": _table(
         {
             "radar": _sensor_faults(
@@ -235,46 +239,46 @@ _RULES: dict[str, Rule] = {
     ),
     "weather": _table(
         {
-            **dict.fromkeys(SPANS, _hours),
-            "puback_late_s": _late,
+            **dict.fromkeys(FAULT_SPANS, _hour_spans),
+            "puback_late_s": _seconds_range,
             "wifi_flap_s": _number(20, _DAY_S),  # it is down for up to 12 s each time
             "ntp_steps": _steps,
         }
     ),
-    "power": _table({"cuts": _whole(10_000), "rot": _whole(100), "rtc_steps": _steps}),
-    "backend_away": _hours,
+    "power": _table({"cuts": _integer(10_000), "rot": _integer(100), "rtc_steps": _steps}),
+    "backend_away": _hour_spans,
     "places": _places,
     "config": _config,
     "traffic": _table(
         {
             "bunched": _SHARE,
-            "bunch_s": _late,
+            "bunch_s": _seconds_range,
             "pairs": _SHARE,
             "queued": _flag,
             "one_way": _flag,
             "mix": _mix,
         }
     ),
-    "air": _table({"loss": _SHARE, "gateway_away": _hours, "clock_ppm": _number(-100, 100)}),
+    "air": _table({"loss": _SHARE, "gateway_away": _hour_spans, "clock_ppm": _number(-100, 100)}),
 }
 
 
-def _fits_a_day(scenario: Scenario) -> None:
+def _check_capacity(scenario: Scenario) -> None:
     """Whoever has no room left would pass before the run begins."""
     headway_s = max(scenario.headway_s["beam"], scenario.headway_s["radar"] / 2)  # it has two ways
-    most = int(_DAY_S / 2 / headway_s) if headway_s else scenario.passages
-    if scenario.passages > most:
+    maximum = int(_DAY_S / 2 / headway_s) if headway_s else scenario.passages
+    if scenario.passages > maximum:
         raise ScenarioError(
-            f"passages = {scenario.passages}, wanted a number within 0 .. {most}"
+            f"passages = {scenario.passages}, wanted a number within 0 .. {maximum}"
             f" with headway_s = {scenario.headway_s}"
         )
 
 
-def weather(scenario: Scenario, hours: float, rng: random.Random) -> Weather:
+def network_faults(scenario: Scenario, hours: float, rng: random.Random) -> NetworkFaults:
     """The network's weather in microseconds."""
     shrunk = scale(scenario, hours)
-    drawn = Weather()
-    for key in SPANS:
+    drawn = NetworkFaults()
+    for key in FAULT_SPANS:
         setattr(drawn, key, spans(scenario.weather.get(key, []), shrunk))
     drawn.ntp_offset_s = steps(scenario.weather.get("ntp_steps", []), shrunk)
     if late_s := scenario.weather.get("puback_late_s"):
@@ -298,11 +302,11 @@ def traffic(scenario: Scenario) -> Traffic:
     return Traffic(**drawn)
 
 
-def air(scenario: Scenario, hours: float) -> RadioWeather:
+def radio_faults(scenario: Scenario, hours: float) -> RadioFaults:
     """What LoRaWAN has to live with."""
     drawn = dict(scenario.air)
     away = spans(drawn.pop("gateway_away", []), scale(scenario, hours))
-    return RadioWeather(gateway_away=away, **drawn)
+    return RadioFaults(gateway_away=away, **drawn)
 
 
 def scale(scenario: Scenario, hours: float) -> float:

@@ -15,8 +15,8 @@ from simulator.world.sensors.ops243 import Ops243
 from simulator.world.streets.street import BEAM_MIX, RADAR_MIX, Street
 from tallypost.hardware.boards import Board
 
-Faults = dict[str, float]
-Model = Callable[[Street, random.Random, Faults, Board], Detector]
+FaultShares = dict[str, float]
+Model = Callable[[Street, random.Random, FaultShares, Board], Detector]
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,30 @@ class Sensor:
     faults: str
     mix: dict[str, float]
     model: Model
-    ways: bool = True
+    directional: bool = True
 
     @property
     def single_file(self) -> bool:
         return self.place == "beam"
 
 
-def _ld2451(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+def _ld2451(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
     return Ld2451(street, rng, faults)
 
 
-def _ld2450(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+def _ld2450(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
     return Ld2450(street, rng, faults)
 
 
-def _ops243(street: Street, rng: random.Random, faults: Faults, _: Board) -> Detector:
+def _ops243(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
     return Ops243(street, rng, faults)
 
 
-def _doppler(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
+def _doppler(street: Street, rng: random.Random, faults: FaultShares, board: Board) -> Detector:
     return Doppler(street, rng, faults, board.beams[0])
 
 
-def _beams(street: Street, rng: random.Random, faults: Faults, board: Board) -> Detector:
+def _beams(street: Street, rng: random.Random, faults: FaultShares, board: Board) -> Detector:
     return Beams(street, rng, faults, board.beams)
 
 
@@ -60,7 +60,7 @@ SENSORS = {
     "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
-    "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, ways=False),
+    "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, directional=False),
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams),
-    "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, ways=False),
+    "beam_single": Sensor("beam", "beam", BEAM_MIX, _beams, directional=False),
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from simulator.world.chip.process import die_with_parent
 from tallypost.faults import ToolError
 
@@ -23,7 +23,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 @contextmanager
-def live_broker(port: int) -> Iterator[Target]:
+def live_broker(port: int) -> Iterator[BrokerAddress]:
     """Run the broker as a process of its own; raises ToolError if the port is busy."""
     _check_free(port)
     process = subprocess.Popen(
@@ -34,7 +34,7 @@ def live_broker(port: int) -> Iterator[Target]:
     )
     try:
         _wait_until_it_listens(process, port)
-        yield Target(HOST, port)
+        yield BrokerAddress(HOST, port)
     finally:
         process.terminate()
         process.wait()

@@ -12,38 +12,38 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulator.run.checkers import decode
-from simulator.run.backends.backend import City, city
-from simulator.run.backends.backend_log import Body, Desk, Held
+from simulator.run.backends.backend import Backend, backend_for
+from simulator.run.backends.backend_log import Body, BackendLog, BackendContents
 from simulator.run.backends.lorawan import lora_keys
-from simulator.run.processes.observer import Passage, Watcher
+from simulator.run.processes.observer import Passage, NodeObserver
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.spec import WINDOW_US, Detector, NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
-from simulator.world.sensors.recording import Recording
+from simulator.world.sensors.recording import RecordedDetector
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
 
 # Of 64-bit words, some 30 KB of them for the shims. Words of 32 bits take two thirds of that.
-HEAPS = {"mqtt": "192k", "lorawan": "256k", "both": "304k"}
-SHOW_S = 0.2
+HEAP_SIZES = {"mqtt": "192k", "lorawan": "256k", "both": "304k"}
+PROGRESS_PERIOD_S = 0.2
 LIVE_WINDOW_US = 200_000
-_PROVISIONED_AS: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
+_WIFI_LOGIN: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
 
 
 @dataclass
-class Seen:
+class Evidence:
     """What a run saw of one node, for the checkers. Times in microseconds since the start."""
 
     plan: NodePlan
-    watcher: Watcher
+    observer: NodeObserver
     truth: list[Passage]
     ring: bytes
     end_us: int
-    held: Held  # by the backend
+    backend: BackendContents
     order: list[int]  # numbers in the order of their first arrival
     confirmed: int
     flash_violations: list[str]
@@ -55,88 +55,90 @@ class Seen:
     @property
     def delivered(self) -> dict[int, Body]:
         """What the backend holds, by number."""
-        return self.held.delivered
+        return self.backend.delivered
 
 
 @dataclass(frozen=True)
-class Place:
+class ImageLayout:
     """Where a board's image is and its log: offset and size of the ring partition."""
 
     image: Path
     ring: tuple[int, int]
 
 
-def prepare(plans: Iterable[NodePlan]) -> dict[str, Place]:
+def prepare(plans: Iterable[NodePlan]) -> dict[str, ImageLayout]:
     """Build what a run needs, by board; raises ToolError."""
     compile_shims()
-    return {board: _place(board) for board in {plan.board for plan in plans}}
+    return {board: _layout(board) for board in {plan.board for plan in plans}}
 
 
-def _place(board: str) -> Place:
+def _layout(board: str) -> ImageLayout:
     ring = boards.load(board).partition("ring")
-    return Place(build.build(board).flash, (ring.offset, ring.size))
+    return ImageLayout(build.build(board).flash, (ring.offset, ring.size))
 
 
 def run_node(
-    plan: NodePlan, place: Place, folder: Path, show: Callable[[dict[str, int]], None]
-) -> Seen:
+    plan: NodePlan, layout: ImageLayout, folder: Path, show: Callable[[dict[str, int]], None]
+) -> Evidence:
     """Live through the plan and wait until everything is confirmed, or half an hour more."""
     flash = folder / f"{plan.name}.bin"
-    shutil.copyfile(place.image, flash)
+    shutil.copyfile(layout.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
     keys = lora_keys(plan) if plan.link != "mqtt" else None
-    identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_PROVISIONED_AS)
+    identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_WIFI_LOGIN)
     provision(flash, identity)
     if plan.trace is None:
-        return _run(plan, place, flash, show, None)
+        return _run(plan, layout, flash, show, None)
     with open(plan.trace, "wb") as trace:
-        return _run(plan, place, flash, show, trace)
+        return _run(plan, layout, flash, show, trace)
 
 
 def _run(
     plan: NodePlan,
-    place: Place,
+    layout: ImageLayout,
     flash: Path,
     show: Callable[[dict[str, int]], None],
     trace: IO[bytes] | None,
-) -> Seen:
+) -> Evidence:
     street, detector = _street(plan)
-    watcher = Watcher(place.ring, trace)
-    beyond = city(plan, flash.parent)
-    desk = beyond.desk
-    node = Node(_spec(plan, place, flash), beyond.network, beyond.beside(detector), watcher)
-    beyond.start(node)
-    progress = _progress(plan, street, watcher, desk, show)
+    observer = NodeObserver(layout.ring, trace)
+    backend = backend_for(plan, flash.parent)
+    log = backend.log
+    node = Node(
+        _spec(plan, layout, flash), backend.network, backend.with_modem(detector), observer
+    )
+    backend.start(node)
+    progress = _progress(plan, street, observer, log, show)
     if plan.live:
-        progress = _in_real_time(progress)
+        progress = _paced(progress)
     try:
         node.run(plan.end_us, progress)
-        _drain(node, watcher, beyond, progress, partial(_confirmed, plan, place, flash))
+        _drain(node, observer, backend, progress, partial(_confirmed, plan, layout, flash))
         progress(node.now_us)
     finally:
         node.stop()
-        held = beyond.finish()
-    return Seen(
+        contents = backend.finish()
+    return Evidence(
         plan=plan,
-        watcher=watcher,
+        observer=observer,
         truth=[Passage(u.t_us, u.direction, u.cls, u.speed_kmh) for u in street.users],
-        ring=_ring(flash, place),
+        ring=_ring(flash, layout),
         end_us=node.now_us,
-        held=held,
-        order=desk.order,
-        confirmed=_confirmed(plan, place, flash),
+        backend=contents,
+        order=log.order,
+        confirmed=_confirmed(plan, layout, flash),
         flash_violations=node.flash.violations,
-        heap_free_min=desk.heap_free_min,
-        health=desk.health,
+        heap_free_min=log.heap_free_min,
+        health=log.health,
         requests=node.requests,
         frames=getattr(detector, "frames", 0),
     )
 
 
-def _spec(plan: NodePlan, place: Place, flash: Path) -> NodeSpec:
+def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
     return NodeSpec(
-        plan.name, flash, plan.start_utc, plan.seed, heap=HEAPS[plan.link],
-        chip=boards.load(plan.board).chip, rot=(*place.ring, plan.rot),
+        plan.name, flash, plan.start_utc, plan.seed, heap=HEAP_SIZES[plan.link],
+        chip=boards.load(plan.board).chip, rot=(*layout.ring, plan.rot),
         power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
     )  # fmt: skip
@@ -149,14 +151,14 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     sensor = SENSORS[plan.detector]
     street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic)
     model = sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
-    return street, Recording(plan.recording, model) if plan.recording else model
+    return street, RecordedDetector(plan.recording, model) if plan.recording else model
 
 
 def _progress(
     plan: NodePlan,
     street: Street,
-    watcher: Watcher,
-    desk: Desk,
+    observer: NodeObserver,
+    log: BackendLog,
     show: Callable[[dict[str, int]], None],
 ) -> Callable[[int], None]:
     """Report a few times a second how far the node is."""
@@ -167,7 +169,7 @@ def _progress(
     def progress(t_us: int) -> None:
         nonlocal last, passed
         now = time.monotonic()
-        if now - last < SHOW_S and t_us < plan.end_us:
+        if now - last < PROGRESS_PERIOD_S and t_us < plan.end_us:
             return
         last = now
         while passed < len(times) and times[passed] <= t_us:
@@ -176,52 +178,52 @@ def _progress(
             {
                 "t_us": t_us,
                 "passed": passed,
-                "counted": len(watcher.passages),
-                "closed": len(watcher.closed),
-                "delivered": len(desk.order),
-                "boots": watcher.boots,
+                "counted": len(observer.passages),
+                "closed": len(observer.closed),
+                "delivered": len(log.order),
+                "boots": observer.boots,
             }
         )
 
     return progress
 
 
-def _in_real_time(progress: Callable[[int], None]) -> Callable[[int], None]:
+def _paced(progress: Callable[[int], None]) -> Callable[[int], None]:
     """Hold the node back until the wall clock is as far as its own."""
     began = time.monotonic()
 
-    def held_back(t_us: int) -> None:
+    def paced(t_us: int) -> None:
         progress(t_us)
         time.sleep(max(0.0, began + t_us / 1e6 - time.monotonic()))
 
-    return held_back
+    return paced
 
 
 def _drain(
     node: Node,
-    watcher: Watcher,
-    beyond: City,
+    observer: NodeObserver,
+    backend: Backend,
     progress: Callable[[int], None],
     confirmed: Callable[[], int],
 ) -> None:
     """The storm is over: everything that is closed must now be delivered and confirmed."""
-    beyond.calm()
-    drain = beyond.drain
-    until_us = node.now_us + drain.most_us
-    due = max(watcher.closed, default=0)
+    backend.end_faults()
+    drain = backend.drain
+    until_us = node.now_us + drain.timeout_us
+    due = max(observer.closed, default=0)
     while node.now_us < until_us:
         node.run(node.now_us + drain.step_us, progress)
         if drain.confirms_at_once:
-            due = max(watcher.closed, default=0)
-        if set(watcher.closed) <= beyond.desk.numbers and confirmed() >= due:
+            due = max(observer.closed, default=0)
+        if set(observer.closed) <= backend.log.numbers and confirmed() >= due:
             return
 
 
-def _confirmed(plan: NodePlan, place: Place, flash: Path) -> int:
-    return decode.confirmed(_ring(flash, place), plan.link)
+def _confirmed(plan: NodePlan, layout: ImageLayout, flash: Path) -> int:
+    return decode.confirmed(_ring(flash, layout), plan.link)
 
 
-def _ring(flash: Path, place: Place) -> bytes:
+def _ring(flash: Path, layout: ImageLayout) -> bytes:
     with open(flash, "rb") as file:
-        file.seek(place.ring[0])
-        return file.read(place.ring[1])
+        file.seek(layout.ring[0])
+        return file.read(layout.ring[1])

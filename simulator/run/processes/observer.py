@@ -26,7 +26,7 @@ class Passage:
 
 
 @dataclass
-class Line:
+class ConnectionSpan:
     """A TCP connection of the node: opened, last heard on, closed (-1: still open), in us."""
 
     opened_us: int
@@ -34,12 +34,12 @@ class Line:
     silent_us: int = 0  # the longest time in which nothing was heard
     closed_us: int = -1
 
-    def hear(self, t_us: int) -> None:
+    def note_bytes(self, t_us: int) -> None:
         self.silent_us = max(self.silent_us, t_us - self.heard_us)
         self.heard_us = t_us
 
 
-class Watcher:
+class NodeObserver:
     """An observer of the kernel. The node writes its open interval to RTC memory at every passage:
     the differences are the passages it has counted, one by one, without asking the firmware."""
 
@@ -61,7 +61,7 @@ class Watcher:
         self.boot_us: dict[int, int] = {}  # when the life began that the node calls by a number
         self.cuts = 0
         self.cuts_us: list[int] = []
-        self.lines: list[Line] = []
+        self.connections: list[ConnectionSpan] = []
         self.attempts: list[tuple[int, str]] = []  # to connect: when, how it went
         self.resets: dict[str, int] = {}
         self.faults: list[str] = []
@@ -110,26 +110,30 @@ class Watcher:
             for slot, (old, new) in enumerate(zip(self._totals, copy.totals, strict=True)):
                 if new > old:
                     kmh = self._speed(slot // 5, copy) if new == old + 1 else -1.0
-                    way, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
-                    self.passages += [Passage(t_us, way, what, kmh)] * (new - old)
+                    direction, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
+                    self.passages += [Passage(t_us, direction, what, kmh)] * (new - old)
         self._totals = copy.totals
         self._speeds = copy.speeds
 
-    def _speed(self, way: int, copy: Record) -> float:
+    def _speed(self, direction: int, copy: Record) -> float:
         """Of one more passage than before: by how much the sum of the speeds has grown."""
         is_first = sum(copy.counts) == 1  # of its interval
-        old_sum, old_n = (0, 0) if is_first else self._speeds[way]
-        new_sum, new_n = copy.speeds[way]
+        old_sum, old_n = (0, 0) if is_first else self._speeds[direction]
+        new_sum, new_n = copy.speeds[direction]
         return (new_sum - old_sum) / 10 if new_n == old_n + 1 else -1.0
 
     def _network(self, kind: str, t_us: int, data: bytes) -> None:
-        line = self.lines[-1] if self.lines and self.lines[-1].closed_us < 0 else None
+        line = (
+            self.connections[-1]
+            if self.connections and self.connections[-1].closed_us < 0
+            else None
+        )
         if kind == "net:open":
             self.attempts.append((t_us, data.decode()))
             if data == b"ok":
-                self.lines.append(Line(t_us, t_us))
+                self.connections.append(ConnectionSpan(t_us, t_us))
         elif line and kind in ("net:rx", "net:close"):
-            line.hear(t_us)
+            line.note_bytes(t_us)
             if kind == "net:close":
                 line.closed_us = t_us
 

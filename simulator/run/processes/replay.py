@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Seen, prepare, run_node
-from simulator.run.plans.plan import HOUR_US, KINDS, NodePlan, Request, draw
+from simulator.run.processes.node import Evidence, prepare, run_node
+from simulator.run.plans.plan import HOUR_US, NODE_KINDS, NodePlan, RunOptions, draw
 from simulator.run.plans.sensors import SENSORS
 from simulator.run.results.trace_file import Trace, as_pulses, load
 from simulator.world.protocol import Input
@@ -25,7 +25,7 @@ from tallypost.hardware import boards
 BOARD = "esp32_generic"
 START_US = 20_000_000  # the node is up and its sensor configured
 AFTER_US = 960_000_000  # the next health report comes with the driver's counters
-DIRECTED = {
+DETECTORS_BY_INPUT = {
     True: ("beam", "beam_single", "doppler"),  # edges
     False: ("ld2451", "ld2450", "ops243"),
 }
@@ -52,14 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         trace = load(args.trace, boards.load(BOARD).beams)
-        seen = replay(trace, detector(trace, args.detector, args.trace), args.set)
+        evidence = replay(trace, detector(trace, args.detector, args.trace), args.set)
     except ToolError as error:
         print(f"tallypost replay: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    broken = records.violations(seen)
-    result = as_dict(seen)
+    broken = records.violations(evidence)
+    result = as_dict(evidence)
     print(json.dumps(result)) if args.json else show(result)
     for text in broken:
         print(f"tallypost replay: {text}", file=sys.stderr)
@@ -69,29 +69,29 @@ def main(argv: list[str] | None = None) -> int:
 def detector(trace: Trace, asked: str | None, path: Path) -> str:
     """Which one it is; raises ToolError when nobody says, or it does not fit the recording."""
     name = asked or trace.detector
-    fitting = DIRECTED[trace.edges]
+    fitting = DETECTORS_BY_INPUT[trace.edges]
     if name not in fitting:
         said = f"'{name}' does not fit" if name else "it does not say what was recorded"
         raise ToolError(f"{path}: {said}", f"--detector {' or '.join(fitting)}")
     return name
 
 
-def replay(trace: Trace, name: str, changes: list[str]) -> Seen:
+def replay(trace: Trace, name: str, changes: list[str]) -> Evidence:
     """Run the node on the recording; raises ToolError."""
-    kind = next(kind for kind, (of, link) in KINDS.items() if (of, link) == (name, "mqtt"))
+    kind = next(kind for kind, (of, link) in NODE_KINDS.items() if (of, link) == (name, "mqtt"))
     hours = (trace.length_us + START_US + AFTER_US) / HOUR_US
-    plan = draw(Request(hours=hours, nodes=kind, scenario="empty_night"))[0]
+    plan = draw(RunOptions(hours=hours, nodes=kind, scenario="empty_night"))[0]
     came = trace.inputs
     if name == "doppler":
         came = as_pulses(came, boards.load(BOARD).beams[0])
     inputs = [(t_us + START_US, port, data) for t_us, port, data in came]
     plan = with_recording(plan, inputs, changes)
     with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
-        seen = run_node(plan, prepare([plan])[plan.board], Path(folder), Progress(hours).show)
-    for line in seen.watcher.console:
+        evidence = run_node(plan, prepare([plan])[plan.board], Path(folder), Progress(hours).show)
+    for line in evidence.observer.console:
         if "not usable: config: " in line:  # it goes on with the defaults: not what was asked for
             raise ToolError(line.partition("not usable: ")[2], "another value for --set")
-    return seen
+    return evidence
 
 
 def with_recording(plan: NodePlan, inputs: list[Input], changes: list[str]) -> NodePlan:
@@ -121,18 +121,18 @@ class Progress:
             print(f"\r{share:4.0%}, {state['counted']} passages", end=end, file=sys.stderr)
 
 
-def as_dict(seen: Seen) -> dict[str, Any]:
+def as_dict(evidence: Evidence) -> dict[str, Any]:
     """Times in seconds of the recording, at which the node was sure of a passage."""
     return {
-        "detector": seen.plan.detector,
+        "detector": evidence.plan.detector,
         "passages": [
             {
                 "s": round((one.t_us - START_US) / 1e6, 1), "direction": one.direction,
                 "class": one.cls, "kmh": round(one.kmh, 1) if one.kmh >= 0 else None,
             }
-            for one in seen.watcher.passages
+            for one in evidence.observer.passages
         ],
-        "stats": seen.health.get("detector", {}),
+        "stats": evidence.health.get("detector", {}),
     }  # fmt: skip
 
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from simulator.run.processes.node import Place, run_node
+from simulator.run.processes.node import ImageLayout, run_node
 from simulator.run.plans.plan import NodePlan
 from simulator.run.results.report import NodeResult, node_result
 from tallypost.faults import ToolError
 
-Show = Callable[[str, dict[str, int]], None]
+OnProgress = Callable[[str, dict[str, int]], None]
 
 
-Done = Callable[[str, NodeResult], None]
+OnDone = Callable[[str, NodeResult], None]
 
 
 class NodeFailed(Exception):
@@ -30,10 +30,10 @@ class NodeFailed(Exception):
 
 def run_all(
     plans: list[NodePlan],
-    places: dict[str, Place],
+    layouts: dict[str, ImageLayout],
     folder: Path,
-    show: Show,
-    done: Done = lambda _name, _result: None,
+    show: OnProgress,
+    done: OnDone = lambda _name, _result: None,
 ) -> list[NodeResult]:
     """Run every plan; raises NodeFailed, or ToolError for what the user can mend."""
     context = multiprocessing.get_context("spawn")
@@ -48,7 +48,9 @@ def run_all(
                 plan = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 child = context.Process(
-                    target=_work, args=(plan, places[plan.board], folder, theirs), daemon=True
+                    target=_run_worker,
+                    args=(plan, layouts[plan.board], folder, theirs),
+                    daemon=True,
                 )
                 child.start()
                 theirs.close()
@@ -68,7 +70,10 @@ def run_all(
 
 
 def _receive(
-    pipe: Connection, running: dict[Connection, str], results: dict[str, NodeResult], show: Show
+    pipe: Connection,
+    running: dict[Connection, str],
+    results: dict[str, NodeResult],
+    show: OnProgress,
 ) -> None:
     try:
         kind, value = pipe.recv()
@@ -86,11 +91,11 @@ def _receive(
     pipe.close()
 
 
-def _work(plan: NodePlan, place: Place, folder: Path, pipe: Connection) -> None:
+def _run_worker(plan: NodePlan, layout: ImageLayout, folder: Path, pipe: Connection) -> None:
     """In the node's process."""
     try:
-        seen = run_node(plan, place, folder, lambda state: pipe.send(("shown", state)))
-        pipe.send(("done", node_result(seen)))
+        evidence = run_node(plan, layout, folder, lambda state: pipe.send(("shown", state)))
+        pipe.send(("done", node_result(evidence)))
     except KeyboardInterrupt:
         return
     except ToolError as error:

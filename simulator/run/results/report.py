@@ -10,9 +10,9 @@ from typing import Any
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS
 from simulator.run.results.scoring import score
-from simulator.run.processes.node import Seen
+from simulator.run.processes.node import Evidence
 from simulator.run.processes.observer import Passage
-from simulator.run.plans.plan import Request
+from simulator.run.plans.plan import RunOptions
 from simulator.run.plans.sensors import SENSORS
 from simulator.run.results.statistics import binned_percentile, percentile
 
@@ -20,21 +20,22 @@ NodeResult = dict[str, Any]
 BIN_KMH = 4.0  # of the node's histograms
 
 
-def node_result(seen: Seen) -> NodeResult:
+def node_result(evidence: Evidence) -> NodeResult:
     """One node's part. `matched` pairs single passages with the truth, never totals."""
-    watcher, plan = seen.watcher, seen.plan
-    ways = SENSORS[plan.detector].ways
-    truth = seen.truth if ways else [replace(one, direction=DIRECTIONS[0]) for one in seen.truth]
-    matched = score(truth, watcher.passages)
-    closed = watcher.closed
+    observer, plan = evidence.observer, evidence.plan
+    truth = evidence.truth
+    if not SENSORS[plan.detector].directional:
+        truth = [replace(passage, direction=DIRECTIONS[0]) for passage in truth]
+    matched = score(truth, observer.passages)
+    closed = observer.closed
     return {
         "node": plan.name,
         "detector": plan.detector,
         "link": plan.link,
-        "truth": _tally(seen.truth),
-        "counted": records.counted(seen),
-        "delivered": records.delivered(seen),
-        "noted": _tally(watcher.passages),
+        "truth": _tally(evidence.truth),
+        "counted": records.counted(evidence),
+        "delivered": records.delivered(evidence),
+        "noted": _tally(observer.passages),
         "matched": {
             "precision": round(matched.precision, 4),
             "recall": round(matched.recall, 4),
@@ -42,34 +43,34 @@ def node_result(seen: Seen) -> NodeResult:
             "classes": matched.confusion,
             "pairs": matched.matched,
         },
-        "speed": _speed(seen, matched.speeds),
-        "detector_stats": seen.health.get("detector", {}),
+        "speed": _speed(evidence, matched.speeds),
+        "detector_stats": evidence.health.get("detector", {}),
         "intervals": {
             "closed": len(closed),
-            "delivered": len(set(records.numbers(seen))),
-            "confirmed": sum(number <= seen.confirmed for number in closed),
-            "lost": len(records.lost(seen)),
-            "duplicated": len(records.duplicated(seen)),
+            "delivered": len(set(records.numbers(evidence))),
+            "confirmed": sum(number <= evidence.confirmed for number in closed),
+            "lost": len(records.lost(evidence)),
+            "duplicated": len(records.duplicated(evidence)),
         },
-        "coverage": _coverage(seen),
-        "resets": sum(watcher.resets.values()),
-        "power_cuts": watcher.cuts,
-        "heap_free_min": seen.heap_free_min,
-        **(_radio(seen) if plan.link != "mqtt" else {}),
-        "requests": seen.requests,
-        "frames": seen.frames,
-        "violations": records.violations(seen),
-        "trace_sha256": watcher.digest(),
+        "coverage": _coverage(evidence),
+        "resets": sum(observer.resets.values()),
+        "power_cuts": observer.cuts,
+        "heap_free_min": evidence.heap_free_min,
+        **(_radio(evidence) if plan.link != "mqtt" else {}),
+        "requests": evidence.requests,
+        "frames": evidence.frames,
+        "violations": records.violations(evidence),
+        "trace_sha256": observer.digest(),
     }
 
 
-def whole(request: Request, nodes: list[NodeResult], wall_s: float) -> dict[str, Any]:
+def whole(options: RunOptions, nodes: list[NodeResult], wall_s: float) -> dict[str, Any]:
     """The run's result as `JSON=` writes it."""
     digest = hashlib.sha256("".join(n["trace_sha256"] for n in nodes).encode())
     return {
-        "seed": request.seed,
-        "scenario": request.scenario,
-        "simulated_s": round(request.hours * 3600),
+        "seed": options.seed,
+        "scenario": options.scenario,
+        "simulated_s": round(options.hours * 3600),
         "wall_s": round(wall_s, 2),
         "trace_sha256": digest.hexdigest(),
         "violations": [text for n in nodes for text in n["violations"]],
@@ -77,10 +78,10 @@ def whole(request: Request, nodes: list[NodeResult], wall_s: float) -> dict[str,
     }
 
 
-def _speed(seen: Seen, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+def _speed(evidence: Evidence, pairs: list[tuple[float, float]]) -> dict[str, Any]:
     """Of single passages, and of the histograms in the log, against the truth; km/h."""
     bins: dict[int, int] = {}
-    for record in seen.watcher.closed.values():
+    for record in evidence.observer.closed.values():
         for histogram in record.histograms:
             for i, count in histogram.items():
                 bins[i] = bins.get(i, 0) + count
@@ -95,30 +96,30 @@ def _speed(seen: Seen, pairs: list[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def _radio(seen: Seen) -> dict[str, Any]:
-    frames = seen.held.on_air
-    days = max(seen.end_us / 86_400_000_000, 1.0)
+def _radio(evidence: Evidence) -> dict[str, Any]:
+    frames = evidence.backend.transmissions
+    days = max(evidence.end_us / 86_400_000_000, 1.0)
     return {
         "radio": {
             "frames": len(frames),
-            "joins": seen.held.joins,
+            "joins": evidence.backend.joins,
             "airtime_s_a_day": round(sum(f.length_us for f in frames) / 1e6 / days, 2),
-            "drained_h": round((seen.end_us - seen.plan.end_us) / 3.6e9, 1),
+            "drained_h": round((evidence.end_us - evidence.plan.end_us) / 3.6e9, 1),
         }
     }
 
 
-def _coverage(seen: Seen) -> dict[str, int]:
-    closed = seen.watcher.closed.values()
+def _coverage(evidence: Evidence) -> dict[str, int]:
+    closed = evidence.observer.closed.values()
     return {
         "observed_s": sum(record.coverage for record in closed),
         "closed_s": sum(record.length for record in closed),
-        "alive_s": seen.watcher.alive_us(0, seen.end_us) // 1_000_000,
+        "alive_s": evidence.observer.alive_us(0, evidence.end_us) // 1_000_000,
     }
 
 
 def _tally(passages: list[Passage]) -> dict[str, dict[str, int]]:
-    tally = {way: dict.fromkeys(CLASSES, 0) for way in DIRECTIONS}
+    tally = {direction: dict.fromkeys(CLASSES, 0) for direction in DIRECTIONS}
     for passage in passages:
         tally[passage.direction][passage.cls] += 1
     return tally

@@ -44,9 +44,10 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
     result = Score(len(truth), len(counted))
     missed: list[Passage] = []
     phantoms: list[Passage] = []
-    for way in DIRECTIONS:
+    for direction in DIRECTIONS:
         pairs, rest_t, rest_c = _paired(
-            [p for p in truth if p.direction == way], [p for p in counted if p.direction == way]
+            [p for p in truth if p.direction == direction],
+            [p for p in counted if p.direction == direction],
         )
         for true, noted in pairs:
             row = result.confusion.setdefault(true.cls, {})
@@ -56,9 +57,10 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
         result.matched += len(pairs)
         missed += rest_t
         phantoms += rest_c
-    for way in DIRECTIONS:
+    for direction in DIRECTIONS:
         pairs, _, _ = _paired(
-            [p for p in missed if p.direction == way], [p for p in phantoms if p.direction != way]
+            [p for p in missed if p.direction == direction],
+            [p for p in phantoms if p.direction != direction],
         )
         result.direction_errors += len(pairs)
     return result

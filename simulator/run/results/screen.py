@@ -12,16 +12,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from simulator.run.plans.plan import NodePlan, Request
+from simulator.run.plans.plan import NodePlan, RunOptions
 from simulator.run.results.report import total
 
 
 class Screen:
     """Progress on stderr (drawn on a terminal, a line now and then elsewhere)."""
 
-    def __init__(self, request: Request, plans: list[NodePlan]) -> None:
+    def __init__(self, options: RunOptions, plans: list[NodePlan]) -> None:
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._request = request
+        self._options = options
         self._plans = plans
         self._state: dict[str, dict[str, int]] = {plan.name: {} for plan in plans}
         self._began = time.monotonic()
@@ -29,8 +29,8 @@ class Screen:
         self._live = Live(console=self._err, refresh_per_second=5, transient=True)
 
     def __enter__(self) -> Screen:
-        request = self._request
-        title = f"seed {request.seed}, scenario {request.scenario}, {request.hours:g} h simulated"
+        options = self._options
+        title = f"seed {options.seed}, scenario {options.scenario}, {options.hours:g} h simulated"
         self._err.print(title, style="bold")
         for plan in self._plans[:10]:
             self._err.print(f"  {plan.summary()}")
@@ -65,7 +65,7 @@ class Screen:
         return Text(f"{hours:02}:{rest // 60:02} simulated, {speed:,.0f} x real time")
 
     def _bar(self) -> ProgressBar:
-        return ProgressBar(total=self._request.hours * 3.6e9, completed=self._passed_us())
+        return ProgressBar(total=self._options.hours * 3.6e9, completed=self._passed_us())
 
     def _table(self) -> Table:
         grid = Table(box=None, pad_edge=False)
@@ -102,17 +102,17 @@ def _comparison(nodes: list[dict[str, Any]]) -> Table:
         grid.add_column(title, justify="right")
     grid.add_column("counted as")
     for node in nodes[:20]:
-        for way in ("forward", "backward"):
-            numbers = [sum(node[k][way].values()) for k in ("truth", "counted", "delivered")]
-            classes = " ".join(f"{c} {n}" for c, n in node["delivered"][way].items() if n)
-            grid.add_row(node["node"], way, *(f"{n:,}" for n in numbers), classes or "-")
+        for direction in ("forward", "backward"):
+            numbers = [sum(node[k][direction].values()) for k in ("truth", "counted", "delivered")]
+            classes = " ".join(f"{c} {n}" for c, n in node["delivered"][direction].items() if n)
+            grid.add_row(node["node"], direction, *(f"{n:,}" for n in numbers), classes or "-")
     return grid
 
 
 def _facts(node: dict[str, Any]) -> str:
     matched, intervals, cover = node["matched"], node["intervals"], node["coverage"]
     radio = node.get("radio")
-    air = (
+    radio_faults = (
         f" {radio['frames']} frames, {radio['airtime_s_a_day']} s on the air a day;"
         if radio
         else ""
@@ -123,6 +123,6 @@ def _facts(node: dict[str, Any]) -> str:
         f" wrong direction {matched['direction_errors']} of {total(node['truth']):,};"
         f" intervals {intervals['closed']} closed, {intervals['delivered']} delivered,"
         f" {intervals['lost']} lost, {intervals['duplicated']} doubled;"
-        f"{air} observed {share:.1f} % of the time it had power;"
+        f"{radio_faults} observed {share:.1f} % of the time it had power;"
         f" {node['power_cuts']} power cuts; {node['heap_free_min']:,} bytes of heap free at worst"
     )

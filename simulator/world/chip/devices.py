@@ -1,4 +1,6 @@
-"""What a board has besides its detector: storage (flash, NVS, RTC memory) and the radio."""
+"""Parts of a board besides its detector: storage (flash, NVS, RTC memory) and the Wi-Fi
+station.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ Answer = tuple[int, bytes | None]
 
 
 class Storage:
-    """Flash, NVS and RTC; `drift_ppb` is the error of the crystal behind the real-time clock."""
+    """Flash, NVS and RTC. `drift_ppb` is the error of the crystal behind the real-time clock."""
 
     def __init__(self, flash: Flash, drift_ppb: int) -> None:
         self._flash = flash
@@ -39,12 +41,12 @@ class Storage:
         self._rtc = None
 
     def step_rtc(self, seconds: int) -> None:
-        """The real-time clock shows another time; the node sees it after its next start."""
+        """Move the real-time clock. The node sees it after its next start."""
         if self._rtc:
             self._rtc = (self._rtc[0] + seconds * 1_000_000, self._rtc[1])
 
     def tear(self, request: Request, observe: Callable[[str, bytes], None]) -> None:
-        """The power fails in the middle of this request; what then stands there is observed."""
+        """Let the power fail in the middle of this request, and report the bytes that are left."""
         if request.op is Op.PROGRAM:
             self._flash.tear_program(request.b, request.data)
             left = self._flash.read(request.b, len(request.data))
@@ -106,7 +108,7 @@ class Storage:
 def nvs_call(
     partition: NvsPartition, request: Request, name: tuple[str, str], data: bytes
 ) -> bytes:
-    """One NVS call of the node, by its number in `simulator/device/esp32.py`."""
+    """One NVS call of the node. `simulator/device/esp32.py` has its number."""
     number = request.b - (1 << 32) if request.b >= 1 << 31 else request.b
     if request.a == 0:
         return struct.pack("<i", partition.get_i32(*name))
@@ -121,24 +123,26 @@ def nvs_call(
     return b""
 
 
-class Radio:
-    """Wi-Fi station and sockets of one node; carries bytes between it and the network."""
+class WifiStation:
+    """Wi-Fi station and sockets of one node. Carries bytes between the node and the network."""
 
     def __init__(self, node: Node, network: Any) -> None:
         self._node = node
         self._network = network
         self._connections: dict[int, Any] = {}
-        self._life = 0  # what belongs to an earlier life of the node must not reach this one
-        self._wanted = False
+        self._boot_number = (
+            0  # what belongs to an earlier life of the node must not reach this one
+        )
+        self._joining = False
         self._refusal = 0  # what the access point says to a join, 0 = welcome
         self._refused = 0  # what it has said
         self._attempt = 0  # to join the access point; a later one makes an earlier one void
         network.wifi_changed = self._wifi_changed
 
     def drop_all(self) -> None:
-        """The node went down: its connections are left to the other side's time-outs."""
-        self._life += 1
-        self._wanted = False
+        """The node went down. The other side finds out by its own time-outs."""
+        self._boot_number += 1
+        self._joining = False
         self._refused = 0
         self._attempt += 1
         for _, token in self._connections.values():
@@ -157,14 +161,14 @@ class Radio:
         return handler(request)
 
     def _wifi(self, request: Request) -> Answer:
-        """1 = join and stay joined, 2 = leave; the node hears at PORT_WIFI when it is in, and in
-        answer to 2 why it was not let in, a reason of ESP-IDF, or 0."""
-        self._wanted = request.a == 1
+        """Join and stay joined (1), or leave (2). The node hears at PORT_WIFI that it has joined.
+        The answer to 2 is the reason of a refused join, a number of ESP-IDF, or 0."""
+        self._joining = request.a == 1
         self._attempt += 1
         refused, self._refused = self._refused, 0
-        if self._wanted:
+        if self._joining:
             ssid, _, key = request.data.decode(errors="replace").partition("\0")
-            self._refusal = self._network.refuses(ssid, key)
+            self._refusal = self._network.join_refusal(ssid, key)
             self._join()
             return 0, None
         return refused, None
@@ -182,8 +186,8 @@ class Radio:
         node.call_at(node.now_us + WIFI_JOIN_US, joined)
 
     def _wifi_changed(self) -> None:
-        """The access point went or came: the driver notices, and joins again by itself."""
-        if not self._wanted:
+        """The access point went or came. The driver notices and joins again by itself."""
+        if not self._joining:
             return
         self._attempt += 1
         if self._network.wifi_up(self._node.spec.name, self._node.now_us):
@@ -197,18 +201,18 @@ class Radio:
         node.observe("net:resolve", f"{host} {address or 'nothing'}")
         return delay_us, address.encode()
 
-    def _guard(self, function: Callable[..., None]) -> Callable[..., None]:
-        """`function` as long as the node still lives the life it has now."""
-        life = self._life
+    def _this_boot_only(self, function: Callable[..., None]) -> Callable[..., None]:
+        """`function`, ignored once the node has booted again."""
+        boot_number = self._boot_number
 
         def guarded(*args: Any) -> None:
-            if life == self._life:
+            if boot_number == self._boot_number:
                 function(*args)
 
         return guarded
 
     def _at(self, t_us: int, function: Callable[[], None]) -> None:
-        self._node.call_at(t_us, self._guard(function))
+        self._node.call_at(t_us, self._this_boot_only(function))
 
     def _open(self, request: Request) -> Answer:
         slot, node = request.a, self._node

@@ -1,9 +1,9 @@
 """The flash chip of a virtual board: a file with the physics of NOR flash.
 
-Programming only clears bits; erasing sets a 4096-byte sector to ones and takes tens of
+Programming only clears bits. Erasing sets a 4096-byte sector to ones and takes tens of
 milliseconds, during which the whole chip stands still. A power cut leaves a torn operation behind:
-part of a program, or a sector of which some bits are erased. Times: W25Q32-class parts, typical
-0.7 ms a 256-byte page and 45-80 ms a sector (micropython issue 3782 measured 80 ms).
+part of a program, or a sector with only some bits erased. Times: W25Q32-class parts, typical 0.7
+ms a 256-byte page and 45-80 ms a sector (micropython issue 3782 measured 80 ms).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ERASE_US = 80_000
 
 
 class Flash:
-    """`path` is the board's whole flash, from address 0. `rng` decides how a cut tears."""
+    """`path` is the board's whole flash, from address 0. `rng` decides how a power cut tears."""
 
     def __init__(self, path: Path, rng: random.Random) -> None:
         self._fd = os.open(path, os.O_RDWR)
@@ -37,7 +37,7 @@ class Flash:
         return os.pread(self._fd, length, offset)
 
     def program(self, offset: int, data: bytes) -> int:
-        """Clear bits; return how long the chip is busy, microseconds."""
+        """Clear bits. Return how long the chip is busy, in microseconds."""
         old = self._range(offset, len(data))
         new = _and(old, data)
         if new != data:
@@ -48,7 +48,7 @@ class Flash:
         return pages * (COMMAND_US + PAGE_US * min(len(data), PAGE) // PAGE)
 
     def erase(self, offset: int) -> int:
-        """Set one sector to ones; return how long the chip is busy, microseconds."""
+        """Set one sector to ones. Return how long the chip is busy, in microseconds."""
         if offset % SECTOR:
             raise ValueError(f"erase at 0x{offset:x} is not at a sector's start")
         self._range(offset, SECTOR)
@@ -57,7 +57,8 @@ class Flash:
         return ERASE_US
 
     def tear_program(self, offset: int, data: bytes) -> None:
-        """The power fails while programming: a prefix is there, the next bytes half so."""
+        """The power fails while programming. A prefix is written, the next bytes are written in
+        part."""
         old = self._range(offset, len(data))
         done = self._rng.randrange(len(data) + 1)
         torn = bytes(b | self._rng.getrandbits(8) for b in data[done : done + 4])
@@ -65,18 +66,18 @@ class Flash:
         os.pwrite(self._fd, new, offset)
 
     def tear_erase(self, offset: int) -> None:
-        """The power fails while erasing: every bit may be old or one."""
+        """The power fails while erasing. Every bit is either old or one."""
         old = self._range(offset, SECTOR)
         noise = self._rng.randbytes(SECTOR)
         os.pwrite(self._fd, bytes(a | b for a, b in zip(old, noise)), offset)
 
     def restore(self, offset: int, before: bytes) -> None:
-        """Undo an operation, to tear it."""
+        """Undo an operation, so that it can be torn."""
         self._range(offset, len(before))
         os.pwrite(self._fd, before, offset)
 
     def age(self, offset: int, length: int, bits: int) -> None:
-        """So many bits of what is programmed in a range turn over, while nothing happens to it."""
+        """Flip that many bits of the programmed bytes in a range."""
         data = bytearray(self._range(offset, length))
         written = [i for i, byte in enumerate(data) if byte != 0xFF]
         for at in self._rng.sample(written, min(bits, len(written))):

@@ -1,14 +1,14 @@
 """ESP-IDF's NVS partition, read and written in the real on-flash format (version 2).
 
-Written from the format, not from the generator that provisions a board, so that an error in one
-of them shows. A page of 4096 bytes is a header, a bitmap and 126 entries of 32 bytes:
+Written from the format, not from the generator that provisions a board. So an error in one of them
+shows. A page of 4096 bytes is a header, a bitmap and 126 entries of 32 bytes:
 
     page    state u32 | sequence u32 | version u8 = 0xFE | 19 x 0xFF | crc32 of bytes 4..27
     bitmap  two bits an entry: 3 empty, 2 written, 0 erased
     entry   namespace u8 | type u8 | span u8 | chunk u8 | crc32 of the other 28 | key 16 | data 8
 
 A blob is one or more BLOB_DATA entries, each followed by its bytes in whole entries, and a
-BLOB_IDX entry that names them. States and bits only ever go from 1 to 0; nothing is overwritten.
+BLOB_IDX entry that names them. States and bits only ever go from 1 to 0. Nothing is overwritten.
 One page is always kept free, so that live entries can be moved before a page is erased.
 """
 
@@ -119,7 +119,7 @@ class NvsPartition:
             page.mark_erased(entry)
 
     def keys(self, namespace: str) -> list[str]:
-        """The names in use, each once, in order of writing."""
+        """The keys in use, each once, in order of writing."""
         index = self._namespace(namespace)
         return list(dict.fromkeys(e.key for _, e in self._live() if e.namespace == index))
 
@@ -133,7 +133,7 @@ class NvsPartition:
     def _find(
         self, namespace: int, kind: int, key: str, chunk: int = ANY_CHUNK
     ) -> tuple[Page, Entry] | None:
-        """The newest such entry: a cut between write and erase leaves two."""
+        """The newest entry of this kind. A power cut between write and erase leaves two."""
         wanted = (namespace, kind, key, chunk)
         for page, entry in reversed(self._live()):
             if (entry.namespace, entry.kind, entry.key, entry.chunk) == wanted:
@@ -160,16 +160,16 @@ class NvsPartition:
     # --- writing
 
     def _write_chunks(self, index: int, key: str, value: bytes, start: int) -> int:
-        """Store the bytes of a blob; return the number of chunks."""
+        """Store the bytes of a blob. Return the number of chunks."""
         at = count = 0
         while at < len(value) or not count:
             page = self._active()
-            room = (page.room - 1) * ENTRY
+            free_entries = (page.free_entries - 1) * ENTRY
             rest = len(value) - at
-            if room <= 0 or (room < rest and room < _SMALL_CHUNK):
+            if free_entries <= 0 or (free_entries < rest and free_entries < _SMALL_CHUNK):
                 page = self._next_page()
-                room = (page.room - 1) * ENTRY
-            piece = value[at : at + min(room, CHUNK_MAX)]
+                free_entries = (page.free_entries - 1) * ENTRY
+            piece = value[at : at + min(free_entries, CHUNK_MAX)]
             page.append_data(Entry(index, BLOB_DATA, 0, start + count, key, b""), piece)
             at += len(piece)
             count += 1
@@ -177,7 +177,7 @@ class NvsPartition:
 
     def _write(self, entry: Entry) -> None:
         page = self._active()
-        if not page.room:
+        if not page.free_entries:
             page = self._next_page()
         page.append(entry)
 
@@ -206,7 +206,8 @@ class NvsPartition:
         return self._next_page()
 
     def _next_page(self) -> Page:
-        """Close the active page and begin another; may move what lives in a worn one."""
+        """Close the active page and begin another one. May first move the live entries of a used
+        page."""
         free = [p for p in self._pages if not p.in_use]
         if len(free) >= 2:
             return self._begin(free[0])
@@ -217,7 +218,7 @@ class NvsPartition:
         self._close()
         victim.set_state(FREEING)
         page = self._move(victim, free[0])
-        if not page.room:
+        if not page.free_entries:
             raise NvsError("no space left in the NVS partition")
         return page
 
@@ -240,7 +241,7 @@ class NvsPartition:
         return target
 
     def _recover(self) -> None:
-        """Finish what a power cut interrupted: a page that was being moved is moved anew."""
+        """Finish the work of a power cut: a page that was being moved is moved again."""
         for source in [p for p in self._pages if p.state == FREEING]:
             for page in self._pages:
                 if page.state == ACTIVE:

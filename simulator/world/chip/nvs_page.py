@@ -24,7 +24,7 @@ _HEAD = struct.Struct("<BBBB")
 
 
 class NvsError(Exception):
-    """The partition cannot take what is to be written."""
+    """The partition has no space left, or the key is not valid."""
 
 
 def crc32(data: bytes) -> int:
@@ -33,7 +33,7 @@ def crc32(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry; `slot` is its place in the page it was read from."""
+    """One entry. `slot` is its index in the page that it was read from."""
 
     namespace: int
     kind: int
@@ -127,16 +127,16 @@ class Page:
                 slot += 1
 
     @property
-    def room(self) -> int:
+    def free_entries(self) -> int:
         """Entries that can still be written."""
         used = [i for i in range(ENTRIES) if self._is_used(i)]
         return ENTRIES - 1 - used[-1] if used else ENTRIES
 
     @property
     def erased(self) -> int:
-        """Entries that erasing the page would win back."""
+        """Entries that erasing the page would free."""
         alive = sum(entry.span for entry in self.entries())
-        return ENTRIES - self.room - alive
+        return ENTRIES - self.free_entries - alive
 
     def payload(self, entry: Entry) -> bytes | None:
         """The bytes behind a variable-length entry, or None when their CRC is wrong."""
@@ -147,13 +147,13 @@ class Page:
 
     def append(self, entry: Entry, following: bytes = b"") -> None:
         """Write an entry and the whole entries behind it: contents first, then the bitmap."""
-        slot = ENTRIES - self.room
+        slot = ENTRIES - self.free_entries
         self._write(_FIRST + slot * ENTRY, entry.packed() + following)
         for i in range(slot, slot + entry.span):
             self._mark(i, _WRITTEN)
 
     def append_data(self, entry: Entry, data: bytes) -> None:
-        """Write a variable-length entry; its span and data field are made here."""
+        """Write a variable-length entry. Its span and data field are computed here."""
         padded = data.ljust((len(data) + ENTRY - 1) // ENTRY * ENTRY, b"\xff")
         field = struct.pack("<HHI", len(data), 0xFFFF, crc32(data))
         span = 1 + len(padded) // ENTRY
@@ -179,7 +179,8 @@ class Page:
         return self._raw[_BITMAP + slot // 4] >> slot % 4 * 2 & 3
 
     def _is_used(self, slot: int) -> bool:
-        """Also true for an entry whose bitmap was not reached before a power cut."""
+        """True also for an entry that was written before a power cut, but not marked in the
+        bitmap."""
         return self._slot_state(slot) != _EMPTY or self._slot(slot) != b"\xff" * ENTRY
 
     def _mark(self, slot: int, state: int) -> None:

@@ -1,4 +1,4 @@
-"""What may hang on a board besides its detector: a chip on pins and an SPI bus."""
+"""Peripherals of a board besides its detector: a chip on pins and an SPI bus."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Peripheral(Protocol):
-    """What hangs on the board's pins and its SPI bus, apart from the detector.
+    """A chip on the board's pins and its SPI bus.
 
-    It answers at once; lines of its own it moves with `Node.edge()`.
+    It answers at once. It moves its own lines with `Node.edge()`.
     """
 
-    def attached(self) -> None:
-        """The board's processor has started: it knows no line yet."""
+    def on_start(self) -> None:
+        """The board's processor has started and knows no line yet."""
 
     def pin(self, gpio: int, level: int) -> None: ...
 
@@ -21,10 +21,10 @@ class Peripheral(Protocol):
     def power(self, on: bool) -> None: ...
 
 
-class Bare:
-    """A board with nothing on it."""
+class NoPeripheral:
+    """A board without further chips."""
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         return None
 
     def pin(self, _gpio: int, _level: int) -> None:

@@ -1,8 +1,8 @@
-"""The node's operating-system process: the MicroPython interpreter running the board's image.
+"""The node's operating-system process: the MicroPython interpreter with the board's image.
 
-One life of a node is one process. A power cut is a kill; a reboot is a new process on the same
-flash file. Addresses are not randomised and the environment is empty, because the interpreter's
-conservative garbage collector would otherwise see different stacks in two equal runs.
+One boot of a node is one process. A power cut is a kill. A reboot is a new process on the same
+flash file. Addresses are not randomised and the environment is empty. Otherwise the interpreter's
+conservative garbage collector would see different stacks in two equal runs.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulator.world.spec import Line
+from simulator.world.spec import Console
 from simulator.world.protocol import REQUEST, Op, Request
 from simulator.world.chip.shims import IMAGE
 
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
 _SET_DEATH_SIGNAL = 1  # prctl(2)
-_SILENT_S = 0.3  # a node that computes for so long is reached by a signal alone
-_HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
+SILENCE_S = 0.3  # a node that computes for so long is reached by a signal alone
+HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
 
 
 class PowerCut(Exception):
-    """The power failed; `off_us` is how long it stays away."""
+    """The power failed. It stays away for `off_us` microseconds."""
 
     def __init__(self, off_us: int) -> None:
         super().__init__(off_us)
@@ -34,7 +34,7 @@ class PowerCut(Exception):
 
 
 class Reset(Exception):
-    """The node asked for, or suffered, a reset that leaves RTC memory alone."""
+    """The node asked for a reset, or suffered one. RTC memory is kept."""
 
 
 class NodeEnded(Exception):
@@ -42,7 +42,7 @@ class NodeEnded(Exception):
 
 
 class NodeHung(Exception):
-    """The process computes without end: on the chip the watchdog bites."""
+    """The process computes without end. On the chip the watchdog would reset it."""
 
 
 # The interpreter comes as an extension module of CPython. What it opens are file descriptors with
@@ -74,7 +74,7 @@ import start
 
 
 def die_with_parent() -> None:
-    """For `preexec_fn`: this process ends when its parent does, however that ends."""
+    """For `preexec_fn`: end this process when its parent ends, in any way."""
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
@@ -86,13 +86,13 @@ def _prepare() -> None:
 class NodeProcess:
     """Starts the interpreter with `heap` (as `-X heapsize=` takes it) on a flash file.
 
-    line: of a node with a console, which may compute for as long as nobody types Ctrl-C.
+    console: of a node with a console. Such a node may compute until somebody types Ctrl-C.
     """
 
-    def __init__(self, flash: Path, heap: str, line: Line | None = None) -> None:
-        self._line = line
+    def __init__(self, flash: Path, heap: str, console: Console | None = None) -> None:
+        self._console = console
         self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(_SILENT_S if line else _HANG_S)
+        self._socket.settimeout(SILENCE_S if console else HANG_S)
         self._buffer = bytearray()
         files = [os.open(path, os.O_RDONLY) for path in (IMAGE, flash)]
         fds = [theirs.fileno(), *files]
@@ -109,18 +109,18 @@ class NodeProcess:
         theirs.close()
 
     def receive(self) -> Request:
-        """Wait for the node's next request; raises NodeEnded or NodeHung."""
-        head = self._take(REQUEST.size)
+        """Wait for the node's next request. Raises NodeEnded or NodeHung."""
+        head = self._read_exactly(REQUEST.size)
         op, a, n, b, now_us = REQUEST.unpack(head)
-        return Request(Op(op), a, b, now_us, self._take(n))
+        return Request(Op(op), a, b, now_us, self._read_exactly(n))
 
-    def _take(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         buffer = self._buffer
         while len(buffer) < size:
             try:
                 piece = self._socket.recv(65536)
             except TimeoutError as error:
-                self._silent(error)
+                self._on_silence(error)
                 continue
             except ConnectionError as error:
                 raise NodeEnded from error
@@ -131,11 +131,11 @@ class NodeProcess:
         del buffer[:size]
         return data
 
-    def _silent(self, error: TimeoutError) -> None:
-        """The node computes for a long time; raises NodeHung where nobody can interrupt it."""
-        if self._line is None:
+    def _on_silence(self, error: TimeoutError) -> None:
+        """The node computes for a long time. Raises NodeHung if no console can interrupt it."""
+        if self._console is None:
             raise NodeHung from error
-        if self._line.interrupts():
+        if self._console.interrupt_requested():
             self._process.send_signal(signal.SIGINT)
 
     def reply(self, data: bytes) -> None:
@@ -145,11 +145,11 @@ class NodeProcess:
             raise NodeEnded from error
 
     def abort(self) -> None:
-        """End it from another thread: who waits for a request gets NodeEnded."""
+        """End it from another thread. A thread that waits in `receive` gets NodeEnded."""
         self._process.kill()
 
     def kill(self) -> None:
-        """Take the power away."""
+        """Cut the power."""
         self._process.kill()
         self._process.wait()
         self._socket.close()

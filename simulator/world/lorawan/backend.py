@@ -1,7 +1,7 @@
 """Plays the city's backend behind a network server: the product's own collector.
 
-The server hands uplinks over in the form of The Things Stack, and keeps for each device the one
-downlink that was asked for last; it goes out in answer to the next uplink.
+The server hands over uplinks in the form of The Things Stack. For each device it keeps the last
+downlink that was asked for. That downlink answers the next uplink.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ HANDOVER_US = 400_000  # from the uplink's end to the collector: servers wait fo
 _TENANT = "city@ttn"
 
 
-class LoraBackend:
-    """Collects into the SQLite file `path` what `network` hears of the device `node`.
+class LorawanCollectorBridge:
+    """Collects into the SQLite file `path` every uplink of the device `node` that `network`
+    receives.
 
-    away: spans (from, to; microseconds) during which nobody is subscribed: what the server hands
-    over then is lost.
+    away: spans (from, to in microseconds) during which the backend is not subscribed. Uplinks that
+    the server hands over in that time are lost.
     """
 
     def __init__(

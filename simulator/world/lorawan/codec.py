@@ -1,7 +1,7 @@
-"""LoRaWAN 1.0.4 frames as a network sees them: uplinks are taken apart, downlinks are built.
+"""LoRaWAN 1.0.4 frames from the network's side: uplinks are parsed, downlinks are built.
 
-TS001-1.0.4, sections 4 and 6.2, written from the specification for the network's side, on the
-AES of the `cryptography` package. EUIs are numbers here, printed most significant digit first.
+TS001-1.0.4, sections 4 and 6.2, written from the specification for the network's side, on the AES
+of the `cryptography` package. EUIs are numbers here, printed most significant digit first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNCONFIRMED_UP, UNCONFIRMED_DOWN, CONFIRMED_UP, CONFIRMED_DOWN = 2, 3, 4, 5
 
 
 class FrameError(ValueError):
-    """A frame that does not follow the specification; the text says what is wrong."""
+    """A frame that does not follow the specification. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class JoinRequest:
 
 @dataclass(frozen=True)
 class DataUp:
-    """A data frame of a device; `payload` is still encrypted."""
+    """A data frame of a device. `payload` is still encrypted."""
 
     confirmed: bool
     addr: int
@@ -122,7 +122,7 @@ def stream(key: bytes, addr: int, fcnt: int, direction: int, data: bytes) -> byt
 
 
 def parse(raw: bytes) -> JoinRequest | DataUp:
-    """An uplink; raises FrameError."""
+    """An uplink. Raises FrameError."""
     if not raw:
         raise FrameError("empty")
     kind, rfu, major = raw[0] >> 5, raw[0] >> 2 & 7, raw[0] & 3
@@ -166,7 +166,7 @@ def _data(raw: bytes, confirmed: bool) -> DataUp:
 
 @dataclass(frozen=True)
 class JoinAccept:
-    """What a join server grants. nonce, net_id: 24 bits; settings: RX1DROffset << 4 | RX2 DR."""
+    """The grant of a join server. nonce, net_id: 24 bits. settings: RX1DROffset << 4 | RX2 DR."""
 
     nonce: int
     net_id: int

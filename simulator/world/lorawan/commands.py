@@ -1,4 +1,4 @@
-"""MAC commands from the network's side (TS001-1.0.4, 5): requests built, answers read."""
+"""MAC commands from the network's side (TS001-1.0.4, 5): requests are built, answers are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRANTED = {LINK_ADR: 7, RX_PARAM: 7, NEW_CHANNEL: 3, DL_CHANNEL: 3}
 
 
 @dataclass(frozen=True)
-class Request:
+class MacCommand:
     number: int
     fields: tuple[int, ...]
     body: bytes
@@ -31,43 +31,45 @@ def _hz(freq_hz: int) -> bytes:
     return (freq_hz // 100).to_bytes(3, "little")
 
 
-def link_adr(rate: int, power: int, mask: int, control: int = 0, nb_trans: int = 1) -> Request:
+def link_adr(rate: int, power: int, mask: int, control: int = 0, nb_trans: int = 1) -> MacCommand:
     body = bytes([rate << 4 | power]) + mask.to_bytes(2, "little")
     body += bytes([control << 4 | nb_trans])
-    return Request(LINK_ADR, (rate, power, mask, control, nb_trans), body)
+    return MacCommand(LINK_ADR, (rate, power, mask, control, nb_trans), body)
 
 
-def duty_cycle(limit: int) -> Request:
-    return Request(DUTY_CYCLE, (limit,), bytes([limit]))
+def duty_cycle(limit: int) -> MacCommand:
+    return MacCommand(DUTY_CYCLE, (limit,), bytes([limit]))
 
 
-def rx_param(offset: int, rate: int, freq_hz: int) -> Request:
-    return Request(RX_PARAM, (offset, rate, freq_hz), bytes([offset << 4 | rate]) + _hz(freq_hz))
+def rx_param(offset: int, rate: int, freq_hz: int) -> MacCommand:
+    return MacCommand(
+        RX_PARAM, (offset, rate, freq_hz), bytes([offset << 4 | rate]) + _hz(freq_hz)
+    )
 
 
-def dev_status() -> Request:
-    return Request(DEV_STATUS, (), b"")
+def dev_status() -> MacCommand:
+    return MacCommand(DEV_STATUS, (), b"")
 
 
-def new_channel(index: int, freq_hz: int, low: int = 0, high: int = 5) -> Request:
+def new_channel(index: int, freq_hz: int, low: int = 0, high: int = 5) -> MacCommand:
     body = bytes([index]) + _hz(freq_hz) + bytes([high << 4 | low])
-    return Request(NEW_CHANNEL, (index, freq_hz, low, high), body)
+    return MacCommand(NEW_CHANNEL, (index, freq_hz, low, high), body)
 
 
-def rx_timing(delay: int) -> Request:
-    return Request(RX_TIMING, (delay,), bytes([delay]))
+def rx_timing(delay: int) -> MacCommand:
+    return MacCommand(RX_TIMING, (delay,), bytes([delay]))
 
 
-def tx_param(value: int) -> Request:
-    return Request(TX_PARAM, (value,), bytes([value]))
+def tx_param(value: int) -> MacCommand:
+    return MacCommand(TX_PARAM, (value,), bytes([value]))
 
 
-def dl_channel(index: int, freq_hz: int) -> Request:
-    return Request(DL_CHANNEL, (index, freq_hz), bytes([index]) + _hz(freq_hz))
+def dl_channel(index: int, freq_hz: int) -> MacCommand:
+    return MacCommand(DL_CHANNEL, (index, freq_hz), bytes([index]) + _hz(freq_hz))
 
 
 def read(data: bytes) -> list[tuple[int, bytes]]:
-    """(number, body) of what a device sent; raises FrameError."""
+    """(number, body) of the commands that a device sent. Raises FrameError."""
     found, at = [], 0
     while at < len(data):
         number = data[at]

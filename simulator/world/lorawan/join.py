@@ -1,4 +1,4 @@
-"""A join server: who may join, and which numbers were used (TS001-1.0.4, 6.2)."""
+"""A join server: which devices may join, and which nonces were used (TS001-1.0.4, 6.2)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ NET_ID = 0x13
 
 
 @dataclass
-class Settings:
-    """What a Join-Accept tells; delay in seconds (0 means 1)."""
+class JoinSettings:
+    """The settings in a Join-Accept. delay is in seconds (0 means 1)."""
 
     rx1_offset: int = 0
     rx2_rate: int = 0
@@ -24,7 +24,7 @@ class Device:
     dev_eui: int
     join_eui: int
     app_key: bytes
-    settings: Settings = field(default_factory=Settings)
+    settings: JoinSettings = field(default_factory=JoinSettings)
     nonces: list[int] = field(default_factory=list)  # DevNonces that were granted, in order
     rising: bool = True  # LoRaWAN 1.0.4; before it a DevNonce must only be new
 
@@ -52,7 +52,7 @@ class JoinServer:
 
     def handle(self, request: JoinRequest) -> Grant | None:
         device = self.devices.get(request.dev_eui)
-        reason = self._objection(device, request)
+        reason = self._refusal(device, request)
         if reason or device is None:
             self.refused.append(reason)
             return None
@@ -71,7 +71,7 @@ class JoinServer:
         keys = accept.keys(device.app_key, request.dev_nonce)
         return Grant(device, accept.addr, keys, accept.encode(device.app_key))
 
-    def _objection(self, device: Device | None, request: JoinRequest) -> str:
+    def _refusal(self, device: Device | None, request: JoinRequest) -> str:
         if device is None or device.join_eui != request.join_eui:
             return "unknown"
         if not request.authentic(device.app_key):

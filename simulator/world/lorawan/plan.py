@@ -1,4 +1,4 @@
-"""EU868 as a network knows it (RP002-1.0.4, 2.4; ETSI EN 300 220), and time on air."""
+"""EU868 from the network's side (RP002-1.0.4, 2.4, ETSI EN 300 220), and time on air."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 HOUR_US = 3_600_000_000
 SPREADING = {0: 12, 1: 11, 2: 10, 3: 9, 4: 8, 5: 7}  # at 125 kHz; DR6 is SF7 at 250 kHz
-MAX_PAYLOAD = {0: 51, 1: 51, 2: 51, 3: 115, 4: 242, 5: 242, 6: 242}
+PAYLOAD_MAX = {0: 51, 1: 51, 2: 51, 3: 115, 4: 242, 5: 242, 6: 242}
 JOIN_HZ = (868_100_000, 868_300_000, 868_500_000)
 RX2_HZ, RX2_RATE = 869_525_000, 0
 # MHz: from, to, share of an hour
@@ -16,20 +16,21 @@ SUB_BANDS = (
     (869.4, 869.65, 0.1), (869.7, 870.0, 0.01),
 )  # fmt: skip
 # Signal to noise in dB from which a demodulator works, per spreading factor.
-NEEDED_SNR = {12: -20.0, 11: -17.5, 10: -15.0, 9: -12.5, 8: -10.0, 7: -7.5}
+SNR_MIN_DB = {12: -20.0, 11: -17.5, 10: -15.0, 9: -12.5, 8: -10.0, 7: -7.5}
 
 
 @dataclass
-class RadioWeather:
-    """What is wrong in the air: share of frames lost both ways, spans (us) without the gateway,
-    error of its clock."""
+class RadioFaults:
+    """Faults of the radio link: share of frames lost both ways, spans (us) without the gateway,
+    error of its clock.
+    """
 
     loss: float = 0.0
     gateway_away: list[tuple[int, int]] = field(default_factory=list)
     clock_ppm: float = 0.0
 
 
-def modulation(rate: int) -> tuple[int, int]:
+def modulation_of(rate: int) -> tuple[int, int]:
     """(spreading factor, bandwidth in Hz)."""
     return (7, 250_000) if rate == 6 else (SPREADING[rate], 125_000)
 
@@ -43,7 +44,7 @@ def rx1_rate(uplink: int, offset: int) -> int:
 
 
 def sub_band(freq_hz: int) -> int:
-    """Index in SUB_BANDS; raises ValueError where nothing may be sent."""
+    """Index in SUB_BANDS. Raises ValueError where sending is not allowed."""
     mhz = freq_hz / 1e6
     for i, (low, high, _share) in enumerate(SUB_BANDS):
         if low <= mhz <= high and not (mhz == low and i and SUB_BANDS[i - 1][1] == low):

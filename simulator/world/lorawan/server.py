@@ -1,8 +1,8 @@
 """A network server for Class A devices (TS001-1.0.4) of a region, in virtual time.
 
-It believes nothing: an uplink is taken apart, its code and counter are checked, answers are held
-against what was asked. What a device is set to changes here only with its positive answer.
-Times in microseconds; the end of an uplink is the origin of its windows.
+It trusts no device. An uplink is parsed, its code and counter are checked, and its answers are
+compared with the requests. The device's settings change here only with its positive answer. Times
+are in microseconds. The end of an uplink is the origin of its windows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from simulator.world.lorawan import commands, plan
 from simulator.world.lorawan.codec import DataDown, DataUp, FrameError, JoinRequest, Keys, parse
-from simulator.world.lorawan.commands import Request
+from simulator.world.lorawan.commands import MacCommand
 from simulator.world.lorawan.join import Device, Grant, JoinServer
 from simulator.world.lorawan.regions import EU868, Region
 
 GPS_AT_ZERO = 1_400_000_000  # GPS seconds when virtual time begins
 ADR_HISTORY = 20
 ADR_MARGIN_DB, ADR_STEP_DB = 10.0, 3.0
-MAX_OPTIONS = 15
+FOPTS_MAX = 15
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class Downlink:
-    """What a gateway is to send; window: 1 or 2."""
+    """A frame that a gateway is to send. window: 1 or 2."""
 
     begin_us: int
     freq_hz: int
@@ -47,8 +47,8 @@ class Downlink:
 
 
 @dataclass
-class Settings:
-    """What the device is set to, as far as the network knows."""
+class DeviceSettings:
+    """The settings of a device, as far as the network knows."""
 
     delay_s: int = 1
     rx1_offset: int = 0
@@ -62,9 +62,9 @@ class Settings:
     tx_param: int = 0
 
 
-def untold(region: Region, delay_s: int = 1) -> Settings:
-    """What a device is set to that has not been told anything."""
-    return Settings(
+def default_settings(region: Region, delay_s: int = 1) -> DeviceSettings:
+    """The settings of a device that has got no command yet."""
+    return DeviceSettings(
         delay_s, rx2_hz=region.rx2_hz, rx2_rate=region.rx2_rate, channels=region.channels(),
         tx_param=region.tx_param,
     )  # fmt: skip
@@ -72,7 +72,7 @@ def untold(region: Region, delay_s: int = 1) -> Settings:
 
 @dataclass
 class Message:
-    """What an application wants to send."""
+    """A downlink of an application."""
 
     port: int | None
     payload: bytes
@@ -86,11 +86,11 @@ class Session:
     device: Device | None
     addr: int
     keys: Keys
-    settings: Settings = field(default_factory=Settings)
+    settings: DeviceSettings = field(default_factory=DeviceSettings)
     fcnt_up: int = -1
     fcnt_down: int = 0
-    requests: list[Request] = field(default_factory=list)  # to be sent
-    asked: list[Request] = field(default_factory=list)  # sent, not answered
+    requests: list[MacCommand] = field(default_factory=list)  # to be sent
+    asked: list[MacCommand] = field(default_factory=list)  # sent, not answered
     answers: list[tuple[int, bytes]] = field(default_factory=list)  # of the last new uplink
     messages: list[Message] = field(default_factory=list)
     received: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Session:
     replies: bytes = b""  # to LinkCheckReq and DeviceTimeReq, for the next downlink
 
     def extend(self, low: int) -> int:
-        """The counter of an uplink; equal to the last one for a repetition."""
+        """The full counter of an uplink. A repetition has the counter of the last one."""
         if self.fcnt_up < 0:
             return low
         full = self.fcnt_up & ~0xFFFF | low
@@ -116,8 +116,8 @@ class NetworkServer:
 
     window: where downlinks go. adr: whether data rates are controlled. silent: no downlink.
 
-    faults: uplinks that a conformant device would not have sent. said: downlinks in clear, by
-    their bytes on air (of a Join-Accept the address alone).
+    faults: uplinks that a conformant device would not have sent. cleartext: downlinks in clear, by
+    their bytes on air (of a Join-Accept only the address).
     """
 
     def __init__(self, gps_at_zero: int = GPS_AT_ZERO, region: Region = EU868) -> None:
@@ -133,10 +133,10 @@ class NetworkServer:
         self.tells_time = True  # else DeviceTimeReq stays without an answer
         self.on_port_zero = False  # MAC commands in the payload
         self.faults: list[str] = []
-        self.said: dict[bytes, DataDown] = {}
+        self.cleartext: dict[bytes, DataDown] = {}
 
     def uplink(self, got: Reception) -> Downlink | None:
-        """Take an uplink; the answer to it, if there is one."""
+        """Handle an uplink. Return the answer, if there is one."""
         try:
             self.region.band(got.freq_hz)
             frame = parse(got.raw)
@@ -148,7 +148,7 @@ class NetworkServer:
             return None
 
     def personalise(self, addr: int, keys: Keys) -> Session:
-        session = Session(None, addr, keys, untold(self.region))
+        session = Session(None, addr, keys, default_settings(self.region))
         self.latest = self.sessions[addr] = session
         return self.latest
 
@@ -164,10 +164,10 @@ class NetworkServer:
             return None
         self.latest = self.sessions[grant.addr] = _session(grant, region)
         self.latest.settings.rate = rate
-        self.said[grant.frame] = DataDown(grant.addr, 0)
-        return self._schedule(got, untold(region, 5), grant.frame)
+        self.cleartext[grant.frame] = DataDown(grant.addr, 0)
+        return self._schedule(got, default_settings(region, 5), grant.frame)
 
-    def _schedule(self, got: Reception, settings: Settings, raw: bytes) -> Downlink:
+    def _schedule(self, got: Reception, settings: DeviceSettings, raw: bytes) -> Downlink:
         uplink_rate = self.region.rate_of(got.sf, got.bw_hz)
         freq, rate = self.region.rx1(settings, got.freq_hz, uplink_rate)
         window, delay = self.window, settings.delay_s
@@ -196,21 +196,21 @@ class NetworkServer:
         session.fcnt_up = fcnt
         session.settings.rate = rate
         if not again:
-            self._new(session, frame, fcnt, got)
+            self._accept(session, frame, fcnt, got)
         self._inspect(session.settings, frame, rate, got)
         return self._answer(session, frame, got)
 
-    def _inspect(self, settings: Settings, frame: DataUp, rate: int, got: Reception) -> None:
-        """Raise FrameError for what the device's settings do not permit."""
-        if len(frame.options) + len(frame.payload) > self.region.room(settings, rate):
+    def _inspect(self, settings: DeviceSettings, frame: DataUp, rate: int, got: Reception) -> None:
+        """Raise FrameError for an uplink that the device's settings do not permit."""
+        if len(frame.options) + len(frame.payload) > self.region.payload_max(settings, rate):
             raise FrameError(f"too long for DR{rate}")
         air_us = plan.airtime_us(got.sf, got.bw_hz, len(got.raw), True)
-        if air_us > self.region.longest_us(settings):
+        if air_us > self.region.uplink_max_us(settings):
             raise FrameError(f"{air_us / 1000:.0f} ms on the air")
         if got.freq_hz not in settings.channels.values():
             raise FrameError(f"{got.freq_hz} Hz is no channel")
 
-    def _new(self, session: Session, frame: DataUp, fcnt: int, got: Reception) -> None:
+    def _accept(self, session: Session, frame: DataUp, fcnt: int, got: Reception) -> None:
         text = frame.text(session.keys, fcnt) if frame.port is not None else b""
         found = commands.read(text if frame.port == 0 else frame.options)
         session.answers = found
@@ -223,11 +223,11 @@ class NetworkServer:
         session.acknowledged += frame.ack
         session.snrs = [*session.snrs, got.snr][-ADR_HISTORY:]
         if self.adr and frame.adr and len(session.snrs) == ADR_HISTORY:
-            self._adapt(session)
+            self._adapt_rate(session)
 
     def _read(self, session: Session, number: int, body: bytes, got: Reception) -> None:
         if number == commands.LINK_CHECK:
-            margin = round(got.snr - plan.NEEDED_SNR[got.sf])
+            margin = round(got.snr - plan.SNR_MIN_DB[got.sf])
             session.replies += bytes([number, max(margin, 0), 1])
         elif number == commands.DEVICE_TIME:
             if not self.tells_time:
@@ -240,18 +240,18 @@ class NetworkServer:
             if asked:
                 session.asked.remove(asked)
                 if not body or body[0] == commands.GRANTED.get(number, body[0]):
-                    _granted(session.settings, asked, self.region)
+                    _apply(session.settings, asked, self.region)
 
-    def _adapt(self, session: Session) -> None:
+    def _adapt_rate(self, session: Session) -> None:
         """The usual algorithm: the best of twenty signals, a margin, steps of 3 dB."""
         settings = session.settings
         region = self.region
-        needed = plan.NEEDED_SNR[region.modulations[settings.rate][0]]
+        needed = plan.SNR_MIN_DB[region.modulations[settings.rate][0]]
         steps = int((max(session.snrs) - needed - ADR_MARGIN_DB) // ADR_STEP_DB)
         rate, power = settings.rate, settings.power
-        while steps > 0 and rate < region.most_rate:
+        while steps > 0 and rate < region.adr_rate_max:
             rate, steps = rate + 1, steps - 1
-        power = min(power + max(steps, 0), region.most_power)
+        power = min(power + max(steps, 0), region.adr_power_max)
         if (rate, power) != (settings.rate, settings.power):
             session.requests.append(region.adr(settings, rate, power))
             session.snrs.clear()
@@ -261,7 +261,7 @@ class NetworkServer:
         if self.silent or not (due or frame.confirmed or frame.adr_ack_req):
             return None
         options = session.replies + b"".join(r.encode() for r in session.requests)
-        in_payload = self.on_port_zero or len(options) > MAX_OPTIONS
+        in_payload = self.on_port_zero or len(options) > FOPTS_MAX
         message = Message(None, b"")
         if in_payload and options:
             message, options = Message(0, options), b""
@@ -280,26 +280,26 @@ class NetworkServer:
         )
         session.fcnt_down += 1
         raw = down.encode(session.keys)
-        self.said[raw] = down
+        self.cleartext[raw] = down
         return self._schedule(got, session.settings, raw)
 
 
 def _session(grant: Grant, region: Region) -> Session:
     given = grant.device.settings
-    settings = untold(region, max(given.delay, 1))
+    settings = default_settings(region, max(given.delay, 1))
     settings.rx1_offset, settings.rx2_rate = given.rx1_offset, given.rx2_rate
-    settings.channels = region.listed(given.cf_list)
+    settings.channels = region.channels_after_join(given.cf_list)
     made = Session(grant.device, grant.addr, grant.keys, settings)
     made.requests += region.after_join(given)
     return made
 
 
-def _granted(settings: Settings, request: Request, region: Region) -> None:
+def _apply(settings: DeviceSettings, request: MacCommand, region: Region) -> None:
     """The device has agreed."""
     fields = request.fields
     if request.number == commands.LINK_ADR:
         settings.power, settings.nb_trans = fields[1], max(fields[4], 1)
-        settings.channels = region.masked(settings, fields[2], fields[3])
+        settings.channels = region.channels_after_mask(settings, fields[2], fields[3])
     elif request.number == commands.TX_PARAM:
         settings.tx_param = fields[0]
     elif request.number == commands.RX_PARAM:

@@ -1,4 +1,6 @@
-"""Everything LoRaWAN around one node: its chip on its pins, the air, a gateway, a network."""
+"""Everything LoRaWAN around one node: its chip on its pins, the radio medium, a gateway, a
+network.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import random
 from collections.abc import Mapping
 
 from simulator.world.kernel import Node
-from simulator.world.lorawan.ether import Ether
+from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.gateway import Gateway
-from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.transceivers.sx1262 import Sx1262
 from simulator.world.lorawan.transceivers.sx1276 import Sx1276
@@ -17,10 +19,10 @@ from simulator.world.lorawan.transceivers.wiring import Wiring
 CHIPS = ("sx1262", "sx1276")
 
 
-class Site:
+class RadioSite:
     """chip: one of `CHIPS`. pins: GPIO by line: cs, reset, and busy and dio1, or dio0 and dio1.
 
-    network: a network of its own unless one is handed in. air: what is wrong in the air.
+    network: its own network unless one is given. faults: those of the radio link.
     """
 
     def __init__(
@@ -31,24 +33,24 @@ class Site:
         rng: random.Random,
         *,
         network: NetworkServer | None = None,
-        air: RadioWeather | None = None,
+        faults: RadioFaults | None = None,
     ) -> None:
-        air = air or RadioWeather()
-        self.ether = Ether(node.call_at, rng)
-        self.ether.loss = air.loss
+        faults = faults or RadioFaults()
+        self.medium = RadioMedium(node.call_at, rng)
+        self.medium.loss = faults.loss
         self.network = network or NetworkServer()
         self.gateway = Gateway(
-            self.ether, self.network, node.call_at, clock_ppm=air.clock_ppm,
-            away=air.gateway_away, region=self.network.region,
+            self.medium, self.network, node.call_at, clock_ppm=faults.clock_ppm,
+            away=faults.gateway_away, region=self.network.region,
         )  # fmt: skip
         self.wiring = Wiring(node, pins)
         name = node.spec.name
         self.chip: Sx1262 | Sx1276
         if chip == "sx1262":
-            self.chip = Sx1262(name, self.wiring, self.ether)
+            self.chip = Sx1262(name, self.wiring, self.medium)
         elif chip == "sx1276":
-            self.chip = Sx1276(name, self.wiring, self.ether)
+            self.chip = Sx1276(name, self.wiring, self.medium)
         else:
             raise ValueError(f"chip {chip!r}: {', '.join(CHIPS)}")
-        self.wiring.solder(self.chip)
+        self.wiring.connect_chip(self.chip)
         node.peripheral = self.wiring

@@ -1,4 +1,4 @@
-"""A gateway's way to a real network server: Semtech's UDP protocol, version 2.
+"""Connects a gateway with a real network server: Semtech's UDP protocol, version 2.
 
 Written from PROTOCOL.TXT of the packet forwarder, 1.4. Byte 0 is the version 2, bytes 1 and 2 a
 token, byte 3 the kind:
@@ -7,8 +7,8 @@ token, byte 3 the kind:
     PULL_DATA 2  token, gateway EUI                        PULL_ACK 4  the same token
     PULL_RESP 3  token, JSON txpk                          TX_ACK   5  the same token, EUI, error
 
-Time stamps (tmst) are the microseconds of virtual time, 32 bits. A server reckons with the clock
-on the wall: run the node in real time, and call `keep_alive()` and `take()` a few times a second.
+Time stamps (tmst) are the microseconds of virtual time, 32 bits. A server works in real time. So
+run the node in real time, and call `keep_alive()` and `receive()` a few times a second.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from simulator.world.lorawan.server import Downlink, Reception
 VERSION = 2
 PUSH_DATA, PUSH_ACK, PULL_DATA, PULL_RESP, PULL_ACK, TX_ACK = range(6)
 KEEP_ALIVE_US, STAT_US = 5_000_000, 30_000_000
-SOONEST_US, LATEST_US = 10_000, 30_000_000  # from now to the beginning of a downlink
-MOST_DBM = 27
+LEAD_MIN_US, LEAD_MAX_US = 10_000, 30_000_000  # from now to the beginning of a downlink
+POWER_MAX_DBM = 27
 _DATR = re.compile(r"SF(\d+)BW(\d+)")
 
 
-class Air(Protocol):
+class Transmitter(Protocol):
     def send(self, down: Downlink, begin_us: int) -> None: ...
 
 
-class Refused(Exception):
-    """A downlink that cannot be sent; the text is that of TX_ACK."""
+class DownlinkRefused(Exception):
+    """A downlink that cannot be sent. The text is that of TX_ACK."""
 
 
 class Forwarder:
-    """server: (host, port). It is the network of a `Gateway`, and sends through `air`, the same.
+    """server: (host, port). It is the network of a `Gateway`, and sends through `transmitter`, the
+    same gateway.
 
-    counts: messages by name, and what was dropped.
+    counts: messages by name, and dropped datagrams.
     """
 
     def __init__(self, eui: int, server: tuple[str, int], rssi: int = -96) -> None:
@@ -51,7 +52,7 @@ class Forwarder:
         self._rssi = rssi
         self._token = 0
         self._pulled_us = self._stat_us = -STAT_US
-        self.air: Air | None = None
+        self.transmitter: Transmitter | None = None
         self.counts = {"rxnb": 0, "push_ack": 0, "pull_ack": 0, "dwnb": 0, "txnb": 0, "dropped": 0}
 
     def close(self) -> None:
@@ -60,7 +61,7 @@ class Forwarder:
     # --- up
 
     def uplink(self, got: Reception) -> Downlink | None:
-        """Hand a frame on; the answer comes with `take()`, if ever."""
+        """Pass a frame on. The answer comes with `receive()`, or never."""
         self.counts["rxnb"] += 1
         self._push({"rxpk": [self._rxpk(got)]})
         return None
@@ -82,7 +83,7 @@ class Forwarder:
         }
 
     def keep_alive(self, now_us: int) -> None:
-        """PULL_DATA and the statistics, when they are due."""
+        """Send PULL_DATA and the statistics when they are due."""
         if now_us - self._pulled_us >= KEEP_ALIVE_US:
             self._pulled_us = now_us
             self._send(PULL_DATA, self._eui)
@@ -108,8 +109,8 @@ class Forwarder:
 
     # --- down
 
-    def take(self, now_us: int, wait_s: float = 0.0) -> bool:
-        """Deal with one datagram of the server; False if there was none."""
+    def receive(self, now_us: int, wait_s: float = 0.0) -> bool:
+        """Handle one datagram of the server. False if there was none."""
         self._socket.settimeout(wait_s)
         try:
             data = self._socket.recv(4096)
@@ -132,10 +133,10 @@ class Forwarder:
         error = "NONE"
         try:
             down = downlink(body, now_us)
-            if self.air:
-                self.air.send(down, down.begin_us)
+            if self.transmitter:
+                self.transmitter.send(down, down.begin_us)
             self.counts["txnb"] += 1
-        except Refused as refused:
+        except DownlinkRefused as refused:
             error = str(refused)
         except (ValueError, KeyError, TypeError):
             self.counts["dropped"] += 1
@@ -145,7 +146,8 @@ class Forwarder:
 
 
 def downlink(body: bytes, now_us: int) -> Downlink:
-    """What a PULL_RESP asks for; ValueError, KeyError, TypeError if it is broken."""
+    """The downlink that a PULL_RESP asks for. A broken one raises ValueError, KeyError or
+    TypeError."""
     packet = json.loads(body)["txpk"]
     found = _DATR.fullmatch(packet["datr"])
     if packet["modu"] != "LORA" or found is None or not packet.get("ipol", False):
@@ -157,10 +159,10 @@ def downlink(body: bytes, now_us: int) -> Downlink:
     try:
         plan.sub_band(freq_hz)
     except ValueError as error:
-        raise Refused("TX_FREQ") from error
-    if packet.get("powe", 14) > MOST_DBM:
-        raise Refused("TX_POWER")
-    begin_us = now_us + SOONEST_US
+        raise DownlinkRefused("TX_FREQ") from error
+    if packet.get("powe", 14) > POWER_MAX_DBM:
+        raise DownlinkRefused("TX_POWER")
+    begin_us = now_us + LEAD_MIN_US
     if not packet.get("imme", False):
         begin_us = _begin(packet["tmst"], now_us)
     sf, bw_hz = int(found[1]), int(found[2]) * 1000
@@ -168,10 +170,10 @@ def downlink(body: bytes, now_us: int) -> Downlink:
 
 
 def _begin(tmst: int, now_us: int) -> int:
-    """The time that a 32-bit stamp means: the nearest to now."""
+    """The time of a 32-bit stamp: the nearest one to now."""
     ahead = (tmst - now_us + (1 << 31)) % (1 << 32) - (1 << 31)
-    if ahead < SOONEST_US:
-        raise Refused("TOO_LATE")
-    if ahead > LATEST_US:
-        raise Refused("TOO_EARLY")
+    if ahead < LEAD_MIN_US:
+        raise DownlinkRefused("TOO_LATE")
+    if ahead > LEAD_MAX_US:
+        raise DownlinkRefused("TOO_EARLY")
     return now_us + ahead

@@ -1,10 +1,11 @@
-"""What lies between a node's antenna and the broker: Wi-Fi, names, TCP, NTP, and their failures.
+"""The network between a node's antenna and the broker: Wi-Fi, DNS, TCP, NTP, and their failures.
 
-Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP keeps trying: what
-was sent arrives when it is back within a minute, else the connection is dead without a word (half
-open). So is one that lives, or is opened, in a span of `half_open`: soon nothing arrives any more,
-in either direction, as behind a router that has forgotten it. While the broker is away its host
-refuses connections. A dead name server is asked four times (after 1, 1, 2 and 3 s, lwIP's dns.c).
+Bytes take 10 to 45 ms each way and keep their order. While Wi-Fi is down TCP retransmits. Bytes
+arrive when Wi-Fi is back within a minute. Otherwise the connection is dead without notice (half
+open). A connection that lives or is opened in a span of `half_open` ends the same way: soon
+nothing arrives any more in either direction, as behind a router that has forgotten it. While the
+broker is away its host refuses connections. A dead name server is asked four times (after 1, 1, 2
+and 3 s, lwIP's dns.c).
 """
 
 from __future__ import annotations
@@ -23,16 +24,22 @@ from simulator.world.network.broker import Broker, Connection
 UNIX_TO_NTP = 2_208_988_800
 NO_AP_FOUND, WRONG_PASSWORD = 201, 15  # reasons of ESP-IDF: 15 is a 4-way handshake that timed out
 BROKER_IP = "192.0.2.10"
-RETRY_US = 60_000_000
+RETRANSMIT_MAX_US = 60_000_000
 CHECK_US = 91_000_000  # one and a half of the usual keep-alives, and a bit
-LOOKUP_US = 14_000_000  # until a lookup is given up: seven seconds for each of two name servers
-MOMENT_US = 20_000_000  # the longest that a connection opened in a span of `half_open` lives
+LOOKUP_TIMEOUT_US = (
+    14_000_000  # until a lookup is given up: seven seconds for each of two name servers
+)
+HALF_OPEN_LIFE_MAX_US = (
+    20_000_000  # the longest that a connection opened in a span of `half_open` lives
+)
 Span = tuple[int, int]  # from, to: microseconds since the scenario's start
 
 
 @dataclass
-class Weather:
-    """When what is broken; spans in microseconds. ntp_offset_s is what the server adds."""
+class NetworkFaults:
+    """Faults of the network. Spans are in microseconds. ntp_offset_s is added by the time
+    server.
+    """
 
     wifi_down: list[Span] = field(default_factory=list)
     broker_away: list[Span] = field(default_factory=list)
@@ -45,7 +52,7 @@ class Weather:
     puback_late_us: Span = (2_500_000, 2_500_000)  # how late, least and most
 
 
-class FarEnd(Protocol):
+class BrokerEnd(Protocol):
     """The broker's end of a connection."""
 
     last_us: int  # when the node was heard last
@@ -57,56 +64,59 @@ class FarEnd(Protocol):
     def shut(self, t_us: int, code: int) -> None: ...
 
 
-class Network:
-    """One node's network. `call_at(t_us, function)` is set by the kernel before it runs.
+class AccessNetwork:
+    """One node's network. The kernel sets `call_at(t_us, function)` before it runs.
 
-    What the connections lead to is for the subclasses: `connect`, `stop_broker`.
+    Subclasses decide where connections lead: `connect`, `stop_broker`.
     """
 
     check_us = CHECK_US  # how often the far end looks after its connections
-    access: tuple[str, str] | None = None  # the one Wi-Fi there is, and its password; None: any
+    access_point: tuple[str, str] | None = (
+        None  # the one Wi-Fi there is, and its password; None: any
+    )
 
-    def __init__(self, weather: Weather, rng: random.Random, start_utc: int) -> None:
-        self._weather = weather
+    def __init__(self, faults: NetworkFaults, rng: random.Random, start_utc: int) -> None:
+        self._faults = faults
         self._rng = rng
         self._start_utc = start_utc
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
         self.wifi_changed: Callable[[], None] = lambda: None  # the radio's
 
     def begin(self) -> None:
-        """Schedule what will happen by itself: the weather of the Wi-Fi, the broker's absences."""
-        for span in self._weather.wifi_down:
+        """Schedule the faults that happen by themselves: Wi-Fi spans and the broker's absences."""
+        for span in self._faults.wifi_down:
             for t_us in span:
                 self.call_at(t_us, lambda: self.wifi_changed())
-        for start_us, _ in self._weather.broker_away:
+        for start_us, _ in self._faults.broker_away:
             self.call_at(start_us, partial(self.stop_broker, start_us))
 
-    def connect(self, node: str, pipe: Pipe, t_us: int) -> FarEnd:
-        """Reach the broker; raises OSError."""
+    def connect(self, node: str, pipe: TcpConnection, t_us: int) -> BrokerEnd:
+        """Reach the broker. Raises OSError."""
         raise NotImplementedError
 
     def stop_broker(self, t_us: int) -> None:
-        """The broker goes away, and with it every connection."""
+        """The broker goes away, and every connection with it."""
         raise NotImplementedError
 
     def latency_us(self) -> int:
         return self._rng.randrange(10_000, 45_000)
 
     def wifi_up(self, _node: str, t_us: int) -> bool:
-        return not _within(self._weather.wifi_down, t_us)
+        return not _is_in(self._faults.wifi_down, t_us)
 
-    def refuses(self, ssid: str, key: str) -> int:
-        """Why a station is not let in; 0 if it is."""
-        if self.access is None or self.access == (ssid, key):
+    def join_refusal(self, ssid: str, key: str) -> int:
+        """The reason why a station is not let in, 0 if it is."""
+        if self.access_point is None or self.access_point == (ssid, key):
             return 0
-        return WRONG_PASSWORD if self.access[0] == ssid else NO_AP_FOUND
+        return WRONG_PASSWORD if self.access_point[0] == ssid else NO_AP_FOUND
 
     def resolve(self, _node: str, host: str, t_us: int) -> tuple[str, int]:
-        """The port's own lookup: (address, microseconds it took), no address if not found."""
+        """The port's own lookup: (address, microseconds it took). No address if the name is not
+        found."""
         if not host.strip("0123456789."):
             return host, 0
-        if _within(self._weather.wifi_down, t_us) or _within(self._weather.dns_dead, t_us):
-            return "", LOOKUP_US
+        if _is_in(self._faults.wifi_down, t_us) or _is_in(self._faults.dns_dead, t_us):
+            return "", LOOKUP_TIMEOUT_US
         return _address(host), self.latency_us()
 
     def open(
@@ -117,49 +127,49 @@ class Network:
         t_us: int,
         out: Callable[[int, bytes], None],
         closed: Callable[[int, int], None],
-    ) -> Pipe:
-        if _within(self._weather.wifi_down, t_us):
+    ) -> TcpConnection:
+        if _is_in(self._faults.wifi_down, t_us):
             raise OSError(errno.ETIMEDOUT, "no Wi-Fi")
-        if _within(self._weather.broker_away, t_us):
+        if _is_in(self._faults.broker_away, t_us):
             raise OSError(errno.ECONNREFUSED, "the broker is away")
-        pipe = Pipe(self, out, closed)
+        pipe = TcpConnection(self, out, closed)
         pipe.attach(self.connect(node, pipe, t_us), t_us)
         return pipe
 
-    def dies_us(self, t_us: int) -> int | None:
-        """When a connection opened now goes dead by itself; None if never."""
-        for start_us, end_us in self._weather.half_open:
+    def dead_from_us(self, t_us: int) -> int | None:
+        """When a connection opened now goes dead by itself. None if never."""
+        for start_us, end_us in self._faults.half_open:
             if t_us < end_us:
-                return max(start_us, t_us + self._rng.randrange(MOMENT_US))
+                return max(start_us, t_us + self._rng.randrange(HALF_OPEN_LIFE_MAX_US))
         return None
 
     def arrival_us(self, t_us: int, after_us: int) -> int | None:
-        """When bytes sent now arrive; None if never."""
+        """When bytes sent now arrive. None if never."""
         up_us = t_us
-        for start_us, end_us in self._weather.wifi_down:
+        for start_us, end_us in self._faults.wifi_down:
             if start_us <= t_us < end_us:
                 up_us = end_us
-        if up_us - t_us > RETRY_US:
+        if up_us - t_us > RETRANSMIT_MAX_US:
             return None
         return max(up_us + self.latency_us(), after_us)
 
     def udp(
         self, _node: str, _host: str, port: int, data: bytes, t_us: int
     ) -> list[tuple[int, bytes]]:
-        """Answers to a datagram, and when they arrive: NTP (RFC 4330) and dns."""
-        weather = self._weather
+        """Answers to a datagram and their arrival times: NTP (RFC 4330) and DNS."""
+        faults = self._faults
         if not self.wifi_up("", t_us):
             return []
         there_us = t_us + self.latency_us()
-        if port == 123 and not _within(weather.ntp_away, t_us):
+        if port == 123 and not _is_in(faults.ntp_away, t_us):
             return [(there_us + self.latency_us(), self._time(there_us))]
-        if port == 53 and not _within(weather.dns_dead, t_us):
-            found = dns.answer(data, _address(dns.asked(data)))
+        if port == 53 and not _is_in(faults.dns_dead, t_us):
+            found = dns.answer(data, _address(dns.queried_name(data)))
             return [(there_us + self.latency_us(), found)]
         return []
 
     def _time(self, t_us: int) -> bytes:
-        offset = sum(s for start_us, s in self._weather.ntp_offset_s if start_us <= t_us)
+        offset = sum(s for start_us, s in self._faults.ntp_offset_s if start_us <= t_us)
         seconds, us = divmod(t_us, 1_000_000)
         stamp = struct.pack(
             "!II", self._start_utc + seconds + offset + UNIX_TO_NTP & 0xFFFFFFFF,
@@ -168,13 +178,13 @@ class Network:
         return b"\x1c\x01\x00\xe9" + bytes(28) + stamp + stamp
 
 
-class TownNetwork(Network):
-    """The network of a node whose broker is the world's own."""
+class EmbeddedBrokerNetwork(AccessNetwork):
+    """The network of a node with the world's own broker."""
 
     def __init__(
-        self, broker: Broker, weather: Weather, rng: random.Random, start_utc: int
+        self, broker: Broker, faults: NetworkFaults, rng: random.Random, start_utc: int
     ) -> None:
-        super().__init__(weather, rng, start_utc)
+        super().__init__(faults, rng, start_utc)
         self._broker = broker
         broker.refusal = self._refusal
         broker.ack_late_us = self._ack_late_us
@@ -184,52 +194,53 @@ class TownNetwork(Network):
         self._broker.call_at = self.call_at
 
     def _refusal(self, t_us: int) -> int:
-        """Unavailable or not authorised: as from a broker that starts, or has lost its users."""
-        return self._rng.choice((3, 5)) if _within(self._weather.refused, t_us) else 0
+        """The CONNACK code: unavailable or not authorised, as from a broker that starts or has
+        lost its users."""
+        return self._rng.choice((3, 5)) if _is_in(self._faults.refused, t_us) else 0
 
     def _ack_late_us(self, t_us: int) -> int:
-        if not _within(self._weather.puback_late, t_us):
+        if not _is_in(self._faults.puback_late, t_us):
             return 0
-        return self._rng.randint(*self._weather.puback_late_us)
+        return self._rng.randint(*self._faults.puback_late_us)
 
-    def connect(self, node: str, pipe: Pipe, _t_us: int) -> FarEnd:
+    def connect(self, node: str, pipe: TcpConnection, _t_us: int) -> BrokerEnd:
         return Connection(self._broker, node, pipe.to_node, pipe.end)
 
     def stop_broker(self, t_us: int) -> None:
         self._broker.stop(t_us)
 
 
-class Pipe:
-    """A TCP connection seen from the node: `send` and `close`; keeps order and latency."""
+class TcpConnection:
+    """A TCP connection seen from the node: `send` and `close`. Keeps order and latency."""
 
     def __init__(
         self,
-        network: Network,
+        network: AccessNetwork,
         out: Callable[[int, bytes], None],
         closed: Callable[[int, int], None],
     ) -> None:
         self._network = network
         self._out = out
         self._closed = closed
-        self._connection: FarEnd | None = None
+        self._connection: BrokerEnd | None = None
         self._up_us = 0
         self._down_us = 0
         self._dead = False
         self.rtt_us = network.latency_us() * 2
 
-    def attach(self, connection: FarEnd, t_us: int) -> None:
+    def attach(self, connection: BrokerEnd, t_us: int) -> None:
         self._connection = connection
         connection.last_us = t_us
-        dies_us = self._network.dies_us(t_us)
-        if dies_us is not None:
-            self._network.call_at(dies_us, self._die)
+        dead_from_us = self._network.dead_from_us(t_us)
+        if dead_from_us is not None:
+            self._network.call_at(dead_from_us, self._die)
         self._watch(t_us)
 
     def _die(self) -> None:
         self._dead = True
 
     def _watch(self, t_us: int) -> None:
-        """The broker's keep-alive check, for as long as the connection is there."""
+        """The broker's keep-alive check, while the connection exists."""
         connection = self._connection
         if connection is None:
             return
@@ -242,7 +253,7 @@ class Pipe:
         self._network.call_at(after_us, lambda: self._watch(after_us))
 
     def send(self, t_us: int, data: bytes) -> None:
-        """Bytes of the node; they reach the broker later, in order, or never."""
+        """Bytes of the node. They reach the broker later, in order, or never."""
         arrival = None if self._dead else self._network.arrival_us(t_us, self._up_us)
         if arrival is None:
             self._dead = True
@@ -270,7 +281,8 @@ class Pipe:
             self._closed(arrival, code)
 
     def close(self, t_us: int) -> None:
-        """The node closed the connection: to the broker the client is gone without a word."""
+        """The node closed the connection. To the broker the client is gone without a
+        DISCONNECT."""
         connection, self._connection = self._connection, None
         if connection:
             connection.shut(t_us, 0)
@@ -280,5 +292,5 @@ def _address(host: str) -> str:
     return "" if host.endswith(".invalid") else BROKER_IP
 
 
-def _within(spans: list[Span], t_us: int) -> bool:
+def _is_in(spans: list[Span], t_us: int) -> bool:
     return any(start_us <= t_us < end_us for start_us, end_us in spans)

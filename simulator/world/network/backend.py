@@ -11,11 +11,11 @@ from tallypost.backend.collector import Collector, News
 COMMIT_US = 120_000  # from the message to the answer: the database's commit
 
 
-class Backend:
-    """Collects into the SQLite file `path`; answers go out over the broker.
+class CollectorBridge:
+    """Collects into the SQLite file `path`. Answers go out over the broker.
 
-    away: spans (from, to; microseconds) during which nobody is subscribed: what is published
-    then is lost, as with a broker that has no session for the backend.
+    away: spans (from, to in microseconds) during which the backend is not subscribed. Messages of
+    that time are lost, as with a broker that has no session for the backend.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""A small, deterministic MQTT 3.1.1 broker: a checker must see what it does, and break it at will.
+"""A small, deterministic MQTT 3.1.1 broker. A checker can see its work, and faults can break it.
 
-Covers what nodes and the backend use: QoS 0 and 1 both ways, retained messages, last will,
-durable sessions with redelivery, keep-alive, takeover, and an access list that keeps a node inside
-its own topics; as real brokers do (MQTT-3.3.5-2) it acknowledges what the list denies, PUBLISH and
-SUBSCRIBE alike, and passes nothing on. A malformed packet closes the connection.
+It covers the needs of nodes and backend: QoS 0 and 1 both ways, retained messages, last will,
+durable sessions with redelivery, keep-alive, takeover. An access list keeps a node inside its own
+topics. The broker acknowledges denied messages and passes nothing on, PUBLISH and SUBSCRIBE alike,
+as real brokers do (MQTT-3.3.5-2). A malformed packet closes the connection.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.world.network import mqtt
-from simulator.world.network.mqtt import MAX_PACKET, Malformed, encode_length, matches
+from simulator.world.network.mqtt import PACKET_MAX, Malformed, encode_length, matches
 
 __all__ = (
-    "MAX_PACKET", "Acknowledged", "Broker", "Connection", "Malformed", "Session", "encode_length",
+    "PACKET_MAX", "AcknowledgedPublish", "Broker", "Connection", "Malformed", "Session", "encode_length",
     "matches",
 )  # fmt: skip
 
@@ -26,7 +26,9 @@ Subscriber = Callable[[int, str, bytes], None]
 
 @dataclass
 class Session:
-    """What the broker remembers of a client of `node`, connected or not; `clean`: only while."""
+    """The broker's memory of a client of `node`, connected or not. `clean`: only while it is
+    connected.
+    """
 
     node: str = ""
     clean: bool = False
@@ -36,8 +38,10 @@ class Session:
 
 
 @dataclass
-class Acknowledged:
-    """A message the broker has taken with QoS 1; `allowed` = the access list let it through."""
+class AcknowledgedPublish:
+    """A message that the broker acknowledged with QoS 1. `allowed`: the access list let it
+    through.
+    """
 
     t_us: int
     topic: str
@@ -54,7 +58,7 @@ class Broker:
         self.sessions: dict[str, Session] = {}
         self.retained: dict[str, bytes] = {}
         self.connected: dict[str, Connection] = {}
-        self.acknowledged: list[Acknowledged] = []
+        self.acknowledged: list[AcknowledgedPublish] = []
         self.refused = 0
         self.refusal: Callable[[int], int] = lambda _t: 0  # CONNACK code at a time
         self.ack_late_us: Callable[[int], int] = lambda _t: 0  # how late the next PUBACK is
@@ -62,7 +66,7 @@ class Broker:
         self._subscribers: list[Subscriber] = []
 
     def attach(self, subscriber: Subscriber) -> None:
-        """Let a subscriber inside the world see every message that the list allows."""
+        """Show a subscriber inside the world every message that the list allows."""
         self._subscribers.append(subscriber)
 
     def allows(self, node: str, topic: str) -> bool:
@@ -70,7 +74,7 @@ class Broker:
         return topic.startswith(f"{self.root}/{node}/")
 
     def publish(self, t_us: int, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Hand a message to everybody who wants it, and may have it."""
+        """Send a message to every client that has subscribed to it and may have it."""
         if retain and payload:
             self.retained[topic] = payload
         elif retain:
@@ -81,22 +85,22 @@ class Broker:
             granted = [q for f, q in session.subscriptions.items() if matches(f, topic)]
             if granted and self.allows(session.node, topic):
                 connection = self.connected.get(client)
-                send(session, connection, t_us, (topic, payload), min(qos, max(granted)))
+                queue_message(session, connection, t_us, (topic, payload), min(qos, max(granted)))
 
     def stop(self, t_us: int) -> None:
-        """The broker goes away, and all connections with it; durable sessions stay."""
+        """The broker goes away, and all connections with it. Durable sessions stay."""
         for connection in list(self.connected.values()):
             connection.shut(t_us, 104)
 
 
-def send(
+def queue_message(
     session: Session,
     connection: Connection | None,
     t_us: int,
     message: tuple[str, bytes],
     qos: int,
 ) -> None:
-    """Queue a message for a session, and send it when it is connected."""
+    """Queue a message for a session, and send it when the session is connected."""
     number = b""
     if qos:
         session.packet_id = session.packet_id % 65535 + 1
@@ -109,7 +113,9 @@ def send(
 
 
 class Connection:
-    """One TCP connection to the broker. out(t_us, data), closed(t_us, errno) go to the client."""
+    """One TCP connection to the broker. out(t_us, data) and closed(t_us, errno) lead to the
+    client.
+    """
 
     def __init__(self, broker: Broker, node: str, out: Out, closed: Closed) -> None:
         self.out = out
@@ -130,7 +136,7 @@ class Connection:
         self._buffer += data
         try:
             while self._open:
-                packet = mqtt.cut(self._buffer)
+                packet = mqtt.split_packet(self._buffer)
                 if packet is None:
                     return
                 first, body, self._buffer = packet
@@ -163,7 +169,7 @@ class Connection:
             raise Malformed("CONNECT")
         flags = body[7]
         self.keepalive_s = int.from_bytes(body[8:10], "big")
-        fields = mqtt.strings(body[10:])
+        fields = mqtt.length_prefixed(body[10:])
         client = next(fields).decode()
         will = None
         if flags & 4:
@@ -199,13 +205,14 @@ class Connection:
         topic, number, payload = mqtt.read_publish(first, body)
         allowed = self._broker.allows(self._node, topic)
         if number:
-            self._broker.acknowledged.append(Acknowledged(t_us, topic, payload, allowed))
+            self._broker.acknowledged.append(AcknowledgedPublish(t_us, topic, payload, allowed))
             self._acknowledge(t_us, number)
         if allowed:
             self._broker.publish(t_us, topic, payload, first >> 1 & 3, bool(first & 1))
 
     def _acknowledge(self, t_us: int, number: bytes) -> None:
-        """Send the PUBACK, at once or late; a late one only if the connection is still there."""
+        """Send the PUBACK, at once or late. A late one is sent only if the connection still
+        exists."""
         late_us = self._broker.ack_late_us(t_us)
         if not late_us:
             self.out(t_us, b"\x40\x02" + number)
@@ -234,14 +241,14 @@ class Connection:
         self.out(t_us, mqtt.packet(0x90, bytes(answer)))
 
     def expired(self, t_us: int) -> bool:
-        """True when the client has been silent for one and a half keep-alives."""
+        """True if the client has been silent for one and a half keep-alives."""
         return bool(
             self._open and self.keepalive_s
             and t_us - self.last_us > self.keepalive_s * 1_500_000
         )  # fmt: skip
 
     def shut(self, t_us: int, code: int) -> None:
-        """End the connection; the last will is published unless the client said goodbye."""
+        """End the connection. The last will is published unless the client has sent DISCONNECT."""
         if not self._open:
             return
         self._open = False

@@ -1,4 +1,4 @@
-"""A name server: answers questions for an IPv4 address as RFC 1035 has it."""
+"""A name server: answers questions for an IPv4 address (RFC 1035)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import struct
 NO_SUCH_NAME = 3
 
 
-def asked(question: bytes) -> str:
-    """The name in a question; raises IndexError when it is cut short."""
+def queried_name(question: bytes) -> str:
+    """The name in a question. Raises IndexError when the question is cut short."""
     labels, at = [], 12
     while size := question[at]:
         labels.append(question[at + 1 : at + 1 + size].decode(errors="replace"))
@@ -18,7 +18,7 @@ def asked(question: bytes) -> str:
 
 
 def answer(question: bytes, address: str) -> bytes:
-    """What the server says; no address = there is no such name."""
+    """The server's answer. No address means that the name does not exist."""
     found = [address] if address else []
     flags = 0x8180 | (0 if found else NO_SUCH_NAME)
     head = question[:2] + struct.pack("!HHHHH", flags, 1, len(found), 0, 0)

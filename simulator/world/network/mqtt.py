@@ -1,18 +1,18 @@
-"""MQTT 3.1.1 as bytes: what the world's broker cuts, reads and builds. Knows no sessions."""
+"""MQTT 3.1.1 packets: the world's broker splits, reads and builds them here. Knows no sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-MAX_PACKET = 256 * 1024
+PACKET_MAX = 256 * 1024
 
 
 class Malformed(Exception):
     """Bytes that are not MQTT 3.1.1."""
 
 
-def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
-    """(first byte, body, rest) of the packet in front; None until it is whole."""
+def split_packet(stream: bytes) -> tuple[int, bytes, bytes] | None:
+    """(first byte, body, rest) of the packet in front. None until it is complete."""
     size = shift = 0
     for byte in stream[1:5]:
         size |= (byte & 0x7F) << shift
@@ -23,7 +23,7 @@ def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
         if len(stream) >= 5:
             raise Malformed("length")
         return None
-    if size > MAX_PACKET:
+    if size > PACKET_MAX:
         raise Malformed("too long")
     start = 1 + shift // 7
     end = start + size
@@ -32,8 +32,9 @@ def cut(stream: bytes) -> tuple[int, bytes, bytes] | None:
     return stream[0], stream[start:end], stream[end:]
 
 
-def strings(data: bytes) -> Iterator[bytes]:
-    """The length-prefixed fields of a payload; one more than there are is Malformed."""
+def length_prefixed(data: bytes) -> Iterator[bytes]:
+    """The length-prefixed fields of a payload. Asking for one more than there are raises
+    Malformed."""
     while data:
         size = int.from_bytes(data[:2], "big")
         if len(data) < 2 + size:
@@ -44,7 +45,7 @@ def strings(data: bytes) -> Iterator[bytes]:
 
 
 def topic_name(raw: bytes) -> str:
-    """A topic to publish to: without wildcards (section 4.7.1)."""
+    """A topic to publish to. It has no wildcards (section 4.7.1)."""
     topic = raw.decode()
     if "+" in topic or "#" in topic:
         raise Malformed("wildcard in a topic name")
@@ -52,7 +53,7 @@ def topic_name(raw: bytes) -> str:
 
 
 def read_publish(first: int, body: bytes) -> tuple[str, bytes, bytes]:
-    """(topic, packet identifier, payload) of a PUBLISH; no identifier at QoS 0."""
+    """(topic, packet identifier, payload) of a PUBLISH. No identifier at QoS 0."""
     qos = first >> 1 & 3
     end = 2 + int.from_bytes(body[:2], "big")
     start = end + 2 * (qos > 0)
@@ -66,7 +67,7 @@ def packet(first: int, body: bytes) -> bytes:
 
 
 def publish(topic: str, payload: bytes, first: int = 0x30, number: bytes = b"") -> bytes:
-    """A PUBLISH; `first` holds its flags, `number` is the packet identifier at QoS 1."""
+    """A PUBLISH. `first` holds its flags, `number` is the packet identifier at QoS 1."""
     name = topic.encode()
     return packet(first, len(name).to_bytes(2, "big") + name + number + payload)
 

@@ -1,10 +1,9 @@
-"""The way to a real broker: the node's bytes over a real socket, the answers at virtual times.
+"""Relays a node to a real broker: its bytes over a real socket, the answers at virtual times.
 
-A real broker answers in real time, a node waits in virtual time, which runs a thousand times as
-fast. So time stands still for the node while something it has asked for is on its way: behind
-every packet that MQTT answers (3.1.1: CONNECT, PUBLISH at QoS 1, SUBSCRIBE, PINGREQ) the answer is
-waited for, and behind `counts` and `event` the backend's acknowledgement. What does not come
-within the limits below is left to come later: the node then sees a slow broker.
+A real broker answers in real time. A node waits in virtual time, which runs a thousand times as
+fast. So the node's time stands still while an answer is on its way. MQTT 3.1.1 answers CONNECT,
+PUBLISH at QoS 1, SUBSCRIBE and PINGREQ. The backend acknowledges `counts` and `event`. An answer
+that misses the limits below comes later, and the node sees a slow broker.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from simulator.world.network.access_network import Network, Pipe, Weather
+from simulator.world.network.access_network import AccessNetwork, TcpConnection, NetworkFaults
 
 REPLY_S = 5.0
 BACKEND_S = 3.0
@@ -26,10 +25,10 @@ LIVE_POLL_US = 50_000  # and so often when its time is that of the wall
 CONNECT_S = 5.0
 PUBLISH = 0x30
 ANSWERED_BY = {0x10: 0x20, 0x80: 0x90, 0xC0: 0xD0}
-Heard = Callable[[int, str, bytes], None]
+OnPublish = Callable[[int, str, bytes], None]
 
 
-class Packets:
+class PacketSplitter:
     """Cuts a stream of MQTT into packets: (first byte, body)."""
 
     def __init__(self) -> None:
@@ -53,58 +52,64 @@ class Packets:
             yield packet[0], packet[at:]
 
 
-class RelayNetwork(Network):
-    """As the embedded one, but connections lead to `address` (host, port).
+class RelayNetwork(AccessNetwork):
+    """Like the embedded network, but connections lead to `address` (host, port).
 
-    heard(t_us, topic, payload) is called with everything the node publishes. A node whose time
-    follows the clock on the wall needs no patience: answers come when they come.
+    on_publish(t_us, topic, payload) is called with every message that the node publishes. A node
+    in real time needs no `waits_for_answers`: answers come by themselves.
     """
 
     def __init__(
         self,
         address: tuple[str, int],
-        weather: Weather,
+        faults: NetworkFaults,
         rng: random.Random,
         start_utc: int,
-        heard: Heard,
+        on_publish: OnPublish,
         *,
-        patient: bool = True,
+        waits_for_answers: bool = True,
     ) -> None:
-        super().__init__(weather, rng, start_utc)
-        self.check_us = POLL_US if patient else LIVE_POLL_US
-        self._patient = patient
+        super().__init__(faults, rng, start_utc)
+        self.check_us = POLL_US if waits_for_answers else LIVE_POLL_US
+        self._waits_for_answers = waits_for_answers
         self._address = address
-        self._heard = heard
-        self._wires: list[Wire] = []
+        self._on_publish = on_publish
+        self._connections: list[RelayedConnection] = []
 
     def stop_broker(self, t_us: int) -> None:
-        for wire in self._wires:
-            wire.cut(t_us)
-        self._wires.clear()
+        for connection in self._connections:
+            connection.cut(t_us)
+        self._connections.clear()
 
-    def connect(self, _node: str, pipe: Pipe, t_us: int) -> Wire:
+    def connect(self, _node: str, pipe: TcpConnection, t_us: int) -> RelayedConnection:
         """Raises OSError when the real broker cannot be reached."""
         try:
             sock = socket.create_connection(self._address, CONNECT_S)
         except OSError as error:
             raise OSError(errno.ECONNREFUSED, str(error)) from error
-        wire = Wire(sock, pipe, self._heard, self._patient)
-        self._wires.append(wire)
-        return wire
+        connection = RelayedConnection(sock, pipe, self._on_publish, self._waits_for_answers)
+        self._connections.append(connection)
+        return connection
 
 
-class Wire:
-    """One real connection; the far end of a `Pipe`."""
+class RelayedConnection:
+    """One real connection, the far end of a `TcpConnection`."""
 
-    def __init__(self, sock: socket.socket, pipe: Pipe, heard: Heard, patient: bool) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        pipe: TcpConnection,
+        on_publish: OnPublish,
+        waits_for_answers: bool,
+    ) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(REPLY_S)
         self._sock = sock
         self._pipe = pipe
-        self._heard = heard
-        self._patient = patient
-        self._there = Packets()
-        self._back = Packets()
+        self._on_publish = on_publish
+        self._waits_for_answers = waits_for_answers
+        self._from_node = PacketSplitter()
+        self._from_broker = PacketSplitter()
         self._awaited: Counter[int] = Counter()
         self._open = True
         self.last_us = 0
@@ -118,12 +123,12 @@ class Wire:
         except OSError:
             self.cut(t_us)
             return
-        for first, body in self._there.feed(data):
-            self._note(t_us, first, body)
-        self._collect(t_us)
+        for first, body in self._from_node.feed(data):
+            self._expect_answer(t_us, first, body)
+        self._forward_answers(t_us)
 
-    def _note(self, t_us: int, first: int, body: bytes) -> None:
-        """What this packet of the node will be answered with."""
+    def _expect_answer(self, t_us: int, first: int, body: bytes) -> None:
+        """Note which answer this packet of the node will get."""
         kind = first & 0xF0
         if kind in ANSWERED_BY:
             self._awaited[ANSWERED_BY[kind]] += 1
@@ -136,12 +141,12 @@ class Wire:
             end += 2
         if topic.endswith(("/counts", "/event")):
             self._awaited[PUBLISH] = 1  # one answer covers all that went before
-        self._heard(t_us, topic, body[end:])
+        self._on_publish(t_us, topic, body[end:])
 
-    def _collect(self, t_us: int) -> None:
-        """Hand over what arrives until everything awaited is there, or the limits are over."""
+    def _forward_answers(self, t_us: int) -> None:
+        """Hand over arriving bytes until every expected answer is there, or a limit is reached."""
         began = time.monotonic()
-        if not self._patient:
+        if not self._waits_for_answers:
             self._awaited.clear()
         while self._open:
             limit_s = REPLY_S if any(n for k, n in self._awaited.items() if k != PUBLISH) else 0
@@ -161,25 +166,26 @@ class Wire:
         if not data:
             self.cut(t_us, 0)
             return
-        for first, _ in self._back.feed(data):
+        for first, _ in self._from_broker.feed(data):
             kind = first & 0xF0
             self._awaited[kind] = max(0, self._awaited[kind] - 1)
         self._pipe.to_node(t_us, data)
 
     def expired(self, t_us: int) -> bool:
-        """Called every virtual second: look for what nobody has asked for. Never expires."""
-        self._collect(t_us)
+        """Called every virtual second to look for bytes that are not an answer. Never expires."""
+        self._forward_answers(t_us)
         return False
 
     def cut(self, t_us: int, code: int = errno.ECONNRESET) -> None:
-        """The far end is gone; code 0: it has closed in order."""
+        """The far end is gone. Code 0: it has closed in order."""
         if self._open:
             self._open = False
             self._sock.close()
             self._pipe.end(t_us, code)
 
     def shut(self, _t_us: int, _code: int) -> None:
-        """The node has closed, or its power is gone: without a word, so that its will is sent."""
+        """The node has closed, or its power is gone. The socket closes without DISCONNECT, so that
+        the last will is sent."""
         if self._open:
             self._open = False
             self._sock.close()

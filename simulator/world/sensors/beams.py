@@ -1,13 +1,14 @@
-"""Two infrared light barriers across a path: what bodies, legs, wheels and spokes do to them.
+"""Two infrared light barriers across a path, and how bodies, legs, wheels and spokes break them.
 
-A walker is a trunk and, at knee height, two legs with a gap; a bicycle is two wheels of spokes
-with the frame, pedals and legs between. The sensors take 2 ms to notice (through-beam class), and
-may bounce. Level 0 = the beam is broken.
+A pedestrian is a trunk and, at knee height, two legs with a gap. A bicycle is two wheels with
+spokes, and between them the frame, pedals and legs. The sensors react after 2 ms (through-beam
+class) and may bounce. Level 0 = the beam is broken.
 
-Faults: `bounce` (share of edges with contact bounce), `turn_back` (for so many of the road users
-one more turns back in the gate, who does not count in the truth), `blocked` (from, to; seconds:
-something parks in A), `drops` (rain: so many an hour break a beam for 1 to 15 ms), `chatter_at`
-(second at which a loose contact breaks A 1,000 times within a second).
+Faults: `bounce` is the share of edges with contact bounce. `turn_back` adds, for that share of the
+road users, another one that turns back in the gate and is not in the truth. `blocked_from`,
+`blocked_to` (seconds): a vehicle parks in beam A. `drops`: rain breaks a beam that many times an
+hour for 1 to 15 ms. `chatter_at`: at this second a loose contact breaks A 1,000 times within a
+second.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from simulator.world.streets.street import RoadUser, Street
 PORT = 0x40
 GAP_M = 0.30
 RESPONSE_US = 2_000
-CHATTERS = 1000  # in a second
-TURN_US = 1_500_000
+CHATTER_PULSES = 1000  # in a second
+U_TURN_US = 1_500_000
 
 
 class Beams:
-    """The barriers at the line of a street, `GAP_M` apart; A is in front for `forward`.
+    """The barriers at the line of a street, `GAP_M` apart. A is in front for `forward`.
 
     pins: GPIO of A and B.
     """
@@ -40,36 +41,38 @@ class Beams:
         self._rng = rng
         self._faults = faults or {}
         self._pins = pins
-        broken: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
+        interruptions: dict[int, list[tuple[int, int]]] = {gpio: [] for gpio in pins}
         for user in street.users:
-            self._pass(user, broken)
-        self._turn_back(street.users, broken)
-        self._rain(street.span_us, broken)
-        self._edges = self._to_edges(broken)
+            self._interrupt(user, interruptions)
+        self._turn_back(street.users, interruptions)
+        self._rain(street.span_us, interruptions)
+        self._edges = self._to_edges(interruptions)
         self._next = 0
         self._on = True
 
-    def _pass(self, user: RoadUser, broken: dict[int, list[tuple[int, int]]]) -> None:
+    def _interrupt(self, user: RoadUser, interruptions: dict[int, list[tuple[int, int]]]) -> None:
         speed = user.speed_kmh / 3.6
         pieces = self._silhouette(user)
         order = self._pins if user.direction == "forward" else self._pins[::-1]
         for i, gpio in enumerate(order):
             reached = user.t_us + int(i * GAP_M / speed * 1e6)
             for start, end in pieces:
-                broken[gpio].append(
+                interruptions[gpio].append(
                     (reached + int(start / speed * 1e6), reached + int(end / speed * 1e6))
                 )
 
-    def _turn_back(self, users: list[RoadUser], broken: dict[int, list[tuple[int, int]]]) -> None:
-        """Between two road users somebody comes in, and goes out where he came from before he has
-        left the gate on the other side."""
+    def _turn_back(
+        self, users: list[RoadUser], interruptions: dict[int, list[tuple[int, int]]]
+    ) -> None:
+        """Between two road users another one enters the gate. It goes back before it has left the
+        gate on the other side."""
         rng, share = self._rng, self._faults.get("turn_back", 0)
         if not share:
             return
         for before, after in zip(users, users[1:]):
-            if after.t_us - before.t_us < 4 * TURN_US or rng.random() >= share:
+            if after.t_us - before.t_us < 4 * U_TURN_US or rng.random() >= share:
                 continue
-            comes_us, speed = before.t_us + 2 * TURN_US, rng.uniform(0.8, 1.4)
+            comes_us, speed = before.t_us + 2 * U_TURN_US, rng.uniform(0.8, 1.4)
             body, depth = rng.uniform(0.25, 0.40), rng.uniform(0.05, GAP_M + 0.2)
             first, second = rng.sample(self._pins, 2)
             for gpio, at in ((first, 0.0), (second, GAP_M)):
@@ -79,16 +82,18 @@ class Beams:
                 back = 2 * depth - at
                 for start, end in ((at, at + inside), (back - inside, back)):
                     span = int(start / speed * 1e6), int(end / speed * 1e6)
-                    broken[gpio].append((comes_us + span[0], comes_us + span[1]))
+                    interruptions[gpio].append((comes_us + span[0], comes_us + span[1]))
 
-    def _rain(self, span_us: int, broken: dict[int, list[tuple[int, int]]]) -> None:
+    def _rain(self, span_us: int, interruptions: dict[int, list[tuple[int, int]]]) -> None:
         rng = self._rng
         for _ in range(int(self._faults.get("drops", 0) * span_us / 3.6e9)):
             at_us = rng.randrange(span_us)
-            broken[rng.choice(self._pins)].append((at_us, at_us + rng.randrange(1_000, 15_000)))
+            interruptions[rng.choice(self._pins)].append(
+                (at_us, at_us + rng.randrange(1_000, 15_000))
+            )
 
     def _silhouette(self, user: RoadUser) -> list[tuple[float, float]]:
-        """What breaks a beam: from, to in metres behind the front."""
+        """Parts of a road user that break a beam: from, to in metres behind the front."""
         rng, length = self._rng, user.length_m
         if user.cls == "pedestrian":
             if rng.random() < 0.5:
@@ -105,21 +110,24 @@ class Beams:
             out.append((start, end if end == length else end - gap))
         return out
 
-    def _to_edges(self, broken: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int, int]]:
-        """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response."""
+    def _to_edges(
+        self, interruptions: dict[int, list[tuple[int, int]]]
+    ) -> list[tuple[int, int, int]]:
+        """Edges (t_us, gpio, level) of overlapping interruptions, with the sensors' response
+        time."""
         blocked = self._faults.get("blocked_from")
         if blocked is not None:
             until = self._faults["blocked_to"]
-            broken[self._pins[0]].append((int(blocked * 1e6), int(until * 1e6)))
+            interruptions[self._pins[0]].append((int(blocked * 1e6), int(until * 1e6)))
         edges: list[tuple[int, int, int]] = []
-        for gpio, spans in broken.items():
-            for start, end in _united(sorted(spans)):
+        for gpio, spans in interruptions.items():
+            for start, end in _merged(sorted(spans)):
                 if end - start > RESPONSE_US:
                     edges += self._edge(start + RESPONSE_US, gpio, 0)
                     edges += self._edge(end + RESPONSE_US, gpio, 1)
         if chatter := self._faults.get("chatter_at"):
             start, gpio = int(chatter * 1e6), self._pins[0]
-            edges += [(start + 500 * i, gpio, i % 2) for i in range(2 * CHATTERS)]
+            edges += [(start + 500 * i, gpio, i % 2) for i in range(2 * CHATTER_PULSES)]
         return sorted(edges)
 
     def _edge(self, t_us: int, gpio: int, level: int) -> list[tuple[int, int, int]]:
@@ -152,7 +160,7 @@ class Beams:
         self._on = on
 
 
-def _united(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     out: list[tuple[int, int]] = []
     for start, end in spans:
         if out and start <= out[-1][1] + 2 * RESPONSE_US:

@@ -1,4 +1,4 @@
-"""A detector and a modem on one board: two that speak, each on a line of its own."""
+"""A detector and a modem on one board, each on a line of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from simulator.world.lorawan.modems.at_modem import Modem
 from simulator.world.protocol import Input
 
 
-class Together:
-    """What the node writes is for the modem: the detector has no line to be spoken to.
+class CompositeDetector:
+    """Bytes of the node go to the modem: the detector has no line towards it.
 
-    Both are asked for what one window may hold. What does not fit is asked for again with the next
-    window: both know their future, so that they say the same again.
+    Both are asked for the inputs of a window. Inputs that do not fit are asked for again in the
+    next window. That works because both give the same inputs again.
     """
 
     def __init__(self, detector: Detector, modem: Modem) -> None:

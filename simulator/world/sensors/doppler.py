@@ -1,16 +1,17 @@
 """A Doppler module with amplifier and comparator (CDM324, 24.125 GHz), edge by edge.
 
-It looks along the road with a beam of some 80 degrees; its output follows the strongest in the
-beam, at 44.71 Hz a km/h times the cosine of the angle to it, and is still when nobody is strong
-enough. Two of like strength spoil each other's cycles. Legs swing, spokes turn: walkers and
-bicycles spread. Edges are handed over by the hundredth of a second, as numbers: on the board only
-hardware can count them. Reaches (persons 8 m, cars 30 m) are of jbeale1/doppler; how much legs and
-spokes spread, and the comparator's hysteresis, are assumed.
+It looks along the road with a beam of some 80 degrees. Its output follows the strongest echo in
+the beam, at 44.71 Hz a km/h times the cosine of the angle to it. It is still while no echo is
+strong enough. Two echoes of similar strength spoil each other's cycles. Swinging legs and turning
+spokes spread the frequency of pedestrians and bicycles. Edges are handed over as a number for each
+hundredth of a second: on the board only hardware can count them. The ranges (persons 8 m, cars 30
+m) are those of jbeale1/doppler. The spread by legs and spokes, and the comparator's hysteresis,
+are assumed.
 
-Faults: `wifi` (share of the tenths of a second in which the node's own radio adds 10 to 60 edges),
-`lamp_from`, `lamp_to` (seconds: a lamp flickers, 100 Hz), `clutter` (share of the tenths in which
-rain does), `turn_back` (for so many of the road users one more comes and turns back before the
-line), `branch` (from this second on something waves in front of it).
+Faults: `wifi` is the share of tenths of a second in which the node's own radio adds 10 to 60
+edges. `lamp_from`, `lamp_to` (seconds): a lamp flickers with 100 Hz. `clutter` is the share of
+tenths in which rain adds edges. `turn_back` adds, for that share of the road users, another one
+that turns back before the line. `branch`: from this second on a branch waves in front of it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.streets.motion import before_line, in_sight, with_turning
-from simulator.world.streets.visibility import Passing
+from simulator.world.streets.motion import position_of, sight_span, with_u_turns
+from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
 from simulator.world.streets.street import RoadUser, Street
 
@@ -36,8 +37,8 @@ TURN_BACK_M = (2.0, 15.0)  # before the line
 BRANCH_HZ = (60.0, 260.0)
 
 
-class Way(NamedTuple):
-    """A road user's way through the beam."""
+class Trajectory(NamedTuple):
+    """A road user's stay in the beam."""
 
     start_us: int
     end_us: int
@@ -60,8 +61,8 @@ class Doppler:
         self._rng = rng
         self._faults = faults or {}
         self._pin = pin
-        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._ways = Passing(_way(user) for user in users)
+        users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
+        self._trajectories = Visibility(_trajectory(user) for user in users)
         self._phase = 0.0
         self._on = True
 
@@ -70,7 +71,7 @@ class Doppler:
         out: list[Input] = []
         step = t0_us // STEP_US + 1
         while self._on and step * STEP_US <= t1_us and len(out) < limit:
-            quiet_us = self._quiet_until(step * STEP_US)
+            quiet_us = self._idle_until(step * STEP_US)
             if quiet_us > step * STEP_US:
                 step = -(-quiet_us // STEP_US)
                 continue
@@ -79,53 +80,53 @@ class Doppler:
             step += 1
         return out
 
-    def _quiet_until(self, t_us: int) -> int:
-        """When the next road user comes; nobody is there before, and there is no trouble."""
+    def _idle_until(self, t_us: int) -> int:
+        """When the next road user comes. No edge can happen before that time."""
         if self._faults:
             return t_us
-        near, following = self._ways.at(t_us)
+        near, following = self._trajectories.visible(t_us)
         if near:
             return t_us
-        starts = self._ways.starts
-        return starts[following] if following < len(starts) else 1 << 60
+        starts_us = self._trajectories.starts_us
+        return starts_us[following] if following < len(starts_us) else 1 << 60
 
     def _edges(self, t_us: int) -> int:
         self._phase += 2 * self._hertz(t_us) * STEP_US / 1e6
         edges = int(self._phase)
         self._phase -= edges
-        return min(edges + self._trouble(t_us), 255)
+        return min(edges + self._interference(t_us), 255)
 
     def _hertz(self, t_us: int) -> float:
-        near, _ = self._ways.at(t_us)
-        heard = sorted((self._heard(t_us, way) for way in near), reverse=True)
-        heard = [one for one in heard if one[0] > 1]
-        if not heard:
+        near, _ = self._trajectories.visible(t_us)
+        echoes = sorted((self._echo(t_us, trajectory) for trajectory in near), reverse=True)
+        echoes = [one for one in echoes if one[0] > 1]
+        if not echoes:
             faults = self._faults
             if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
                 return self._rng.uniform(*BRANCH_HZ)
             lamp = faults.get("lamp_from", math.inf) <= t_us / 1e6 < faults.get("lamp_to", 0)
             return 100.0 if lamp else 0.0
-        strength, hertz = heard[0]
-        if len(heard) > 1 and heard[1][0] * 2 > strength:  # less than 6 dB between them
-            hertz = self._rng.uniform(min(hertz, heard[1][1]), max(hertz, heard[1][1]))
+        strength, hertz = echoes[0]
+        if len(echoes) > 1 and echoes[1][0] * 2 > strength:  # less than 6 dB between them
+            hertz = self._rng.uniform(min(hertz, echoes[1][1]), max(hertz, echoes[1][1]))
         return hertz
 
-    def _heard(self, t_us: int, way: Way) -> tuple[float, float]:
+    def _echo(self, t_us: int, trajectory: Trajectory) -> tuple[float, float]:
         """(amplitude over the comparator's threshold, Hz)."""
-        user, rng = way.user, self._rng
-        before_m, kmh = before_line(user, t_us)
-        along = way.line_m + way.sign * before_m
-        if along < way.line_m * 0.98:
+        user, rng = trajectory.user, self._rng
+        before_m, speed_kmh = position_of(user, t_us)
+        along = trajectory.line_m + trajectory.sign * before_m
+        if along < trajectory.line_m * 0.98:
             return 0.0, 0.0
-        distance = math.hypot(along, way.beside_m)
+        distance = math.hypot(along, trajectory.beside_m)
         strength = (REACH_M[user.cls] / distance) ** 2 * rng.uniform(0.5, 1.5)
         gait = 1.0
         if user.cls == "pedestrian":
             gait += GAIT * math.sin(2 * math.pi * GAIT_HZ * t_us / 1e6)
         spread = rng.gauss(1.0, SPREAD[user.cls])
-        return strength, max(0.0, HERTZ * kmh * along / distance * gait * spread)
+        return strength, max(0.0, HERTZ * speed_kmh * along / distance * gait * spread)
 
-    def _trouble(self, t_us: int) -> int:
+    def _interference(self, t_us: int) -> int:
         rng, faults = self._rng, self._faults
         if not faults:
             return 0
@@ -141,11 +142,12 @@ class Doppler:
         self._on = on
 
 
-def _way(user: RoadUser) -> Way:
-    """Forward comes nearer until it leaves the beam; backward goes away from there."""
+def _trajectory(user: RoadUser) -> Trajectory:
+    """A road user forward comes nearer until it leaves the beam. One backward moves away from
+    there."""
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
     far_m = max(0.0, REACH_M[user.cls] * 1.3 - line_m)  # at its strongest
     sign = 1 if user.direction == "forward" else -1
-    start_us, end_us = in_sight(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
-    return Way(start_us, end_us, user, beside_m, line_m, sign)
+    start_us, end_us = sight_span(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
+    return Trajectory(start_us, end_us, user, beside_m, line_m, sign)

@@ -1,16 +1,16 @@
-"""The HLK-LD2450 radar beside a path, byte by byte, with the manners of the real one.
+"""The HLK-LD2450 radar beside a path, byte by byte, with the behaviour of the real one.
 
-It looks across the path and reports the places of up to three, ten times a second, whether
-somebody is there or not. A target keeps its slot; when it is gone, its last place may stay there
-without speed. Who is nearer hides who is behind. Written from the maker's paper (serial protocol
-V1.03) and other people's bug reports, without a look at the firmware's parser.
+It looks across the path and reports the positions of up to three targets, ten times a second, also
+when there are none. A target keeps its slot. When it is gone, its last position may stay there
+without speed. A nearer road user hides one behind it. Written from the maker's paper (serial
+protocol V1.03) and other people's bug reports, without a look at the firmware's parser.
 
-Faults: those of ld24xx.py, and as shares of the reports `missed` (a target not seen), `ghost`
-(one out of nothing), `clutter` (rain: one close by that moves slowly), `stale` (of those who
-leave: their place stays for two seconds), `swapped` (two slots change places). `single`: it starts
-in the mode for one target. `turn_back`: for so many of the road users one more comes and turns
-back before the line. `branch`: from this second on something waves right in front of it. `aside`:
-metres by which it looks beside the path's line.
+Faults: those of ld24xx.py. As shares of the reports: `missed` (a target is not seen), `ghost` (a
+target out of nothing), `clutter` (rain: a close target that moves slowly), `swapped` (two slots
+change places). `stale` is the share of leaving targets whose position stays for two seconds.
+`single`: it starts in the mode for one target. `turn_back` adds, for that share of the road users,
+another one that turns back before the line. `branch`: from this second on a branch waves right in
+front of it. `aside`: metres by which it looks beside the path's line.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import renew, spoiled
+from simulator.world.sensors.line_noise import corrupt, reseed
 from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
-from simulator.world.streets.motion import before_line, in_sight, with_turning
-from simulator.world.streets.visibility import Passing
+from simulator.world.streets.motion import position_of, sight_span, with_u_turns
+from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
 from simulator.world.streets.street import RoadUser, Street
 
@@ -34,14 +34,14 @@ NARROW = 0.25  # the path is so much narrower than a street's two lanes
 NOISE_MM = (70.0, 60.0)  # of x and y
 SEEN = 0.94  # of the reports
 STALE_US = 2_000_000
-HEAD, FOOT = b"\xaa\xff\x03\x00", b"\x55\xcc"
+HEADER, FOOTER = b"\xaa\xff\x03\x00", b"\x55\xcc"
 GATE_MM = 360
 EMPTY = bytes(8)
 TURN_BACK_M = (0.3, 2.5)  # before the line
 
 
-class Way(NamedTuple):
-    """A road user's way past the radar: x from left to right is forward."""
+class Trajectory(NamedTuple):
+    """A road user's stay in the radar's sight. x from left to right is forward."""
 
     start_us: int
     end_us: int
@@ -52,10 +52,10 @@ class Way(NamedTuple):
     user: RoadUser
 
     def x_m(self, t_us: int) -> float:
-        """Along the path, from the middle of the radar's sight."""
+        """Position along the path, from the middle of the radar's sight."""
         if self.user.stop is None:
             return self.metres_per_us * (t_us - self.t_us)
-        before_m = before_line(self.user, t_us)[0]
+        before_m = position_of(self.user, t_us)[0]
         return -before_m if self.metres_per_us > 0 else before_m
 
 
@@ -69,12 +69,12 @@ class Ld2450(Ld24xx):
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
         super().__init__(rng, faults)
-        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._ways = Passing(_way(user) for user in users)
-        self._aside_m = self._faults.get("aside", 0.0)
-        self._multi = not self._faults.get("single")
-        self._slots: list[Way | None] = [None] * 3
-        self._left: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, what
+        users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
+        self._trajectories = Visibility(_trajectory(user) for user in users)
+        self._offset_m = self._faults.get("aside", 0.0)
+        self._multi_target = not self._faults.get("single")
+        self._slots: list[Trajectory | None] = [None] * 3
+        self._stale: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, what
 
     def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
         """Reports with t0 < t <= t1, at most `limit`."""
@@ -88,33 +88,33 @@ class Ld2450(Ld24xx):
                 break
             if at_us > t0_us:
                 frame = self._frame(tick * FRAME_US)
-                if 0 <= self._fails_us <= at_us:
-                    return out + self._failing(at_us, frame)
+                if 0 <= self._restart_us <= at_us:
+                    return out + self._fail_while_sending(at_us, frame)
                 out.append((at_us, PORT, frame))
                 self.frames += 1
             tick += 1
         return out
 
     def _frame(self, t_us: int) -> bytes:
-        renew(self._rng, self._seed, t_us, self._faults)
-        near, _ = self._ways.at(t_us)
+        reseed(self._rng, self._seed, t_us, self._faults)
+        near, _ = self._trajectories.visible(t_us)
         if not near and not self._faults and self._slots == [None] * 3:
-            return HEAD + EMPTY * 3 + FOOT
+            return HEADER + EMPTY * 3 + FOOTER
         targets = self._targets(t_us, near)
-        frame = b"".join((HEAD, *targets, FOOT))
-        return spoiled(frame, self._rng, self._faults)
+        frame = b"".join((HEADER, *targets, FOOTER))
+        return corrupt(frame, self._rng, self._faults)
 
-    def _targets(self, t_us: int, near: list[Way]) -> list[bytes]:
+    def _targets(self, t_us: int, near: list[Trajectory]) -> list[bytes]:
         rng, faults = self._rng, self._faults
         self._assign(t_us, near)
         out = []
-        for slot, way in enumerate(self._slots):
-            until_us, left = self._left[slot]
-            found = self._target(t_us, way, near) if way else EMPTY
+        for slot, trajectory in enumerate(self._slots):
+            until_us, left = self._stale[slot]
+            found = self._target(t_us, trajectory, near) if trajectory else EMPTY
             if found == EMPTY and t_us < until_us:
                 found = left
             out.append(found)
-        if not self._multi:
+        if not self._multi_target:
             out[1:] = [EMPTY, EMPTY]
         if faults and rng.random() < faults.get("ghost", 0) and EMPTY in out:
             x, y = rng.uniform(-3000, 3000), rng.uniform(300, 5500)
@@ -128,48 +128,48 @@ class Ld2450(Ld24xx):
             out[0], out[1] = out[1], out[0]
         return out
 
-    def _assign(self, t_us: int, near: list[Way]) -> None:
-        """Whoever is there keeps the slot; who comes takes a free one."""
-        for slot, way in enumerate(self._slots):
-            if way and way not in near:
+    def _assign(self, t_us: int, near: list[Trajectory]) -> None:
+        """A target keeps its slot. A new target gets a free one."""
+        for slot, trajectory in enumerate(self._slots):
+            if trajectory and trajectory not in near:
                 self._slots[slot] = None
                 if self._rng.random() < self._faults.get("stale", 0):
-                    x_mm = way.x_m(way.end_us) * 1e3
-                    self._left[slot] = (t_us + STALE_US, _packed(x_mm, way.y_m * 1e3, 0))
-        for way in near:
-            if way not in self._slots and None in self._slots:
-                self._slots[self._slots.index(None)] = way
+                    x_mm = trajectory.x_m(trajectory.end_us) * 1e3
+                    self._stale[slot] = (t_us + STALE_US, _packed(x_mm, trajectory.y_m * 1e3, 0))
+        for trajectory in near:
+            if trajectory not in self._slots and None in self._slots:
+                self._slots[self._slots.index(None)] = trajectory
 
-    def _target(self, t_us: int, way: Way, near: list[Way]) -> bytes:
+    def _target(self, t_us: int, trajectory: Trajectory, near: list[Trajectory]) -> bytes:
         rng = self._rng
-        x_m = way.x_m(t_us) + self._aside_m
-        range_m = math.hypot(x_m, way.y_m)
-        bearing = math.degrees(math.atan2(x_m, way.y_m))
-        if range_m > way.reach_m or abs(bearing) > HALF_ANGLE_DEG:
+        x_m = trajectory.x_m(t_us) + self._offset_m
+        range_m = math.hypot(x_m, trajectory.y_m)
+        bearing = math.degrees(math.atan2(x_m, trajectory.y_m))
+        if range_m > trajectory.reach_m or abs(bearing) > HALF_ANGLE_DEG:
             return EMPTY
-        if rng.random() > SEEN - self._faults.get("missed", 0) or _hidden(t_us, way, near):
+        if rng.random() > SEEN - self._faults.get("missed", 0) or _hidden(t_us, trajectory, near):
             return EMPTY
-        x_mm, y_mm = (m * 1e3 + rng.gauss(0, s) for m, s in zip((x_m, way.y_m), NOISE_MM))
-        radial = way.metres_per_us * 1e8 * x_m / range_m
+        x_mm, y_mm = (m * 1e3 + rng.gauss(0, s) for m, s in zip((x_m, trajectory.y_m), NOISE_MM))
+        radial = trajectory.metres_per_us * 1e8 * x_m / range_m
         return _packed(x_mm, y_mm, radial + rng.uniform(-8, 8))
 
     def _execute(self, command: int, value: bytes) -> bytes:
         if command in (0x80, 0x90) and not value:
-            self._multi = command == 0x90
+            self._multi_target = command == 0x90
             return answer(command)
         if command == 0x91:
-            return answer(command, b"\x02\x00" if self._multi else b"\x01\x00")
+            return answer(command, b"\x02\x00" if self._multi_target else b"\x01\x00")
         return b""
 
 
-def _way(user: RoadUser) -> Way:
+def _trajectory(user: RoadUser) -> Trajectory:
     """From entering to leaving the radar's sight."""
     speed = user.speed_kmh / 3.6
     y_m = PATH_M + NARROW * user.offset_m
     half_m = min(REACH_M[user.cls], y_m * math.tan(math.radians(HALF_ANGLE_DEG)))
     sign = 1 if user.direction == "forward" else -1
-    return Way(
-        *in_sight(user, half_m, half_m),
+    return Trajectory(
+        *sight_span(user, half_m, half_m),
         user.t_us,
         sign * speed / 1e6,
         y_m,
@@ -178,13 +178,13 @@ def _way(user: RoadUser) -> Way:
     )
 
 
-def _hidden(t_us: int, way: Way, near: list[Way]) -> bool:
-    """Somebody nearer stands in the line of sight: within half a body's width."""
-    x_m = way.x_m(t_us)
+def _hidden(t_us: int, trajectory: Trajectory, near: list[Trajectory]) -> bool:
+    """Whether a nearer road user stands in the line of sight, within half a body's width."""
+    x_m = trajectory.x_m(t_us)
     for other in near:
-        if other.y_m < way.y_m - 0.2:
+        if other.y_m < trajectory.y_m - 0.2:
             other_x = other.x_m(t_us)
-            if abs(other_x - x_m * other.y_m / way.y_m) < 0.25:
+            if abs(other_x - x_m * other.y_m / trajectory.y_m) < 0.25:
                 return True
     return False
 

@@ -1,21 +1,21 @@
-"""The HLK-LD2451 radar, byte by byte, with the manners of the real one.
+"""The HLK-LD2451 radar, byte by byte, with the behaviour of the real one.
 
-It looks along the road. Whoever moves in its lobe is reported about ten times a second with a
-whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates; an empty lobe is
-silent (or says so, by option). Written from the maker's paper (serial protocol V1.03) and live
-recordings, without a look at the firmware's parser.
+It looks along the road. A road user that moves in its lobe is reported about ten times a second
+with a whole metre, a whole km/h, an angle and a signal-to-noise byte that saturates. An empty lobe
+is silent, or is reported, by option. Written from the maker's paper (serial protocol V1.03) and
+live recordings, without a look at the firmware's parser.
 
-Faults (`faults`): those of ld24xx.py; shares of reports `missed` (target not seen), `outlier`
-(wild angle), `ghost` (a report out of nothing), `clutter` (rain: slow things close by). `swapped`
-turns the direction byte round; `empty`, `empty_long`: it reports an empty lobe, in 10 or 12 bytes;
-`paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded; `turned`:
-degrees by which the radar looks beside the road; `turn_back`: for so many of the road users one
-more comes and turns back before the line; `branch`: from this second on something waves right in
-front of it.
+Faults (`faults`): those of ld24xx.py. As shares of the reports: `missed` (a target is not seen),
+`outlier` (a wild angle), `ghost` (a report out of nothing), `clutter` (rain: slow targets close
+by). `swapped` inverts the direction byte. `empty`, `empty_long`: it reports an empty lobe, in 10
+or 12 bytes. `paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded.
+`turned`: degrees by which the radar looks beside the road. `turn_back` adds, for that share of the
+road users, another one that turns back before the line. `branch`: from this second on a branch
+waves right in front of it.
 
-A heavy vehicle hides what is behind it, all along its body; of two that are alike in distance,
-speed and angle only the stronger is reported; what stands still is not. How strong the echo of one
-and the same class is differs by 3 dB (assumed).
+A heavy vehicle hides everything behind it, along its whole body. Of two targets with the same
+distance, speed and angle only the stronger is reported. A standing target is not reported. The
+echo strength of one class differs by 3 dB (assumed).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import random
 from operator import itemgetter
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import renew, spoiled
+from simulator.world.sensors.line_noise import corrupt, reseed
 from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
-from simulator.world.streets.motion import before_line, in_sight, is_back, with_turning
-from simulator.world.streets.visibility import Passing
+from simulator.world.streets.motion import position_of, sight_span, is_returning, with_u_turns
+from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
 from simulator.world.streets.street import RoadUser, Street
 
@@ -43,18 +43,18 @@ ECHO_SPREAD = 0.35  # of the logarithm: 3 dB
 LOBE_DEG, WILD_M = 25, 13.0  # beyond this distance nothing is seen beside the lobe
 TURN_BACK_M = (2.0, 25.0)  # before the line
 SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
-HEAD, FOOT = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
+HEADER, FOOTER = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
 ALWAYS = {"ghost", "empty", "empty_long", "clutter", "branch"}  # also report an empty lobe
 
 
-class Lobe(NamedTuple):
-    """A road user's way through the radar's lobe; distances along the road, from the radar."""
+class Trajectory(NamedTuple):
+    """A road user's stay in the radar's lobe. Distances are along the road, from the radar."""
 
     start_us: int
     end_us: int
     t_us: int  # on the line
     metres_per_us: float
-    kmh: float
+    speed_kmh: float
     offset_m: float
     approaches: int
     fading: float  # of the chance to be seen, a metre
@@ -72,8 +72,8 @@ class Ld2451(Ld24xx):
         self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
     ) -> None:
         super().__init__(rng, faults)
-        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._lobes = Passing(_lobe(user) for user in users)
+        users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
+        self._trajectories = Visibility(_trajectory(user) for user in users)
         self._turned = self._faults.get("turned", 0.0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
@@ -86,29 +86,29 @@ class Ld2451(Ld24xx):
         if not self._on or self._enabled:
             return out
         always = not ALWAYS.isdisjoint(self._faults)
-        starts, seen = self._lobes.starts, self._lobes.ways
+        starts_us, trajectories = self._trajectories.starts_us, self._trajectories.trajectories
         tick = self._tick(max(t0_us, self._silent_until_us)) + 1
-        active, following = self._lobes.at(self._time_us(tick))
+        active, following = self._trajectories.visible(self._time_us(tick))
         while len(out) < limit:
             t_us = self._time_us(tick)
             if t_us > t1_us:
                 break
-            while following < len(starts) and starts[following] <= t_us:
-                active.append(seen[following])
+            while following < len(starts_us) and starts_us[following] <= t_us:
+                active.append(trajectories[following])
                 following += 1
-            active = [lobe for lobe in active if lobe.end_us > t_us]
+            active = [trajectory for trajectory in active if trajectory.end_us > t_us]
             if not active and not always:
-                if following == len(starts):
+                if following == len(starts_us):
                     break
-                tick = max(tick + 1, self._tick(starts[following] - 1) + 1)
+                tick = max(tick + 1, self._tick(starts_us[following] - 1) + 1)
                 continue
             at_us = t_us + (tick * 7919) % self._jitter_us
             if at_us > t1_us:
                 break
             frame = self._frame(t_us, active)
             if frame and at_us > t0_us:
-                if 0 <= self._fails_us <= at_us:
-                    return out + self._failing(at_us, frame)
+                if 0 <= self._restart_us <= at_us:
+                    return out + self._fail_while_sending(at_us, frame)
                 out.append((at_us, PORT, frame))
                 self.frames += 1
             tick += 1
@@ -131,12 +131,16 @@ class Ld2451(Ld24xx):
             return t_us // PAIR_US * 2 + (t_us % PAIR_US >= APART_US)
         return t_us // FRAME_US
 
-    def _frame(self, t_us: int, active: list[Lobe]) -> bytes:
+    def _frame(self, t_us: int, active: list[Trajectory]) -> bytes:
         rng, faults = self._rng, self._faults
-        renew(rng, self._seed, t_us, faults)
+        reseed(rng, self._seed, t_us, faults)
         if len(active) > 1:
-            active = _in_sight(t_us, active)
-        targets = [target for target in [self._target(t_us, lobe) for lobe in active] if target]
+            active = _unhidden(t_us, active)
+        targets = [
+            target
+            for target in [self._target(t_us, trajectory) for trajectory in active]
+            if target
+        ]
         if len(targets) > 1:
             targets = _resolved(targets)
         if faults and rng.random() < faults.get("ghost", 0):
@@ -153,36 +157,38 @@ class Ld2451(Ld24xx):
             targets.append(bytes((128 + rng.randrange(-40, 40), 1, rng.getrandbits(1), 3, 255)))
         if not targets:
             if faults.get("empty_long"):
-                return HEAD + b"\2\0\0\0" + FOOT
-            return HEAD + b"\0\0" + FOOT if faults.get("empty") else b""
+                return HEADER + b"\2\0\0\0" + FOOTER
+            return HEADER + b"\0\0" + FOOTER if faults.get("empty") else b""
         targets = targets[:16]
         alarm = max([target[2] for target in targets])
         size = 2 + 5 * len(targets)
-        frame = b"".join((HEAD, bytes((size, 0, len(targets), alarm)), *targets, FOOT))
-        return spoiled(frame, self._rng, self._faults)
+        frame = b"".join((HEADER, bytes((size, 0, len(targets), alarm)), *targets, FOOTER))
+        return corrupt(frame, self._rng, self._faults)
 
-    def _target(self, t_us: int, lobe: Lobe) -> bytes:
-        """Five bytes, or none when the settings or the echo leave this one out."""
+    def _target(self, t_us: int, trajectory: Trajectory) -> bytes:
+        """Five bytes, or none when the settings or the echo leave this target out."""
         draw, faults = self._rng.random, self._faults
-        along, kmh = _place(t_us, lobe)
-        if along < 0.5 or kmh < 0.5:  # what stands has no Doppler shift
+        along, speed_kmh = _position(t_us, trajectory)
+        if along < 0.5 or speed_kmh < 0.5:  # what stands has no Doppler shift
             return b""
-        distance = math.hypot(along, lobe.offset_m)
-        radial = kmh * along / distance
-        chance = min(1.0, 1.95 - lobe.fading * distance) - faults.get("missed", 0)
-        farthest, ways, slowest, _ = self._settings
-        if draw() > chance or radial < slowest:
+        distance = math.hypot(along, trajectory.offset_m)
+        radial = speed_kmh * along / distance
+        chance = min(1.0, 1.95 - trajectory.fading * distance) - faults.get("missed", 0)
+        distance_max, direction, speed_min, _ = self._settings
+        if draw() > chance or radial < speed_min:
             return b""
         metres = int(distance + draw() * 0.6 + 0.2)
-        approaches = lobe.approaches ^ is_back(lobe.user, t_us)
-        if metres > farthest or (ways != 2 and ways != approaches):
+        approaches = trajectory.approaches ^ is_returning(trajectory.user, t_us)
+        if metres > distance_max or (direction != 2 and direction != approaches):
             return b""
-        angle = math.degrees(math.atan2(lobe.offset_m, along)) + self._turned + draw() * 4 - 2
+        angle = (
+            math.degrees(math.atan2(trajectory.offset_m, along)) + self._turned + draw() * 4 - 2
+        )
         if distance > WILD_M and abs(angle) > LOBE_DEG:
             return b""
         if faults and draw() < faults.get("outlier", 0):
             angle = self._rng.uniform(-79, 79)
-        noise = lobe.echo / (distance * distance) * (0.6 + 0.8 * draw())
+        noise = trajectory.echo / (distance * distance) * (0.6 + 0.8 * draw())
         if faults.get("swapped"):
             approaches ^= 1
         speed = int(radial + draw())
@@ -210,61 +216,71 @@ class Ld2451(Ld24xx):
         return answer(command)
 
 
-def _lobe(user: RoadUser) -> Lobe:
-    """When and how a road user is seen: comes from far, or goes away from near."""
+def _trajectory(user: RoadUser) -> Trajectory:
+    """When and how a road user is seen: it comes from far, or goes away from near."""
     speed = user.speed_kmh / 3.6
     reach = REACH_M[user.cls]
     forward = user.direction == "forward"
     near, far = LINE_M - NEAREST_M, reach - LINE_M
-    start_us, end_us = in_sight(user, *((far, near) if forward else (near, far)))
+    start_us, end_us = sight_span(user, *((far, near) if forward else (near, far)))
     spread = math.exp(random.Random(user.number).gauss(0, ECHO_SPREAD))
-    return Lobe(
+    return Trajectory(
         start_us, end_us, user.t_us, (-speed if forward else speed) / 1e6, user.speed_kmh,
         user.offset_m, int(forward), 1.6 / (reach * 1.15), ECHO[user.cls] * spread, user,
     )  # fmt: skip
 
 
-def _in_sight(t_us: int, active: list[Lobe]) -> list[Lobe]:
-    """Without those whom a heavy vehicle hides."""
-    bodies = [(lobe, *_body(t_us, lobe)) for lobe in active if lobe.user.cls == "heavy"]
+def _unhidden(t_us: int, active: list[Trajectory]) -> list[Trajectory]:
+    """The targets that no heavy vehicle hides."""
+    bodies = [
+        (trajectory, *_extent(t_us, trajectory))
+        for trajectory in active
+        if trajectory.user.cls == "heavy"
+    ]
     bodies = [body for body in bodies if body[2] > 0]
-    return [lobe for lobe in active if not _hidden(t_us, lobe, bodies)] if bodies else active
+    return (
+        [trajectory for trajectory in active if not _hidden(t_us, trajectory, bodies)]
+        if bodies
+        else active
+    )
 
 
-def _body(t_us: int, lobe: Lobe) -> tuple[float, float]:
-    """From where to where along the road a vehicle reaches; its front is what is timed."""
-    front = _place(t_us, lobe)[0]
-    length = lobe.user.length_m
-    return (front, front + length) if lobe.approaches else (front - length, front)
+def _extent(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
+    """From where to where along the road a vehicle reaches. Its times are those of its front."""
+    front = _position(t_us, trajectory)[0]
+    length = trajectory.user.length_m
+    return (front, front + length) if trajectory.approaches else (front - length, front)
 
 
-def _hidden(t_us: int, lobe: Lobe, bodies: list[tuple[Lobe, float, float]]) -> bool:
+def _hidden(
+    t_us: int, trajectory: Trajectory, bodies: list[tuple[Trajectory, float, float]]
+) -> bool:
     """Whether the line of sight to it goes through a body that is nearer."""
-    along = _place(t_us, lobe)[0]
+    along = _position(t_us, trajectory)[0]
     if along <= 1.0:
         return False
-    slope = lobe.offset_m / along
+    slope = trajectory.offset_m / along
     for other, near, far in bodies:
         near, far = max(near, 0.0), min(far, along - 0.5)
-        if other is lobe or near >= far:
+        if other is trajectory or near >= far:
             continue
         left, right = other.offset_m - HALF_WIDTH_M, other.offset_m + HALF_WIDTH_M
-        ways = sorted((slope * near, slope * far))
-        if ways[0] < right and ways[1] > left:
+        offsets = sorted((slope * near, slope * far))
+        if offsets[0] < right and offsets[1] > left:
             return True
     return False
 
 
-def _place(t_us: int, lobe: Lobe) -> tuple[float, float]:
+def _position(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
     """Metres along the road from the radar, and km/h."""
-    if lobe.user.stop is None:
-        return LINE_M + lobe.metres_per_us * (t_us - lobe.t_us), lobe.kmh
-    before_m, kmh = before_line(lobe.user, t_us)
-    return LINE_M + (before_m if lobe.approaches else -before_m), kmh
+    if trajectory.user.stop is None:
+        return LINE_M + trajectory.metres_per_us * (t_us - trajectory.t_us), trajectory.speed_kmh
+    before_m, speed_kmh = position_of(trajectory.user, t_us)
+    return LINE_M + (before_m if trajectory.approaches else -before_m), speed_kmh
 
 
 def _resolved(targets: list[bytes]) -> list[bytes]:
-    """Without those that the radar cannot tell from a stronger one."""
+    """The targets that the radar can tell from a stronger one."""
     out: list[bytes] = []
     for one in sorted(targets, key=itemgetter(4), reverse=True):
         if not any(

@@ -1,10 +1,10 @@
 """A damaged line between a detector and its node.
 
-Faults, as shares of the reports: `torn` (cut off), `glued` (a rest of rubbish in front), `flipped`
-(one bit).
+Faults, as shares of the reports: `torn` (cut off), `glued` (rubbish in front), `flipped` (one
+bit).
 
-A noisy detector draws what happens to a report from the report's own moment: what the node asked
-or was told before changes none of it, so that two lives of a node can be compared.
+A noisy detector draws the damage of a report from the report's own time. Earlier commands of the
+node change none of it, so that two boots of a node can be compared.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from __future__ import annotations
 import random
 
 
-def renew(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
-    """Make `rng` that of the report at `t_us`; without faults it goes on, which is faster."""
+def reseed(rng: random.Random, seed: int, t_us: int, faults: dict[str, float]) -> None:
+    """Seed `rng` for the report at `t_us`. Without faults it just goes on, which is faster."""
     if faults:
         rng.seed(seed + t_us)
 
 
-def spoiled(report: bytes, rng: random.Random, faults: dict[str, float]) -> bytes:
-    """What arrives of a report; without faults nothing is drawn."""
+def corrupt(report: bytes, rng: random.Random, faults: dict[str, float]) -> bytes:
+    """A report as it arrives. Without faults nothing is drawn."""
     if not faults:
         return report
     if rng.random() < faults.get("torn", 0):

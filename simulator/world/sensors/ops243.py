@@ -1,16 +1,16 @@
-"""The OmniPreSense OPS243-A radar, line by line, with the manners of the real one.
+"""The OmniPreSense OPS243-A radar, line by line, with the behaviour of the real one.
 
-It looks along the road with a beam of some 28 degrees and knows speed and strength only: of all
-in the beam it reports the strongest, five or six times a second. The counting line is where a
-road user leaves the beam, or enters it. Settings are lost with the power; after a restart it
+It looks along the road with a beam of some 28 degrees and knows speed and strength only. Of all
+road users in the beam it reports the strongest, five or six times a second. The counting line is
+where a road user leaves or enters the beam. Settings are lost with the power. After a restart it
 reports m/s without magnitude, as delivered. Commands are two characters, some with a number and a
 CR, and are not echoed. Written from OmniPreSense AN-010-AD, without a look at the firmware's
-parser; what a blank report looks like is assumed.
+parser. The form of a blank report is assumed.
 
-Faults: `torn`, `glued`, `flipped`, `missed`, `ghost`, `clutter` (rain: a weak echo close by) as
-shares of the reports; `restart`: second at which its supply fails for a moment, in the middle of a
-line; `turn_back`: for so many of the road users one more comes and turns back before the line;
-`branch`: from this second on something waves in front of it.
+Faults: `torn`, `glued`, `flipped`, `missed`, `ghost` and `clutter` (rain: a weak echo close by)
+are shares of the reports. `restart`: at this second the supply fails for a moment, in the middle
+of a line. `turn_back` adds, for that share of the road users, another one that turns back before
+the line. `branch`: from this second on a branch waves in front of it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import renew, spoiled
-from simulator.world.streets.motion import before_line, in_sight, is_back, with_turning
-from simulator.world.streets.visibility import Passing
+from simulator.world.sensors.line_noise import corrupt, reseed
+from simulator.world.streets.motion import position_of, sight_span, is_returning, with_u_turns
+from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
 from simulator.world.streets.street import RoadUser, Street
 
@@ -42,8 +42,8 @@ UNITS = {"M": ("m-per-sec", 1 / 3.6), "K": ("km-per-hr", 1.0), "S": ("mph", 0.62
 RATES = {"V": 5_000, "X": 10_000, "2": 20_000}
 
 
-class Beam(NamedTuple):
-    """A road user's way through the beam."""
+class Trajectory(NamedTuple):
+    """A road user's stay in the beam."""
 
     start_us: int
     end_us: int
@@ -63,22 +63,22 @@ class Ops243:
         self._rng = rng
         self._seed = rng.getrandbits(64)
         self._faults = faults or {}
-        users = with_turning(street.users, self._faults, TURN_BACK_M, rng)
-        self._beams = Passing(_beam(user) for user in users)
+        users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
+        self._trajectories = Visibility(_trajectory(user) for user in users)
         restart = self._faults.get("restart")
-        self._fails_us = int(restart * 1e6) if restart else -1
+        self._restart_us = int(restart * 1e6) if restart else -1
         self._on = True
-        self._heard = b""
+        self._buffer = b""
         self._silent_until_us = 0
         self.frames = 0
-        self._forget()
+        self._restore_defaults()
 
-    def _forget(self) -> None:
-        """As delivered."""
+    def _restore_defaults(self) -> None:
+        """The settings as delivered."""
         self._unit, self._rate = "M", "X"
         self._magnitude = self._json = self._blank = False
         self._active = True
-        self._heard = b""
+        self._buffer = b""
 
     # --- reports
 
@@ -94,9 +94,9 @@ class Ops243:
             if at_us > t1_us:
                 break
             if at_us > t0_us:
-                if 0 <= self._fails_us <= at_us:
+                if 0 <= self._restart_us <= at_us:
                     line = self._line(at_us)
-                    self._age(at_us)
+                    self._check_restart(at_us)
                     return [*out, (at_us, PORT, line[: len(line) // 2])]
                 line = self._line(at_us) if at_us >= self._silent_until_us else b""
                 if line:
@@ -105,19 +105,19 @@ class Ops243:
             tick += 1
         return out
 
-    def _age(self, t_us: int) -> None:
-        if 0 <= self._fails_us <= t_us:
-            self._fails_us = -1
-            self._forget()
+    def _check_restart(self, t_us: int) -> None:
+        if 0 <= self._restart_us <= t_us:
+            self._restart_us = -1
+            self._restore_defaults()
             self._silent_until_us = t_us + RESTART_US
 
     def _line(self, t_us: int) -> bytes:
         rng, faults = self._rng, self._faults
         if not self._active:
             return b""
-        renew(rng, self._seed, t_us, faults)
-        near, _ = self._beams.at(t_us)
-        found = [target for beam in near if (target := self._target(t_us, beam))]
+        reseed(rng, self._seed, t_us, faults)
+        near, _ = self._trajectories.visible(t_us)
+        found = [target for trajectory in near if (target := self._target(t_us, trajectory))]
         if faults and rng.random() < faults.get("ghost", 0):
             found.append((rng.uniform(20, 60), rng.uniform(-60, 60)))
         if faults and rng.random() < faults.get("clutter", 0):
@@ -126,25 +126,25 @@ class Ops243:
             found.append((rng.uniform(800, 1000), rng.uniform(3, 6)))
         if not found:
             return b"0\r\n" if self._blank else b""
-        return spoiled(self._shown(*max(found)), self._rng, self._faults)
+        return corrupt(self._encode(*max(found)), self._rng, self._faults)
 
-    def _target(self, t_us: int, beam: Beam) -> tuple[float, float] | None:
-        """(magnitude, km/h, positive = comes nearer), or nothing."""
+    def _target(self, t_us: int, trajectory: Trajectory) -> tuple[float, float] | None:
+        """(magnitude, km/h, positive = comes nearer), or None."""
         rng = self._rng
-        before_m, kmh = before_line(beam.user, t_us)
-        along = beam.line_m + (before_m if beam.sign > 0 else -before_m)
-        if kmh < SLOWEST_KMH or along < beam.line_m * 0.98:
+        before_m, speed_kmh = position_of(trajectory.user, t_us)
+        along = trajectory.line_m + (before_m if trajectory.sign > 0 else -before_m)
+        if speed_kmh < SLOWEST_KMH or along < trajectory.line_m * 0.98:
             return None
-        distance = math.hypot(along, beam.beside_m)
-        magnitude = min(STRONGEST, beam.strength / distance**2 * (0.7 + 0.6 * rng.random()))
+        distance = math.hypot(along, trajectory.beside_m)
+        magnitude = min(STRONGEST, trajectory.strength / distance**2 * (0.7 + 0.6 * rng.random()))
         if magnitude < THRESHOLD or rng.random() < self._faults.get("missed", 0):
             return None
-        kmh = kmh * along / distance + rng.gauss(0, 0.15)
-        sign = -beam.sign if is_back(beam.user, t_us) else beam.sign
-        return magnitude, sign * round(kmh / STEP_KMH) * STEP_KMH
+        speed_kmh = speed_kmh * along / distance + rng.gauss(0, 0.15)
+        sign = -trajectory.sign if is_returning(trajectory.user, t_us) else trajectory.sign
+        return magnitude, sign * round(speed_kmh / STEP_KMH) * STEP_KMH
 
-    def _shown(self, magnitude: float, kmh: float) -> bytes:
-        speed = kmh * UNITS[self._unit][1]
+    def _encode(self, magnitude: float, speed_kmh: float) -> bytes:
+        speed = speed_kmh * UNITS[self._unit][1]
         if self._json:
             row = {"magnitude": round(magnitude, 2)} if self._magnitude else {}
             return json.dumps({**row, "speed": f"{speed:.2f}"}).encode() + b"\r\n"
@@ -154,36 +154,37 @@ class Ops243:
     # --- commands
 
     def power(self, t_us: int, on: bool) -> None:
-        """It starts with the node, and reports at once, as delivered."""
+        """It starts with the node and reports at once, as delivered."""
         self._on = on
-        self._forget()
+        self._restore_defaults()
         if on:
             self._silent_until_us = t_us + RESTART_US
 
     def write(self, t_us: int, data: bytes) -> list[Input]:
-        """Bytes from the node; returns the answers."""
-        self._age(t_us)
+        """Take bytes from the node. Return the answers."""
+        self._check_restart(t_us)
         if not self._on or t_us < self._silent_until_us:
             return []
-        self._heard += data
+        self._buffer += data
         answers = b""
-        while len(self._heard) >= 2:
-            command, self._heard = self._heard[:2], self._heard[2:]
+        while len(self._buffer) >= 2:
+            command, self._buffer = self._buffer[:2], self._buffer[2:]
             if command[:1] in b"\r\n\x03":
-                self._heard = command[1:] + self._heard
+                self._buffer = command[1:] + self._buffer
                 continue
             if command[1:] in b"<>=":
-                _, found, rest = self._heard.partition(b"\r")
+                _, found, rest = self._buffer.partition(b"\r")
                 if not found:
-                    self._heard = command + self._heard
+                    self._buffer = command + self._buffer
                     break
-                self._heard = rest
+                self._buffer = rest
                 continue
             answers += self._command(command.decode("latin-1"))
         return [(t_us + 15_000 + BYTE_US * len(answers), PORT, answers)] if answers else []
 
     def _command(self, command: str) -> bytes:
-        """Carry a command of two characters out; its answer, none for what it does not know."""
+        """Carry out a command of two characters. Return its answer, none for an unknown
+        command."""
         if command == "??":
             return BANNER + b'{"SamplingRate":%d, "resolution":0.0607}\r\n' % RATES[self._rate]
         if command[0] == "U" and command[1] in UNITS:
@@ -203,12 +204,12 @@ class Ops243:
         return b""
 
 
-def _beam(user: RoadUser) -> Beam:
-    """Forward comes nearer until it leaves the beam; backward goes away."""
+def _trajectory(user: RoadUser) -> Trajectory:
+    """A road user forward comes nearer until it leaves the beam. One backward moves away."""
     beside_m = BESIDE_M + 2.2 + user.offset_m / 2
     line_m = beside_m / math.tan(math.radians(HALF_BEAM_DEG))
     reach_m = REACH_M[user.cls]
     sign = 1 if user.direction == "forward" else -1
     far_m = max(0.0, reach_m - line_m)
-    start_us, end_us = in_sight(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
-    return Beam(start_us, end_us, user, beside_m, sign, line_m, THRESHOLD * reach_m**2)
+    start_us, end_us = sight_span(user, *((far_m, 0.0) if sign > 0 else (0.0, far_m)))
+    return Trajectory(start_us, end_us, user, beside_m, sign, line_m, THRESHOLD * reach_m**2)

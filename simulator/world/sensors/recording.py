@@ -1,6 +1,6 @@
-"""A detector that plays a recording: what a sensor once sent comes again, at its times.
+"""A detector that plays a recording: the bytes of a real sensor come again, at their times.
 
-The sensor's model answers what the node asks, as the recorded one did when it was set up.
+The sensor's model answers the node's commands, as the real sensor did when it was set up.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from simulator.world.spec import Detector
 from simulator.world.protocol import Input
 
 
-class Recording:
+class RecordedDetector:
     """inputs: (us since the start, port, bytes), oldest first. model: with an empty street."""
 
     def __init__(self, inputs: list[Input], model: Detector) -> None:

@@ -1,13 +1,14 @@
-"""A street: who passes the counting line, when, how fast. The truth that everything is held to.
+"""A street: every road user that passes the counting line, when and how fast. This is the truth.
 
 Arrivals follow the shape of a weekday (hourly shares of a German main road: low at night, peaks at
-7-8 and 16-17 h; shape after HBS 2015, part L). Per direction they are shifted exponential: the
+7-8 and 16-17 h, shape after HBS 2015, part L). Per direction they are shifted exponential: the
 smallest headway in single file plus an exponential rest (Cowan's M2 model, 1975). Speeds are
-normal per class (FHWA, Speed Concepts: Informational Guide, chapter 5), cut at three deviations:
-walkers 1.34 +- 0.26 m/s (Weidmann 1993), bicycles 17 +- 3.5 km/h (conventional ones and pedelecs,
-2 km/h faster, mixed: Schleinitz et al., German Naturalistic Cycling Study, 2017), cars at 46 +- 6
-under an inner-city limit of 50 km/h, heavy ones a little slower (assumed). Lengths: of usual
-bodies, cars and trucks after the vehicle classes of HBS 2015 (assumed within them).
+normal per class (FHWA, Speed Concepts: Informational Guide, chapter 5), cut at three deviations.
+Pedestrians walk at 1.34 +- 0.26 m/s (Weidmann 1993). Bicycles ride at 17 +- 3.5 km/h: conventional
+ones and pedelecs, 2 km/h faster, mixed (Schleinitz et al., German Naturalistic Cycling Study,
+2017). Cars drive at 46 +- 6 km/h under an inner-city limit of 50 km/h, heavy vehicles a little
+slower (assumed). Lengths are those of usual bodies, cars and trucks after the vehicle classes of
+HBS 2015 (assumed within them).
 """
 
 from __future__ import annotations
@@ -16,31 +17,31 @@ import random
 from dataclasses import dataclass, replace
 
 from simulator.world.streets.motion import Stop
-from simulator.world.streets.traffic import Traffic, shaped
+from simulator.world.streets.traffic import Traffic, shape
 
-TURN_US = 1_800_000_000
-STEADY = Traffic()
+DIRECTION_PERIOD_US = 1_800_000_000
+FREE_FLOW = Traffic()
 DIRECTIONS = ("forward", "backward")
-HOURLY = (
+HOURLY_WEIGHTS = (
     8, 5, 4, 4, 8, 20, 48, 72, 68, 54, 50, 52, 55, 56, 58, 64, 76, 78, 66, 50, 38, 28, 20, 13
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A class of road user: speed (km/h, mean and deviation) and length (m, least and most)."""
+class UserClass:
+    """A class of road user: mean speed and its deviation, shortest and longest body."""
 
-    speed: float
-    deviation: float
-    shortest: float
-    longest: float
+    speed_kmh: float
+    deviation_kmh: float
+    length_min_m: float
+    length_max_m: float
 
 
-KINDS = {
-    "pedestrian": Kind(4.8, 0.9, 0.25, 0.40),
-    "bicycle": Kind(17.0, 3.5, 1.65, 1.90),
-    "car": Kind(46.0, 6.0, 3.8, 5.0),
-    "heavy": Kind(42.0, 5.0, 8.0, 16.0),
+USER_CLASSES = {
+    "pedestrian": UserClass(4.8, 0.9, 0.25, 0.40),
+    "bicycle": UserClass(17.0, 3.5, 1.65, 1.90),
+    "car": UserClass(46.0, 6.0, 3.8, 5.0),
+    "heavy": UserClass(42.0, 5.0, 8.0, 16.0),
 }
 RADAR_MIX = {"car": 0.78, "heavy": 0.06, "bicycle": 0.10, "pedestrian": 0.06}
 BEAM_MIX = {"pedestrian": 0.6, "bicycle": 0.4}
@@ -48,7 +49,7 @@ BEAM_MIX = {"pedestrian": 0.6, "bicycle": 0.4}
 
 @dataclass(frozen=True, slots=True)
 class RoadUser:
-    """One passage: `t_us` is when the front crosses the line, since the scenario's start."""
+    """One passage. `t_us` is when the front crosses the line, since the scenario's start."""
 
     number: int
     t_us: int
@@ -61,10 +62,11 @@ class RoadUser:
 
 
 class Street:
-    """`passages` road users spread over `hours` from midnight, alike for equal arguments.
+    """`passages` road users spread over `hours` from midnight. Equal arguments give equal streets.
 
-    headway_s: smallest time between two of one direction; between any two in single file, where
-    the path is too narrow for meeting. traffic: how they come, see traffic.py.
+    headway_s: smallest time between two road users of one direction. In single file, where the
+    path is too narrow for meeting, it is the smallest time between any two. traffic: how they
+    arrive.
     """
 
     def __init__(
@@ -76,24 +78,27 @@ class Street:
         headway_s: float,
         *,
         single_file: bool = False,
-        traffic: Traffic = STEADY,
+        traffic: Traffic = FREE_FLOW,
     ) -> None:
         self._rng = rng
         self._mix = traffic.mix or mix
         self.span_us = int(hours * 3_600_000_000)
-        weights = [HOURLY[i % 24] for i in range(max(1, -int(-hours // 1)))]
+        weights = [HOURLY_WEIGHTS[i % 24] for i in range(max(1, -int(-hours // 1)))]
         headway_us = int(headway_s * 1e6)
         if single_file or traffic.one_way:
-            times = _spread(self._arrivals(passages, weights), headway_us, self.span_us)
+            times = _enforce_headway(self._arrivals(passages, weights), headway_us, self.span_us)
             users = [self._user(t_us, rng.choice(DIRECTIONS)) for t_us in times]
             if traffic.one_way:
-                users = [replace(u, direction=DIRECTIONS[u.t_us // TURN_US % 2]) for u in users]
-            users = shaped(users, traffic, rng, single_file)
+                users = [
+                    replace(u, direction=DIRECTIONS[u.t_us // DIRECTION_PERIOD_US % 2])
+                    for u in users
+                ]
+            users = shape(users, traffic, rng, single_file)
         else:
             users = []
             for direction, count in zip(DIRECTIONS, (passages - passages // 2, passages // 2)):
-                times = _spread(self._arrivals(count, weights), headway_us, self.span_us)
-                users += shaped([self._user(t_us, direction) for t_us in times], traffic, rng)
+                times = _enforce_headway(self._arrivals(count, weights), headway_us, self.span_us)
+                users += shape([self._user(t_us, direction) for t_us in times], traffic, rng)
         self.users = sorted(users, key=lambda user: user.t_us)
 
     def _arrivals(self, count: int, weights: list[int]) -> list[int]:
@@ -106,7 +111,7 @@ class Street:
     def _user(self, t_us: int, direction: str) -> RoadUser:
         rng = self._rng
         cls = rng.choices(list(self._mix), list(self._mix.values()))[0]
-        kind = KINDS[cls]
+        kind = USER_CLASSES[cls]
         deviation = max(-3.0, min(3.0, rng.gauss(0, 1)))
         lane = -1.8 if direction == "forward" else 1.8
         return RoadUser(
@@ -114,13 +119,13 @@ class Street:
             t_us,
             direction,
             cls,
-            max(2.5, kind.speed + kind.deviation * deviation),
-            rng.uniform(kind.shortest, kind.longest),
+            max(2.5, kind.speed_kmh + kind.deviation_kmh * deviation),
+            rng.uniform(kind.length_min_m, kind.length_max_m),
             lane + rng.uniform(-0.4, 0.4),
         )
 
 
-def _spread(times: list[int], headway_us: int, span_us: int) -> list[int]:
+def _enforce_headway(times: list[int], headway_us: int, span_us: int) -> list[int]:
     """Push arrivals apart to the smallest headway, first forwards, then back from the end."""
     earliest = 10_000_000
     for i, t_us in enumerate(times):

@@ -1,8 +1,8 @@
-"""How road users come: bunched behind a slow one, in pairs, or from a queue that is let go.
+"""How road users arrive: bunched behind a slow one, in pairs, or from a queue at a signal.
 
-Bunching is Cowan's M3 model (1975): a share of the road users follows the one in front at a short
-headway, and no faster than that one, the rest arrives at random. A queue is let go at 1.2 s from
-driver to driver, 7.5 m from car to car (saturation flow and jam spacing of HBS 2015, part L).
+Bunching is Cowan's M3 model (1975). A share of the road users follows the one in front at a short
+headway, at most at its speed. The others arrive at random. A queue discharges at 1.2 s from driver
+to driver and stands 7.5 m from car to car (saturation flow and jam spacing of HBS 2015, part L).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 CYCLE_S = 90.0
 START_LAG_S = 1.2
-LEAST_GAP_S = 0.4  # rear to front: nobody drives into who is in front
+GAP_MIN_S = 0.4  # rear to front: nobody drives into who is in front
 JAM_GAP_M = 3.1  # with a car of usual length 7.5 m from front to front
 STOP_LINE_M = 4.0  # before the counting line
-QUEUE = (3, 9)  # road users, least and most
+QUEUE_LENGTH = (3, 9)  # road users, least and most
 QUEUE_KMH = (15.0, 25.0)
 ARRIVAL_S = 4.0
 BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
@@ -29,9 +29,10 @@ BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
 
 @dataclass(frozen=True)
 class Traffic:
-    """bunched: share of those who follow within `bunch_s`. pairs: share of those who have
-    somebody beside them. queued: they stop and are let go. one_way:
-    the direction changes every half hour."""
+    """bunched: share of road users that follow within `bunch_s`. pairs: share of road users with
+    another one beside them. queued: they stop and are released in cycles. one_way: the direction
+    changes every half hour.
+    """
 
     bunched: float = 0.0
     bunch_s: tuple[float, float] = (1.2, 2.0)
@@ -41,10 +42,10 @@ class Traffic:
     mix: dict[str, float] = field(default_factory=dict)
 
 
-def shaped(
+def shape(
     users: list[RoadUser], traffic: Traffic, rng: random.Random, single_file: bool = False
 ) -> list[RoadUser]:
-    """The road users of one direction, in order of time, as `traffic` has them."""
+    """The road users of one direction, in order of time, as `traffic` describes them."""
     if traffic.bunched:
         users = _bunched(users, traffic, rng, single_file)
     if traffic.queued:
@@ -59,7 +60,7 @@ def _bunched(
     for user in users:
         if out and rng.random() < traffic.bunched:
             last = out[-1]
-            clear_s = last.length_m / last.speed_kmh * 3.6 + LEAST_GAP_S
+            clear_s = last.length_m / last.speed_kmh * 3.6 + GAP_MIN_S
             t_us = last.t_us + int(max(rng.uniform(*traffic.bunch_s), clear_s) * 1e6)
             # On a narrow path, too, nobody follows the other way.
             user = replace(user, t_us=t_us, direction=last.direction)
@@ -73,22 +74,23 @@ def _bunched(
 
 
 def _queued(users: list[RoadUser], rng: random.Random) -> list[RoadUser]:
-    """Every cycle lets one queue go; who does not find a place in it is not in the street."""
+    """Every cycle releases one queue. A road user without a place in a queue is not in the
+    street."""
     out: list[RoadUser] = []
     cycle = 0
     while users:
-        size, kmh = min(rng.randint(*QUEUE), len(users)), rng.uniform(*QUEUE_KMH)
+        size, speed_kmh = min(rng.randint(*QUEUE_LENGTH), len(users)), rng.uniform(*QUEUE_KMH)
         green_us = max(int((cycle + 1) * CYCLE_S * 1e6), users[0].t_us)
-        back_m = STOP_LINE_M
+        distance_m = STOP_LINE_M
         for place, user in enumerate(users[:size]):
             stop = Stop(
-                leaves_us=green_us + int(place * START_LAG_S * 1e6),
+                departs_us=green_us + int(place * START_LAG_S * 1e6),
                 stands_us=int((size - place) * (ARRIVAL_S - START_LAG_S) * 1e6) + 3_000_000,
-                back_m=back_m,
-                kmh=kmh,
+                distance_m=distance_m,
+                speed_kmh=speed_kmh,
             )
-            back_m += user.length_m + JAM_GAP_M
-            t_us, speed = stop.crosses
+            distance_m += user.length_m + JAM_GAP_M
+            t_us, speed = stop.crossing
             out.append(replace(user, t_us=t_us, speed_kmh=speed, stop=stop))
         cycle = int(green_us / CYCLE_S / 1e6)
         users = users[size:]

@@ -1,4 +1,4 @@
-"""Who is in a detector's sight at a time."""
+"""Road users that are within a detector's field of view at a given time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 
-class Way(Protocol):
-    """A road user's way through the sight; times in virtual us."""
+class Trajectory(Protocol):
+    """A road user's stay in the field of view. Times are in virtual microseconds."""
 
     @property
     def start_us(self) -> int: ...
@@ -18,19 +18,26 @@ class Way(Protocol):
     def end_us(self) -> int: ...
 
 
-W = TypeVar("W", bound=Way)
+W = TypeVar("W", bound=Trajectory)
 
 
-class Passing(Generic[W]):
-    """All ways of a street, in order of their start; `starts` are their times."""
+class Visibility(Generic[W]):
+    """All trajectories of a street, in order of their start. `starts_us` are their start times."""
 
-    def __init__(self, ways: Iterable[W]) -> None:
-        self.ways = sorted(ways, key=attrgetter("start_us"))
-        self.starts = [way.start_us for way in self.ways]
-        self._longest_us = max((way.end_us - way.start_us for way in self.ways), default=0)
+    def __init__(self, trajectories: Iterable[W]) -> None:
+        self.trajectories = sorted(trajectories, key=attrgetter("start_us"))
+        self.starts_us = [trajectory.start_us for trajectory in self.trajectories]
+        self._longest_us = max(
+            (trajectory.end_us - trajectory.start_us for trajectory in self.trajectories),
+            default=0,
+        )
 
-    def at(self, t_us: int) -> tuple[list[W], int]:
-        """Who is there, and the place in `ways` of whoever comes next."""
-        first = bisect_left(self.starts, t_us - self._longest_us)
-        following = bisect_left(self.starts, t_us + 1)
-        return [way for way in self.ways[first:following] if way.end_us > t_us], following
+    def visible(self, t_us: int) -> tuple[list[W], int]:
+        """The trajectories at a time, and the index of the one that starts next."""
+        first = bisect_left(self.starts_us, t_us - self._longest_us)
+        following = bisect_left(self.starts_us, t_us + 1)
+        return [
+            trajectory
+            for trajectory in self.trajectories[first:following]
+            if trajectory.end_us > t_us
+        ], following

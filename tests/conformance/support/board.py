@@ -22,12 +22,18 @@ from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.join import Device
-from simulator.world.lorawan.plan import RadioWeather
+from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.lorawan.server import NetworkServer, Session
-from simulator.world.lorawan.site import Site
+from simulator.world.lorawan.site import RadioSite
 from simulator.world.chip.shims import compile_shims
 from tests.conformance.support.rig import APP_KEY, DEV_EUI, JOIN_EUI
-from tests.support.boards.seam_board import PARTITIONS, Air, Log, ScriptedSensor, partition_table
+from tests.support.boards.seam_board import (
+    PARTITIONS,
+    DeadNetwork,
+    Log,
+    ScriptedSensor,
+    partition_table,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / ".build" / "conformance"
@@ -113,19 +119,19 @@ class RadioNode:
         }
         spec = NodeSpec("n1", image(folder / "flash.bin", texts), 0, plan.seed, heap=plan.heap)
         self.log = Log()
-        self.node = Node(spec, Air(), ScriptedSensor(), self.log)
+        self.node = Node(spec, DeadNetwork(), ScriptedSensor(), self.log)
         rng = random.Random(f"{plan.seed}/air")
         pins = {name: PINS[name] for name in plan.wires}
-        region = regions.named(plan.region)
-        self.site = Site(
+        region = regions.by_name(plan.region)
+        self.site = RadioSite(
             self.node,
             plan.chip,
             pins,
             rng,
             network=NetworkServer(region=region),
-            air=RadioWeather(plan.loss, clock_ppm=plan.gateway_ppm),
+            faults=RadioFaults(plan.loss, clock_ppm=plan.gateway_ppm),
         )
-        self.ether, self.gateway = self.site.ether, self.site.gateway
+        self.medium, self.gateway = self.site.medium, self.site.gateway
         self.network, self.chip = self.site.network, self.site.chip
         self.device = self.network.joins.add(Device(DEV_EUI, JOIN_EUI, APP_KEY, region.accept()))
         self.site.wiring.late_us = lambda: rng.randint(0, plan.late_us)

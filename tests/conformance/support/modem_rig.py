@@ -12,14 +12,14 @@ from typing import Any
 from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
-from simulator.world.lorawan.modems.at_modem import Faults, Modem
+from simulator.world.lorawan.modems.at_modem import ModemFaults, Modem
 from simulator.world.lorawan.modems.e5 import LoraE5
 from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rn2483 import Rn2483
 from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.chip.shims import compile_shims
-from tests.support.boards.seam_board import Air, Log, image
+from tests.support.boards.seam_board import DeadNetwork, Log, image
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEMS: dict[str, type[Modem]] = {"rui3": Rui3, "e5": LoraE5, "rn2483": Rn2483}
@@ -47,12 +47,12 @@ class ModemRig:
         self.device = self.network.joins.add(Device(DEV_EUI, JOIN_EUI, APP_KEY))
         self.device.rising = name == "rui3"  # the others speak 1.0.2
         mac = Mac(self.network, random.Random(seed), self.device.rising)
-        self.modem = MODEMS[name](mac, random.Random(seed + 1), Faults())
+        self.modem = MODEMS[name](mac, random.Random(seed + 1), ModemFaults())
         full = {**PLAN, **plan, "modem": name, "baud": self.modem.BAUD}
         script = (ROOT / "tests" / "conformance" / "support" / "modem_node.py").read_text()
         path = image(folder / f"{name}.bin", f"PLAN = {full!r}\n" + script, library())
         self.log = Log()
-        self.node = Node(NodeSpec("n1", path, 0, seed), Air(), self.modem, self.log)
+        self.node = Node(NodeSpec("n1", path, 0, seed), DeadNetwork(), self.modem, self.log)
 
     def run(self, seconds: float) -> ModemRig:
         """Live until a time, counted from the start."""

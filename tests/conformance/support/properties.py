@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from simulator.world.lorawan import ether, plan
+from simulator.world.lorawan import radio_medium, plan
 from simulator.world.lorawan.codec import DataUp, JoinRequest, parse
 from simulator.world.lorawan.regions import EU868, Region
 from simulator.world.lorawan.server import Downlink
@@ -73,7 +73,7 @@ def counters(sent: list[Transmission]) -> None:
             last[frame.addr] = full, frame
 
 
-def windows(opened: list[ether.Window], ends: list[int]) -> None:
+def windows(opened: list[radio_medium.IdealWindow], ends: list[int]) -> None:
     """Each window catches a downlink that begins at its nominal time, and opens no later."""
     for window, end in zip(opened, ends):
         delay = round((window.open_us - end) / SECOND)

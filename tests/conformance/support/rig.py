@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from simulator.world.lorawan import ether, plan
+from simulator.world.lorawan import radio_medium, plan
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.regions import EU868, Region
 from simulator.world.lorawan.server import Downlink, NetworkServer, Reception, Session
@@ -100,7 +100,7 @@ class Rig:
         self.wake: int | None = None
         self.events: list[list[Any]] = []
         self.sent: list[Transmission] = []
-        self.windows: list[ether.Window] = []
+        self.windows: list[radio_medium.IdealWindow] = []
         self.ends: list[int] = []  # of the transmission that each window follows
         self.downlinks: list[Downlink] = []  # what the network sent
         self.heard: list[Downlink] = []
@@ -215,14 +215,14 @@ class Rig:
         _kind, freq, sf, bw, open_us, symbols = request
         drift = (open_us - self._end) * self.clock_ppm // 1_000_000
         late = self._wrong(self.error_us - self.error_us // 2)
-        window = ether.Window(open_us + drift + late, freq, sf, bw, symbols)
+        window = radio_medium.IdealWindow(open_us + drift + late, freq, sf, bw, symbols)
         self.windows.append(window)
         self.ends.append(self._end)
         down = self._coming
         if down and window.hears(down):
             self._coming = None
             self.heard.append(down)
-            self.now = ether.end_us(down)
+            self.now = radio_medium.end_us(down)
             self.call("rx_done", self.now, down.raw.hex(), -90, round(self.snr))
         else:
             self.now = window.close_us()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from simulator.world.lorawan.codec import DataDown, DataUp
-from simulator.world.lorawan.commands import Request
+from simulator.world.lorawan.commands import MacCommand
 from simulator.world.lorawan.server import Downlink, Session
 from tests.conformance.support.rig import SECOND, Rig, Transmission
 
 
-def ask(rig: Rig, *requests: Request) -> list[tuple[int, bytes]]:
+def ask(rig: Rig, *requests: MacCommand) -> list[tuple[int, bytes]]:
     """Give the device commands. Returns the answers in the uplink after them."""
     rig.session().requests += requests
     rig.send()

@@ -101,7 +101,7 @@ def _data(rig: Rig, frame: DataUp, sent: Transmission) -> Frame:
 
 def _down(rig: Rig, down: Downlink) -> Frame:
     """A downlink with the contents that the network put in."""
-    said = rig.network.said[down.raw]
+    said = rig.network.cleartext[down.raw]
     keys = rig.network.sessions[said.addr].keys
     if down.raw[0] >> 5 == 1:
         nonce = rig.network.joins.devices[0x70B3D57ED0000002].nonces

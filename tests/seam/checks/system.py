@@ -18,7 +18,8 @@ def it_is_an_esp32():
     """
     expect(sys.platform, "esp32")
     expect(sys.implementation.name, "micropython")
-    truth("ESP32" in sys.implementation._machine, sys.implementation._machine)
+    name = sys.implementation._machine
+    truth("ESP32" in name, name)
 
 
 def identity_of_six_bytes():

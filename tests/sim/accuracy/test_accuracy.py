@@ -12,7 +12,7 @@ from tests.support.runs.living import live
 
 from simulator.run.accuracy import __main__ as accuracy
 from simulator.run.checkers import records
-from simulator.run.accuracy.cell import PROMISED, Cell, Share, fallen
+from simulator.run.accuracy.cell import PROMISED, Cell, Share, precision_losses
 from simulator.run.accuracy.words import limits, matrix, words
 from simulator.run.results.report import node_result
 from simulator.run.plans.sensors import SENSORS
@@ -25,7 +25,7 @@ TRUST = ROOT / "lib" / "passage" / "TRUST.md"
 @pytest.mark.parametrize("one", sorted(PROMISED), ids="-".join)
 def test_a_promise_holds(one: tuple[str, str]) -> None:
     (found,) = accuracy.run([one], 2, 2)
-    assert found.broken() == []
+    assert found.shortfalls() == []
     assert found.recall.n > 50
 
 
@@ -34,7 +34,7 @@ def test_a_broken_promise_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
         "ld2451", "moderate", "", Share(90, 100), Share(90, 91), Share(90, 90),
         {}, (2.5, (2.0, 3.0)), None, ["node: a violation"],
     )  # fmt: skip
-    texts = bad.broken()
+    texts = bad.shortfalls()
     assert len(texts) == 5 and "recall 0.9000" in texts[0] and texts[-1] == "node: a violation"
 
 
@@ -47,9 +47,9 @@ def _cell(scenario: str, recall: Share, precision: Share, pairs: float = 0.0) ->
 
 
 def test_precision_may_fall_a_little_in_noise_and_no_more() -> None:
-    calm = _cell("moderate", Share(99, 100), Share(990, 1000))
-    assert fallen([calm, _cell("rain", Share(99, 100), Share(971, 1000))]) == []
-    (told,) = fallen([calm, _cell("rain", Share(99, 100), Share(969, 1000))])
+    free_flow = _cell("moderate", Share(99, 100), Share(990, 1000))
+    assert precision_losses([free_flow, _cell("rain", Share(99, 100), Share(971, 1000))]) == []
+    (told,) = precision_losses([free_flow, _cell("rain", Share(99, 100), Share(969, 1000))])
     assert "beam, rain: precision falls by 0.0210, promised 0.02" in told
 
 
@@ -80,35 +80,36 @@ DAMAGE = ("resync_bytes", "bad_footer", "bad_len", "bad_lines", "odd_readings", 
 def test_a_damaged_line_shows_in_the_counters_and_stalls_nothing(
     detector: str, tmp_path: Path
 ) -> None:
-    noisy = live(accuracy._plan(detector, "noisy_line", 1, 1), tmp_path)
-    calm = live(accuracy._plan(detector, "moderate", 1, 1), tmp_path)
+    noisy = live(accuracy.cell_plan(detector, "noisy_line", 1, 1), tmp_path)
+    undamaged = live(accuracy.cell_plan(detector, "moderate", 1, 1), tmp_path)
     told, quiet = (
-        sum(seen.health["detector"].get(k, 0) for k in DAMAGE) for seen in (noisy, calm)
+        sum(evidence.health["detector"].get(k, 0) for k in DAMAGE)
+        for evidence in (noisy, undamaged)
     )
     assert told > 20 and quiet < told / 4
     last_us = max(one.t_us for one in noisy.truth)
-    assert max(one.t_us for one in noisy.watcher.passages) > last_us - 60_000_000
+    assert max(one.t_us for one in noisy.observer.passages) > last_us - 60_000_000
     assert node_result(noisy)["violations"] == []
 
 
 def test_a_direction_byte_that_is_turned_round_is_told(tmp_path: Path) -> None:
     for swapped in (0.0, 1.0):
-        plan = replace(accuracy._plan("ld2451", "moderate", 1, 1), faults={"swapped": swapped})
+        plan = replace(accuracy.cell_plan("ld2451", "moderate", 1, 1), faults={"swapped": swapped})
         (folder := tmp_path / str(swapped)).mkdir()
-        seen = live(plan, folder)
-        assert seen.health["detector"]["direction_contradicts"] == swapped
+        evidence = live(plan, folder)
+        assert evidence.health["detector"]["direction_contradicts"] == swapped
 
 
 @pytest.mark.parametrize("detector", ("ld2451", "ld2450", "ops243"))
 def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_path: Path) -> None:
-    plan = replace(accuracy._plan(detector, "moderate", 1, 1), faults={"restart": 1800.0})
-    seen = live(plan, tmp_path)
-    told = seen.health["detector"]
+    plan = replace(accuracy.cell_plan(detector, "moderate", 1, 1), faults={"restart": 1800.0})
+    evidence = live(plan, tmp_path)
+    told = evidence.health["detector"]
     assert told["resync_bytes"] + told.get("bad_lines", 0) + told.get("bad_footer", 0) > 0
-    result = node_result(seen)
+    result = node_result(evidence)
     assert result["violations"] == [] and result["matched"]["recall"] > 0.97
-    late = [one for one in seen.watcher.passages if one.t_us > 1_830_000_000]
-    due = [one for one in seen.truth if one.t_us > 1_830_000_000]
+    late = [one for one in evidence.observer.passages if one.t_us > 1_830_000_000]
+    due = [one for one in evidence.truth if one.t_us > 1_830_000_000]
     assert len(late) >= 0.95 * len(due) > 20
 
 
@@ -125,12 +126,12 @@ def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_p
 def test_who_cannot_see_the_line_says_so_and_does_not_call_it_observed(
     detector: str, faults: dict[str, float], config: dict[str, object], state: str, tmp_path: Path
 ) -> None:
-    plan = replace(accuracy._plan(detector, "moderate", 1, 3), passages=1000, faults=faults)
-    seen = live(replace(plan, config={**plan.config, **config}), tmp_path)
-    assert records.violations(seen) == []
-    told = [body["det"] for body in seen.held.delivered.values()]
+    plan = replace(accuracy.cell_plan(detector, "moderate", 1, 3), passages=1000, faults=faults)
+    evidence = live(replace(plan, config={**plan.config, **config}), tmp_path)
+    assert records.violations(evidence) == []
+    told = [body["det"] for body in evidence.backend.delivered.values()]
     assert state in told, told
-    assert seen.held.delivered[max(seen.held.delivered)]["cov"] < 450
+    assert evidence.backend.delivered[max(evidence.backend.delivered)]["cov"] < 450
 
 
 def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:

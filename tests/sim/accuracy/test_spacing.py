@@ -9,7 +9,7 @@ import pytest
 from tests.support.runs.living import BEAM, RADAR, live, planned
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Seen
+from simulator.run.processes.node import Evidence
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.streets.street import RoadUser, Street
 
@@ -17,17 +17,17 @@ HOURS = 3.0
 LONGEST_S = 3600.0
 
 
-def _street(seen: Seen) -> list[RoadUser]:
-    plan = seen.plan
+def _street(evidence: Evidence) -> list[RoadUser]:
+    plan = evidence.plan
     sensor = SENSORS[plan.detector]
     rng = random.Random(f"{plan.seed}/street")
     amount = plan.passages, plan.hours, plan.headway_s
     return Street(rng, sensor.mix, *amount, single_file=sensor.single_file).users
 
 
-def _true(users: list[RoadUser], way: str) -> tuple[int, float, float, float]:
+def _true(users: list[RoadUser], direction: str) -> tuple[int, float, float, float]:
     """Who followed somebody, mean headway and gap, seconds on the line."""
-    going = [user for user in users if user.direction == way]
+    going = [user for user in users if user.direction == direction]
     on_line = [user.length_m / (user.speed_kmh / 3.6) for user in going]
     headways = [(b.t_us - a.t_us) / 1e6 for a, b in zip(going, going[1:])]
     gaps = [headway - length for headway, length in zip(headways, on_line)]
@@ -36,9 +36,9 @@ def _true(users: list[RoadUser], way: str) -> tuple[int, float, float, float]:
     return n, sum(headways[i] for i in near) / n, sum(gaps[i] for i in near) / n, sum(on_line)
 
 
-def _told(seen: Seen, way: str) -> tuple[int, float, float, float]:
-    bodies = [body for body in seen.held.delivered.values() if "spacing" in body]
-    told = [(body["cov"], body["spacing"][way]) for body in bodies]
+def _told(evidence: Evidence, direction: str) -> tuple[int, float, float, float]:
+    bodies = [body for body in evidence.backend.delivered.values() if "spacing" in body]
+    told = [(body["cov"], body["spacing"][direction]) for body in bodies]
     n = sum(s["n"] for _, s in told)
     headway = sum(s["n"] * (s["headway"] or 0) for _, s in told) / n
     gap = sum(s["n"] * (s["gap"] or 0) for _, s in told) / n
@@ -46,20 +46,20 @@ def _told(seen: Seen, way: str) -> tuple[int, float, float, float]:
 
 
 @pytest.mark.parametrize("way", ("forward", "backward"))
-def test_a_beam_tells_headway_gap_and_occupancy(way: str, tmp_path: Path) -> None:
-    seen = live(planned("moderate", BEAM, hours=HOURS), tmp_path)
-    assert not records.violations(seen)
-    n, headway, gap, on_line = _true(_street(seen), way)
-    told = _told(seen, way)
+def test_a_beam_tells_headway_gap_and_occupancy(direction: str, tmp_path: Path) -> None:
+    evidence = live(planned("moderate", BEAM, hours=HOURS), tmp_path)
+    assert not records.violations(evidence)
+    n, headway, gap, on_line = _true(_street(evidence), direction)
+    told = _told(evidence, direction)
     assert told[0] == n > 100
     assert abs(told[1] - headway) < 0.1 and abs(told[2] - gap) < 0.1
     assert abs(told[3] - on_line) < 0.05 * on_line
 
 
 def test_a_radar_tells_headways_alone(tmp_path: Path) -> None:
-    seen = live(planned("moderate", RADAR, hours=HOURS), tmp_path)
-    assert not records.violations(seen)
-    n, headway, _, _ = _true(_street(seen), "forward")
-    told = _told(seen, "forward")
+    evidence = live(planned("moderate", RADAR, hours=HOURS), tmp_path)
+    assert not records.violations(evidence)
+    n, headway, _, _ = _true(_street(evidence), "forward")
+    told = _told(evidence, "forward")
     assert told[0] == n > 100 and abs(told[1] - headway) < 0.2
     assert told[2] == told[3] == 0.0

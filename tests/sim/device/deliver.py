@@ -83,6 +83,7 @@ class Node(App):
             self.config, {"mqtt_user": user}, self.node, Joined(),
             Backoff(random.getrandbits, 50, 500), log=self.log,
         )  # fmt: skip
+        self.client = self.link._client
         self.link.hello = {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
         self.uplink = publisher.Uplink(
             self.ring, self.link, self.node, self.clock, uptime_s=self.clock.seconds, boot=1
@@ -123,7 +124,7 @@ class Node(App):
 
     def state(self):
         sent, confirmed = self.ring.cursor(0)
-        client = self.link._client
+        client = self.client
         return {
             "log": self._log_id(), "closed": self.ring.next_seq - 1, "sent": sent,
             "confirmed": confirmed, "up": self.link.is_up(), "pid": client.pid,
@@ -138,7 +139,7 @@ def main():
     publisher.asyncio = Hurried
     link._room = lambda: int(room)
     node = Node(int(port), user)
-    node.link._client.pid = int(first_pid)
+    node.client.pid = int(first_pid)
     asyncio.run(node.run())
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.support.runs.delivering import ONE_A_MESSAGE, Backend, Node, whole
+from tests.support.runs.delivering import ROOM_FOR_ONE, Backend, Node, confirmed_whole
 from tests.support.runs.running import Mosquitto
 
 OPEN = ("allow_anonymous true", "persistence false")
@@ -60,7 +60,7 @@ def test_what_the_access_list_denied(tmp_path: Path, ends: ExitStack) -> None:
     backend = _backend(ends, tmp_path, broker, "--user", "backend")
     node = _node(ends, broker)
     node.close(5)
-    whole(node, backend, 5)
+    confirmed_whole(node, backend, 5)
     access.write_text(BACKEND_ONLY)
     broker.read_again()
     node.close(40)
@@ -68,7 +68,7 @@ def test_what_the_access_list_denied(tmp_path: Path, ends: ExitStack) -> None:
     assert backend.held() < 45
     access.write_text(BOTH)
     broker.read_again()
-    assert whole(node, backend, 45)["rewinds"]
+    assert confirmed_whole(node, backend, 45)["rewinds"]
 
 
 def test_what_the_access_list_denied_a_new_node(tmp_path: Path, ends: ExitStack) -> None:
@@ -84,7 +84,7 @@ def test_what_the_access_list_denied_a_new_node(tmp_path: Path, ends: ExitStack)
     access.write_text(BOTH)
     broker.read_again()
     node.waits_until(lambda state: node.close(1) or backend.held() > 0)
-    whole(node, backend, node.state()["closed"])
+    confirmed_whole(node, backend, node.state()["closed"])
 
 
 def test_what_nobody_had_subscribed_to(tmp_path: Path, ends: ExitStack) -> None:
@@ -94,12 +94,12 @@ def test_what_nobody_had_subscribed_to(tmp_path: Path, ends: ExitStack) -> None:
     _acknowledged(node, 30)
     backend = _backend(ends, tmp_path, broker, "--client-id", "")
     node.close(1)
-    whole(node, backend, 31)
+    confirmed_whole(node, backend, 31)
     backend.stop()
     node.close(30)
     _acknowledged(node, 61)
     backend.start()
-    whole(node, backend, 61)
+    confirmed_whole(node, backend, 61)
 
 
 def test_what_a_killed_broker_had_not_saved(tmp_path: Path, ends: ExitStack) -> None:
@@ -108,14 +108,14 @@ def test_what_a_killed_broker_had_not_saved(tmp_path: Path, ends: ExitStack) -> 
     backend = _backend(ends, tmp_path, broker)
     node = _node(ends, broker)
     node.close(5)
-    whole(node, backend, 5)
+    confirmed_whole(node, backend, 5)
     backend.stop()  # its session stays, and what is sent waits in it
     node.close(40)
     _acknowledged(node, 45)
     broker.kill()
     broker.start()
     backend.start()
-    assert whole(node, backend, 45)["connects"] == 2
+    assert confirmed_whole(node, backend, 45)["connects"] == 2
 
 
 @pytest.mark.parametrize("session", ["tallypost-listen", ""])
@@ -123,12 +123,12 @@ def test_what_no_queue_had_room_for(tmp_path: Path, ends: ExitStack, session: st
     """2000 messages while the backend is away; mosquitto keeps 1000 for a session, else none."""
     broker = _broker(ends, tmp_path, *OPEN)
     backend = _backend(ends, tmp_path, broker, "--client-id", session)
-    node = _node(ends, broker, room=ONE_A_MESSAGE)
+    node = _node(ends, broker, room=ROOM_FOR_ONE)
     node.close(5)
-    whole(node, backend, 5)
+    confirmed_whole(node, backend, 5)
     backend.stop()
     node.close(2000)
     assert node.waits_until(lambda state: state["sent"] == 2005)["pid"] > 2000
     assert backend.held() == 5
     backend.start()
-    whole(node, backend, 2005)
+    confirmed_whole(node, backend, 2005)

@@ -14,7 +14,7 @@ from simulator.run.checkers import records
 def test_a_bit_that_turns_over_at_each_power_cut_costs_no_interval(
     node: int, tmp_path: Path
 ) -> None:
-    seen = live(planned("ageing_flash", node, hours=6), tmp_path)
-    assert records.violations(seen) == []
-    assert records.lost(seen) == records.duplicated(seen) == []
-    assert seen.watcher.cuts == 8 and seen.plan.rot == 1
+    evidence = live(planned("ageing_flash", node, hours=6), tmp_path)
+    assert records.violations(evidence) == []
+    assert records.lost(evidence) == records.duplicated(evidence) == []
+    assert evidence.observer.cuts == 8 and evidence.plan.rot == 1

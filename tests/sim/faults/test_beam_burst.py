@@ -14,16 +14,16 @@ from tests.support.runs.living import live
 
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record
-from simulator.run.processes.node import Seen
-from simulator.run.plans.plan import Request, draw
-from simulator.world.sensors.beams import CHATTERS
+from simulator.run.processes.node import Evidence
+from simulator.run.plans.plan import RunOptions, draw
+from simulator.world.sensors.beams import CHATTER_PULSES
 
 WHY_OVERFLOW = 16
 QUIET_S = 900.0  # by then the node has been up for an interval
 
 
-def _interval(seen: Seen, seconds: float) -> Record:
-    records = seen.watcher.closed.values()
+def _interval(evidence: Evidence, seconds: float) -> Record:
+    records = evidence.observer.closed.values()
     first = min(record.start for record in records)
     return next(r for r in records if r.start <= first + seconds < r.start + r.length)
 
@@ -48,7 +48,7 @@ def _folder(parent: Path, name: str) -> Path:
 def test_a_burst_is_counted_to_the_edge_or_its_loss_is_told(
     board: str, counters: int, tmp_path: Path
 ) -> None:
-    [plan] = draw(Request(hours=1.0, seed=3, nodes=f"beam@{board}"))
+    [plan] = draw(RunOptions(hours=1.0, seed=3, nodes=f"beam@{board}"))
     plan = replace(plan, passages=60)
     calm = live(replace(plan, trace=tmp_path / "trace"), _folder(tmp_path, "calm"))
     at_s = min(t for t in _erases_s(tmp_path / "trace") if t > QUIET_S) - 0.4
@@ -58,17 +58,17 @@ def test_a_burst_is_counted_to_the_edge_or_its_loss_is_told(
     assert told["hardware"] == counters
     assert quiet["lost_edges"] == quiet["edge_overflow"] == 0
     assert told["lost_edges"] + told["edge_overflow"] > 0, "the erase took some"
-    seen = told["edges"] - quiet["edges"]
-    assert seen == 2 * CHATTERS if counters else seen < 2 * CHATTERS
+    counted = told["edges"] - quiet["edges"]
+    assert counted == 2 * CHATTER_PULSES if counters else counted < 2 * CHATTER_PULSES
     assert _interval(burst, at_s).why & WHY_OVERFLOW
     assert records.counted(burst) == records.counted(calm), "nobody was counted for it"
 
 
 def test_a_burst_in_a_quiet_moment_costs_nothing(tmp_path: Path) -> None:
-    [plan] = draw(Request(hours=1.0, seed=3, nodes="beam@esp32c3_rak3172"))
+    [plan] = draw(RunOptions(hours=1.0, seed=3, nodes="beam@esp32c3_rak3172"))
     plan = replace(plan, passages=60)
     calm = live(plan, _folder(tmp_path, "calm"))
     burst = live(replace(plan, faults={"chatter_at": 1700.0}), _folder(tmp_path, "burst"))
     told, quiet = burst.health["detector"], calm.health["detector"]
-    assert told["edges"] - quiet["edges"] == 2 * CHATTERS and told["lost_edges"] == 0
-    assert not any(record.why & WHY_OVERFLOW for record in burst.watcher.closed.values())
+    assert told["edges"] - quiet["edges"] == 2 * CHATTER_PULSES and told["lost_edges"] == 0
+    assert not any(record.why & WHY_OVERFLOW for record in burst.observer.closed.values())

@@ -16,7 +16,7 @@ from tests.support.runs.living import BEAM, RADAR, live, planned
 from simulator.run.checkers import records
 from simulator.run.results.scoring import Score, score
 from simulator.run.plans.plan import NodePlan
-from simulator.run.plans.fault_schedule import calm
+from simulator.run.plans.fault_schedule import fault_free_plan
 
 MIN = 60_000_000
 HOURS = 0.5
@@ -28,8 +28,8 @@ def _dense(node: int) -> NodePlan:
     """Each trouble for long enough that whatever waits for an answer waits to its end: 14 s for a
     name, 5 s for a connection, 10 s for an acknowledgement, 90 s for a silent broker."""
     plan = planned("moderate", node, hours=HOURS)
-    weather = replace(
-        plan.weather,
+    network_faults = replace(
+        plan.network_faults,
         dns_dead=[(0, 5 * MIN)],
         broker_away=[(7 * MIN, 9 * MIN)],
         half_open=[(11 * MIN, 12 * MIN)],
@@ -40,23 +40,23 @@ def _dense(node: int) -> NodePlan:
         ntp_away=[(0, 6 * MIN)],
     )
     amount = round(A_SECOND * HOURS * 3600)
-    return replace(plan, passages=amount, headway_s=HEADWAY_S, weather=weather)
+    return replace(plan, passages=amount, headway_s=HEADWAY_S, network_faults=network_faults)
 
 
 def _lived(plan: NodePlan, folder: Path) -> Score:
     """How well the node counted; nothing else may be wrong."""
-    seen = live(plan, folder)
-    assert records.violations(seen) == []
-    assert records.lost(seen) == records.duplicated(seen) == []
-    assert seen.order == sorted(seen.watcher.closed) and seen.watcher.resets == {}
-    assert (len(seen.watcher.lines) > 1) == bool(plan.weather.half_open)
-    return score(seen.truth, seen.watcher.passages)
+    evidence = live(plan, folder)
+    assert records.violations(evidence) == []
+    assert records.lost(evidence) == records.duplicated(evidence) == []
+    assert evidence.order == sorted(evidence.observer.closed) and evidence.observer.resets == {}
+    assert (len(evidence.observer.connections) > 1) == bool(plan.network_faults.half_open)
+    return score(evidence.truth, evidence.observer.passages)
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))
 def test_a_network_that_stalls_costs_no_passage(node: int, tmp_path: Path) -> None:
     plan = _dense(node)
-    stirred, quiet = _lived(plan, tmp_path), _lived(calm(plan), tmp_path)
+    stirred, quiet = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
     assert stirred.truth == quiet.truth == A_SECOND * HOURS * 3600
     # What a radar sends in a stall is timed by estimate: it may tell one more from another.
     assert stirred.matched >= quiet.matched > 1000
@@ -65,6 +65,6 @@ def test_a_network_that_stalls_costs_no_passage(node: int, tmp_path: Path) -> No
 
 def test_what_a_radar_can_tell_apart_is_counted_but_for_one_in_a_thousand(tmp_path: Path) -> None:
     plan = replace(_dense(RADAR), passages=1400, headway_s=2.0)
-    stirred, quiet = _lived(plan, tmp_path), _lived(calm(plan), tmp_path)
+    stirred, quiet = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
     assert stirred.matched >= quiet.matched >= 1400 - 1
     assert stirred.counted - stirred.matched <= 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
-from tests.support.runs.delivering import ONE_A_MESSAGE, PATIENCE_S, Backend, Node, whole
+from tests.support.runs.delivering import ROOM_FOR_ONE, TIMEOUT_S, Backend, Node, confirmed_whole
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.support.runs.running import Mosquitto
 
@@ -45,10 +45,10 @@ def test_packet_ids_go_round_at_mosquitto(tmp_path: Path, ends: ExitStack) -> No
     broker = Mosquitto(tmp_path, *OPEN)
     ends.callback(broker.stop)
     backend = _backend(ends, tmp_path, broker)
-    node = _node(ends, broker, room=ONE_A_MESSAGE, pid=65_533 - HELLO)
+    node = _node(ends, broker, room=ROOM_FOR_ONE, pid=65_533 - HELLO)
     assert node.waits_until(lambda state: state["pid"] == 65_533)["sent"] == 0
     node.close(5)
-    state = whole(node, backend, 5)
+    state = confirmed_whole(node, backend, 5)
     assert (state["pid"], state["sent"], state["connects"]) == (3, 5, 1)
 
 
@@ -64,11 +64,11 @@ class Stranger:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._client.subscribe(f"{BASE}/reply", 1)
-        listening.get(timeout=PATIENCE_S)
+        listening.get(timeout=TIMEOUT_S)
 
     def send(self, suffix: str, payload: bytes | dict[str, Any]) -> None:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._client.publish(f"{BASE}/{suffix}", data, 1).wait_for_publish(PATIENCE_S)
+        self._client.publish(f"{BASE}/{suffix}", data, 1).wait_for_publish(TIMEOUT_S)
 
     def flood(self, suffix: str, payload: dict[str, Any], count: int) -> None:
         """Send it so often, as fast as the broker takes it."""
@@ -78,7 +78,7 @@ class Stranger:
     def refused(self, suffix: str, payload: bytes | dict[str, Any]) -> str:
         """Send it; returns the reason of the refusal."""
         self.send(suffix, payload)
-        reply = self.replies.get(timeout=PATIENCE_S)
+        reply = self.replies.get(timeout=TIMEOUT_S)
         assert not reply["ok"], reply
         return str(reply["error"])
 
@@ -95,7 +95,7 @@ def met(tmp_path: Path, ends: ExitStack) -> tuple[Node, Backend, Stranger]:
     backend = _backend(ends, tmp_path, broker)
     node = _node(ends, broker)
     node.close(20)
-    whole(node, backend, 20)
+    confirmed_whole(node, backend, 20)
     stranger = Stranger(broker.port)
     ends.callback(stranger.stop)
     return node, backend, stranger
@@ -119,7 +119,7 @@ def test_bad_acknowledgements_are_answered_counted_and_change_nothing(
     state = node.state()
     assert state["refused_acks"] == 7 and state["confirmed"] == 20
     node.close(20)
-    assert whole(node, backend, 40)["connects"] == 1
+    assert confirmed_whole(node, backend, 40)["connects"] == 1
 
 
 def test_bad_commands_are_answered_and_counted_and_delivery_goes_on(
@@ -141,7 +141,7 @@ def test_bad_commands_are_answered_and_counted_and_delivery_goes_on(
     state = node.state()
     assert state["refused_commands"] == 9 and state["oversized"] == 2
     node.close(20)
-    assert whole(node, backend, 40)["connects"] == 1
+    assert confirmed_whole(node, backend, 40)["connects"] == 1
 
 
 def test_of_a_flood_of_commands_each_is_answered_or_counted(
@@ -153,4 +153,4 @@ def test_of_a_flood_of_commands_each_is_answered_or_counted(
         lambda state: stranger.replies.qsize() + int(state["refused_commands"]) == 300
     )
     node.close(20)
-    assert whole(node, backend, 40)["connects"] == 1
+    assert confirmed_whole(node, backend, 40)["connects"] == 1

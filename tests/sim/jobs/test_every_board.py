@@ -10,7 +10,7 @@ from tests.support.runs.living import live
 from tests.support.runs.running import simulate
 
 from simulator.run.checkers import records
-from simulator.run.plans.plan import Request, draw
+from simulator.run.plans.plan import RunOptions, draw
 from tallypost.hardware import boards
 
 LINKS = [
@@ -32,23 +32,23 @@ def kind(name: str, link: str) -> str:
 
 @pytest.mark.parametrize(("name", "link"), LINKS)
 def test_it_counts_and_delivers(name: str, link: str, tmp_path: Path) -> None:
-    [plan] = draw(Request(hours=1.0, seed=4, nodes=f"{kind(name, link)}@{name}"))
+    [plan] = draw(RunOptions(hours=1.0, seed=4, nodes=f"{kind(name, link)}@{name}"))
     assert (plan.board, plan.link) == (name, link)
-    seen = live(plan, tmp_path)
-    assert records.violations(seen) == [] and records.lost(seen) == []
-    assert len(seen.watcher.closed) >= 4 and seen.watcher.boots == 1
-    assert len(seen.watcher.passages) >= 0.95 * len(seen.truth) > 20
-    assert seen.held.joins == (1 if link == "lorawan" else 0)
-    assert f"on {name}" in seen.watcher.console[0]
+    evidence = live(plan, tmp_path)
+    assert records.violations(evidence) == [] and records.lost(evidence) == []
+    assert len(evidence.observer.closed) >= 4 and evidence.observer.boots == 1
+    assert len(evidence.observer.passages) >= 0.95 * len(evidence.truth) > 20
+    assert evidence.backend.joins == (1 if link == "lorawan" else 0)
+    assert f"on {name}" in evidence.observer.console[0]
 
 
 def test_a_detector_that_the_board_cannot_have_counts_nothing_and_says_so(tmp_path: Path) -> None:
-    [plan] = draw(Request(hours=0.6, seed=4, nodes="beam@esp32c3_rak3172"))
-    seen = live(replace(plan, config={**plan.config, "detector": "ld2451"}), tmp_path)
-    assert seen.watcher.boots == 1 and records.lost(seen) == []
-    assert any("this board has no line for a radar" in line for line in seen.watcher.console)
-    assert {record.coverage for record in seen.watcher.closed.values()} == {0}
-    assert len(seen.watcher.closed) >= 2
+    [plan] = draw(RunOptions(hours=0.6, seed=4, nodes="beam@esp32c3_rak3172"))
+    evidence = live(replace(plan, config={**plan.config, "detector": "ld2451"}), tmp_path)
+    assert evidence.observer.boots == 1 and records.lost(evidence) == []
+    assert any("this board has no line for a radar" in line for line in evidence.observer.console)
+    assert {record.coverage for record in evidence.observer.closed.values()} == {0}
+    assert len(evidence.observer.closed) >= 2
 
 
 def test_a_board_gets_no_node_that_it_cannot_be(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.support.runs.running import LIMIT_S, ROOT, free_port, wait_for
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def test_a_client_from_outside_sees_both_nodes() -> None:
@@ -46,7 +46,7 @@ def _watch(port: int) -> dict[str, str]:
     client.on_message = message
     client.connect("127.0.0.1", port)
     client.subscribe("tallypost/+/+/+/status", 1)
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while len(states) < 2 and time.monotonic() < until:
         client.loop(0.5)
     client.disconnect()

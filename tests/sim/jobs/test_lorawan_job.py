@@ -9,7 +9,7 @@ from tests.support.runs.living import live
 from tests.support.runs.running import simulate
 
 from simulator.run.checkers import records
-from simulator.run.plans.plan import Request, draw
+from simulator.run.plans.plan import RunOptions, draw
 
 
 def test_nothing_is_lost_or_doubled_over_lorawan(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_image_of_another_board_with_another_transceiver(tmp_path: Path) -> None:
-    request = Request(hours=1.0, seed=4, nodes="lora-beam")
-    plan = replace(draw(request)[0], board="heltec_wifi_lora_32_v3")
-    seen = live(plan, tmp_path)
-    assert records.violations(seen) == [] and records.lost(seen) == []
-    assert len(seen.watcher.closed) >= 4 and seen.held.joins == 1
-    assert "on heltec_wifi_lora_32_v3" in seen.watcher.console[0]
+    options = RunOptions(hours=1.0, seed=4, nodes="lora-beam")
+    plan = replace(draw(options)[0], board="heltec_wifi_lora_32_v3")
+    evidence = live(plan, tmp_path)
+    assert records.violations(evidence) == [] and records.lost(evidence) == []
+    assert len(evidence.observer.closed) >= 4 and evidence.backend.joins == 1
+    assert "on heltec_wifi_lora_32_v3" in evidence.observer.console[0]

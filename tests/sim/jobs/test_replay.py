@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.support.runs.living import BEAM, RADAR, live, planned
 
-from simulator.run.accuracy.__main__ import _plan
-from simulator.run.processes.node import Seen
+from simulator.run.accuracy.__main__ import cell_plan
+from simulator.run.processes.node import Evidence
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.spec import Detector
@@ -68,8 +68,8 @@ def replayed(path: Path, *options: str) -> list[tuple[str, str, float | None]]:
     return [(one["direction"], one["class"], one["kmh"]) for one in told["passages"]]
 
 
-def counted(seen: Seen) -> list[tuple[str, str, float | None]]:
-    passages = seen.watcher.passages
+def counted(evidence: Evidence) -> list[tuple[str, str, float | None]]:
+    passages = evidence.observer.passages
     return [(p.direction, p.cls, round(p.kmh, 1) if p.kmh >= 0 else None) for p in passages]
 
 
@@ -82,10 +82,10 @@ def test_a_beams_recording_gives_the_passages_of_the_day_it_is_of(tmp_path: Path
 def test_a_radars_recording_gives_everybody(detector: str, tmp_path: Path) -> None:
     """A radar's own draws go on while it is asked: it is held against the street, not a run."""
     name = "one_way" if detector == "ops243" else "moderate"
-    plan = _plan(detector, name, 3, 1)
+    plan = cell_plan(detector, name, 3, 1)
     found = replayed(recorded(plan, tmp_path / "t.csv"))
     assert abs(len(found) - plan.passages) <= 0.03 * plan.passages
-    assert {"forward", "backward"} == {way for way, _, _ in found}
+    assert {"forward", "backward"} == {direction for direction, _, _ in found}
 
 
 def test_the_edges_of_a_doppler_module_are_speeds(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_edges_of_a_doppler_module_are_speeds(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\n".join(lines) + "\n")
     found = replayed(path, "--detector", "doppler")
-    assert [(way, cls) for way, cls, _ in found] == [("forward", "car")] * 3
+    assert [(direction, cls) for direction, cls, _ in found] == [("forward", "car")] * 3
     assert all(kmh is not None and abs(kmh - 40) < 1 for _, _, kmh in found)
 
 

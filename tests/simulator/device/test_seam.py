@@ -76,6 +76,20 @@ def test_the_interrupt_queue_holds_eight_while_flash_is_erased(tmp_path: Path) -
     assert log.lines() == ["8"]
 
 
+def test_an_error_of_a_pin_handler_is_shown_and_the_program_goes_on(tmp_path: Path) -> None:
+    script = """
+import machine, time
+def handler(_pin):
+    raise ValueError("of the handler")
+machine.Pin(25, machine.Pin.IN, machine.Pin.PULL_UP).irq(handler=handler)
+time.sleep(2)
+print("goes on")
+"""
+    log, _ = board(tmp_path, script, edges(1_000_000, 1, 1000))
+    shown = "".join(log.lines())
+    assert "ValueError: of the handler" in shown and shown.endswith("goes on")
+
+
 def test_the_uart_overflows_in_silence(tmp_path: Path) -> None:
     script = (
         "import machine, time\nu = machine.UART(1, 115200, rxbuf=300)\n"

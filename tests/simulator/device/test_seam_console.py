@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.boards.seam_board import board
-from tests.support.boards.typing_board import converse, told
+from tests.support.boards.typing_board import converse, output_lines
 
 
 def test_text_goes_out_with_carriage_returns_and_bytes_as_they_are(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_reading_waits_until_all_is_there(tmp_path: Path) -> None:
         "b = bytearray(3)\nprint(sys.stdin.buffer.readinto(b), b, sys.stdin.read(2))\n"
     )
     typed = [(1_000_000, b"ab"), (3_000_000, b"c"), (4_000_000, b"\r\nlast\rnext\n1234\xc3\xa45")]
-    got = told(converse(tmp_path, script, [], typed))
+    got = output_lines(converse(tmp_path, script, [], typed))
     assert got[:4] == ["abc 2", "b'\\r\\n' last", " b'next\\n'", "3 bytearray(b'123') 4ä"]
 
 
@@ -43,7 +43,9 @@ print(len(poller.poll(500)))
 print(len(poller.poll(1000)))
 asyncio.run(main())
 """
-    got = told(converse(tmp_path, script, [], [(1_200_000, b"on"), (3_000_000, b"e\ntwo")]))
+    got = output_lines(
+        converse(tmp_path, script, [], [(1_200_000, b"on"), (3_000_000, b"e\ntwo")])
+    )
     assert got[:3] == ["0", "1", "b'one\\n' b't'"]
 
 
@@ -54,7 +56,7 @@ def test_what_the_ring_does_not_hold_is_dropped_in_silence(tmp_path: Path) -> No
         "while p.poll(0)[0][1] & 1:\n    last = sys.stdin.read(1)\n    n += 1\nprint(n, last)\n"
     )
     typed = bytes(range(48, 58)) * 30
-    assert told(converse(tmp_path, script, [], [(1_000_000, typed)]))[0] == "259 8"
+    assert output_lines(converse(tmp_path, script, [], [(1_000_000, typed)]))[0] == "259 8"
 
 
 def test_ctrl_c_ends_what_waits_and_nothing_else(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ async def main():
 asyncio.run(main())
 """
     times = [(second * 1_000_000, b"\x03") for second in (1, 3, 8)]
-    got = told(converse(tmp_path, script, [], [*times, (6_000_000, b"a\x03")]))
+    got = output_lines(converse(tmp_path, script, [], [*times, (6_000_000, b"a\x03")]))
     assert got[:4] == ["sleep", "erased 40", "after", "b'a\\x03'"]
     assert got[4].startswith("Traceback") and "KeyboardInterrupt: " in got
 
@@ -94,7 +96,7 @@ async def main():
 esp32.Partition.find(1, label="ring")[0].ioctl(6, 0)  # interrupts wait for its end
 asyncio.run(main())
 """
-    got = told(converse(tmp_path, script, [], [(360_000, b"\x03print(7)\r")]))
+    got = output_lines(converse(tmp_path, script, [], [(360_000, b"\x03print(7)\r")]))
     assert "KeyboardInterrupt: " in got and got[-2:] == ["print(7)", "7"]
     assert not [line for line in got if line.startswith("read")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.boards.typing_board import converse, told
+from tests.support.boards.typing_board import converse, output_lines
 
 RAW = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER = (
@@ -34,7 +34,7 @@ def test_brackets_quotes_and_backslashes_are_read_on(tmp_path: Path) -> None:
         b"'(' + ')'\r",
         b"(\r\x03",
     ]
-    got = told(converse(tmp_path, "", typed))
+    got = output_lines(converse(tmp_path, "", typed))
     values = [line for line in got if not line.startswith("...")]
     assert values == ["(1 +", "3", "'''a", "'a\\nb'", "1 + \\", "4", "'(' + ')'", "'()'", "("]
 
@@ -47,7 +47,7 @@ def test_an_error_is_shown_and_the_prompt_comes_back(tmp_path: Path) -> None:
 
 
 def test_lines_come_back_with_the_arrows(tmp_path: Path) -> None:
-    got = told(
+    got = output_lines(
         converse(tmp_path, "", [b"1\r", b"2\r", b"\x1b[A\x1b[A\r", b"\x1b[A\x1b[A\x1b[B\r"])
     )
     assert [line[-1] for line in got] == ["1", "1", "2", "2", "1", "1", "1", "1"]
@@ -121,7 +121,7 @@ def test_the_watchdog_goes_on_behind_the_prompt_and_a_soft_reset(tmp_path: Path)
         "if machine.reset_cause() == 1:\n    machine.WDT(timeout=8000)\n"
     )
     at = [(2_000_000, b"\x04"), (20_000_000, b"\r")]
-    got = told(converse(tmp_path, script, [], at))
+    got = output_lines(converse(tmp_path, script, [], at))
     assert [line for line in got if line.startswith("cause")] == ["cause 1", "cause 5", "cause 3"]
 
 
@@ -130,7 +130,7 @@ def test_ctrl_c_stops_a_program_and_ctrl_d_brings_it_back(tmp_path: Path) -> Non
         "import asyncio\nasync def main():\n    print('counting')\n    while True:\n"
         "        await asyncio.sleep(1)\nasyncio.run(main())\n"
     )
-    got = told(
+    got = output_lines(
         converse(
             tmp_path, script, [b"1+1\r", b"\x04"], [(2_500_000, b"\x03"), (9_000_000, b"\x03")]
         )
@@ -142,5 +142,5 @@ def test_ctrl_c_stops_a_program_and_ctrl_d_brings_it_back(tmp_path: Path) -> Non
 def test_files_written_at_the_prompt_are_there_after_a_hard_reset(tmp_path: Path) -> None:
     write = b"f = open('/note.txt', 'w'); f.write('kept'); f.close()\r"
     reset = b"import machine; machine.reset()\r"
-    got = told(converse(tmp_path, "", [write, reset, b"open('/note.txt').read()\r"]))
+    got = output_lines(converse(tmp_path, "", [write, reset, b"open('/note.txt').read()\r"]))
     assert got[-2:] == ["open('/note.txt').read()", "'kept'"]

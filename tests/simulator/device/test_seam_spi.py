@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.boards.seam_board import Air, Log, ScriptedSensor, image
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
 
 from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
@@ -28,7 +28,7 @@ class Echo:
         self.got: list[bytes] = []
         self.powered: list[bool] = []
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         self.node.edge(DIO, 1)
 
     def power(self, on: bool) -> None:
@@ -53,7 +53,7 @@ def run(folder: Path, script: str) -> tuple[list[str], Echo]:
     log = Log()
     node = Node(
         NodeSpec("n1", image(folder / "flash.bin", HEAD + script), 0, 1),
-        Air(), ScriptedSensor(), log,
+        DeadNetwork(), ScriptedSensor(), log,
     )  # fmt: skip
     echo = Echo(node)
     node.peripheral = echo

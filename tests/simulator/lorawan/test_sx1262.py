@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.boards.radio_bench import Bench, FarEnd
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
-from simulator.world.lorawan.ether import Signal, modulation
+from simulator.world.lorawan.radio_medium import Signal, lorawan_modulation
 from simulator.world.lorawan.transceivers.sx1262 import Sx1262
 
 START = (
@@ -15,13 +15,13 @@ START = (
     "0d07403444", "0d08d8de", "0802630263" + "0000" + "0000",
 )  # fmt: skip
 TUNE = ("8001", "863641999a", "8b07040100", "0d088905")
-DOWN = Signal("net", 0, 868_100_000, modulation(7, 125_000, True), b"downlink", False)
+DOWN = Signal("net", 0, 868_100_000, lorawan_modulation(7, 125_000, True), b"downlink", False)
 
 
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.chip = Sx1262("n1", bench, bench.ether)
+    bench.chip = Sx1262("n1", bench, bench.medium)
     bench.power()
     for command in START:
         bench.send(command)
@@ -43,14 +43,14 @@ def window(bench: Bench, symbols: str = "08", register: str = "20", iq: str = "0
 
 def hear(bench: Bench, signal: Signal, after_us: int = 0) -> str:
     """What GetIrqStatus says after a signal."""
-    bench.ether.send(replace(signal, begin_us=bench.now_us + after_us))
+    bench.medium.send(replace(signal, begin_us=bench.now_us + after_us))
     bench.wait(500_000)
     return bench.send("12000000")[2:].hex()
 
 
 def test_busy_after_reset_and_calibration() -> None:
     bench = Bench()
-    bench.chip = Sx1262("n1", bench, bench.ether)
+    bench.chip = Sx1262("n1", bench, bench.medium)
     bench.chip.reset(1)
     assert bench.levels["busy"] == 1
     bench.wait(3400)
@@ -66,14 +66,18 @@ def test_busy_after_reset_and_calibration() -> None:
 
 
 def test_a_transmission_lasts_its_time_on_air(bench: Bench) -> None:
-    far = FarEnd(bench.ether)
+    far = SignalRecorder(bench.medium)
     send(bench, *TUNE, "9502020001", "8e1604", "8c000800030100", "0e00616263")
     bench.send("83000000", 0)
     begin = bench.now_us
     bench.wait(200_000)
     (signal,) = far.signals
     assert (signal.raw, signal.crc, signal.dbm) == (b"abc", True, 14)
-    assert (signal.how.sf, signal.how.inverted, signal.how.sync) == (7, False, 0x34)
+    assert (signal.modulation.sf, signal.modulation.inverted, signal.modulation.sync) == (
+        7,
+        False,
+        0x34,
+    )
     assert abs(signal.freq_hz - 868_100_000) <= 1
     (done,) = bench.rises("dio1")
     assert done == signal.end_us() == begin + 105 + 30_976 and bench.chip.violations == []
@@ -112,11 +116,11 @@ def test_too_little_of_the_preamble_is_nothing(bench: Bench, after_us: int) -> N
     "signal",
     [
         replace(DOWN, freq_hz=868_300_000),
-        replace(DOWN, how=modulation(8, 125_000, True)),
-        replace(DOWN, how=modulation(7, 250_000, True)),
-        replace(DOWN, how=modulation(7, 125_000, False)),
-        replace(DOWN, how=replace(DOWN.how, sync=0x12)),
-        replace(DOWN, how=replace(DOWN.how, slow=True)),
+        replace(DOWN, modulation=lorawan_modulation(8, 125_000, True)),
+        replace(DOWN, modulation=lorawan_modulation(7, 250_000, True)),
+        replace(DOWN, modulation=lorawan_modulation(7, 125_000, False)),
+        replace(DOWN, modulation=replace(DOWN.modulation, sync=0x12)),
+        replace(DOWN, modulation=replace(DOWN.modulation, slow=True)),
         replace(DOWN, dbm=-30.0),
     ],
     ids=("frequency", "SF", "bandwidth", "IQ", "sync word", "optimisation", "weak"),
@@ -128,10 +132,10 @@ def test_nothing_is_heard_that_does_not_fit(bench: Bench, signal: Signal) -> Non
 
 def test_a_collision_spoils_the_frame(bench: Bench) -> None:
     window(bench)
-    bench.ether.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, raw=bytes(30)))
+    bench.medium.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, raw=bytes(30)))
     assert hear(bench, replace(DOWN, crc=True), 500) == "0042"
     window(bench)
-    bench.ether.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, dbm=5.0))
+    bench.medium.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, dbm=5.0))
     assert hear(bench, DOWN, 500) == "0042"  # of before, not cleared; and now intact
     assert bench.send("1e0000" + "00" * 8)[3:] == b"downlink"
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.boards.radio_bench import Bench, FarEnd
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
-from simulator.world.lorawan.ether import Signal, modulation
+from simulator.world.lorawan.radio_medium import Signal, lorawan_modulation
 from simulator.world.lorawan.transceivers.sx1276 import Sx1276
 
 START = (
     "8101", "8900", "86d90000", "bb42", "8100", "8180", "8181", "8e0000", "b934", "b143",
     "af4000", "86d90666", "9d727400", "a604",
 )  # fmt: skip
-DOWN = Signal("net", 0, 868_100_000, modulation(7, 125_000, True), b"downlink", False)
+DOWN = Signal("net", 0, 868_100_000, lorawan_modulation(7, 125_000, True), b"downlink", False)
 
 
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.chip = Sx1276("n1", bench, bench.ether)
+    bench.chip = Sx1276("n1", bench, bench.medium)
     bench.power()
     send(bench, *START)
     return bench
@@ -38,20 +38,24 @@ def window(bench: Bench, symbols: int = 8) -> None:
 
 def hear(bench: Bench, signal: Signal, after_us: int = 0) -> int:
     """RegIrqFlags after a signal."""
-    bench.ether.send(replace(signal, begin_us=bench.now_us + after_us))
+    bench.medium.send(replace(signal, begin_us=bench.now_us + after_us))
     bench.wait(500_000)
     return bench.send("1200")[1]
 
 
 def test_a_transmission_lasts_its_time_on_air(bench: Bench) -> None:
-    far = FarEnd(bench.ether)
+    far = SignalRecorder(bench.medium)
     send(bench, "898c", "c040", "a203", "8d00", "80616263")
     bench.send("8183", 0)
     begin = bench.now_us
     bench.wait(200_000)
     (signal,) = far.signals
     assert (signal.raw, signal.crc, signal.dbm) == (b"abc", True, 14)
-    assert (signal.how.sf, signal.how.inverted, signal.how.sync) == (7, False, 0x34)
+    assert (signal.modulation.sf, signal.modulation.inverted, signal.modulation.sync) == (
+        7,
+        False,
+        0x34,
+    )
     assert bench.rises("dio0") == [begin + 180 + 30_976]
     assert bench.send("1200")[1] == 0x08 and bench.send("0100")[1] == 0x81
     bench.send("9208")
@@ -82,9 +86,9 @@ def test_the_window_ends_after_its_symbols(bench: Bench) -> None:
     "signal",
     [
         replace(DOWN, freq_hz=868_300_000),
-        replace(DOWN, how=modulation(8, 125_000, True)),
-        replace(DOWN, how=modulation(7, 125_000, False)),
-        replace(DOWN, how=replace(DOWN.how, sync=0x12)),
+        replace(DOWN, modulation=lorawan_modulation(8, 125_000, True)),
+        replace(DOWN, modulation=lorawan_modulation(7, 125_000, False)),
+        replace(DOWN, modulation=replace(DOWN.modulation, sync=0x12)),
         replace(DOWN, dbm=-30.0),
     ],
     ids=("frequency", "SF", "IQ", "sync word", "weak"),
@@ -96,7 +100,7 @@ def test_nothing_is_heard_that_does_not_fit(bench: Bench, signal: Signal) -> Non
 
 def test_a_collision_is_a_wrong_code(bench: Bench) -> None:
     window(bench)
-    bench.ether.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, raw=bytes(30)))
+    bench.medium.send(replace(DOWN, sender="b", begin_us=bench.now_us + 20_000, raw=bytes(30)))
     assert hear(bench, replace(DOWN, crc=True), 500) == 0x70
 
 
@@ -143,7 +147,7 @@ def test_errata_and_halves_of_settings(bench: Bench) -> None:
 
 def test_the_image_wants_to_be_calibrated_for_the_band() -> None:
     bench = Bench()
-    bench.chip = Sx1276("n1", bench, bench.ether)
+    bench.chip = Sx1276("n1", bench, bench.medium)
     bench.chip.reset(1)
     bench.send("4200", 0)
     assert "before the chip is ready" in bench.chip.violations[0]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from simulator.world.lorawan.ether import Ether, Signal, modulation
+from simulator.world.lorawan.radio_medium import RadioMedium, Signal, lorawan_modulation
 from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.udp import Forwarder
-from tests.support.boards.radio_bench import Bench, FarEnd
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
 EUI = 0x0011223344556677
 EUI_BYTES = bytes.fromhex("0011223344556677")
@@ -49,25 +49,25 @@ class Server:
         self.answer(3, b"\xab\xcd", json.dumps(body).encode())
 
 
-class Far:
+class ForwarderBench:
     """Gateway, air and forwarder at a server."""
 
     def __init__(self) -> None:
         self.bench = Bench()
         self.server = Server()
         self.forwarder = Forwarder(EUI, self.server.socket.getsockname())
-        self.ether = Ether(self.bench.call_at, random.Random(1))
-        self.gateway = Gateway(self.ether, self.forwarder, self.bench.call_at)
-        self.forwarder.air = self.gateway
-        self.node = FarEnd(self.ether)
+        self.medium = RadioMedium(self.bench.call_at, random.Random(1))
+        self.gateway = Gateway(self.medium, self.forwarder, self.bench.call_at)
+        self.forwarder.transmitter = self.gateway
+        self.node = SignalRecorder(self.medium)
 
-    def take(self) -> None:
-        assert self.forwarder.take(self.bench.now_us, 20)
+    def receive(self) -> None:
+        assert self.forwarder.receive(self.bench.now_us, 20)
 
     def error(self, **changes: Any) -> str:
         """What TX_ACK says to a downlink."""
         self.server.transmit(**changes)
-        self.take()
+        self.receive()
         kind, token, body = self.server.receive()
         assert (kind, token) == (5, b"\xab\xcd")
         text: str = json.loads(body)["txpk_ack"]["error"]
@@ -75,8 +75,8 @@ class Far:
 
 
 @pytest.fixture
-def far() -> Iterator[Far]:
-    far = Far()
+def far() -> Iterator[ForwarderBench]:
+    far = ForwarderBench()
     far.forwarder.keep_alive(0)
     assert far.server.receive()[0] == 2
     assert far.server.receive()[0] == 0  # statistics
@@ -85,11 +85,11 @@ def far() -> Iterator[Far]:
     far.server.socket.close()
 
 
-def test_an_uplink_becomes_a_push_and_its_answer_a_downlink(far: Far) -> None:
-    how = modulation(7, 125_000, False)
-    far.ether.send(Signal("n1", 4_294_000_000, 868_300_012, how, UPLINK, True))
+def test_an_uplink_becomes_a_push_and_its_answer_a_downlink(far: ForwarderBench) -> None:
+    modulation = lorawan_modulation(7, 125_000, False)
+    far.medium.send(Signal("n1", 4_294_000_000, 868_300_012, modulation, UPLINK, True))
     far.bench.wait(4_294_100_000)
-    end_us = far.gateway.heard[0].signal.end_us()
+    end_us = far.gateway.received[0].signal.end_us()
     kind, token, body = far.server.receive()
     (packet,) = json.loads(body)["rxpk"]
     assert kind == 0 and packet["tmst"] == end_us % 2**32
@@ -97,16 +97,16 @@ def test_an_uplink_becomes_a_push_and_its_answer_a_downlink(far: Far) -> None:
     assert (packet["stat"], packet["modu"], packet["size"]) == (1, "LORA", 23)
     assert base64.b64decode(packet["data"]) == UPLINK
     far.server.answer(1, token)
-    far.take()
+    far.receive()
     assert far.forwarder.counts["push_ack"] == 1
     assert far.error(tmst=(packet["tmst"] + 1_000_000) % 2**32, freq=868.3) == "NONE"
     far.bench.wait(2_000_000)
     down = far.node.signals[-1]
     assert (down.begin_us, down.raw, down.freq_hz) == (end_us + 1_000_000, b"down", 868_300_000)
-    assert (down.how.sf, down.how.inverted, down.crc) == (7, True, False)
+    assert (down.modulation.sf, down.modulation.inverted, down.crc) == (7, True, False)
 
 
-def test_what_cannot_be_sent_is_said(far: Far) -> None:
+def test_what_cannot_be_sent_is_said(far: ForwarderBench) -> None:
     far.bench.wait(60_000_000)
     now = far.bench.now_us
     assert far.error(tmst=now - 5) == "TOO_LATE"
@@ -116,7 +116,7 @@ def test_what_cannot_be_sent_is_said(far: Far) -> None:
     assert far.error(imme=True) == "NONE"
 
 
-def test_broken_datagrams_are_dropped(far: Far) -> None:
+def test_broken_datagrams_are_dropped(far: ForwarderBench) -> None:
     for data in (
         b"",
         b"\x02",
@@ -126,17 +126,17 @@ def test_broken_datagrams_are_dropped(far: Far) -> None:
         b"\x02\0\0\x03[]",
     ):
         far.server.socket.sendto(data, far.server.gateway)
-        far.take()
+        far.receive()
     for changes in ({"modu": "FSK"}, {"size": 5}, {"data": "?"}, {"datr": "SF7"}, {"ipol": None},
                     {"tmst": None}):  # fmt: skip
         far.server.transmit(**changes)
-        far.take()
+        far.receive()
     assert far.forwarder.counts["dropped"] == 12 and far.forwarder.counts["txnb"] == 0
 
 
-def test_it_stays_reachable(far: Far) -> None:
+def test_it_stays_reachable(far: ForwarderBench) -> None:
     for second in range(1, 31):
         far.forwarder.keep_alive(second * 1_000_000)
     kinds = [far.server.receive()[0] for _ in range(7)]
     assert kinds.count(2) == 6 and kinds.count(0) == 1
-    assert not far.forwarder.take(0)
+    assert not far.forwarder.receive(0)

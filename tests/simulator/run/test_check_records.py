@@ -17,11 +17,11 @@ from simulator.run.results.report import node_result, total
 
 
 def test_a_clean_run_has_no_violations() -> None:
-    seen = clean()
-    assert records.violations(seen) == []
-    assert records.lost(seen) == records.duplicated(seen) == []
-    assert total(records.counted(seen)) == total(records.delivered(seen)) == 24
-    assert records.counted(seen)["backward"]["bicycle"] == 8
+    evidence = clean()
+    assert records.violations(evidence) == []
+    assert records.lost(evidence) == records.duplicated(evidence) == []
+    assert total(records.counted(evidence)) == total(records.delivered(evidence)) == 24
+    assert records.counted(evidence)["backward"]["bicycle"] == 8
 
 
 def test_the_result_of_a_clean_run() -> None:
@@ -37,89 +37,91 @@ def test_the_result_of_a_clean_run() -> None:
 
 @pytest.mark.parametrize(("doctor", "text"), FAULTS, ids=[f[0].__name__ for f in FAULTS])
 def test_one_fault_is_one_violation(doctor: Doctor, text: str) -> None:
-    seen = clean()
-    doctor(seen)
-    found = records.violations(seen)
+    evidence = clean()
+    doctor(evidence)
+    found = records.violations(evidence)
     assert any(re.fullmatch(f"radar-1: {text}.*", line) for line in found), found
     allowed = 2 if doctor in (double,) else 1  # a doubled one was never closed either
     assert len(found) == allowed, found
 
 
 def test_intervals_that_overlap_in_time_are_found_on_both_sides() -> None:
-    seen = clean()
-    overlapping(seen)
-    found = records.violations(seen)
+    evidence = clean()
+    overlapping(evidence)
+    found = records.violations(evidence)
     assert "radar-1: intervals 4 and 5 overlap by 10 s" in found
     assert "radar-1: 1 intervals in the backend overlap others, the first is 5" in found
 
 
 def test_faults_do_not_hide_each_other() -> None:
-    seen = clean()
+    evidence = clean()
     for doctor in (phantom_passage, lose, wrong_total, corrupt, flash_rule):
-        doctor(seen)
-    assert len(records.violations(seen)) == 5
+        doctor(evidence)
+    assert len(records.violations(evidence)) == 5
 
 
 def test_everything_within_a_long_interval_is_counted_as_doubled() -> None:
-    seen = clean()
-    body(seen, 1)["len"] = 4 * LENGTH_S
-    assert records.duplicated(seen) == [2, 3, 4]
+    evidence = clean()
+    body(evidence, 1)["len"] = 4 * LENGTH_S
+    assert records.duplicated(evidence) == [2, 3, 4]
 
 
 def test_a_power_cut_may_take_what_was_noted_since_the_checkpoint() -> None:
     """The last passages of interval 8 are at 6500, 6700 and 6900 s."""
     for cut_s, excused in ((6930, True), (6970, False), (6890, False)):
-        seen = clean()
-        missed_passage(seen)
-        seen.watcher.on("cut", cut_s * S, "")
-        seen.watcher.alive[0][1] = -1  # it is back at once
-        assert (records.violations(seen) == []) is excused, cut_s
+        evidence = clean()
+        missed_passage(evidence)
+        evidence.observer.on("cut", cut_s * S, "")
+        evidence.observer.alive[0][1] = -1  # it is back at once
+        assert (records.violations(evidence) == []) is excused, cut_s
 
 
 def test_a_power_cut_makes_no_passage() -> None:
-    seen = clean()
-    phantom_passage(seen)
-    seen.watcher.cuts_us += [t_s * S for t_s in range(0, 7200, 30)]
-    assert len(records.violations(seen)) == 1
+    evidence = clean()
+    phantom_passage(evidence)
+    evidence.observer.cuts_us += [t_s * S for t_s in range(0, 7200, 30)]
+    assert len(records.violations(evidence)) == 1
 
 
 def test_a_connection_may_be_silent_for_one_and_a_half_keep_alives() -> None:
-    seen = clean()
-    seen.watcher.on("net:open", 60 * S, "ok")
+    evidence = clean()
+    evidence.observer.on("net:open", 60 * S, "ok")
     for t_s in range(149, 7200, 89):
-        seen.watcher.on("net:rx", t_s * S, b"x")
-    assert records.violations(seen) == []
+        evidence.observer.on("net:rx", t_s * S, b"x")
+    assert records.violations(evidence) == []
 
 
 def test_a_connection_ends_with_the_power() -> None:
-    seen = clean()
-    seen.watcher.on("net:open", 60 * S, "ok")
-    seen.watcher.on("cut", 61 * S, "")
-    seen.watcher.alive[0][1] = -1
-    assert records.violations(seen) == []
+    evidence = clean()
+    evidence.observer.on("net:open", 60 * S, "ok")
+    evidence.observer.on("cut", 61 * S, "")
+    evidence.observer.alive[0][1] = -1
+    assert records.violations(evidence) == []
 
 
 def test_a_reason_excuses_missing_coverage() -> None:
-    seen = clean()
-    closed(seen, 5, coverage=800, why=2)
-    assert records.violations(seen) == []
+    evidence = clean()
+    closed(evidence, 5, coverage=800, why=2)
+    assert records.violations(evidence) == []
 
 
 def test_order_may_change_when_the_backend_was_away() -> None:
-    seen = clean("backend_away")
-    assert seen.plan.backend_away
-    out_of_order(seen)
-    assert records.violations(seen) == []
+    evidence = clean("backend_away")
+    assert evidence.plan.backend_away
+    out_of_order(evidence)
+    assert records.violations(evidence) == []
 
 
 def test_an_interval_without_a_time_is_not_held_against_the_clock() -> None:
-    seen = clean()
-    closed(seen, 4, start=0)
-    assert records.violations(seen) == []
+    evidence = clean()
+    closed(evidence, 4, start=0)
+    assert records.violations(evidence) == []
 
 
 def test_checking_changes_nothing() -> None:
-    seen = clean()
-    before = deepcopy((seen.delivered, seen.order, seen.watcher.closed, seen.ring))
-    records.violations(seen)
-    assert before == (seen.delivered, seen.order, seen.watcher.closed, seen.ring)
+    evidence = clean()
+    before = deepcopy(
+        (evidence.delivered, evidence.order, evidence.observer.closed, evidence.ring)
+    )
+    records.violations(evidence)
+    assert before == (evidence.delivered, evidence.order, evidence.observer.closed, evidence.ring)

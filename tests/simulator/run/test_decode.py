@@ -15,7 +15,7 @@ from tests.support.nodes.reports import on_node
 
 from simulator.run.checkers import decode
 from simulator.run.checkers.decode import Spacing
-from simulator.run.processes.observer import Passage, Watcher
+from simulator.run.processes.observer import Passage, NodeObserver
 
 few = settings(max_examples=150, derandomize=True, deadline=None)
 RECORD = record(3, 1_780_272_000, [7, 0, 300, 0, 0, 1, 70_000, 0, 0, 1 << 29])
@@ -66,7 +66,7 @@ def test_it_reads_what_the_firmware_writes() -> None:
         known = [13 * i - 20 for i in range(3 * n) if 13 * i - 20 >= 0 and i % 2 == 0]
         assert found.speeds[0] == (sum(known), len(known))
         assert sum(found.histograms[0].values()) == len(known)
-        evens, odds = (list(range(way, 3 * n, 2)) for way in range(2))
+        evens, odds = (list(range(direction, 3 * n, 2)) for direction in range(2))
         gaps = sum((90 * i + 50) // 100 for i in odds)
         assert found.spacing == [
             Spacing(len(evens), sum(evens)), Spacing(len(odds), sum(odds), gaps, 4 * len(odds))
@@ -156,20 +156,20 @@ def program(number: int, coverage: int = 900, at: int = SMALL * SECTOR + 32) -> 
 
 
 def test_the_observer_sees_what_is_closed_and_what_is_given_twice() -> None:
-    watcher = Watcher((RING_AT, RING_SIZE))
-    watcher.on("flash:program", 1, program(3))
-    watcher.on("flash:program", 2, program(3))  # written again: it did not read back
-    assert list(watcher.closed) == [3] and watcher.rewritten == []
-    watcher.on("flash:program", 3, program(3, 899))
-    assert watcher.rewritten == [3] and watcher.closed[3].coverage == 900
+    observer = NodeObserver((RING_AT, RING_SIZE))
+    observer.on("flash:program", 1, program(3))
+    observer.on("flash:program", 2, program(3))  # written again: it did not read back
+    assert list(observer.closed) == [3] and observer.rewritten == []
+    observer.on("flash:program", 3, program(3, 899))
+    assert observer.rewritten == [3] and observer.closed[3].coverage == 900
     for elsewhere in (32, SMALL * SECTOR - 4, RING_SIZE):  # checkpoints, another partition
-        watcher.on("flash:program", 4, program(9, at=elsewhere))
-    assert list(watcher.closed) == [3]
+        observer.on("flash:program", 4, program(9, at=elsewhere))
+    assert list(observer.closed) == [3]
 
 
 def test_the_observer_counts_passages_one_by_one() -> None:
-    watcher = Watcher((RING_AT, RING_SIZE))
-    watcher.on("boot", 0, "")
+    observer = NodeObserver((RING_AT, RING_SIZE))
+    observer.on("boot", 0, "")
     totals, car = [0] * 10, (452, 1)
     steps: list[tuple[int, int, tuple[int, int]]] = [
         (0, -1, car), (5, 2, (752, 2)), (6, 2, (752, 2)), (9, 9, (752, 2)),
@@ -182,9 +182,9 @@ def test_the_observer_counts_passages_one_by_one() -> None:
             totals=list(totals), speeds=[speeds, (231, 2)],
             histograms=[{11: speeds[1]}, {1: 1, 4: 1}],
         )  # fmt: skip
-        watcher.on("rtc", t_us, rtc(now))
-    watcher.on("rtc", 10, b"damaged")
-    assert watcher.passages == [
+        observer.on("rtc", t_us, rtc(now))
+    observer.on("rtc", 10, b"damaged")
+    assert observer.passages == [
         Passage(5, "forward", "car", 30.0), Passage(6, "forward", "car"),
         Passage(9, "backward", "unknown"),
     ]  # fmt: skip
@@ -194,28 +194,28 @@ def test_the_observer_counts_passages_one_by_one() -> None:
         totals=totals, counts=[0, 0, 1] + [0] * 7, speeds=[car, (0, 0)],
         histograms=[{11: 1}, {}],
     )  # fmt: skip
-    watcher.on("rtc", 11, rtc(of_the_next))
-    assert watcher.passages[3:] == [Passage(11, "forward", "car", 45.2)]
-    watcher.on("boot", 12, "")
-    watcher.on("rtc", 13, rtc(replace(RECORD, totals=[50] * 10)))
-    assert len(watcher.passages) == 4, "what is restored after a boot was counted before it"
+    observer.on("rtc", 11, rtc(of_the_next))
+    assert observer.passages[3:] == [Passage(11, "forward", "car", 45.2)]
+    observer.on("boot", 12, "")
+    observer.on("rtc", 13, rtc(replace(RECORD, totals=[50] * 10)))
+    assert len(observer.passages) == 4, "what is restored after a boot was counted before it"
 
 
 def test_the_observer_knows_when_the_node_was_alive() -> None:
-    watcher = Watcher((RING_AT, RING_SIZE))
+    observer = NodeObserver((RING_AT, RING_SIZE))
     for kind, t_us in (("boot", 1), ("cut", 4), ("boot", 6), ("reset:soft", 8), ("boot", 8)):
-        watcher.on(kind, t_us * S, "")
-    assert watcher.alive_us(0, 10 * S) == 7 * S
-    assert watcher.alive_us(3 * S, 7 * S) == 2 * S and watcher.alive_us(4 * S, 6 * S) == 0
-    assert (watcher.boots, watcher.cuts, watcher.resets) == (3, 1, {"cut": 1, "reset:soft": 1})
+        observer.on(kind, t_us * S, "")
+    assert observer.alive_us(0, 10 * S) == 7 * S
+    assert observer.alive_us(3 * S, 7 * S) == 2 * S and observer.alive_us(4 * S, 6 * S) == 0
+    assert (observer.boots, observer.cuts, observer.resets) == (3, 1, {"cut": 1, "reset:soft": 1})
 
 
 def test_the_digest_tells_any_difference() -> None:
     def digest(*events: tuple[str, int, bytes]) -> str:
-        watcher = Watcher((RING_AT, RING_SIZE))
+        observer = NodeObserver((RING_AT, RING_SIZE))
         for event in events:
-            watcher.on(*event)
-        return watcher.digest()
+            observer.on(*event)
+        return observer.digest()
 
     one = ("log", 5, b"a")
     assert digest(one) == digest(one)

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.run.plans import plan
 from simulator.run.plans import scenario
-from simulator.run.plans.plan import HOUR_US, Request, Target, draw
+from simulator.run.plans.plan import HOUR_US, RunOptions, BrokerAddress, draw
 from simulator.run.plans.scenario import ScenarioError
 
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_scenario_can_be_drawn_and_has_a_title() -> None:
     assert len(scenario.names()) >= 8 and "moderate" in scenario.names()
     for name in scenario.names():
-        plans = draw(Request(scenario=name, nodes="3"))
+        plans = draw(RunOptions(scenario=name, nodes="3"))
         assert [p.detector for p in plans] == ["ld2451", "beam", "ld2451"]
         assert len({p.name for p in plans}) == len({p.seed for p in plans}) == 3
         assert len(scenario.load(name).title) > 10
@@ -39,63 +39,67 @@ def test_the_readme_names_every_key() -> None:
 
 @pytest.mark.parametrize("name", ("moderate", "power_cuts", "wifi_flap", "backend_away"))
 def test_the_seed_decides_everything(name: str) -> None:
-    request = Request(scenario=name, seed=5, nodes="3")
-    assert draw(request) == draw(request)
-    other = draw(replace(request, seed=6))
-    for one, two in zip(draw(request), other):
+    options = RunOptions(scenario=name, seed=5, nodes="3")
+    assert draw(options) == draw(options)
+    other = draw(replace(options, seed=6))
+    for one, two in zip(draw(options), other):
         assert one.seed != two.seed and one.drift_ppb != two.drift_ppb
         assert one.name == two.name and one.detector == two.detector
         assert not one.power_cuts or one.power_cuts != two.power_cuts
 
 
 def test_a_node_is_the_same_whatever_the_number_of_nodes() -> None:
-    assert draw(Request(nodes="1", seed=9))[0] == draw(Request(nodes="5", seed=9))[0]
+    assert draw(RunOptions(nodes="1", seed=9))[0] == draw(RunOptions(nodes="5", seed=9))[0]
 
 
 def test_a_shorter_run_has_less_of_everything() -> None:
-    day, hour = draw(Request())[0], draw(Request(hours=1.0))[0]
+    day, hour = draw(RunOptions())[0], draw(RunOptions(hours=1.0))[0]
     assert (day.end_us, hour.end_us) == (24 * HOUR_US, HOUR_US)
     assert hour.passages == round(day.passages / 24)
     for name in scenario.names():
-        for node in draw(Request(hours=2.0, scenario=name)):
-            for spans in (node.weather.wifi_down, node.weather.broker_away, node.backend_away):
+        for node in draw(RunOptions(hours=2.0, scenario=name)):
+            for spans in (
+                node.network_faults.wifi_down,
+                node.network_faults.broker_away,
+                node.backend_away,
+            ):
                 assert all(0 <= start < end for start, end in spans)
                 assert all(start < node.end_us for start, _ in spans)
 
 
 def test_power_cuts_are_as_many_as_asked_for() -> None:
-    for node in draw(Request(hours=3.0, scenario="power_cuts")):
+    for node in draw(RunOptions(hours=3.0, scenario="power_cuts")):
         assert len(node.power_cuts) == 100 and node.power_cuts == sorted(node.power_cuts)
         assert min(node.power_cuts) >= 5
 
 
 def test_flapping_leaves_time_to_recover() -> None:
-    weather = scenario.weather(
+    network_faults = scenario.network_faults(
         scenario.Scenario("x", "x", weather={"wifi_flap_s": 300}), 24, random.Random(1)
     )
-    assert 200 < len(weather.wifi_down) < 400
-    for start, end in weather.wifi_down:
+    assert 200 < len(network_faults.wifi_down) < 400
+    for start, end in network_faults.wifi_down:
         assert 3_000_000 <= end - start <= 12_000_000
 
 
 def test_the_command_repeats_the_run() -> None:
-    request = Request(1.5, 7, 3, "wifi_flap", Target("10.0.0.1", 1884))
-    assert request.command() == (
+    options = RunOptions(1.5, 7, 3, "wifi_flap", BrokerAddress("10.0.0.1", 1884))
+    assert options.command() == (
         "make sim HOURS=1.5 SEED=7 NODES=3 SCENARIO=wifi_flap BROKER=10.0.0.1:1884"
     )
-    assert "LIVE=1" in Request(live=True).command()
+    assert "LIVE=1" in RunOptions(live=True).command()
 
 
 def test_the_command_repeats_long_numbers_of_hours() -> None:
-    assert "HOURS=100.0625 " in Request(hours=100.0625).command()
-    assert f"HOURS={1 / 3!r} " in Request(hours=1 / 3).command()
-    assert "HOURS=24 " in Request(hours=24.0).command()
+    assert "HOURS=100.0625 " in RunOptions(hours=100.0625).command()
+    assert f"HOURS={1 / 3!r} " in RunOptions(hours=1 / 3).command()
+    assert "HOURS=24 " in RunOptions(hours=24.0).command()
 
 
 def test_the_summary_names_what_is_special() -> None:
-    text = draw(Request(scenario="power_cuts"))[0].summary()
+    text = draw(RunOptions(scenario="power_cuts"))[0].summary()
     assert "radar-1: ld2451" in text and "100 power cuts" in text and "crystal" in text
-    assert "broker away" in draw(Request(scenario="broker_away"))[0].summary()
+    assert "broker away" in draw(RunOptions(scenario="broker_away"))[0].summary()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones(name: str) -> None:
 def test_a_bad_file_is_refused_by_name(folder: Path, text: str, reason: str) -> None:
     (folder / "bad.toml").write_text(text)
     with pytest.raises(ScenarioError, match=reason) as caught:
-        draw(Request(scenario="bad"))
+        draw(RunOptions(scenario="bad"))
     assert "bad.toml" in str(caught.value)
 
 
@@ -142,7 +146,7 @@ def test_a_bad_value_is_refused(folder: Path, text: str) -> None:
     title = "" if text.startswith("title") else 'title = "x"\n'
     (folder / "bad.toml").write_text(title + text)
     with pytest.raises(ScenarioError, match="bad.toml"):
-        draw(Request(scenario="bad"))
+        draw(RunOptions(scenario="bad"))
 
 
 @pytest.mark.parametrize(
@@ -158,24 +162,24 @@ def test_a_bad_value_is_refused(folder: Path, text: str) -> None:
 def test_a_refusal_names_key_value_and_range(folder: Path, text: str, reason: str) -> None:
     (folder / "bad.toml").write_text(f'title = "x"\n{text}')
     with pytest.raises(ScenarioError, match=reason):
-        draw(Request(scenario="bad"))
+        draw(RunOptions(scenario="bad"))
 
 
 def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
     (folder / "bad.toml").write_bytes(b'title = "\xff"')
     with pytest.raises(ScenarioError, match="bad.toml: .*codec"):
-        draw(Request(scenario="bad"))
+        draw(RunOptions(scenario="bad"))
 
 
 def test_every_fault_can_be_asked_for(folder: Path) -> None:
     text = "[faults.beam]\nbounce = 0.1\nblocked_from = 60\nblocked_to = 90.5\n"
     (folder / "good.toml").write_text(f'title = "x"\n{text}[faults.radar]\nempty = 1\nmissed = 0')
-    radar, beam = draw(Request(scenario="good"))
+    radar, beam = draw(RunOptions(scenario="good"))
     assert radar.faults == {"empty": 1, "missed": 0} and beam.faults["blocked_to"] == 90.5
 
 
 def test_a_file_with_only_a_title_is_a_whole_scenario(folder: Path) -> None:
     (folder / "least.toml").write_text('title = "nothing special"')
-    [node] = draw(Request(scenario="least", nodes="1"))
+    [node] = draw(RunOptions(scenario="least", nodes="1"))
     assert node.passages == 5000 and node.power_cuts == [] and node.faults == {}
     assert node.start_utc == plan.START_UTC

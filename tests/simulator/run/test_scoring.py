@@ -77,10 +77,10 @@ TIMES = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(("forward", "back
 @given(TIMES, TIMES)
 @settings(max_examples=150, derandomize=True, deadline=None)
 def test_no_passage_is_used_twice(
-    there: list[tuple[int, str]], seen: list[tuple[int, str]]
+    there: list[tuple[int, str]], evidence: list[tuple[int, str]]
 ) -> None:
-    truth = [passage(t, way) for t, way in sorted(there)]
-    found = score(truth, [passage(t, way) for t, way in seen])
+    truth = [passage(t, direction) for t, direction in sorted(there)]
+    found = score(truth, [passage(t, direction) for t, direction in evidence])
     pairs = found.matched + found.direction_errors
     assert pairs <= min(found.truth, found.counted)
     assert sum(sum(row.values()) for row in found.confusion.values()) == found.matched

@@ -156,19 +156,19 @@ def test_a_clean_session_ends_with_its_connection(broker: Broker) -> None:
 
 def test_a_retained_message_waits_for_subscribers(broker: Broker) -> None:
     Client(broker).send(publish(f"{ROOT}/n1/status", b"on", 1, flags=1))
-    watcher = Client(broker, "n1", connect("watcher"))
-    got = watcher.send(subscribe(f"{ROOT}/+/status"))
+    observer = Client(broker, "n1", connect("watcher"))
+    got = observer.send(subscribe(f"{ROOT}/+/status"))
     assert publish(f"{ROOT}/n1/status", b"on", 0, flags=1) in got
     Client(broker, "n1").send(publish(f"{ROOT}/n1/counts", b"x", 1))
-    got = watcher.send(subscribe(f"{ROOT}/+/counts"))
+    got = observer.send(subscribe(f"{ROOT}/+/counts"))
     assert got == [b"\x90\x03\0\x07\x01"]
 
 
 def test_an_empty_retained_message_takes_the_old_one_away(broker: Broker) -> None:
     topic = f"{ROOT}/n1/status"
     Client(broker).send(publish(topic, b"on", flags=1), publish(topic, b"", flags=1))
-    watcher = Client(broker, "n1", connect("watcher"))
-    assert watcher.send(subscribe(topic)) == [b"\x90\x03\0\x07\x01"]
+    observer = Client(broker, "n1", connect("watcher"))
+    assert observer.send(subscribe(topic)) == [b"\x90\x03\0\x07\x01"]
     assert broker.retained == {}
 
 

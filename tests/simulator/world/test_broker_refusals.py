@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.simulator.world.test_broker import OWN, ROOT, Client, connect, packet, publish, subscribe, text
+from tests.simulator.world.test_broker import (
+    OWN,
+    ROOT,
+    Client,
+    connect,
+    packet,
+    publish,
+    subscribe,
+    text,
+)
 
 from simulator.world.network.broker import Broker
 

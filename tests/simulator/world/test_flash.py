@@ -111,7 +111,7 @@ def test_a_torn_program_never_sets_a_bit(path: Path) -> None:
 
 
 def test_a_torn_erase_keeps_ones_and_touches_one_sector(path: Path) -> None:
-    seen = set()
+    evidence = set()
     for seed in range(8):
         path.write_bytes(b"\xa5" * (4 * SECTOR))
         flash = chip(path, seed)
@@ -120,8 +120,8 @@ def test_a_torn_erase_keeps_ones_and_touches_one_sector(path: Path) -> None:
         assert all(byte & 0xA5 == 0xA5 for byte in torn)
         assert torn not in (b"\xa5" * SECTOR, b"\xff" * SECTOR)
         assert flash.read(0, SECTOR) == flash.read(2 * SECTOR, SECTOR) == b"\xa5" * SECTOR
-        seen.add(torn)
-    assert len(seen) == 8
+        evidence.add(torn)
+    assert len(evidence) == 8
 
 
 def test_the_seed_decides_how_it_tears(path: Path) -> None:

@@ -6,7 +6,14 @@ import random
 
 import pytest
 
-from simulator.world.streets.motion import Stop, Turn, before_line, in_sight, is_back, with_turning
+from simulator.world.streets.motion import (
+    Stop,
+    UTurn,
+    position_of,
+    sight_span,
+    is_returning,
+    with_u_turns,
+)
 from simulator.world.streets.street import RADAR_MIX, RoadUser, Street
 from simulator.world.streets.traffic import Traffic
 
@@ -21,7 +28,7 @@ def made(
 
 
 def test_a_stop_brakes_stands_and_goes_on() -> None:
-    stop = Stop(leaves_us=100 * S, stands_us=20 * S, back_m=20.0, kmh=36.0)
+    stop = Stop(departs_us=100 * S, stands_us=20 * S, distance_m=20.0, speed_kmh=36.0)
     assert stop.at(90 * S) == (20.0, 0.0)
     assert stop.at(102 * S) == pytest.approx((16.0, 14.4))  # 2 m/s2 for 2 s
     assert stop.at(105 * S) == pytest.approx((-5.0, 36.0))
@@ -29,18 +36,18 @@ def test_a_stop_brakes_stands_and_goes_on() -> None:
     assert stop.at(70 * S)[0] == pytest.approx(20 + 25 + 50)
 
 
-@pytest.mark.parametrize("back_m", (1.0, 5.0, 25.0, 60.0))
-def test_the_line_is_crossed_when_it_says(back_m: float) -> None:
-    stop = Stop(leaves_us=100 * S, stands_us=20 * S, back_m=back_m, kmh=20.0)
-    t_us, kmh = stop.crosses
-    assert stop.at(t_us) == pytest.approx((0.0, kmh), abs=1e-3)
+@pytest.mark.parametrize("distance_m", (1.0, 5.0, 25.0, 60.0))
+def test_the_line_is_crossed_when_it_says(distance_m: float) -> None:
+    stop = Stop(departs_us=100 * S, stands_us=20 * S, distance_m=distance_m, speed_kmh=20.0)
+    t_us, speed_kmh = stop.crossing
+    assert stop.at(t_us) == pytest.approx((0.0, speed_kmh), abs=1e-3)
 
 
 def test_bunched_traffic_follows_closely_at_one_speed_and_never_overlaps() -> None:
     for single_file in (False, True):
         users = made(3, Traffic(bunched=0.5), single_file=single_file)
-        for way in ("forward", "backward"):
-            going = [user for user in users if user.direction == way]
+        for direction in ("forward", "backward"):
+            going = [user for user in users if user.direction == direction]
             pairs = list(zip(going, going[1:]))
             close = [(a, b) for a, b in pairs if b.t_us - a.t_us <= 2 * S]
             assert len(close) > len(pairs) / 5
@@ -63,9 +70,9 @@ def test_a_queue_keeps_its_distance_while_it_stands() -> None:
     assert len(users) > 100
     for front, rear in zip(users, users[1:]):
         a, b = front.stop, rear.stop
-        assert a and b and b.leaves_us > a.leaves_us
-        if b.leaves_us - a.leaves_us < 2 * S:
-            assert b.back_m - a.back_m - front.length_m == pytest.approx(3.1)
+        assert a and b and b.departs_us > a.departs_us
+        if b.departs_us - a.departs_us < 2 * S:
+            assert b.distance_m - a.distance_m - front.length_m == pytest.approx(3.1)
 
 
 def test_one_way_traffic_changes_every_half_hour() -> None:
@@ -76,12 +83,12 @@ def test_one_way_traffic_changes_every_half_hour() -> None:
 def test_who_turns_back_comes_near_the_line_and_never_crosses_it() -> None:
     users = made(11, Traffic(), passages=300)
     rng = random.Random(1)
-    assert with_turning(users, {}, (2.0, 20.0), rng) == users
-    more = with_turning(users, {"turn_back": 0.5}, (2.0, 20.0), rng)[len(users) :]
+    assert with_u_turns(users, {}, (2.0, 20.0), rng) == users
+    more = with_u_turns(users, {"turn_back": 0.5}, (2.0, 20.0), rng)[len(users) :]
     assert len(more) > 20
     for user in more:
-        assert isinstance(user.stop, Turn)
-        start_us, end_us = in_sight(user, 50.0, 6.0)
-        ways = [before_line(user, t_us)[0] for t_us in range(start_us, end_us, 100_000)]
-        assert 2.0 <= min(ways) <= 20.0 and ways[0] > 45 and ways[-1] > 45
-        assert not is_back(user, user.stop.leaves_us - 1) and is_back(user, end_us)
+        assert isinstance(user.stop, UTurn)
+        start_us, end_us = sight_span(user, 50.0, 6.0)
+        directional = [position_of(user, t_us)[0] for t_us in range(start_us, end_us, 100_000)]
+        assert 2.0 <= min(directional) <= 20.0 and directional[0] > 45 and directional[-1] > 45
+        assert not is_returning(user, user.stop.departs_us - 1) and is_returning(user, end_us)

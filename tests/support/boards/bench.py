@@ -71,14 +71,14 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._serial.close()
 
-    def type(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         self._serial.write(data)
 
     def lines(self, dtr: bool, rts: bool) -> None:
         self._serial.dtr = dtr
         self._serial.rts = rts
 
-    def hear(self, text: bytes) -> bytes:
+    def read_until(self, text: bytes) -> bytes:
         """Read on until the text is there; returns what came up to its end, and forgets it."""
 
         def there() -> bool:

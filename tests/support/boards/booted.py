@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.boards.seam_board import Air, Log, ScriptedSensor
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor
 
 from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
@@ -34,7 +34,7 @@ def boot(flash: Path, seconds: float = 4) -> Life:
     """The file is changed as a board's flash would be."""
     compile_shims()
     log = Log()
-    node = Node(NodeSpec("n1", flash, 1_750_000_000, 1), Air(), ScriptedSensor(), log)
+    node = Node(NodeSpec("n1", flash, 1_750_000_000, 1), DeadNetwork(), ScriptedSensor(), log)
     node.run(int(seconds * 1_000_000))
     node.stop()
     found = [match for line in log.lines() if (match := _STARTED.search(line))]

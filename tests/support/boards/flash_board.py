@@ -41,13 +41,13 @@ class StubFlash(Nor):
             self._erased_to += SECTOR
         if self.read_only:
             return
-        room = self._take(len(data))
+        allowed = self._allowed(len(data))
         self.written.append((offset, len(data)))
-        old = int.from_bytes(self.data[offset : offset + room], "little")
-        new = int.from_bytes(data[:room], "little")
+        old = int.from_bytes(self.data[offset : offset + allowed], "little")
+        new = int.from_bytes(data[:allowed], "little")
         assert old & new == new, "a bit is set without an erase"
-        self.data[offset : offset + room] = data[:room]
-        if room < len(data):
+        self.data[offset : offset + allowed] = data[:allowed]
+        if allowed < len(data):
             raise Unplugged
 
 

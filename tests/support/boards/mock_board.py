@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from esp32_mock_bootloader import registers, server
+from esp32_mock_bootloader import server
 
+from simulator.board.chip import registers
 from tests.support.boards.tcp_port import TcpPort
 from tallypost.building import image
 from tallypost.hardware import boards
@@ -52,34 +53,34 @@ class Nor(server.FlashImage):
         self._defl_offset += len(data)
 
     def program(self, offset: int, data: bytes) -> None:
-        room = self._take(len(data))
+        allowed = self._allowed(len(data))
         self.written.append((offset, len(data)))
-        for i, byte in enumerate(data[:room]):
+        for i, byte in enumerate(data[:allowed]):
             assert byte & ~self.data[offset + i] == 0, "a bit is set without an erase"
             self.data[offset + i] = byte
         for at, bits in self.stuck.items():
             self.data[at] |= bits
-        if room < len(data):
-            for i in range(room, min(room + 4, len(data))):
+        if allowed < len(data):
+            for i in range(allowed, min(allowed + 4, len(data))):
                 self.data[offset + i] &= data[i] | self._rng.getrandbits(8)
             raise Unplugged
 
     def erase_region(self, offset: int, size: int) -> None:
         for at in range(offset, offset + size, SECTOR):
-            whole = self._take(SECTOR) == SECTOR
+            whole = self._allowed(SECTOR) == SECTOR
             noise = b"\xff" * SECTOR if whole else self._rng.randbytes(SECTOR)
             old = self.data[at : at + SECTOR]
             self.data[at : at + SECTOR] = bytes(a | b for a, b in zip(old, noise))
             if not whole:
                 raise Unplugged
 
-    def _take(self, wanted: int) -> int:
+    def _allowed(self, wanted: int) -> int:
         self.changed += wanted
         if self.cut_after is None:
             return wanted
-        room = min(wanted, self.cut_after)
-        self.cut_after -= room
-        return room
+        allowed = min(wanted, self.cut_after)
+        self.cut_after -= allowed
+        return allowed
 
 
 class Link(server.BootloaderConnection):
@@ -114,7 +115,7 @@ class MockBoard:
     def _talk(self, link: socket.socket) -> None:
         if not self.plugged:
             return
-        _local.mac_registers = registers._mac_registers(self.chip, self.mac)
+        _local.mac_registers = registers(self.chip, bytes(self.mac))
         # JEDEC: the last byte is the binary logarithm of the size.
         _local.flash_id = (len(self.flash.data).bit_length() - 1) << 16 | 0x4020
         try:

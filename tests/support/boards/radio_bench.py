@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from simulator.world.lorawan.ether import Ether, Heard, Signal
+from simulator.world.lorawan.radio_medium import RadioMedium, ReceivedFrame, Signal
 
 
 class Bench:
@@ -19,7 +19,7 @@ class Bench:
         self._count = 0
         self.levels: dict[str, int] = {}
         self.edges: list[tuple[int, str, int]] = []
-        self.ether = Ether(self.call_at, random.Random(1))
+        self.medium = RadioMedium(self.call_at, random.Random(1))
         self.chip: Any = None
 
     def call_at(self, t_us: int, function: Callable[[], None]) -> None:
@@ -54,15 +54,15 @@ class Bench:
         return [t for t, line, level in self.edges if line == name and level]
 
 
-class FarEnd:
+class SignalRecorder:
     """Keeps every signal that reaches it."""
 
     name = "far end"
 
-    def __init__(self, ether: Ether) -> None:
+    def __init__(self, medium: RadioMedium) -> None:
         self.signals: list[Signal] = []
-        self.heard: list[Heard] = []
-        ether.join(self)
+        self.heard: list[ReceivedFrame] = []
+        medium.join(self)
 
     def begins(self, signal: Signal) -> None:
         self.signals.append(signal)

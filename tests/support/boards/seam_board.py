@@ -83,13 +83,13 @@ class Log:
         return sum(seen[0] == kind for seen in self.seen)
 
 
-class Air:
+class DeadNetwork:
     """A network in which nobody answers, except to names."""
 
     def wifi_up(self, _node: str, _t_us: int) -> bool:
         return True
 
-    def refuses(self, _ssid: str, _key: str) -> int:
+    def join_refusal(self, _ssid: str, _key: str) -> int:
         return 0
 
     def resolve(self, _node: str, host: str, _t_us: int) -> tuple[str, int]:
@@ -117,7 +117,7 @@ def board(
     spec.power_cuts.extend(power_cuts)
     spec.power_off.extend(power_off)
     log = Log()
-    node = Node(spec, Air(), ScriptedSensor(inputs), log)
+    node = Node(spec, DeadNetwork(), ScriptedSensor(inputs), log)
     node.run(int(seconds * 1_000_000))
     node.stop()
     return log, node

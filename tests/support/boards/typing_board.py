@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.support.boards.seam_board import Air, Log, ScriptedSensor, image
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
 
 from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
 
-PIECE = 64
-LONGEST_US = 100_000_000
+CHUNK_BYTES = 64
+RUN_MAX_US = 100_000_000
 
 
 class Typist:
@@ -38,19 +38,19 @@ class Typist:
                 self.node.halted = True
                 return b""
             self._rest = self._texts.pop(0)
-        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
-        return piece
+        chunk, self._rest = self._rest[:CHUNK_BYTES], self._rest[CHUNK_BYTES:]
+        return chunk
 
-    def watch(self, char: int) -> None:
+    def set_interrupt_char(self, char: int) -> None:
         self.watched = char
 
-    def interrupts(self) -> bool:
+    def interrupt_requested(self) -> bool:
         return False
 
-    def ahead_us(self, now_us: int) -> int:
+    def horizon_us(self, now_us: int) -> int:
         return min([now_us + 50_000, *(max(t_us, now_us + 1) for t_us, _ in self._at[:1])])
 
-    def out(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         self.got += data
 
 
@@ -65,15 +65,15 @@ def converse(
     """Run `main` as /main.py and type; returns what the console showed."""
     compile_shims()
     spec = NodeSpec("n1", image(folder / "flash.bin", main, more), 0, 1)
-    node = Node(spec, Air(), ScriptedSensor(), Log())
-    node.line = typist = Typist(texts, at)
+    node = Node(spec, DeadNetwork(), ScriptedSensor(), Log())
+    node.console = typist = Typist(texts, at)
     typist.node = node
-    node.run(LONGEST_US)
+    node.run(RUN_MAX_US)
     node.stop()
     return typist.got
 
 
-def told(got: bytes) -> list[str]:
+def output_lines(got: bytes) -> list[str]:
     """The lines, without banners and prompts."""
     lines = [line.removeprefix(">>> ") for line in got.decode().split("\r\n")]
     return [line for line in lines if line and not line.startswith(("MicroPython", "Type "))]

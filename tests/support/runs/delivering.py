@@ -18,15 +18,17 @@ from tests.support.runs.running import ROOT
 
 NODE = ROOT / "tests" / "sim" / "device" / "deliver.py"
 SEARCH = ("lib", "firmware", "tests/fakes", ".build/third_party")
-PATIENCE_S = 300  # a bound for what hangs, not for what is slow
-ONE_A_MESSAGE = 1024  # room for one interval
-SEVERAL = 8192
+TIMEOUT_S = 300  # a bound for what hangs, not for what is slow
+ROOM_FOR_ONE = 1024  # room for one interval
+ROOM_FOR_SEVERAL = 8192
 
 
 class Node:
     """tests/sim/device/deliver.py, told over its standard input what to do."""
 
-    def __init__(self, port: int, *, user: str = "", room: int = SEVERAL, pid: int = 0) -> None:
+    def __init__(
+        self, port: int, *, user: str = "", room: int = ROOM_FOR_SEVERAL, pid: int = 0
+    ) -> None:
         env = {
             **os.environ,
             "MICROPYPATH": ":".join([*(str(ROOT / p) for p in SEARCH), ".frozen"]),
@@ -48,7 +50,7 @@ class Node:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        bound = Timer(PATIENCE_S, self._process.kill)
+        bound = Timer(TIMEOUT_S, self._process.kill)
         bound.daemon = True
         bound.start()
         told = []  # its log
@@ -60,7 +62,7 @@ class Node:
 
     def waits_until(self, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Until its state is such; returns it."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while not reached(state := self.state()):
             assert time.monotonic() < until, state
             time.sleep(0.05)
@@ -89,7 +91,7 @@ class Backend:
         self._said.write_text("")
         with self._news.open("ab") as news, self._said.open("ab") as said:
             self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=news, stderr=said)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while "listening to" not in (told := self._said.read_text()):
             assert time.monotonic() < until and self._process.poll() is None, told
             time.sleep(0.05)
@@ -97,7 +99,7 @@ class Backend:
     def stop(self) -> None:
         if self._process:
             self._process.send_signal(signal.SIGTERM)
-            assert self._process.wait(PATIENCE_S) == 130, "it ends in order, and says so"
+            assert self._process.wait(TIMEOUT_S) == 130, "it ends in order, and says so"
             self._process = None
 
     def rows(self, query: str) -> list[Any]:
@@ -118,7 +120,7 @@ def cars(seq: int) -> dict[str, int]:
     return {"forward": 0 if seq % 2 else seq % 7, "backward": seq % 7 if seq % 2 else 0}
 
 
-def whole(node: Node, backend: Backend, closed: int) -> dict[str, Any]:
+def confirmed_whole(node: Node, backend: Backend, closed: int) -> dict[str, Any]:
     """Wait until all is confirmed: every closed interval is held, once, as it was counted."""
     state = node.waits_until(lambda state: state["confirmed"] == closed)
     rows = backend.rows("SELECT seq, kind, body FROM records WHERE log IS NOT NULL ORDER BY seq")
@@ -126,7 +128,7 @@ def whole(node: Node, backend: Backend, closed: int) -> dict[str, Any]:
     for seq, kind, body in rows:
         counts = json.loads(body)["counts"]
         assert kind == "interval"
-        assert {way: counts[way]["car"] for way in counts} == cars(seq), seq
+        assert {direction: counts[direction]["car"] for direction in counts} == cars(seq), seq
     assert backend.rows("SELECT node, log, confirmed FROM logs") == [("n1", state["log"], closed)]
     for table in ("gone", "doubts", "quarantine"):
         assert backend.rows(f"SELECT * FROM {table}") == [], table

@@ -10,176 +10,176 @@ from typing import Any
 
 from tests.support.runs.made_run import LENGTH_S, SMALL, S, entry, message, packed, ring
 
-from simulator.run.processes.node import Seen
+from simulator.run.processes.node import Evidence
 
-Doctor = Callable[[Seen], object]
+Doctor = Callable[[Evidence], object]
 
 
-def closed(seen: Seen, number: int, **change: Any) -> None:
+def closed(evidence: Evidence, number: int, **change: Any) -> None:
     """Change a closed interval everywhere alike: in the trace, in flash and at the backend."""
-    records = seen.watcher.closed
+    records = evidence.observer.closed
     records[number] = replace(records[number], **change)
-    seen.ring = ring(records, seen.confirmed)
-    seen.delivered[number] = message(number, records[number])
+    evidence.ring = ring(records, evidence.confirmed)
+    evidence.delivered[number] = message(number, records[number])
 
 
-def body(seen: Seen, number: int) -> Any:
-    return seen.delivered[number]
+def body(evidence: Evidence, number: int) -> Any:
+    return evidence.delivered[number]
 
 
-def lose(seen: Seen) -> None:
-    del seen.delivered[3]
-    seen.order.remove(3)
+def lose(evidence: Evidence) -> None:
+    del evidence.delivered[3]
+    evidence.order.remove(3)
 
 
-def double(seen: Seen) -> None:
-    seen.delivered[9] = body(seen, 4) | {"seq": 9}
+def double(evidence: Evidence) -> None:
+    evidence.delivered[9] = body(evidence, 4) | {"seq": 9}
 
 
-def phantom_interval(seen: Seen) -> None:
-    late = seen.watcher.closed[8].start + 2 * LENGTH_S
-    seen.delivered[9] = body(seen, 8) | {"seq": 9, "start": _text(late)}
+def phantom_interval(evidence: Evidence) -> None:
+    late = evidence.observer.closed[8].start + 2 * LENGTH_S
+    evidence.delivered[9] = body(evidence, 8) | {"seq": 9, "start": _text(late)}
 
 
-def wrong_count(seen: Seen) -> None:
-    body(seen, 2)["counts"]["forward"]["car"] += 1
+def wrong_count(evidence: Evidence) -> None:
+    body(evidence, 2)["counts"]["forward"]["car"] += 1
 
 
-def wrong_total(seen: Seen) -> None:
-    body(seen, 2)["total"]["backward"]["heavy"] += 1
+def wrong_total(evidence: Evidence) -> None:
+    body(evidence, 2)["total"]["backward"]["heavy"] += 1
 
 
-def wrong_way(seen: Seen) -> None:
-    counts = body(seen, 2)["counts"]
+def wrong_way(evidence: Evidence) -> None:
+    counts = body(evidence, 2)["counts"]
     counts["forward"], counts["backward"] = counts["backward"], counts["forward"]
 
 
-def wrong_speeds(seen: Seen) -> None:
-    body(seen, 5)["speed"]["backward"]["hist"][0][1] += 1
+def wrong_speeds(evidence: Evidence) -> None:
+    body(evidence, 5)["speed"]["backward"]["hist"][0][1] += 1
 
 
-def wrong_mean_base(seen: Seen) -> None:
-    body(seen, 5)["speed"]["forward"]["n"] = 0
+def wrong_mean_base(evidence: Evidence) -> None:
+    body(evidence, 5)["speed"]["forward"]["n"] = 0
 
 
-def wrong_start(seen: Seen) -> None:
-    body(seen, 8)["start"] = _text(seen.watcher.closed[8].start + 1)
+def wrong_start(evidence: Evidence) -> None:
+    body(evidence, 8)["start"] = _text(evidence.observer.closed[8].start + 1)
 
 
-def wrong_coverage(seen: Seen) -> None:
-    body(seen, 8)["cov"] -= 1
+def wrong_coverage(evidence: Evidence) -> None:
+    body(evidence, 8)["cov"] -= 1
 
 
-def flip(seen: Seen, at: int) -> None:
-    data = bytearray(seen.ring)
+def flip(evidence: Evidence, at: int) -> None:
+    data = bytearray(evidence.ring)
     data[at] ^= 1
-    seen.ring = bytes(data)
+    evidence.ring = bytes(data)
 
 
-def corrupt(seen: Seen) -> None:
-    flip(seen, SMALL * 4096 + 32 + 12 + 3)
+def corrupt(evidence: Evidence) -> None:
+    flip(evidence, SMALL * 4096 + 32 + 12 + 3)
 
 
-def corrupt_header(seen: Seen) -> None:
-    flip(seen, SMALL * 4096 + 8)
+def corrupt_header(evidence: Evidence) -> None:
+    flip(evidence, SMALL * 4096 + 8)
 
 
-def other_record(seen: Seen) -> None:
-    records = dict(seen.watcher.closed)
+def other_record(evidence: Evidence) -> None:
+    records = dict(evidence.observer.closed)
     records[2] = replace(records[2], coverage=100)
-    seen.ring = ring(records, 8)
+    evidence.ring = ring(records, 8)
 
 
-def rewritten(seen: Seen) -> None:
+def rewritten(evidence: Evidence) -> None:
     """The node closes another interval under a number that it has given already."""
-    other = replace(seen.watcher.closed[2], coverage=1)
+    other = replace(evidence.observer.closed[2], coverage=1)
     data = entry(2, 1, packed(other))
-    seen.watcher.on("flash:program", 7300 * S, struct.pack("<I", 0x300000 + 14 * 4096) + data)
+    evidence.observer.on("flash:program", 7300 * S, struct.pack("<I", 0x300000 + 14 * 4096) + data)
 
 
-def out_of_order(seen: Seen) -> None:
-    seen.order[2:4] = [4, 3]
+def out_of_order(evidence: Evidence) -> None:
+    evidence.order[2:4] = [4, 3]
 
 
-def totals_jump(seen: Seen) -> None:
-    totals = list(seen.watcher.closed[8].totals)
+def totals_jump(evidence: Evidence) -> None:
+    totals = list(evidence.observer.closed[8].totals)
     totals[3] += 1
-    closed(seen, 8, totals=totals)
+    closed(evidence, 8, totals=totals)
 
 
-def _count(seen: Seen, number: int, more: int) -> None:
+def _count(evidence: Evidence, number: int, more: int) -> None:
     """Put cars into an interval, or take them, as if the totals had always been so."""
-    records = seen.watcher.closed
+    records = evidence.observer.closed
     for later in range(number, 9):
         counts, totals = list(records[later].counts), list(records[later].totals)
         counts[2] += more * (later == number)
         totals[2] += more
-        closed(seen, later, counts=counts, totals=totals)
+        closed(evidence, later, counts=counts, totals=totals)
 
 
-def missed_passage(seen: Seen) -> None:
-    _count(seen, 8, -1)
+def missed_passage(evidence: Evidence) -> None:
+    _count(evidence, 8, -1)
 
 
-def phantom_passage(seen: Seen) -> None:
-    _count(seen, 3, 1)
+def phantom_passage(evidence: Evidence) -> None:
+    _count(evidence, 3, 1)
 
 
-def moved_passage(seen: Seen) -> None:
-    _count(seen, 3, 1)
-    _count(seen, 4, -1)
+def moved_passage(evidence: Evidence) -> None:
+    _count(evidence, 3, 1)
+    _count(evidence, 4, -1)
 
 
-def covered_more_than_long(seen: Seen) -> None:
-    closed(seen, 8, coverage=901)
+def covered_more_than_long(evidence: Evidence) -> None:
+    closed(evidence, 8, coverage=901)
 
 
-def covered_while_off(seen: Seen) -> None:
+def covered_while_off(evidence: Evidence) -> None:
     end_us = 8 * LENGTH_S * S
-    seen.watcher.alive[:] = [[0, end_us - 500 * S], [end_us - 100 * S, -1]]
+    evidence.observer.alive[:] = [[0, end_us - 500 * S], [end_us - 100 * S, -1]]
 
 
-def covered_less_without_a_reason(seen: Seen) -> None:
-    closed(seen, 5, coverage=800)
+def covered_less_without_a_reason(evidence: Evidence) -> None:
+    closed(evidence, 5, coverage=800)
 
 
-def overlapping(seen: Seen) -> None:
-    closed(seen, 5, start=seen.watcher.closed[5].start - 10)
+def overlapping(evidence: Evidence) -> None:
+    closed(evidence, 5, start=evidence.observer.closed[5].start - 10)
 
 
-def gap_in_time(seen: Seen) -> None:
-    closed(seen, 5, length=600, coverage=600)
+def gap_in_time(evidence: Evidence) -> None:
+    closed(evidence, 5, length=600, coverage=600)
 
 
-def unconfirmed(seen: Seen) -> None:
-    seen.confirmed = 7
+def unconfirmed(evidence: Evidence) -> None:
+    evidence.confirmed = 7
 
 
-def flash_rule(seen: Seen) -> None:
-    seen.flash_violations.append("flash: programmed over programmed bytes at 0x303008")
+def flash_rule(evidence: Evidence) -> None:
+    evidence.flash_violations.append("flash: programmed over programmed bytes at 0x303008")
 
 
-def deaf(seen: Seen) -> None:
+def deaf(evidence: Evidence) -> None:
     """A connection that is kept although nothing comes any more."""
-    seen.watcher.on("net:open", 60 * S, "ok")
-    seen.watcher.on("net:rx", 100 * S, b"x")
-    seen.watcher.on("net:close", 194 * S, "by the node")
+    evidence.observer.on("net:open", 60 * S, "ok")
+    evidence.observer.on("net:rx", 100 * S, b"x")
+    evidence.observer.on("net:close", 194 * S, "by the node")
 
 
-def deaf_for_ever(seen: Seen) -> None:
-    seen.watcher.on("net:open", 60 * S, "ok")
+def deaf_for_ever(evidence: Evidence) -> None:
+    evidence.observer.on("net:open", 60 * S, "ok")
 
 
-def fault(seen: Seen) -> None:
-    seen.watcher.on("log", 5, "Traceback (most recent call last):\nOSError: 5")
+def fault(evidence: Evidence) -> None:
+    evidence.observer.on("log", 5, "Traceback (most recent call last):\nOSError: 5")
 
 
-def reset(seen: Seen) -> None:
-    seen.watcher.on("reset:watchdog", 7200 * S, "")
+def reset(evidence: Evidence) -> None:
+    evidence.observer.on("reset:watchdog", 7200 * S, "")
 
 
-def quarantined(seen: Seen) -> None:
-    seen.held.notes["quarantine"] = 2
+def quarantined(evidence: Evidence) -> None:
+    evidence.backend.anomalies["quarantine"] = 2
 
 
 def _text(unix: int) -> str:

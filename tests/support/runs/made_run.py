@@ -14,9 +14,9 @@ from typing import Any
 
 from simulator.run.plans import plan as plans
 from simulator.run.checkers.decode import Record, as_tally
-from simulator.run.backends.backend_log import Held
-from simulator.run.processes.node import Seen
-from simulator.run.processes.observer import Passage, Watcher
+from simulator.run.backends.backend_log import BackendContents
+from simulator.run.processes.node import Evidence
+from simulator.run.processes.observer import Passage, NodeObserver
 
 RING_AT, SECTOR, SMALL = 0x300000, 4096, 12
 RING_SIZE = 16 * SECTOR
@@ -101,13 +101,15 @@ def message(number: int, record: Record) -> dict[str, Any]:
     """The interval as the backend holds it."""
     start = datetime.fromtimestamp(record.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     speed = {
-        way: {
+        direction: {
             "mean": 1.0,
             "raw": s / 10 / n,
             "n": n,
             "hist": [list(pair) for pair in bins.items()],
         }
-        for way, (s, n), bins in zip(("forward", "backward"), record.speeds, record.histograms)
+        for direction, (s, n), bins in zip(
+            ("forward", "backward"), record.speeds, record.histograms
+        )
     }
     return {
         "seq": number, "start": start if record.start else None, "len": record.length,
@@ -116,42 +118,46 @@ def message(number: int, record: Record) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def live(watcher: Watcher, start_utc: int) -> tuple[dict[int, Record], list[Passage]]:
+def live(observer: NodeObserver, start_utc: int) -> tuple[dict[int, Record], list[Passage]]:
     """Let the watcher see two hours of a node's life; returns what was closed and the truth."""
     totals = [0] * 10
     truth = []
     records = {}
     open_record = Record(0, 1, 0, 0, 0, 0, [0] * 10, list(totals), [(0, 0)] * 2, [{}, {}])
-    watcher.on("boot", 0, "power on")
-    watcher.on("rtc", 100, rtc(open_record))
+    observer.on("boot", 0, "power on")
+    observer.on("rtc", 100, rtc(open_record))
     at = RING_AT + SMALL * SECTOR + 32
     for number in range(1, INTERVALS + 1):
         began_us = (number - 1) * LENGTH_S * S
         for i, slot in enumerate((2, 5, 6)):
             open_record.totals[slot] += 1
             t_us = began_us + (i + 1) * 200 * S
-            watcher.on("rtc", t_us, rtc(open_record, number - 1))
-            way, cls = (("forward", "car"), ("backward", "pedestrian"), ("backward", "bicycle"))[i]
-            truth.append(Passage(t_us - S // 2, way, cls))
+            observer.on("rtc", t_us, rtc(open_record, number - 1))
+            direction, cls = (
+                ("forward", "car"),
+                ("backward", "pedestrian"),
+                ("backward", "bicycle"),
+            )[i]
+            truth.append(Passage(t_us - S // 2, direction, cls))
         records[number] = record(number, start_utc, totals)
         data = entry(number, 1, packed(records[number]))
-        watcher.on("flash:program", number * LENGTH_S * S, struct.pack("<I", at) + data)
+        observer.on("flash:program", number * LENGTH_S * S, struct.pack("<I", at) + data)
         at += len(data)
     return records, truth
 
 
-def clean(scenario: str = "moderate") -> Seen:
+def clean(scenario: str = "moderate") -> Evidence:
     """What a run saw in which nothing is wrong."""
-    plan = plans.draw(plans.Request(hours=2.0, seed=7, nodes="1", scenario=scenario))[0]
-    watcher = Watcher((RING_AT, RING_SIZE))
-    records, truth = live(watcher, plan.start_utc)
-    return Seen(
+    plan = plans.draw(plans.RunOptions(hours=2.0, seed=7, nodes="1", scenario=scenario))[0]
+    observer = NodeObserver((RING_AT, RING_SIZE))
+    records, truth = live(observer, plan.start_utc)
+    return Evidence(
         plan=plan,
-        watcher=watcher,
+        observer=observer,
         truth=truth,
         ring=ring(records, INTERVALS),
         end_us=plan.end_us,
-        held=Held(
+        backend=BackendContents(
             {number: message(number, record) for number, record in records.items()},
             {"gone": 0, "doubts": 0, "quarantine": 0},
         ),

@@ -1,7 +1,7 @@
-"""What all emulated modems share: bytes in, lines out at their times, and bad manners on demand.
+"""Common parts of the emulated modems: bytes in, lines out at their times, and faults on demand.
 
-A subclass carries commands out: `command(t, text)` says lines and when. A modem is a `Detector` of
-the kernel: what it will say is known ahead, unless it is spoken to.
+A subclass carries out commands: `command(t, text)` emits lines. A modem is a `Detector` of the
+kernel: its output is known ahead, until it gets bytes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from simulator.world.protocol import Input
 UART = 2
 DELAY_US = 8_000  # from the end of a command to its answer
 BOOT_US = 900_000
-LATEST_US = 3_000_000
+DELAY_MAX_US = 3_000_000
 
 
 @dataclass
-class Faults:
-    """echo: commands come back. late, split, glued, noise: shares of what is said that comes late,
-    in two pieces, without a gap to the next line, or with nonsense in front. restart: share of
-    commands in whose middle the modem restarts. deaf: share of commands that it does not hear.
-    busy: share of sends and joins refused for no reason. silent: it says and does nothing.
+class ModemFaults:
+    """echo: commands come back. restart: share of commands in whose middle the modem restarts.
+    deaf: share of commands that it ignores. busy: share of sends and joins refused without a
+    reason. silent: it says and does nothing. late, split, glued, noise: shares of output lines
+    that come late, in two pieces, without a gap to the next line, or with noise in front.
     """
 
     echo: bool = False
@@ -40,53 +40,54 @@ class Faults:
 
 
 class Modem:
-    """baud: of its UART; uart: which one that is on the board. commands: everything it was told,
-    with times. restarts: so far."""
+    """baud: of its UART. uart: its number on the board. commands: every command with its time.
+    restarts: so far.
+    """
 
     BAUD = 9600
     BANNER: tuple[str, ...] = ()
 
-    def __init__(self, mac: Mac, rng: random.Random, faults: Faults | None = None) -> None:
+    def __init__(self, mac: Mac, rng: random.Random, faults: ModemFaults | None = None) -> None:
         self.mac = mac
         self.uart = UART
-        self.faults = faults or Faults()
+        self.faults = faults or ModemFaults()
         self.commands: list[tuple[int, str]] = []
         self.restarts = 0
         self._rng = rng
         self._line = b""
-        self._said: list[Input] = []
+        self._output: list[Input] = []
         self._busy_us = 0  # a transaction is under way until then
         self._down_us = -1  # when it restarts next, and forgets everything
 
     # --- of a subclass
 
     def command(self, t_us: int, text: str) -> None:
-        """Carry a command out; `say` what is to be said."""
+        """Carry out a command. `emit` its answer."""
         raise NotImplementedError
 
-    def forget(self) -> None:
-        """What is lost in a restart, besides the session."""
+    def reset_state(self) -> None:
+        """Forget the state that a restart loses besides the session."""
 
     # --- the kernel's side
 
     def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
-        first = bisect_right(self._said, t0_us, key=itemgetter(0))
-        last = bisect_right(self._said, t1_us, key=itemgetter(0))
-        return self._said[first:last][:limit]
+        first = bisect_right(self._output, t0_us, key=itemgetter(0))
+        last = bisect_right(self._output, t1_us, key=itemgetter(0))
+        return self._output[first:last][:limit]
 
     def power(self, t_us: int, on: bool) -> None:
-        self._said = [item for item in self._said if item[0] <= t_us]
+        self._output = [item for item in self._output if item[0] <= t_us]
         self._line = b""
         if on:
             self._restart(t_us)
 
     def write(self, t_us: int, data: bytes) -> list[Input]:
-        self._said = [item for item in self._said if item[0] > t_us - LATEST_US]
+        self._output = [item for item in self._output if item[0] > t_us - DELAY_MAX_US]
         for byte in data:
             if byte in b"\r\n":
                 line, self._line = self._line, b""
                 if line:
-                    self._hear(t_us, line)
+                    self._receive_line(t_us, line)
             elif len(self._line) < 600:
                 self._line += bytes([byte])
         return []
@@ -94,57 +95,57 @@ class Modem:
     # --- what happens
 
     def restart_at(self, t_us: int) -> None:
-        """Restart in the middle of whatever is going on."""
-        self._said = [item for item in self._said if item[0] < t_us]
+        """Restart in the middle of a command."""
+        self._output = [item for item in self._output if item[0] < t_us]
         self._restart(t_us)
 
     def _restart(self, t_us: int) -> None:
         self.restarts += 1
         self.mac.restart()
-        self.forget()
+        self.reset_state()
         self._busy_us = self._down_us = t_us + BOOT_US
         for text in self.BANNER:
-            self.say(self._down_us, text)
+            self.emit(self._down_us, text)
 
-    def _hear(self, t_us: int, line: bytes) -> None:
+    def _receive_line(self, t_us: int, line: bytes) -> None:
         faults, rng = self.faults, self._rng
         text = line.decode("ascii", "replace")
         self.commands.append((t_us, text))
         if faults.silent or t_us < self._down_us or rng.random() < faults.deaf:
             return
         if faults.echo:
-            self.say(t_us + 1000, text)
+            self.emit(t_us + 1000, text)
         self.command(t_us + DELAY_US, text)
         if rng.random() < faults.restart:
             self.restart_at(t_us + rng.randrange(1000, 4_000_000))
 
-    def refuses(self, t_us: int) -> bool:
-        """Busy with a transaction, or out of caprice."""
+    def is_busy(self, t_us: int) -> bool:
+        """Whether a transaction is under way, or the fault `busy` strikes."""
         return t_us < self._busy_us or self._rng.random() < self.faults.busy
 
-    def occupied(self, until_us: int) -> None:
+    def set_busy_until(self, until_us: int) -> None:
         self._busy_us = until_us
 
-    def say(self, t_us: int, text: str) -> None:
-        """A line, with the line's faults."""
+    def emit(self, t_us: int, text: str) -> None:
+        """Send a line, with the line's faults."""
         faults, rng = self.faults, self._rng
         data = text.encode() + b"\r\n"
         if rng.random() < faults.noise:
             data = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 30))) + b"\r\n" + data
         if rng.random() < faults.late:
-            t_us += rng.randrange(LATEST_US)
-        if rng.random() < faults.glued and self._said:
-            t_us = max(t_us, self._said[-1][0])
+            t_us += rng.randrange(DELAY_MAX_US)
+        if rng.random() < faults.glued and self._output:
+            t_us = max(t_us, self._output[-1][0])
         t_us += len(data) * 10_000_000 // self.BAUD
         at = rng.randrange(1, len(data)) if rng.random() < faults.split else 0
         if at:
-            self._put(t_us, data[:at])
-            self._put(t_us + 30_000, data[at:])
+            self._queue(t_us, data[:at])
+            self._queue(t_us + 30_000, data[at:])
         else:
-            self._put(t_us, data)
+            self._queue(t_us, data)
 
-    def _put(self, t_us: int, data: bytes) -> None:
+    def _queue(self, t_us: int, data: bytes) -> None:
         # One wire: what was said before comes before.
-        if self._said:
-            t_us = max(t_us, self._said[-1][0] + 1)
-        insort(self._said, (t_us, self.uart, data), key=itemgetter(0))
+        if self._output:
+            t_us = max(t_us, self._output[-1][0] + 1)
+        insort(self._output, (t_us, self.uart, data), key=itemgetter(0))

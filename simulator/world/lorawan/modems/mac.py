@@ -1,8 +1,8 @@
 """The LoRaWAN stack inside an emulated modem, as far as its host can tell: whole transactions.
 
-Frames are real (built and read with `codec.py`) and go to the network server; radio timing is
-taken as right, windows are where the server sends. Simple: three channels, LinkADRReq is always
-granted, airtime is kept in one band of 1 % by waiting after each frame.
+Frames are real (built and read with `codec.py`) and go to the network server. Radio timing is
+assumed to be right: windows are where the server sends. Three channels. LinkADRReq is always
+granted. The duty cycle is kept in one band of 1 % by waiting after each frame.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulator.world.lorawan import commands, ether, plan
+from simulator.world.lorawan import commands, radio_medium, plan
 from simulator.world.lorawan.codec import (
     CONFIRMED_UP,
     UNCONFIRMED_UP,
@@ -36,7 +36,7 @@ DOWN_BYTES = {
 
 @dataclass
 class Outcome:
-    """What came of a transaction. end_us: when the modem knows. window: 0 = nothing heard."""
+    """The result of a transaction. end_us: when the modem knows. window: 0 = nothing received."""
 
     end_us: int
     window: int = 0
@@ -63,10 +63,11 @@ class Session:
 
 @dataclass
 class Mac:
-    """rising: DevNonces count up and outlive a restart; else they are random.
+    """rising: DevNonces count up and outlive a restart. Otherwise they are random.
 
-    loss: share of uplinks that nobody hears; away: (start, end) when no gateway is there, in
-    microseconds; refusals: joins from now on that get no answer. sent: start, length, frequency.
+    loss: share of uplinks that no gateway receives. away: (start, end) without a gateway, in
+    microseconds. refusals: number of joins from now on that get no answer. sent: start, length,
+    frequency.
     """
 
     network: NetworkServer
@@ -97,9 +98,9 @@ class Mac:
     def wait_us(self, t_us: int) -> int:
         return max(0, self.free_us - t_us)
 
-    def limit(self) -> int:
+    def payload_max(self) -> int:
         due = len(self.session.answers) if self.session else 0
-        return plan.MAX_PAYLOAD[self.rate] - due
+        return plan.PAYLOAD_MAX[self.rate] - due
 
     def join(self, t_us: int) -> Outcome:
         self.nonce = self.nonce + 1 if self.rising else self.rng.randrange(1 << 16)
@@ -119,7 +120,7 @@ class Mac:
         )
         keys = JoinAccept(nonce, net, addr).keys(self.app_key, self.nonce)
         self.session = Session(addr, keys)
-        return Outcome(ether.end_us(down), down.window, joined=True)
+        return Outcome(radio_medium.end_us(down), down.window, joined=True)
 
     def uplink(self, t_us: int, port: int, payload: bytes, confirmed: bool) -> Outcome:
         """Send, with the repetitions of a confirmed frame."""
@@ -129,7 +130,7 @@ class Mac:
         self.session.fcnt_up += 1
         outcome = Outcome(t_us)
         for _ in range(1 + (self.retries if confirmed else 0)):
-            outcome = self._once(max(outcome.end_us, t_us), raw)
+            outcome = self._transaction(max(outcome.end_us, t_us), raw)
             if outcome.acked or not confirmed:
                 break
         return outcome
@@ -149,7 +150,7 @@ class Mac:
             frame += stream(session.keys.app, session.addr, session.fcnt_up, 0, payload)
         return frame + data_mic(session.keys, session.addr, session.fcnt_up, 0, frame)
 
-    def _once(self, t_us: int, raw: bytes) -> Outcome:
+    def _transaction(self, t_us: int, raw: bytes) -> Outcome:
         end_us, down = self._transmit(t_us, raw, False)
         session = self.session
         assert session
@@ -160,7 +161,7 @@ class Mac:
         if not good or fcnt <= session.fcnt_down:
             return Outcome(end_us + 2_000_000 + SILENT_US)
         session.fcnt_down = fcnt
-        return self._read(down.raw, fcnt, end_us, Outcome(ether.end_us(down), down.window))
+        return self._read(down.raw, fcnt, end_us, Outcome(radio_medium.end_us(down), down.window))
 
     def _read(self, raw: bytes, fcnt: int, sent_us: int, outcome: Outcome) -> Outcome:
         session = self.session
@@ -180,10 +181,10 @@ class Mac:
                 outcome.port, outcome.payload = port, text
             else:
                 options = text
-        self._obey(options, sent_us, outcome)
+        self._apply_commands(options, sent_us, outcome)
         return outcome
 
-    def _obey(self, options: bytes, sent_us: int, outcome: Outcome) -> None:
+    def _apply_commands(self, options: bytes, sent_us: int, outcome: Outcome) -> None:
         session = self.session
         assert session
         while options:
@@ -202,7 +203,7 @@ class Mac:
                 outcome.timed = True
 
     def _transmit(self, t_us: int, raw: bytes, deaf: bool) -> tuple[int, Downlink | None]:
-        sf, bw = plan.modulation(self.rate)
+        sf, bw = plan.modulation_of(self.rate)
         air_us = round(plan.airtime_us(sf, bw, len(raw), True))
         end_us = t_us + air_us
         self.free_us = end_us + air_us * 99

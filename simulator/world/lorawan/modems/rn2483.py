@@ -1,6 +1,6 @@
 """A Microchip RN2483 with firmware 1.0.5, from its command reference (DS40001784G, chapter 2).
 
-Lower case; a command is answered at once, a transaction once more at its end.
+Lower case. A command is answered at once, a transaction once more at its end.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Rn2483(Modem):
     paused = False
     counter_broken = False  # the network's counter is beyond repair: it demands a new join
     _keys: frozenset[str] = frozenset()
-    _heard = Outcome(0, rssi=-128, snr=-128)
+    _last_outcome = Outcome(0, rssi=-128, snr=-128)
 
-    def forget(self) -> None:
-        """What was not saved with `mac save` is gone."""
+    def reset_state(self) -> None:
+        """Settings that were not saved with `mac save` are gone."""
         self._keys = frozenset()
         self.paused = False
 
@@ -31,22 +31,22 @@ class Rn2483(Modem):
         if words[:2] == ["sys", "reset"]:
             self.restart_at(t_us)
         elif words[:2] == ["mac", "set"] and len(words) == 4:
-            self.say(t_us, "ok" if self._set(words[2], words[3]) else "invalid_param")
+            self.emit(t_us, "ok" if self._set(words[2], words[3]) else "invalid_param")
         elif words[:2] == ["mac", "get"] or words[:2] == ["radio", "get"]:
-            self.say(t_us, self._get(" ".join(words[2:])))
+            self.emit(t_us, self._get(" ".join(words[2:])))
         elif words[:2] == ["mac", "reset"]:
             self.mac.restart()
-            self.forget()
-            self.say(t_us, "ok" if words[2:] in (["868"], ["433"]) else "invalid_param")
+            self.reset_state()
+            self.emit(t_us, "ok" if words[2:] in (["868"], ["433"]) else "invalid_param")
         elif text in ("mac resume", "mac forceENABLE"):
             self.paused = False
-            self.say(t_us, "ok")
+            self.emit(t_us, "ok")
         elif text == "mac join otaa":
             self._join(t_us)
         elif words[:2] == ["mac", "tx"]:
             self._tx(t_us, words[2:])
         else:
-            self.say(t_us, "invalid_param")
+            self.emit(t_us, "invalid_param")
 
     def _set(self, name: str, value: str) -> bool:
         mac = self.mac
@@ -77,27 +77,27 @@ class Rn2483(Modem):
             "deveui": f"{self.mac.dev_eui:016X}",
             "dr": str(self.mac.rate),
             "upctr": str(session.fcnt_up if session else 0),
-            "snr": str(self._heard.snr),
-            "rssi": str(self._heard.rssi),
+            "snr": str(self._last_outcome.snr),
+            "rssi": str(self._last_outcome.rssi),
         }
         return values.get(name, "invalid_param")
 
     def _refusal(self, t_us: int) -> str:
         if self.paused:
             return "mac_paused"
-        if self.refuses(t_us):
+        if self.is_busy(t_us):
             return "busy"
         return "no_free_ch" if self.mac.wait_us(t_us) else ""
 
     def _join(self, t_us: int) -> None:
         missing = not {"deveui", "appeui", "appkey"} <= self._keys
         refusal = "keys_not_init" if missing else self._refusal(t_us)
-        self.say(t_us, refusal or "ok")
+        self.emit(t_us, refusal or "ok")
         if not refusal:
             self.counter_broken = False
             outcome = self.mac.join(t_us)
-            self.occupied(outcome.end_us)
-            self.say(outcome.end_us, "accepted" if outcome.joined else "denied")
+            self.set_busy_until(outcome.end_us)
+            self.emit(outcome.end_us, "accepted" if outcome.joined else "denied")
 
     def _tx(self, t_us: int, words: list[str]) -> None:
         shape = r"(cnf|uncnf) (\d{1,3}) ((?:[0-9A-Fa-f]{2})+)"
@@ -109,23 +109,23 @@ class Rn2483(Modem):
             refusal = "not_joined"
         elif self.counter_broken:
             refusal = "fram_counter_err_rejoin_needed"
-        elif len(found[3]) // 2 > self.mac.limit():
+        elif len(found[3]) // 2 > self.mac.payload_max():
             refusal = "invalid_data_len"
         refusal = refusal or self._refusal(t_us)
-        self.say(t_us, refusal or "ok")
+        self.emit(t_us, refusal or "ok")
         if found and not refusal:
             confirmed = found[1] == "cnf"
             outcome = self.mac.uplink(t_us, int(found[2]), bytes.fromhex(found[3]), confirmed)
-            self.occupied(outcome.end_us)
-            self._tell(outcome, confirmed)
+            self.set_busy_until(outcome.end_us)
+            self._report(outcome, confirmed)
 
-    def _tell(self, outcome: Outcome, confirmed: bool) -> None:
+    def _report(self, outcome: Outcome, confirmed: bool) -> None:
         if outcome.window:
-            self._heard = outcome
+            self._last_outcome = outcome
         if confirmed and not outcome.acked:
             text = "mac_err"
         elif outcome.payload:
             text = f"mac_rx {outcome.port} {outcome.payload.hex().upper()}"
         else:
             text = "mac_tx_ok"
-        self.say(outcome.end_us, text)
+        self.emit(outcome.end_us, text)

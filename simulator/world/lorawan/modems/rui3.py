@@ -1,7 +1,7 @@
 """A RAK3172 with RUI3, from RAK's AT command manual and its published firmware's words.
 
-Every answer is the value (if asked for one), an empty line, a status; `+EVT:` lines follow when
-something has happened. It sends an empty uplink by itself after a confirmed downlink or when more
+Every answer is the value (if asked for one), an empty line and a status. `+EVT:` lines follow when
+an event has happened. It sends an empty uplink by itself after a confirmed downlink, or when more
 is pending.
 """
 
@@ -11,7 +11,7 @@ import random
 import re
 from datetime import UTC, datetime
 
-from simulator.world.lorawan.modems.at_modem import Faults, Modem
+from simulator.world.lorawan.modems.at_modem import ModemFaults, Modem
 from simulator.world.lorawan.modems.mac import Mac, Outcome
 
 SETTABLE = {
@@ -35,10 +35,10 @@ class Rui3(Modem):
         "Current Work Mode: LoRaWAN.",
     )
 
-    def __init__(self, mac: Mac, rng: random.Random, faults: Faults | None = None) -> None:
+    def __init__(self, mac: Mac, rng: random.Random, faults: ModemFaults | None = None) -> None:
         super().__init__(mac, rng, faults)
         self._settings = dict(FACTORY)  # in flash: they outlive a restart
-        self._heard = Outcome(0, rssi=0, snr=0)
+        self._last_outcome = Outcome(0, rssi=0, snr=0)
 
     def command(self, t_us: int, text: str) -> None:
         if text == "ATZ":
@@ -60,22 +60,22 @@ class Rui3(Modem):
             self._set(t_us, found[1], found[2] or "")
 
     def _status(self, t_us: int, status: str) -> None:
-        self.say(t_us, "")
-        self.say(t_us, status)
+        self.emit(t_us, "")
+        self.emit(t_us, status)
 
     def _ask(self, t_us: int, name: str) -> None:
         values = {
             **self._settings,
             "DR": str(self.mac.rate),
             "NJS": str(int(self.mac.session is not None)),
-            "RSSI": str(self._heard.rssi),
-            "SNR": str(self._heard.snr),
+            "RSSI": str(self._last_outcome.rssi),
+            "SNR": str(self._last_outcome.snr),
             "LTIME": self._local_time(t_us),
         }
         if name not in values:
             self._status(t_us, "AT_COMMAND_NOT_FOUND")
             return
-        self.say(t_us, f"AT+{name}={values[name]}")
+        self.emit(t_us, f"AT+{name}={values[name]}")
         self._status(t_us, "OK")
 
     def _local_time(self, t_us: int) -> str:
@@ -102,24 +102,24 @@ class Rui3(Modem):
         if mac.session is None or not mac.adr:
             mac.rate = int(settings["DR"])
 
-    def _lacking(self, t_us: int) -> bool:
-        """Whether it must wait for airtime, or is at work."""
+    def _must_wait(self, t_us: int) -> bool:
+        """Whether it must wait for airtime, or is busy."""
         wait_us = self.mac.wait_us(t_us)
-        if self.refuses(t_us) or wait_us:
+        if self.is_busy(t_us) or wait_us:
             if wait_us and t_us >= self._busy_us:
-                self.say(t_us, f"Restricted_Wait_{-(-wait_us // 1000)}_ms")
+                self.emit(t_us, f"Restricted_Wait_{-(-wait_us // 1000)}_ms")
             self._status(t_us, "AT_BUSY_ERROR")
             return True
         return False
 
     def _join(self, t_us: int) -> None:
-        if self._lacking(t_us):
+        if self._must_wait(t_us):
             return
         self._status(t_us, "OK")
         outcome = self.mac.join(t_us)
-        self.occupied(outcome.end_us)
+        self.set_busy_until(outcome.end_us)
         word = "JOINED" if outcome.joined else "JOIN_FAILED_RX_TIMEOUT"
-        self.say(outcome.end_us, f"+EVT:{word}")
+        self.emit(outcome.end_us, f"+EVT:{word}")
 
     def _send(self, t_us: int, text: str) -> None:
         found = re.fullmatch(r"(\d{1,3}):((?:[0-9A-Fa-f]{2}){1,250})", text)
@@ -127,9 +127,9 @@ class Rui3(Modem):
             self._status(t_us, "AT_PARAM_ERROR")
         elif self.mac.session is None:
             self._status(t_us, "AT_NO_NETWORK_JOINED")
-        elif not self._lacking(t_us):
+        elif not self._must_wait(t_us):
             payload = bytes.fromhex(found[2])
-            if len(payload) > self.mac.limit():
+            if len(payload) > self.mac.payload_max():
                 self._status(t_us, "AT_PARAM_ERROR")
                 return
             self._status(t_us, "OK")
@@ -139,18 +139,18 @@ class Rui3(Modem):
         asked = self.mac.want_time
         outcome = self.mac.uplink(t_us, port, payload, confirmed)
         end_us = outcome.end_us
-        self.occupied(end_us)
+        self.set_busy_until(end_us)
         word = "TX_DONE"
         if confirmed:
             word = "SEND_CONFIRMED_OK" if outcome.acked else "SEND_CONFIRMED_FAILED(4)"
-        self.say(end_us, f"+EVT:{word}")
+        self.emit(end_us, f"+EVT:{word}")
         if asked:
-            self.say(end_us, "+EVT:TIMEREQ_" + ("OK" if outcome.timed else "FAILED"))
+            self.emit(end_us, "+EVT:TIMEREQ_" + ("OK" if outcome.timed else "FAILED"))
             self.mac.want_time = False
         if outcome.window:
-            self._heard = outcome
+            self._last_outcome = outcome
         if outcome.payload:
-            self.say(
+            self.emit(
                 end_us,
                 f"+EVT:RX_{outcome.window}:{outcome.rssi}:{outcome.snr}:UNICAST"
                 f":{outcome.port}:{outcome.payload.hex()}",

@@ -1,8 +1,8 @@
-"""A Semtech SX1261/SX1262 at its pins (DS.SX1261-2.W.APP, Rev. 2.1; LoRa only).
+"""A Semtech SX1261/SX1262 at its pins (DS.SX1261-2.W.APP, Rev. 2.1, LoRa only).
 
 Commands are carried out at the rising edge of chip select, with BUSY for as long as section 8.3.1
-says. Recorded as violations: a command while BUSY, of a wrong length, unknown or out
-of order; registers that do not exist; errata that a driver has not taken care of.
+says. Recorded as violations: a command while BUSY, of a wrong length, unknown or out of order,
+registers that do not exist, and errata that a driver has not handled.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simulator.world.lorawan.transceivers.transceiver import Host
-from simulator.world.lorawan.ether import Ether
+from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.transceivers.sx1262_air import (
     BANDWIDTH,
     RC,
@@ -37,15 +37,15 @@ STATUS = {RC: 2, XOSC: 3, RX: 5, TX: 6}
 
 
 class Sx1262(Sx1262Air):
-    """mute: the chip does not answer; stuck: BUSY stays high. Arguments as in `Sx1262Air`."""
+    """mute: the chip does not answer. stuck: BUSY stays high. Arguments as in `Sx1262Air`."""
 
     LINES = ("busy", "dio1")
 
     def __init__(
-        self, name: str, host: Host, ether: Ether, *, tcxo: float | None = 1.8, dio2: bool = True,
+        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8, dio2: bool = True,
         model: int = 1262,
     ) -> None:  # fmt: skip
-        super().__init__(name, host, ether, tcxo=tcxo, dio2=dio2, model=model)
+        super().__init__(name, host, medium, tcxo=tcxo, dio2=dio2, model=model)
         self.mute = self.stuck = False
         self._out = bytearray()  # of the transaction that is going on
         self._selected = self._ignored = False
@@ -63,8 +63,8 @@ class Sx1262(Sx1262Air):
     # --- pins
 
     def reset(self, level: int) -> None:
-        self.turn()
-        self.s = State()
+        self.abort()
+        self.state = State()
         self._out = bytearray()  # a command that was cut short is not carried out later
         self.line("dio1", 0)
         self.line("busy", 1)
@@ -84,7 +84,7 @@ class Sx1262(Sx1262Air):
                 self._execute(self._out[0], bytes(self._out[1:]))
 
     def transfer(self, data: bytes) -> bytes:
-        """Bytes on MOSI; those on MISO."""
+        """Take bytes on MOSI. Return those on MISO."""
         if not self._selected:
             self.violation("SPI without chip select")
             return bytes(len(data))
@@ -101,8 +101,8 @@ class Sx1262(Sx1262Air):
         if opcode == 0x1E:
             return self._buffer[(self._out[1] + at - 3) % 256] if at >= 3 else self._status()
         texts = {
-            0x12: self.s.irq.to_bytes(2, "big"), 0x13: self.s.received, 0x14: self.s.strength,
-            0x17: self.s.errors.to_bytes(2, "big"),
+            0x12: self.state.irq.to_bytes(2, "big"), 0x13: self.state.received, 0x14: self.state.strength,
+            0x17: self.state.errors.to_bytes(2, "big"),
         }  # fmt: skip
         text = texts.get(opcode, b"")
         return text[at - 2] if 2 <= at < 2 + len(text) else self._status()
@@ -111,12 +111,12 @@ class Sx1262(Sx1262Air):
         if at < 4:
             return self._status()
         address = int.from_bytes(self._out[1:3], "big") + at - 4
-        if address not in self.s.registers:
+        if address not in self.state.registers:
             self.violation(f"register {address:04x} read")
-        return self.s.registers.get(address, 0)
+        return self.state.registers.get(address, 0)
 
     def _status(self) -> int:
-        return STATUS[self.s.mode] << 4 | 1 << 1
+        return STATUS[self.state.mode] << 4 | 1 << 1
 
     def _busy(self, us: int) -> None:
         self._busy_task += 1
@@ -142,54 +142,54 @@ class Sx1262(Sx1262Air):
         if expected is not None and len(body) != expected:
             self.violation(f"command {opcode:02x} with {len(body)} bytes")
             return
-        if opcode in STANDBY_ONLY and self.s.mode not in (RC, XOSC):
-            self.violation(f"command {opcode:02x} in {self.s.mode}")
+        if opcode in STANDBY_ONLY and self.state.mode not in (RC, XOSC):
+            self.violation(f"command {opcode:02x} in {self.state.mode}")
         action = self._actions.get(opcode)
         busy_us = action(body) if action else None
         self._busy(busy_us or COMMAND_US)
 
     def _standby(self, body: bytes) -> int:
-        self.turn()
-        was, self.s.mode = self.s.mode, XOSC if body[0] else RC
+        self.abort()
+        was, self.state.mode = self.state.mode, XOSC if body[0] else RC
         if not body[0]:
-            self.s.tcxo_running = False
+            self.state.tcxo_running = False
         return self._start_oscillator(TO_XOSC_US if was == RC else 1) if body[0] else COMMAND_US
 
     def _set_tcxo(self, body: bytes) -> None:
-        self.s.tcxo = (TCXO_VOLTS[body[0] & 7], int.from_bytes(body[1:], "big") * 125 // 8)
+        self.state.tcxo = (TCXO_VOLTS[body[0] & 7], int.from_bytes(body[1:], "big") * 125 // 8)
 
     def _calibrate(self, body: bytes) -> int:
-        if self.s.mode != RC:
+        if self.state.mode != RC:
             self.violation("calibration outside STDBY_RC")
         wait_us = self._start_oscillator(0)
-        self.s.tcxo_running = False
+        self.state.tcxo_running = False
         return CALIBRATE_US + wait_us
 
     def _calibrate_image(self, body: bytes) -> int:
-        self.s.image = body
+        self.state.image = body
         return IMAGE_US
 
     def _rf_switch(self, body: bytes) -> None:
-        self.s.rf_switch = bool(body[0])
+        self.state.rf_switch = bool(body[0])
 
     def _clear_irq(self, body: bytes) -> None:
-        self.s.irq &= ~int.from_bytes(body, "big")
+        self.state.irq &= ~int.from_bytes(body, "big")
         self._update()
 
     def _clear_errors(self, _body: bytes) -> None:
-        self.s.errors = 0
+        self.state.errors = 0
 
     def _dio_irq(self, body: bytes) -> None:
-        self.s.irq_mask = int.from_bytes(body[:2], "big")
-        self.s.dio1_mask = int.from_bytes(body[2:4], "big")
+        self.state.irq_mask = int.from_bytes(body[:2], "big")
+        self.state.dio1_mask = int.from_bytes(body[2:4], "big")
 
     def _write_register(self, body: bytes) -> int:
         first = int.from_bytes(body[:2], "big")
         for address, value in enumerate(body[2:], first):
-            if address not in self.s.registers:
+            if address not in self.state.registers:
                 self.violation(f"register {address:04x} written")
                 continue
-            self.s.registers[address] = value
+            self.state.registers[address] = value
         return REGISTER_US
 
     def _write_buffer(self, body: bytes) -> None:
@@ -199,42 +199,42 @@ class Sx1262(Sx1262Air):
             self._buffer[(body[0] + i) % 256] = value
 
     def _packet_type(self, body: bytes) -> None:
-        self.s.lora = body[0] == 1
-        self.s.modulation = self.s.packet = b""
+        self.state.lora = body[0] == 1
+        self.state.modulation = self.state.packet = b""
 
     def _set_modulation(self, body: bytes) -> None:
-        if not self.s.lora:
+        if not self.state.lora:
             self.violation("modulation before the packet type")
         if not 5 <= body[0] <= 12 or body[1] not in BANDWIDTH or not 1 <= body[2] <= 4:
             self.violation(f"modulation {body.hex()}")
-        self.s.modulation = body
+        self.state.modulation = body
 
     def _set_packet(self, body: bytes) -> None:
-        if not self.s.modulation:
+        if not self.state.modulation:
             self.violation("packet parameters before the modulation")
-        self.s.packet = body
+        self.state.packet = body
 
     def _frequency(self, body: bytes) -> None:
-        self.s.freq_hz = round(int.from_bytes(body, "big") * 32e6 / 2**25)
+        self.state.freq_hz = round(int.from_bytes(body, "big") * 32e6 / 2**25)
 
     def _tx_params(self, body: bytes) -> None:
-        self.s.power = body
+        self.state.power = body
 
     def _base(self, body: bytes) -> None:
-        self.s.base = body
+        self.state.base = body
 
     def _set_fallback(self, body: bytes) -> None:
         modes = {0x20: RC, 0x30: XOSC}
         if body[0] not in modes:
             self.violation(f"fall-back mode {body[0]:02x}")
-        self.s.fallback = modes.get(body[0], RC)
+        self.state.fallback = modes.get(body[0], RC)
 
     def _pa(self, body: bytes) -> None:
         if body[2] != (1 if self._model == 1261 else 0) or body[3] != 1:
             self.violation(f"power amplifier {body.hex()} on an SX{self._model}")
         if body[0] > (7 if self._model == 1261 else 4) or body[1] > 7:
             self.violation(f"power amplifier {body.hex()} is over-stressed (13.1.14)")
-        self.s.pa = body
+        self.state.pa = body
 
     def _symbol_timeout(self, body: bytes) -> None:
-        self.s.symbols = body[0]
+        self.state.symbols = body[0]

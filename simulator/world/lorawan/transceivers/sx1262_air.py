@@ -1,11 +1,17 @@
-"""The analogue half of `sx1262`: what its settings make of the air."""
+"""The analogue half of `sx1262`: transmission and reception with the chip's settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
-from simulator.world.lorawan.ether import Ether, Heard, Listening, Modulation, Signal
+from simulator.world.lorawan.radio_medium import (
+    RadioMedium,
+    ReceivedFrame,
+    ReceiveWindow,
+    Modulation,
+    Signal,
+)
 
 # Switching times of section 8.3.1: from a standby with the oscillator off, and on.
 TO_XOSC_US, TO_FS_US, RC_TO_TX_US, RC_TO_RX_US, XOSC_TO_TX_US, XOSC_TO_RX_US = (
@@ -56,136 +62,137 @@ class State:
 
 class Sx1262Air(Transceiver):
     """model: 1261 or 1262. tcxo: volts of the board's TCXO, None = a crystal. dio2: the antenna
-    switch of the board hangs on DIO2."""
+    switch of the board hangs on DIO2.
+    """
 
     def __init__(
-        self, name: str, host: Host, ether: Ether, *, tcxo: float | None = 1.8, dio2: bool = True,
+        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8, dio2: bool = True,
         model: int = 1262,
     ) -> None:  # fmt: skip
-        super().__init__(name, host, ether)
+        super().__init__(name, host, medium)
         self._tcxo, self._dio2, self._model = tcxo, dio2, model
-        self.s = State()
+        self.state = State()
         self._buffer = bytearray(256)
 
     def _start_oscillator(self, us: int) -> int:
-        """The time until the oscillator runs; a TCXO without supply never does."""
+        """The time until the oscillator runs. A TCXO without supply never does."""
         if self._tcxo is None:
             return us
-        if self.s.tcxo is None or abs(self.s.tcxo[0] - self._tcxo) > 0.05:
-            self.s.errors |= XOSC_START_ERROR
+        if self.state.tcxo is None or abs(self.state.tcxo[0] - self._tcxo) > 0.05:
+            self.state.errors |= XOSC_START_ERROR
             return us
-        wait_us = 0 if self.s.tcxo_running else self.s.tcxo[1]
-        self.s.tcxo_running = True
+        wait_us = 0 if self.state.tcxo_running else self.state.tcxo[1]
+        self.state.tcxo_running = True
         return us + wait_us
 
     def _update(self, set_irq: int = 0) -> None:
-        self.s.irq |= set_irq & self.s.irq_mask
-        self.line("dio1", int(bool(self.s.irq & self.s.dio1_mask)))
+        self.state.irq |= set_irq & self.state.irq_mask
+        self.line("dio1", int(bool(self.state.irq & self.state.dio1_mask)))
 
-    def _how(self) -> Modulation:
-        sf, bw, _rate, slow = self.s.modulation
-        sync = self.s.registers[0x0740] & 0xF0 | self.s.registers[0x0741] >> 4
-        return Modulation(sf, BANDWIDTH[bw], bool(self.s.packet[5]), sync, bool(slow))
+    def _modulation(self) -> Modulation:
+        sf, bw, _rate, slow = self.state.modulation
+        sync = self.state.registers[0x0740] & 0xF0 | self.state.registers[0x0741] >> 4
+        return Modulation(sf, BANDWIDTH[bw], bool(self.state.packet[5]), sync, bool(slow))
 
-    def _works(self) -> bool:
-        """Whether everything is set that transmission and reception need."""
-        if not (self.s.modulation and self.s.packet and self.s.freq_hz):
+    def _can_operate(self) -> bool:
+        """Whether all settings are made that transmission and reception need."""
+        if not (self.state.modulation and self.state.packet and self.state.freq_hz):
             self.violation("on air without modulation, packet parameters or frequency")
             return False
-        if self._dio2 and not self.s.rf_switch:
+        if self._dio2 and not self.state.rf_switch:
             return False  # the antenna is not connected
-        if self.s.errors & XOSC_START_ERROR:
+        if self.state.errors & XOSC_START_ERROR:
             return False
-        low, high = IMAGES.get(self.s.image, (0.0, 0.0))
-        if self.s.image and not low <= self.s.freq_hz <= high:
+        low, high = IMAGES.get(self.state.image, (0.0, 0.0))
+        if self.state.image and not low <= self.state.freq_hz <= high:
             self.violation("the image is calibrated for another band")
-        if bool(self.s.registers[0x0736] & 4) == bool(self.s.packet[5]):
+        if bool(self.state.registers[0x0736] & 4) == bool(self.state.packet[5]):
             self.violation("errata 15.4: register 0736")
         return True
 
     def _tx(self, _body: bytes) -> int:
-        us = XOSC_TO_TX_US if self.s.mode == XOSC else RC_TO_TX_US
+        us = XOSC_TO_TX_US if self.state.mode == XOSC else RC_TO_TX_US
         us = self._start_oscillator(us)
-        self.turn()
-        self.s.mode = TX
-        if not self._works() or not self.s.power or not self.s.pa:
+        self.abort()
+        self.state.mode = TX
+        if not self._can_operate() or not self.state.power or not self.state.pa:
             return us
-        if (self.s.modulation[1] != 6) != bool(self.s.registers[0x0889] & 4):
+        if (self.state.modulation[1] != 6) != bool(self.state.registers[0x0889] & 4):
             self.violation("errata 15.1: register 0889")
-        if self._model == 1262 and self.s.registers[0x08D8] & 0x1E != 0x1E:
+        if self._model == 1262 and self.state.registers[0x08D8] & 0x1E != 0x1E:
             self.violation("errata 15.2: register 08d8")
-        first, size = self.s.base[0], self.s.packet[3]
+        first, size = self.state.base[0], self.state.packet[3]
         raw = bytes(self._buffer[(first + i) % 256] for i in range(size))
         signal = Signal(
-            self.name, self.host.now_us + us, self.s.freq_hz, self._how(), raw,
-            bool(self.s.packet[4]), self.dbm(), int.from_bytes(self.s.packet[:2], "big"),
+            self.name, self.host.now_us + us, self.state.freq_hz, self._modulation(), raw,
+            bool(self.state.packet[4]), self.dbm(), int.from_bytes(self.state.packet[:2], "big"),
         )  # fmt: skip
         self.send(signal, self._sent)
         return us
 
     def dbm(self) -> float:
-        """Output for the best settings of table 13-21; the others are not specified."""
-        power = self.s.power[0] - (self.s.power[0] & 0x80) * 2
+        """Output for the best settings of table 13-21. The others are not specified."""
+        power = self.state.power[0] - (self.state.power[0] & 0x80) * 2
         best = {
             b"\x04\x07": (22, 22), b"\x03\x05": (20, 22), b"\x02\x03": (17, 22),
             b"\x02\x02": (14, 22), b"\x06\x00": (15, 14), b"\x04\x00": (14, 14),
             b"\x01\x00": (10, 13),
         }  # fmt: skip
-        if self.s.pa[:2] not in best:
-            self.violation(f"power amplifier {self.s.pa.hex()} is not in table 13-21")
-        most, at = best.get(self.s.pa[:2], (power, power))
-        return most + power - at
+        if self.state.pa[:2] not in best:
+            self.violation(f"power amplifier {self.state.pa.hex()} is not in table 13-21")
+        power_max, at = best.get(self.state.pa[:2], (power, power))
+        return power_max + power - at
 
     def _sent(self) -> None:
-        self.s.mode = self.s.fallback
+        self.state.mode = self.state.fallback
         self._update(TX_DONE)
 
     def _rx(self, body: bytes) -> int:
-        us = XOSC_TO_RX_US if self.s.mode == XOSC else RC_TO_RX_US
+        us = XOSC_TO_RX_US if self.state.mode == XOSC else RC_TO_RX_US
         us = self._start_oscillator(us)
-        self.turn()
-        self.s.mode = RX
+        self.abort()
+        self.state.mode = RX
         if body != b"\0\0\0":
             self.violation("a timer of SetRx, which is not emulated")
-        if self._works():
+        if self._can_operate():
             self.after(us, self._open)
         return us
 
     def _open(self) -> None:
-        how, now = self._how(), self.host.now_us
+        modulation, now = self._modulation(), self.host.now_us
         close = None
-        if self.s.symbols:
-            close = now + round(self._timeout_symbols() * how.symbol_us())
-        self.listen(Listening(now, close, self.s.freq_hz, how))
+        if self.state.symbols:
+            close = now + round(self._timeout_symbols() * modulation.symbol_us())
+        self.listen(ReceiveWindow(now, close, self.state.freq_hz, modulation))
 
     def _timeout_symbols(self) -> int:
-        """Mantissa * 2 ** (2 exponent + 1); the command and the register have to agree."""
-        value = self.s.registers[0x0706]
+        """Mantissa * 2 ** (2 exponent + 1). The command and the register have to agree."""
+        value = self.state.registers[0x0706]
         symbols = (value >> 3) << (2 * (value & 7) + 1)
-        if symbols != self.s.symbols:
-            self.violation(f"{self.s.symbols} symbols, register 0706 says {symbols}")
-        return self.s.symbols
+        if symbols != self.state.symbols:
+            self.violation(f"{self.state.symbols} symbols, register 0706 says {symbols}")
+        return self.state.symbols
 
-    def found_header(self) -> None:
+    def on_header(self) -> None:
         self._update(PREAMBLE | HEADER_VALID)
 
-    def found_nothing(self) -> None:
-        self.turn()
-        self.s.mode = self.s.fallback
+    def on_timeout(self) -> None:
+        self.abort()
+        self.state.mode = self.state.fallback
         self._update(TIMEOUT)
 
-    def received(self, heard: Heard) -> None:
-        self.turn()
-        self.s.mode = self.s.fallback
-        raw = bytearray(heard.signal.raw)
-        if heard.damaged:
+    def received(self, frame: ReceivedFrame) -> None:
+        self.abort()
+        self.state.mode = self.state.fallback
+        raw = bytearray(frame.signal.raw)
+        if frame.damaged:
             raw[len(raw) // 2] ^= 0x55
-        start = self.s.base[1]
+        start = self.state.base[1]
         for i, value in enumerate(raw):
             self._buffer[(start + i) % 256] = value
-        self.s.received = bytes([len(raw), start])
-        snr = round(heard.snr * 4) & 0xFF
-        rssi = round(-heard.rssi * 2)
-        self.s.strength = bytes([rssi, snr, rssi])
-        bad = CRC_ERROR if heard.damaged and heard.signal.crc else 0
+        self.state.received = bytes([len(raw), start])
+        snr = round(frame.snr * 4) & 0xFF
+        rssi = round(-frame.rssi * 2)
+        self.state.strength = bytes([rssi, snr, rssi])
+        bad = CRC_ERROR if frame.damaged and frame.signal.crc else 0
         self._update(RX_DONE | bad)

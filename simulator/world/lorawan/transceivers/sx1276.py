@@ -1,14 +1,20 @@
-"""A Semtech SX1276 at its pins (data sheet SX1276/77/78/79, Rev. 4; LoRa only, high band).
+"""A Semtech SX1276 at its pins (data sheet SX1276/77/78/79, Rev. 4, LoRa only, high band).
 
 Registers take effect byte by byte. Recorded as violations: registers that do not exist, LoRa
-chosen outside sleep, settings changed while on air, the FIFO read in sleep, errata that a driver
-has not taken care of.
+chosen outside sleep, settings changed while on air, the FIFO read in sleep, and errata that a
+driver has not handled.
 """
 
 from __future__ import annotations
 
 from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
-from simulator.world.lorawan.ether import Ether, Heard, Listening, Modulation, Signal
+from simulator.world.lorawan.radio_medium import (
+    RadioMedium,
+    ReceivedFrame,
+    ReceiveWindow,
+    Modulation,
+    Signal,
+)
 
 READY_US, CALIBRATE_US = 5000, 10_000  # 7.2.2; of image and RSSI
 TO_TX_US, TO_RX_US = 180, 131  # the synthesizer, then the amplifier or the receiver
@@ -37,8 +43,8 @@ FREE = {0x00, 0x01, 0x0D, 0x11, 0x12}  # may be written at any time
 class Sx1276(Transceiver):
     """boost: the board's antenna hangs on PA_BOOST. mute: the chip does not answer."""
 
-    def __init__(self, name: str, host: Host, ether: Ether, *, boost: bool = True) -> None:
-        super().__init__(name, host, ether)
+    def __init__(self, name: str, host: Host, medium: RadioMedium, *, boost: bool = True) -> None:
+        super().__init__(name, host, medium)
         self._boost = boost
         self.mute = False
         self._fifo = bytearray(256)
@@ -56,7 +62,7 @@ class Sx1276(Transceiver):
     # --- pins
 
     def reset(self, level: int) -> None:
-        self.turn()
+        self.abort()
         self._forget()
         self._update()
         if level:
@@ -161,7 +167,7 @@ class Sx1276(Transceiver):
                 return
             self._long_range = long_range
         self._low_band = bool(value & 0x08)
-        self.turn()
+        self.abort()
         self._mode = value & 7
         if self._mode == TX:
             self._begin_tx()
@@ -182,7 +188,7 @@ class Sx1276(Transceiver):
         steps = self._common[0x06] << 16 | self._common[0x07] << 8 | self._common[0x08]
         return round(steps * 32e6 / 2**19)
 
-    def _how(self, inverted: bool) -> Modulation:
+    def _modulation(self, inverted: bool) -> Modulation:
         r = self._lora
         if r[0x1D] >> 4 not in BANDWIDTH or not 7 <= r[0x1E] >> 4 <= 12 or r[0x1D] & 1:
             self.violation(f"modulation {r[0x1D]:02x}{r[0x1E]:02x}")
@@ -191,7 +197,7 @@ class Sx1276(Transceiver):
         bw_hz = BANDWIDTH.get(r[0x1D] >> 4, 125_000)
         return Modulation(r[0x1E] >> 4, bw_hz, inverted, r[0x39], bool(r[0x26] & 8))
 
-    def _common_sense(self) -> None:
+    def _check_band(self) -> None:
         if not self._long_range:
             self.violation("on air in FSK")
         if self._low_band:
@@ -200,14 +206,14 @@ class Sx1276(Transceiver):
             self.violation("the image is not calibrated for this band")
 
     def _begin_tx(self) -> None:
-        self._common_sense()
+        self._check_band()
         r, size = self._lora, self._lora[0x22]
         inverted = not r[0x33] & 1
         if inverted or r[0x3B] != 0x1D:
             self.violation(f"transmission with IQ {r[0x33]:02x} {r[0x3B]:02x}")
         raw = bytes(self._fifo[(r[0x0E] + i) % 256] for i in range(size))
         signal = Signal(
-            self.name, self.host.now_us + TO_TX_US, self._freq_hz(), self._how(inverted), raw,
+            self.name, self.host.now_us + TO_TX_US, self._freq_hz(), self._modulation(inverted), raw,
             bool(r[0x1E] & 4), self.dbm(), r[0x20] << 8 | r[0x21],
         )  # fmt: skip
         self.send(signal, self._sent)
@@ -229,7 +235,7 @@ class Sx1276(Transceiver):
         self._update(TX_DONE)
 
     def _begin_rx(self) -> None:
-        self._common_sense()
+        self._check_band()
         r = self._lora
         wide = r[0x1D] >> 4 == 9
         if wide and (r[0x36] != 0x02 or r[0x3A] != 0x64):
@@ -242,34 +248,34 @@ class Sx1276(Transceiver):
 
     def _open(self) -> None:
         r, now = self._lora, self.host.now_us
-        how = self._how(bool(r[0x33] & 0x40))
+        modulation = self._modulation(bool(r[0x33] & 0x40))
         symbols = (r[0x1E] & 3) << 8 | r[0x1F]
         if symbols < 4:
             self.violation(f"a window of {symbols} symbols")
         single = self._mode == RX_SINGLE
-        close = now + round(symbols * how.symbol_us()) if single else None
-        self.listen(Listening(now, close, self._freq_hz(), how))
+        close = now + round(symbols * modulation.symbol_us()) if single else None
+        self.listen(ReceiveWindow(now, close, self._freq_hz(), modulation))
 
-    def found_header(self) -> None:
+    def on_header(self) -> None:
         self._update(VALID_HEADER)
 
-    def found_nothing(self) -> None:
-        self.turn()
+    def on_timeout(self) -> None:
+        self.abort()
         self._mode = STANDBY
         self._update(RX_TIMEOUT)
 
-    def received(self, heard: Heard) -> None:
-        r, raw = self._lora, bytearray(heard.signal.raw)
-        self.turn()
+    def received(self, frame: ReceivedFrame) -> None:
+        r, raw = self._lora, bytearray(frame.signal.raw)
+        self.abort()
         self._mode = STANDBY
         if len(raw) > r[0x23]:
             return  # the header is not accepted
-        if heard.damaged:
+        if frame.damaged:
             raw[len(raw) // 2] ^= 0x55
         for i, value in enumerate(raw):
             self._fifo[(r[0x0F] + i) % 256] = value
         r[0x10], r[0x13] = r[0x0F], len(raw)
-        r[0x19] = round(heard.snr * 4) & 0xFF
-        r[0x1A] = round(heard.rssi + 157 - min(heard.snr, 0)) & 0xFF
-        bad = CRC_ERROR if heard.damaged and heard.signal.crc else 0
+        r[0x19] = round(frame.snr * 4) & 0xFF
+        r[0x1A] = round(frame.rssi + 157 - min(frame.snr, 0)) & 0xFF
+        bad = CRC_ERROR if frame.damaged and frame.signal.crc else 0
         self._update(RX_DONE | bad)

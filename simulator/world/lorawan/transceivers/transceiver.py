@@ -1,7 +1,9 @@
-"""What the emulated transceivers share: their lines, and the analogue half that speaks to the air.
+"""Common parts of the emulated transceivers: their lines, and the analogue half with the radio
+medium.
 
 A chip is emulated at its pins: it sees chip select, SPI bytes and reset, and moves its lines. It
-never asks what the driver meant. What the data sheet forbids is put on the list of violations.
+never guesses the driver's intention. Actions that the data sheet forbids go to the list of
+violations.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from simulator.world.lorawan.ether import Ether, Heard, Listening, Signal
+from simulator.world.lorawan.radio_medium import RadioMedium, ReceivedFrame, ReceiveWindow, Signal
 
 HEADER = 4.25 + 8  # symbols from the preamble to the end of the header
 
@@ -30,18 +32,18 @@ class Host(Protocol):
 class Transceiver:
     """The half of a chip that is on air. name: of the sender."""
 
-    def __init__(self, name: str, host: Host, ether: Ether) -> None:
+    def __init__(self, name: str, host: Host, medium: RadioMedium) -> None:
         self.name = name
         self.host = host
-        self.ether = ether
+        self.medium = medium
         self.violations: list[str] = []
-        self.windows: list[Listening] = []  # every one that was opened
-        self.noise = 0  # so many windows will lock on noise: nothing more is heard of them
-        self._listening: Listening | None = None
-        self._following: Signal | None = None
+        self.windows: list[ReceiveWindow] = []  # every one that was opened
+        self.false_locks = 0  # so many windows will lock on noise: nothing more is heard of them
+        self._listening: ReceiveWindow | None = None
+        self._locked_signal: Signal | None = None
         self._task = 0  # a later one makes what an earlier one has begun void
         self._lines: dict[str, int] = {}
-        ether.join(self)
+        medium.join(self)
 
     # --- for the chips
 
@@ -57,66 +59,66 @@ class Transceiver:
         return dict(self._lines)
 
     def after(self, delay_us: int, function: Callable[[], None]) -> None:
-        """Do something later, unless the chip has turned to something else by then."""
+        """Call a function later, unless the chip has aborted its operation by then."""
         self.host.call_at(
-            self.host.now_us + delay_us, partial(self._if_still, self._task, function)
+            self.host.now_us + delay_us, partial(self._unless_aborted, self._task, function)
         )
 
-    def _if_still(self, task: int, function: Callable[[], None]) -> None:
+    def _unless_aborted(self, task: int, function: Callable[[], None]) -> None:
         if task == self._task:
             function()
 
-    def turn(self) -> None:
-        """Stop transmitting, listening, following."""
+    def abort(self) -> None:
+        """Stop transmitting, listening and receiving."""
         self._task += 1
-        self._listening = self._following = None
+        self._listening = self._locked_signal = None
 
     def send(self, signal: Signal, done: Callable[[], None]) -> None:
-        self.ether.send(signal)
+        self.medium.send(signal)
         self.after(signal.end_us() - self.host.now_us, done)
 
-    def listen(self, window: Listening) -> None:
-        """The receiver is on; `found_nothing` or `received` follows."""
+    def listen(self, window: ReceiveWindow) -> None:
+        """The receiver is on. `on_timeout` or `received` follows."""
         self._listening = window
         self.windows.append(window)
         if window.close_us is not None:
-            self.after(window.close_us - self.host.now_us, self._give_up)
-        for signal in self.ether.on_air(self.host.now_us, self.name):
+            self.after(window.close_us - self.host.now_us, self._window_ended)
+        for signal in self.medium.audible_signals(self.host.now_us, self.name):
             self.begins(signal)
 
-    def found_header(self) -> None:
+    def on_header(self) -> None:
         raise NotImplementedError
 
-    def found_nothing(self) -> None:
+    def on_timeout(self) -> None:
         raise NotImplementedError
 
-    def received(self, heard: Heard) -> None:
+    def received(self, frame: ReceivedFrame) -> None:
         raise NotImplementedError
 
     # --- the air
 
     def begins(self, signal: Signal) -> None:
         window = self._listening
-        if window is None or not self.ether.audible(signal):
+        if window is None or not self.medium.is_audible(signal):
             return
-        found_us = window.locks_us(signal)
-        if found_us is not None:
-            self.after(found_us - self.host.now_us, lambda: self._lock(signal))
+        lock_us = window.locks_us(signal)
+        if lock_us is not None:
+            self.after(lock_us - self.host.now_us, lambda: self._lock(signal))
 
     def _lock(self, signal: Signal) -> None:
-        if self._following is None:
-            self._following = signal
+        if self._locked_signal is None:
+            self._locked_signal = signal
             header_us = signal.begin_us + round(
-                (signal.preamble + HEADER) * signal.how.symbol_us()
+                (signal.preamble + HEADER) * signal.modulation.symbol_us()
             )
-            self.after(header_us - self.host.now_us, self.found_header)
+            self.after(header_us - self.host.now_us, self.on_header)
             self.after(signal.end_us() - self.host.now_us, lambda: self._end(signal))
 
-    def _give_up(self) -> None:
-        if self._following is None and self.noise:
-            self.noise -= 1
-        elif self._following is None:
-            self.found_nothing()
+    def _window_ended(self) -> None:
+        if self._locked_signal is None and self.false_locks:
+            self.false_locks -= 1
+        elif self._locked_signal is None:
+            self.on_timeout()
 
     def _end(self, signal: Signal) -> None:
-        self.received(self.ether.hear(signal))
+        self.received(self.medium.receive(signal))

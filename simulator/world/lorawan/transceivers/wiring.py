@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 
-class Board(Protocol):
+class PinHost(Protocol):
     """The node, as `simulator.world.kernel.Node` is one."""
 
     now_us: int
@@ -30,22 +30,22 @@ class Chip(Protocol):
 class Wiring:
     """pins: by the name of the line ("cs", "reset", and those that the chip drives).
 
-    late_us: by how much the next edge of an interrupt line is late: scheduler, garbage
-    collection. The chip is given to `solder()`, as it needs this as its host.
+    late_us: delay of the next edge of an interrupt line, by scheduler or garbage collection. The
+    chip is given to `connect_chip()`, because it needs this object as its host.
     """
 
-    def __init__(self, board: Board, pins: Mapping[str, int]) -> None:
-        self._board = board
+    def __init__(self, host: PinHost, pins: Mapping[str, int]) -> None:
+        self._host = host
         self._pins = dict(pins)
         self._chip: Chip | None = None
         self.late_us: Callable[[], int] = lambda: 0
 
-    def solder(self, chip: Chip) -> None:
+    def connect_chip(self, chip: Chip) -> None:
         self._chip = chip
 
     # --- to the chip
 
-    def attached(self) -> None:
+    def on_start(self) -> None:
         for name, level in self._lines().items():
             self.line(name, level)
 
@@ -71,10 +71,10 @@ class Wiring:
 
     @property
     def now_us(self) -> int:
-        return self._board.now_us
+        return self._host.now_us
 
     def call_at(self, t_us: int, function: Callable[[], None]) -> None:
-        self._board.call_at(t_us, function)
+        self._host.call_at(t_us, function)
 
     def line(self, name: str, level: int) -> None:
         gpio = self._pins.get(name)
@@ -82,6 +82,6 @@ class Wiring:
             return
         late_us = self.late_us() if name.startswith("dio") and level else 0
         if late_us:
-            self.call_at(self.now_us + late_us, partial(self._board.edge, gpio, level))
+            self.call_at(self.now_us + late_us, partial(self._host.edge, gpio, level))
         else:
-            self._board.edge(gpio, level)
+            self._host.edge(gpio, level)

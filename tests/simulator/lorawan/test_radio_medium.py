@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.world.lorawan.ether import PREAMBLE, Listening, Signal, modulation
+from simulator.world.lorawan.radio_medium import (
+    PREAMBLE_SYMBOLS,
+    ReceiveWindow,
+    Signal,
+    lorawan_modulation,
+)
 from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.server import Downlink, Reception
-from tests.support.boards.radio_bench import Bench, FarEnd
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
-UP = Signal("n1", 1_000_000, 868_100_012, modulation(7, 125_000, False), b"up", True)
+UP = Signal("n1", 1_000_000, 868_100_012, lorawan_modulation(7, 125_000, False), b"up", True)
 
 
 class Answering:
@@ -28,15 +33,15 @@ class Answering:
 class Place:
     def __init__(self, clock_ppm: float = 0) -> None:
         self.bench = Bench()
-        self.ether = self.bench.ether
+        self.medium = self.bench.medium
         self.network = Answering()
-        self.gateway = Gateway(self.ether, self.network, self.bench.call_at, clock_ppm=clock_ppm)
-        self.far = FarEnd(self.ether)
+        self.gateway = Gateway(self.medium, self.network, self.bench.call_at, clock_ppm=clock_ppm)
+        self.far = SignalRecorder(self.medium)
 
     def hear(self, *signals: Signal) -> int:
         """How many of the signals the network gets."""
         for signal in signals:
-            self.ether.send(signal)
+            self.medium.send(signal)
         self.bench.wait(60_000_000)
         return len(self.network.got)
 
@@ -48,7 +53,7 @@ def test_an_uplink_and_its_answer() -> None:
     assert (got.raw, got.freq_hz, got.sf) == (b"up", 868_100_000, 7)
     down = place.far.signals[-1]
     assert down.begin_us == UP.end_us() + 1_000_000
-    assert (down.how.inverted, down.crc, down.dbm) == (True, False, 14)
+    assert (down.modulation.inverted, down.crc, down.dbm) == (True, False, 14)
 
 
 def test_a_clock_that_is_wrong_moves_the_answer() -> None:
@@ -60,10 +65,10 @@ def test_a_clock_that_is_wrong_moves_the_answer() -> None:
 @pytest.mark.parametrize(
     "signal",
     [
-        replace(UP, how=modulation(7, 125_000, True)),
-        replace(UP, how=replace(UP.how, sync=0x12)),
-        replace(UP, how=replace(UP.how, slow=True)),
-        replace(UP, how=modulation(7, 500_000, False)),
+        replace(UP, modulation=lorawan_modulation(7, 125_000, True)),
+        replace(UP, modulation=replace(UP.modulation, sync=0x12)),
+        replace(UP, modulation=replace(UP.modulation, slow=True)),
+        replace(UP, modulation=lorawan_modulation(7, 500_000, False)),
         replace(UP, freq_hz=868_650_000),
         replace(UP, crc=False),
         replace(UP, dbm=-20.0),
@@ -77,8 +82,10 @@ def test_what_a_gateway_does_not_take(signal: Signal) -> None:
 def test_the_long_way_needs_a_slow_data_rate() -> None:
     for sf, heard in ((7, 0), (10, 0), (11, 1), (12, 1)):
         place = Place()
-        place.ether.path_db = 147.0  # -16 dB of signal to noise
-        assert place.hear(replace(UP, how=modulation(sf, 125_000, False))) == heard, sf
+        place.medium.path_db = 147.0  # -16 dB of signal to noise
+        assert (
+            place.hear(replace(UP, modulation=lorawan_modulation(sf, 125_000, False))) == heard
+        ), sf
 
 
 def test_collisions_and_the_stronger_one() -> None:
@@ -86,7 +93,7 @@ def test_collisions_and_the_stronger_one() -> None:
     assert Place().hear(UP, other) == 0
     assert Place().hear(UP, replace(other, dbm=5.0)) == 1
     assert Place().hear(UP, replace(other, freq_hz=868_300_000)) == 2
-    assert Place().hear(UP, replace(other, how=modulation(9, 125_000, False))) == 2
+    assert Place().hear(UP, replace(other, modulation=lorawan_modulation(9, 125_000, False))) == 2
     assert Place().hear(UP, replace(other, begin_us=UP.end_us())) == 2
 
 
@@ -101,7 +108,7 @@ def test_a_gateway_is_deaf_while_it_sends_and_when_it_is_away() -> None:
 
 def test_a_fifth_is_lost() -> None:
     place = Place()
-    place.ether.loss = 0.2
+    place.medium.loss = 0.2
     heard = place.hear(*(replace(UP, begin_us=UP.begin_us * n) for n in range(1, 300)))
     assert 20 <= heard <= 50  # of the 60 that come before the minute is over
     place.bench.wait(300_000_000)
@@ -109,11 +116,11 @@ def test_a_fifth_is_lost() -> None:
 
 
 def test_a_window_wants_six_symbols_of_the_preamble() -> None:
-    down = replace(UP, how=modulation(7, 125_000, True), begin_us=1_000_000)
-    opened = Listening(down.begin_us, down.begin_us + 8 * 1024, down.freq_hz, down.how)
+    down = replace(UP, modulation=lorawan_modulation(7, 125_000, True), begin_us=1_000_000)
+    opened = ReceiveWindow(down.begin_us, down.begin_us + 8 * 1024, down.freq_hz, down.modulation)
     assert opened.locks_us(down) == down.begin_us + 6 * 1024
     late = replace(opened, open_us=down.begin_us + 2 * 1024)
-    assert late.locks_us(down) == down.begin_us + PREAMBLE * 1024
+    assert late.locks_us(down) == down.begin_us + PREAMBLE_SYMBOLS * 1024
     assert replace(late, open_us=late.open_us + 1).locks_us(down) is None
     assert replace(opened, close_us=down.begin_us + 6 * 1024 - 1).locks_us(down) is None
     assert replace(opened, close_us=None, open_us=0).locks_us(down) is not None

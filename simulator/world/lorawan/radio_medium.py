@@ -1,7 +1,8 @@
-"""The air between a node and its gateways: who hears what.
+"""The radio medium between a node and its gateways: which receiver gets which signal.
 
-`Window` is the ideal receiver of the tests without a chip. `Ether` carries signals between
-transceivers: airtime, frequency, spreading, IQ, sync word, path loss, collisions, random loss.
+`IdealWindow` is the ideal receiver of the tests without a chip. `RadioMedium` carries signals
+between transceivers: airtime, frequency, spreading, IQ, sync word, path loss, collisions, random
+loss.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import Protocol
 from simulator.world.lorawan import plan
 from simulator.world.lorawan.server import Downlink
 
-PREAMBLE = 8  # symbols
-ENOUGH = 6  # of them, to find it
+PREAMBLE_SYMBOLS = 8  # symbols
+LOCK_SYMBOLS_MIN = 6  # of them, to find it
 NOISE_FIGURE_DB = 6.0
 CAPTURE_DB = 6.0  # a signal that much stronger survives another one
-KEEP_US = 20_000_000  # longer than any frame
-PUBLIC = 0x34
+HISTORY_US = 20_000_000  # longer than any frame
+SYNC_PUBLIC = 0x34
 
 
 @dataclass(frozen=True)
-class Window:
-    """open_us: when the receiver really begins to listen; symbols: until it gives up."""
+class IdealWindow:
+    """open_us: when the receiver really begins to listen. symbols: until it gives up."""
 
     open_us: int
     freq_hz: int
@@ -41,50 +42,50 @@ class Window:
         tuned = (self.freq_hz, self.sf, self.bw_hz) == (down.freq_hz, down.sf, down.bw_hz)
         tsym = plan.symbol_us(self.sf, self.bw_hz)
         begin = max(self.open_us, down.begin_us)
-        end = min(self.close_us(), down.begin_us + PREAMBLE * tsym)
-        return tuned and end - begin >= ENOUGH * tsym
+        end = min(self.close_us(), down.begin_us + PREAMBLE_SYMBOLS * tsym)
+        return tuned and end - begin >= LOCK_SYMBOLS_MIN * tsym
 
 
 def end_us(down: Downlink) -> int:
-    """When a downlink has been received; downlinks carry no CRC."""
+    """When a downlink has been received. Downlinks carry no CRC."""
     return down.begin_us + round(plan.airtime_us(down.sf, down.bw_hz, len(down.raw), False))
 
 
 @dataclass(frozen=True)
 class Modulation:
-    """Everything that a sender and a receiver must agree on; frequency apart."""
+    """Everything that a sender and a receiver must agree on, apart from the frequency."""
 
     sf: int
     bw_hz: int
     inverted: bool
-    sync: int = PUBLIC
+    sync: int = SYNC_PUBLIC
     slow: bool = False  # low data rate optimisation
 
     def symbol_us(self) -> float:
         return plan.symbol_us(self.sf, self.bw_hz)
 
 
-def modulation(sf: int, bw_hz: int, inverted: bool) -> Modulation:
-    """As LoRaWAN has it."""
+def lorawan_modulation(sf: int, bw_hz: int, inverted: bool) -> Modulation:
+    """The modulation of LoRaWAN."""
     return Modulation(sf, bw_hz, inverted, slow=plan.symbol_us(sf, bw_hz) >= 16_000)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A frame on air. sender: its name; dbm: as radiated; crc: whether it carries one."""
+    """A frame on air. sender: its name. dbm: as radiated. crc: whether it carries one."""
 
     sender: str
     begin_us: int
     freq_hz: int
-    how: Modulation
+    modulation: Modulation
     raw: bytes
     crc: bool
     dbm: float = 14.0
-    preamble: int = PREAMBLE
+    preamble: int = PREAMBLE_SYMBOLS
 
     def end_us(self) -> int:
-        us = plan.airtime_us(self.how.sf, self.how.bw_hz, len(self.raw), self.crc)
-        longer = (self.preamble - PREAMBLE) * self.how.symbol_us()
+        us = plan.airtime_us(self.modulation.sf, self.modulation.bw_hz, len(self.raw), self.crc)
+        longer = (self.preamble - PREAMBLE_SYMBOLS) * self.modulation.symbol_us()
         return self.begin_us + round(us + longer)
 
     def overlaps(self, other: Signal) -> bool:
@@ -92,8 +93,8 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A frame as a receiver got it. damaged: something else was on air, too."""
+class ReceivedFrame:
+    """A frame as a receiver got it. damaged: another signal was on air, too."""
 
     signal: Signal
     rssi: float
@@ -110,9 +111,10 @@ class Receiver(Protocol):
 CallAt = Callable[[int, Callable[[], None]], None]
 
 
-class Ether:
+class RadioMedium:
     """call_at: the world's clock. loss: share of signals that a receiver misses. path_db: loss
-    between any two; sent: everything so far."""
+    between any two transceivers. sent: everything so far.
+    """
 
     def __init__(self, call_at: CallAt, rng: random.Random, path_db: float = 110.0) -> None:
         self._call_at = call_at
@@ -129,12 +131,12 @@ class Ether:
         self._receivers.append(receiver)
 
     def send(self, signal: Signal) -> None:
-        """A signal that begins now or later."""
+        """Put a signal on air that begins now or later."""
         self.sent.append(signal)
         self._call_at(signal.begin_us, lambda: self._begin(signal))
 
     def _begin(self, signal: Signal) -> None:
-        self._recent = [s for s in self._recent if s.end_us() > signal.begin_us - KEEP_US]
+        self._recent = [s for s in self._recent if s.end_us() > signal.begin_us - HISTORY_US]
         self._recent.append(signal)
         for receiver in self._receivers:
             if receiver.name == signal.sender:
@@ -145,7 +147,7 @@ class Ether:
             else:
                 receiver.begins(signal)
 
-    def on_air(self, t_us: int, receiver: str) -> list[Signal]:
+    def audible_signals(self, t_us: int, receiver: str) -> list[Signal]:
         """Signals that have begun and are not lost on this receiver."""
         there = [s for s in self._recent if s.sender != receiver and s.end_us() > t_us]
         return [s for s in there if (s.begin_us, receiver) not in self._missed]
@@ -153,18 +155,18 @@ class Ether:
     def strength(self, signal: Signal) -> tuple[float, float]:
         """(RSSI in dBm, SNR in dB) at any receiver."""
         rssi = signal.dbm - self.path_db
-        noise = -174.0 + 10 * math.log10(signal.how.bw_hz) + NOISE_FIGURE_DB
+        noise = -174.0 + 10 * math.log10(signal.modulation.bw_hz) + NOISE_FIGURE_DB
         return rssi, min(rssi - noise, 10.0)
 
-    def audible(self, signal: Signal) -> bool:
-        return self.strength(signal)[1] >= plan.NEEDED_SNR[signal.how.sf]
+    def is_audible(self, signal: Signal) -> bool:
+        return self.strength(signal)[1] >= plan.SNR_MIN_DB[signal.modulation.sf]
 
-    def hear(self, signal: Signal) -> Heard:
-        """What a receiver that followed a signal to its end has got."""
+    def receive(self, signal: Signal) -> ReceivedFrame:
+        """The frame that a receiver has at the end of a signal."""
         rssi, snr = self.strength(signal)
         others = [s for s in self._recent if s is not signal and s.overlaps(signal)]
         damaged = any(_disturbs(other, signal) for other in others)
-        return Heard(signal, rssi, snr, damaged)
+        return ReceivedFrame(signal, rssi, snr, damaged)
 
 
 def same_channel(one_hz: int, other_hz: int, bw_hz: int) -> bool:
@@ -172,33 +174,33 @@ def same_channel(one_hz: int, other_hz: int, bw_hz: int) -> bool:
 
 
 def _disturbs(other: Signal, signal: Signal) -> bool:
-    """Spreading factors hardly disturb one another; inverted chirps hardly the others."""
-    same = (other.how.sf, other.how.bw_hz, other.how.inverted) == (
-        signal.how.sf,
-        signal.how.bw_hz,
-        signal.how.inverted,
+    """Spreading factors hardly disturb one another. Inverted chirps hardly disturb the others."""
+    same = (other.modulation.sf, other.modulation.bw_hz, other.modulation.inverted) == (
+        signal.modulation.sf,
+        signal.modulation.bw_hz,
+        signal.modulation.inverted,
     )
-    near = same_channel(other.freq_hz, signal.freq_hz, signal.how.bw_hz)
+    near = same_channel(other.freq_hz, signal.freq_hz, signal.modulation.bw_hz)
     return same and near and other.dbm > signal.dbm - CAPTURE_DB
 
 
 @dataclass(frozen=True)
-class Listening:
+class ReceiveWindow:
     """A receiver that is on. close_us: None = it never gives up."""
 
     open_us: int
     close_us: int | None
     freq_hz: int
-    how: Modulation
+    modulation: Modulation
 
     def locks_us(self, signal: Signal) -> int | None:
-        """When it has found the signal's preamble; None if it does not."""
-        if signal.how != self.how or not same_channel(
-            signal.freq_hz, self.freq_hz, self.how.bw_hz
+        """When it has found the signal's preamble. None if it does not."""
+        if signal.modulation != self.modulation or not same_channel(
+            signal.freq_hz, self.freq_hz, self.modulation.bw_hz
         ):
             return None
-        tsym = self.how.symbol_us()
-        found = math.ceil(max(self.open_us, signal.begin_us) + ENOUGH * tsym)
+        tsym = self.modulation.symbol_us()
+        found = math.ceil(max(self.open_us, signal.begin_us) + LOCK_SYMBOLS_MIN * tsym)
         last = signal.begin_us + signal.preamble * tsym
         if self.close_us is not None:
             last = min(last, self.close_us)

@@ -13,8 +13,8 @@ from tests.support.runs.made_run import S, clean
 
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record, as_tally
-from simulator.run.backends.backend_log import OnAir
-from simulator.run.processes.node import Seen
+from simulator.run.backends.backend_log import Transmission
+from simulator.run.processes.node import Evidence
 from simulator.run.results.report import node_result
 
 HZ = 868_100_000
@@ -36,79 +36,81 @@ def _text(utc: int) -> str:
     return datetime.fromtimestamp(utc, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def lora() -> Seen:
-    seen = clean()
-    seen.plan = replace(seen.plan, link="lorawan")
-    closed = seen.watcher.closed
-    seen.held.delivered = {4: short([closed[n] for n in (1, 2, 3, 4)], 4)}
-    seen.held.delivered |= {n: short([closed[n]], n) for n in (5, 6, 7, 8)}
-    seen.held.on_air = [OnAir(t * 600 * S, FRAME_US, HZ) for t in range(12)]
-    seen.held.joins = 1
-    return seen
+def lora() -> Evidence:
+    evidence = clean()
+    evidence.plan = replace(evidence.plan, link="lorawan")
+    closed = evidence.observer.closed
+    evidence.backend.delivered = {4: short([closed[n] for n in (1, 2, 3, 4)], 4)}
+    evidence.backend.delivered |= {n: short([closed[n]], n) for n in (5, 6, 7, 8)}
+    evidence.backend.transmissions = [Transmission(t * 600 * S, FRAME_US, HZ) for t in range(12)]
+    evidence.backend.joins = 1
+    return evidence
 
 
-def lost(seen: Seen) -> None:
-    del seen.held.delivered[6]
+def lost(evidence: Evidence) -> None:
+    del evidence.backend.delivered[6]
 
 
-def lost_merged(seen: Seen) -> None:
-    seen.held.delivered[4]["first"] = 2
+def lost_merged(evidence: Evidence) -> None:
+    evidence.backend.delivered[4]["first"] = 2
 
 
-def twice(seen: Seen) -> None:
-    seen.held.delivered[5]["first"] = 4
+def twice(evidence: Evidence) -> None:
+    evidence.backend.delivered[5]["first"] = 4
 
 
-def never_closed(seen: Seen) -> None:
-    seen.held.delivered[9] = short([seen.watcher.closed[8]], 9) | {"start": None}
+def never_closed(evidence: Evidence) -> None:
+    evidence.backend.delivered[9] = short([evidence.observer.closed[8]], 9) | {"start": None}
 
 
-def wrong_count(seen: Seen) -> None:
-    seen.held.delivered[4]["counts"]["forward"]["car"] += 1
+def wrong_count(evidence: Evidence) -> None:
+    evidence.backend.delivered[4]["counts"]["forward"]["car"] += 1
 
 
-def wrong_length(seen: Seen) -> None:
-    seen.held.delivered[7]["len"] += 1
+def wrong_length(evidence: Evidence) -> None:
+    evidence.backend.delivered[7]["len"] += 1
 
 
-def wrong_coverage(seen: Seen) -> None:
-    seen.held.delivered[7]["cov"] -= 1
+def wrong_coverage(evidence: Evidence) -> None:
+    evidence.backend.delivered[7]["cov"] -= 1
 
 
-def wrong_start(seen: Seen) -> None:
-    seen.held.delivered[8]["start"] = _text(seen.watcher.closed[8].start + 1)
+def wrong_start(evidence: Evidence) -> None:
+    evidence.backend.delivered[8]["start"] = _text(evidence.observer.closed[8].start + 1)
 
 
-def wrong_mean(seen: Seen) -> None:
-    seen.held.delivered[4]["speed"]["forward"]["mean"] += 1.0
+def wrong_mean(evidence: Evidence) -> None:
+    evidence.backend.delivered[4]["speed"]["forward"]["mean"] += 1.0
 
 
-def wrong_v85(seen: Seen) -> None:
-    seen.held.delivered[5]["speed"]["backward"]["v85"] += 8
+def wrong_v85(evidence: Evidence) -> None:
+    evidence.backend.delivered[5]["speed"]["backward"]["v85"] += 8
 
 
-def no_speed(seen: Seen) -> None:
-    seen.held.delivered[5]["speed"]["backward"] = None
+def no_speed(evidence: Evidence) -> None:
+    evidence.backend.delivered[5]["speed"]["backward"] = None
 
 
-def too_long_on_air(seen: Seen) -> None:
+def too_long_on_air(evidence: Evidence) -> None:
     """Within the bands, but more than a node may have in a day."""
-    seen.held.on_air = [OnAir(i * 60 * S, 400_000, HZ) for i in range(400)]
+    evidence.backend.transmissions = [Transmission(i * 60 * S, 400_000, HZ) for i in range(400)]
 
 
-def too_long_in_the_band(seen: Seen) -> None:
-    seen.held.on_air = [OnAir(i * S, 3_700_000, HZ) for i in range(0, 100, 10)]
+def too_long_in_the_band(evidence: Evidence) -> None:
+    evidence.backend.transmissions = [
+        Transmission(i * S, 3_700_000, HZ) for i in range(0, 100, 10)
+    ]
 
 
-def against_the_chip(seen: Seen) -> None:
-    seen.held.faults.append("17: a window while it sends")
+def against_the_chip(evidence: Evidence) -> None:
+    evidence.backend.faults.append("17: a window while it sends")
 
 
-def not_confirmed(seen: Seen) -> None:
-    seen.confirmed = 7
+def not_confirmed(evidence: Evidence) -> None:
+    evidence.confirmed = 7
 
 
-FAULTS: list[tuple[Callable[[Seen], None], str]] = [
+FAULTS: list[tuple[Callable[[Evidence], None], str]] = [
     (lost, "1 closed intervals never arrived, the first is 6"),
     (lost_merged, "1 closed intervals never arrived, the first is 1"),
     (twice, "1 intervals stand in the backend twice, the first is 4"),
@@ -136,21 +138,21 @@ def test_a_clean_run_has_no_violations() -> None:
 
 
 @pytest.mark.parametrize(("doctor", "text"), FAULTS, ids=[f[0].__name__ for f in FAULTS])
-def test_a_fault_is_found(doctor: Callable[[Seen], None], text: str) -> None:
-    seen = lora()
-    doctor(seen)
-    found = records.violations(seen)
+def test_a_fault_is_found(doctor: Callable[[Evidence], None], text: str) -> None:
+    evidence = lora()
+    doctor(evidence)
+    found = records.violations(evidence)
     assert any(text in line for line in found), found
 
 
 def test_what_is_closed_after_the_run_may_be_confirmed_later() -> None:
-    seen = lora()
-    seen.watcher.closed_us[8] = seen.plan.end_us + 1
-    not_confirmed(seen)
-    assert records.violations(seen) == []
+    evidence = lora()
+    evidence.observer.closed_us[8] = evidence.plan.end_us + 1
+    not_confirmed(evidence)
+    assert records.violations(evidence) == []
 
 
 def test_order_is_not_promised() -> None:
-    seen = lora()
-    seen.order.reverse()
-    assert records.violations(seen) == []
+    evidence = lora()
+    evidence.order.reverse()
+    assert records.violations(evidence) == []

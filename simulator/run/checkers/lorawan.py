@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from simulator.run.checkers.decode import DIRECTIONS, Record, as_tally
-from simulator.run.backends.backend_log import OnAir
-from simulator.run.processes.node import Seen
+from simulator.run.backends.backend_log import Transmission
+from simulator.run.processes.node import Evidence
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.regions import Region
 
@@ -19,12 +19,12 @@ START_SHARE = 0.25  # of a day's budget may be used at once after a start
 BIN_KMH, MEAN_KMH = 4, 0.5  # a bin of the histogram, a step of the mean
 
 
-def contents(seen: Seen) -> Iterator[str]:
+def contents(evidence: Evidence) -> Iterator[str]:
     """What the backend holds of one or several intervals says what these say in flash."""
-    short = {n: body for n, body in seen.delivered.items() if "total" not in body}
+    short = {n: body for n, body in evidence.delivered.items() if "total" not in body}
     for last, body in short.items():
         first = int(body.get("first", last))
-        records = [seen.watcher.closed.get(n) for n in range(first, last + 1)]
+        records = [evidence.observer.closed.get(n) for n in range(first, last + 1)]
         whole = [record for record in records if record]
         if len(whole) == len(records) and (difference := _difference(whole, body)):
             yield f"intervals {first} to {last}: {difference}"
@@ -41,46 +41,46 @@ def _difference(records: list[Record], body: dict[str, Any]) -> str:
     start = body["start"] and int(datetime.fromisoformat(body["start"]).timestamp())
     if records[0].start and start != records[0].start:
         return "start differs between flash and backend"
-    for i, way in enumerate(DIRECTIONS):
-        if not _speeds_fit(records, i, body["speed"][way]):
-            return f"speeds {way} differ between flash and backend"
+    for i, direction in enumerate(DIRECTIONS):
+        if not _speeds_fit(records, i, body["speed"][direction]):
+            return f"speeds {direction} differ between flash and backend"
     return ""
 
 
-def _speeds_fit(records: list[Record], way: int, told: dict[str, Any] | None) -> bool:
-    total = sum(record.speeds[way][0] for record in records)
-    number = sum(record.speeds[way][1] for record in records)
+def _speeds_fit(records: list[Record], direction: int, told: dict[str, Any] | None) -> bool:
+    total = sum(record.speeds[direction][0] for record in records)
+    number = sum(record.speeds[direction][1] for record in records)
     if not number or not told:
         return not number and not told
     bins = [0] * 32
     for record in records:
-        for i, count in record.histograms[way].items():
+        for i, count in record.histograms[direction].items():
             bins[i] += count
     reached = next(i for i in range(32) if sum(bins[: i + 1]) >= 0.85 * number)
     v85_fits = abs(told["v85"] - (reached + 0.5) * BIN_KMH) <= BIN_KMH
     return v85_fits and bool(abs(told["mean"] - total / 10 / number) <= MEAN_KMH)
 
 
-def airtime(seen: Seen) -> Iterator[str]:
+def airtime(evidence: Evidence) -> Iterator[str]:
     """The node keeps the budget that it was given, and what the bands allow in any hour."""
-    frames = seen.held.on_air
-    budget_s = float(str(seen.plan.config.get("lora_airtime_s", 30)))
-    starts = 1 + seen.watcher.resets.get("cut", 0)
-    region = regions.named(str(seen.plan.config.get("lora_region", "EU868")))
+    frames = evidence.backend.transmissions
+    budget_s = float(str(evidence.plan.config.get("lora_airtime_s", 30)))
+    starts = 1 + evidence.observer.resets.get("cut", 0)
+    region = regions.by_name(str(evidence.plan.config.get("lora_region", "EU868")))
     most_s = budget_s * (1 + START_SHARE * starts) + JOIN_S[0] + JOIN_S[1]
     for i, frame in enumerate(frames):
         day_us = sum(f.length_us for f in _within(frames, i, DAY_US))
         if day_us > most_s * 1e6:
             yield f"{day_us / 1e6:.1f} s on the air in the day from {frame.begin_us / 1e6:.0f} s"
             return
-        band, share = _band(region, frame), region.share(round(frame.freq_hz, -2))
+        band, share = _band(region, frame), region.duty_cycle(round(frame.freq_hz, -2))
         same = [f for f in _within(frames, i, HOUR_US) if _band(region, f) == band]
         if sum(f.length_us for f in same) > share * HOUR_US:
             yield f"sub-band {band}: more than {share:.1%} of the hour from {frame.begin_us} us"
             return
 
 
-def _band(region: Region, frame: OnAir) -> int:
+def _band(region: Region, frame: Transmission) -> int:
     return region.band(round(frame.freq_hz, -2))
 
 
@@ -91,9 +91,9 @@ def _within(frames: list[Any], i: int, span_us: int) -> Iterator[Any]:
         yield frame
 
 
-def radio(seen: Seen) -> Iterator[str]:
+def radio(evidence: Evidence) -> Iterator[str]:
     """Neither chip nor network saw what a conformant device does not do."""
-    yield from seen.held.faults[:3]
+    yield from evidence.backend.faults[:3]
 
 
 CHECKS = (contents, airtime, radio)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.run import fuzz
-from simulator.run.plans.fault_schedule import TROUBLES, storm
+from simulator.run.plans.fault_schedule import FAULT_KINDS, faulty_plan
 
 FOUND = (
     18,  # compared with its calm by closed intervals, whose ends a clock step had moved
@@ -43,11 +43,11 @@ def test_a_violation_is_told_with_the_command_that_gives_it_again(
 
 
 def test_a_hundred_seeds_draw_every_trouble_and_the_same_ones_again() -> None:
-    drawn = [storm(seed) for seed in range(1, 101)]
-    assert drawn == [storm(seed) for seed in range(1, 101)]
+    drawn = [faulty_plan(seed) for seed in range(1, 101)]
+    assert drawn == [faulty_plan(seed) for seed in range(1, 101)]
     said = " ".join(plan.summary() for plan in drawn)
     titles = ("broker away", "Wi-Fi down", "NTP away", "DNS dead", "half open", "refused",
               "late PUBACK", "backend away", "power cuts", "NTP steps", "RTC steps", "bounce",
               "torn")  # fmt: skip
     assert [title for title in titles if title not in said] == []
-    assert len(TROUBLES) >= 12
+    assert len(FAULT_KINDS) >= 12
