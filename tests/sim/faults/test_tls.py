@@ -27,7 +27,9 @@ from delivery.mqtt.tls import wrapper
 port, host, ca = sys.argv[1:4]
 
 async def main():
-    client = Client("n1", host, int(port), user=None, password=None, keepalive=20, frame_bytes=4096)
+    client = Client(
+        "n1", host, int(port), user=None, password=None, keepalive=20, frame_bytes=4096
+    )
     try:
         client.wrap = wrapper(open(ca, "rb").read(), host)
         await client.open()
