@@ -8,7 +8,7 @@ from tests.tidy.source import files, name
 # MicroPython's asyncio has no public call that waits for a socket of one's own. Its own
 # `open_connection` waits in the same way, and tests/seam holds that it works on a board.
 NO_PUBLIC_CALL = {"asyncio.core._io_queue"}
-TESTS_MAX = 34  # to become 20
+TESTS_MAX = 20
 
 
 def _uses(*patterns: str) -> list[str]:
