@@ -62,12 +62,16 @@ class WholeRun:
 
 _OVER_LORAWAN = ("lib/lorawan/", "lib/radio/", "lib/modem/", "firmware/delivery/lorawan/")
 _OVER_MQTT = ("lib/mqtt/", "lib/names/", "firmware/delivery/mqtt/")
-_DETECTORS = ("lib/radar/", "lib/beam/", "lib/passage/", "firmware/counting/")
+_OTHER_RADARS = (
+    *("lib/radar/ld2450.py", "lib/radar/ops243.py", "lib/radar/doppler.py"),
+    *("lib/passage/planar_tracker.py", "lib/passage/speed_bursts.py"),
+)
+_IN_ALL = ("firmware/", "lib/", "boards/")
 RUNS = (
-    WholeRun("radar,beam", 0.5, ("firmware/", "lib/", "boards/"), _OVER_LORAWAN),
-    WholeRun("ld2450,ops243", 0.5, _DETECTORS),
-    WholeRun("doppler,beam-single", 0.5, _DETECTORS),
-    WholeRun("lora-beam", 0.5, ("firmware/", "lib/", "boards/"), (*_OVER_MQTT, "lib/modem/")),
+    WholeRun("radar,beam", 0.5, _IN_ALL, (*_OVER_LORAWAN, *_OTHER_RADARS, "lib/beam/single.py")),
+    WholeRun("ld2450,ops243", 0.5, _OTHER_RADARS, ("lib/radar/doppler.py",)),
+    WholeRun("doppler,beam-single", 0.5, ("lib/radar/doppler.py", "lib/beam/single.py")),
+    WholeRun("lora-beam", 0.5, _IN_ALL, (*_OVER_MQTT, "lib/radar/", "lib/passage/", "lib/modem/")),
     WholeRun("lora-beam@esp32c3_rak3172", 0.5, ("lib/modem/",)),
 )
 
