@@ -4,7 +4,7 @@ Runs on a bare Python with the standard library. A step that is done is not repe
 call neither waits nor needs a network. The configuration of pip (index, proxy, certificates) is
 left alone.
 
-A role is what the environment is for. Each holds the packages of the one before it:
+A role is the purpose of an environment. Each holds the packages of the one before it:
 
     build  flash boards from this checkout
     sim    the simulator and the virtual board as well
@@ -54,7 +54,7 @@ def say(text: str) -> None:
 
 
 def check_machine(role: str) -> None:
-    """What the set-up needs of this machine; raises SetupError."""
+    """The needs of the set-up are met by this machine. Raises SetupError otherwise."""
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise SetupError(

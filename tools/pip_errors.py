@@ -1,4 +1,4 @@
-"""Says in one line why pip failed, and what to do next, from the output of pip."""
+"""One line with the reason for a failure of pip and the next command, from the output of pip."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _REASONS = (
 
 
 class SetupError(Exception):
-    """A step failed. what: the failure and its reason. advice: the next command."""
+    """A step failed. failure: with its reason. advice: the next command."""
 
-    def __init__(self, what: str, advice: str) -> None:
-        super().__init__(f"{what}. {advice}.")
+    def __init__(self, failure: str, advice: str) -> None:
+        super().__init__(f"{failure}. {advice}.")
 
 
 def explain(lines: list[str], log: Path) -> SetupError:

@@ -1,4 +1,4 @@
-"""What pip says when it fails, in one line with the next step."""
+"""The output of a failed pip becomes one line with the next step."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Checkout:
     def set_up(
         self, role: str = "dev", before: str = "", **how: object
     ) -> subprocess.CompletedProcess[str]:
-        """The set-up, after the statements `before` have changed what it sees of the machine."""
+        """The set-up, after the statements `before` have changed its view of the machine."""
         environ = {**os.environ, **UNREACHABLE, **how.pop("environ", {})}  # type: ignore[dict-item]
         return subprocess.run(
             [self.python, "-c", AS_ANOTHER.format(before=before), "--role", role],

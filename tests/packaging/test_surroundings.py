@@ -21,7 +21,7 @@ SENSITIVE = (
 
 @pytest.fixture
 def broker_of_the_machine() -> Iterator[None]:
-    """Somebody listens at port 1883, if nobody does already."""
+    """A listener at port 1883, unless the machine has one."""
     with ExitStack() as stack:
         for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
             with suppress(OSError):
@@ -34,7 +34,7 @@ def broker_of_the_machine() -> Iterator[None]:
 
 
 def ignore_sigint() -> None:
-    """What a shell without job control does to a command with `&`."""
+    """A shell without job control does this to a command with `&`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

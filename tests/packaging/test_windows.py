@@ -1,4 +1,4 @@
-"""What a technician runs leans on nothing that Linux alone has.
+"""The path of a technician leans on nothing that Linux alone has.
 
 Windows itself is not here. These tests refuse the modules that it lacks, look for files that are
 read in the encoding of the system, and check the code against the types of its Python.
@@ -71,7 +71,7 @@ def test_the_types_of_windows_know_every_name_that_is_used(tmp_path: Path) -> No
 
 
 def without_encoding(source: str) -> list[int]:
-    """Lines on which a text file is opened in whatever encoding the system has."""
+    """Lines on which a text file is opened in the encoding of the system."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call) or any(key.arg == "encoding" for key in node.keywords):
