@@ -17,10 +17,10 @@ from simulator.board.board import VirtualBoard
 from simulator.board.cable import CableFaults
 from simulator.board.life import Environment
 from simulator.board.stock import blank, flashed
-from simulator.run.processes.live import HOST, live_broker
 from simulator.run.plans.options import broker_address, within
 from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.live import HOST, live_broker
 from simulator.world.chip.shims import ROOT
 from tallypost.faults import ToolError
 from tallypost.hardware import boards

@@ -16,13 +16,13 @@ from typing import Any
 
 from simulator.run.plans import plan as plans
 from simulator.run.plans import scenario as scenarios
+from simulator.run.plans.options import broker_address, output, within
+from simulator.run.plans.plan import LIVE_PORT, BrokerAddress, RunOptions
+from simulator.run.plans.scenario import ScenarioError
 from simulator.run.processes.live import live_broker
 from simulator.run.processes.node import prepare
-from simulator.run.plans.options import output, broker_address, within
-from simulator.run.plans.plan import LIVE_PORT, RunOptions, BrokerAddress
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import whole
-from simulator.run.plans.scenario import ScenarioError
 from simulator.run.results.screen import Screen, print_result
 from tallypost.faults import ToolError
 

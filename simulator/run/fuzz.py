@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulator.run.processes.node import prepare
+from simulator.run.plans.fault_schedule import fault_free_plan, faulty_plan
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NodePlan
+from simulator.run.processes.node import prepare
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import NodeResult, total
-from simulator.run.plans.fault_schedule import fault_free_plan, faulty_plan
 from tallypost.faults import ToolError
 
 CALM_ONE_IN = 2  # storms, of those without power cuts, that are compared with their calm

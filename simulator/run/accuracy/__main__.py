@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run.accuracy import table
-from simulator.run.plans import scenario as scenarios
 from simulator.run.accuracy.cell import Cell, cell, precision_losses
 from simulator.run.accuracy.page import page
 from simulator.run.accuracy.words import trust
-from simulator.run.processes.node import prepare
+from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NODE_KINDS, NodePlan, RunOptions, draw
-from simulator.run.processes.workers import NodeFailed, run_all
-from simulator.run.results.report import NodeResult
 from simulator.run.plans.scenario import ScenarioError
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import prepare
+from simulator.run.processes.workers import NodeFailed, run_all
+from simulator.run.results.report import NodeResult
 from tallypost.faults import ToolError
 
 PAGE = Path(".build/accuracy.html")

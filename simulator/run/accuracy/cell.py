@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.run.results.report import NodeResult, total
 from simulator.run.plans.scenario import Scenario
+from simulator.run.results.report import NodeResult, total
 from simulator.run.results.statistics import Range, mean_range, wilson
 
 FREE_FLOW = {

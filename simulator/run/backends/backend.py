@@ -15,21 +15,21 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
-from simulator.run.backends.both import BothBackend
 from simulator.run.backends.backend_log import (
     DRAIN_AT_ONCE,
+    BackendContents,
     BackendLog,
     DrainRule,
-    BackendContents,
 )
+from simulator.run.backends.both import BothBackend
 from simulator.run.backends.lorawan import LorawanBackend
-from simulator.run.plans.plan import NodePlan, BrokerAddress
 from simulator.run.backends.mqtt import MqttBackend, contents_of
-from simulator.world.spec import Detector
+from simulator.run.plans.plan import BrokerAddress, NodePlan
+from simulator.world.chip.process import die_with_parent
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork
-from simulator.world.chip.process import die_with_parent
 from simulator.world.network.relay import RelayNetwork
+from simulator.world.spec import Detector
 from tallypost.backend.store import Store
 from tallypost.faults import ToolError
 

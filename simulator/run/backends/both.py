@@ -6,12 +6,12 @@ import json
 import sqlite3
 from pathlib import Path
 
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
 from simulator.run.backends.lorawan import LorawanBackend
-from simulator.run.plans.plan import NodePlan
 from simulator.run.backends.mqtt import MqttBackend
-from simulator.world.spec import Detector
+from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
+from simulator.world.spec import Detector
 
 
 class BothBackend:

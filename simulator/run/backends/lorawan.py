@@ -8,14 +8,13 @@ import sqlite3
 from pathlib import Path
 
 from simulator.run.backends.backend_log import (
-    Body,
-    BackendLog,
-    DrainRule,
     BackendContents,
+    BackendLog,
+    Body,
+    DrainRule,
     Transmission,
 )
 from simulator.run.plans.plan import NodePlan
-from simulator.world.spec import Detector
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.backend import LorawanCollectorBridge
@@ -26,6 +25,7 @@ from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import AccessNetwork, NetworkFaults
 from simulator.world.sensors.composite_detector import CompositeDetector
+from simulator.world.spec import Detector
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import LoraKeys
 

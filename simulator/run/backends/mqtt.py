@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
 from simulator.run.plans.plan import NodePlan
-from simulator.world.spec import Detector
-from simulator.world.network.backend import CollectorBridge
-from simulator.world.network.broker import Broker
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
+from simulator.world.network.backend import CollectorBridge
+from simulator.world.network.broker import Broker
+from simulator.world.spec import Detector
 from tallypost.backend.store import Store
 
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers.decode import DIRECTIONS, Record, as_tally
 from simulator.run.backends.backend_log import Transmission
+from simulator.run.checkers.decode import DIRECTIONS, Record, as_tally
 from simulator.run.processes.node import Evidence
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.regions import Region

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import lorawan
-from simulator.run.checkers import clock
-from simulator.run.checkers import decode
+from simulator.run.checkers import clock, decode, lorawan
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.processes.node import Evidence
 

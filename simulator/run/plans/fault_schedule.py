@@ -13,8 +13,8 @@ from pathlib import Path
 
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.plan import HOUR_US, ROOT_TOPIC, NodePlan
-from simulator.run.plans.scenario import REQUESTS_PER_HOUR, FAULT_SPANS, Scenario
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.run.plans.scenario import FAULT_SPANS, REQUESTS_PER_HOUR, Scenario
+from simulator.world.network.access_network import NetworkFaults, Span
 
 HOURS = (3.0, 5.0)
 FAULTY_SHARE = 0.75  # of the run

@@ -10,7 +10,7 @@ from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.scenario import Scenario, ScenarioError
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioFaults
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.world.network.access_network import NetworkFaults, Span
 from simulator.world.protocol import Input
 from simulator.world.streets.traffic import Traffic
 from tallypost.faults import ToolError

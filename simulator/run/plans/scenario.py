@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.world.lorawan.plan import RadioFaults
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.world.network.access_network import NetworkFaults, Span
 from simulator.world.streets.street import USER_CLASSES
 from simulator.world.streets.traffic import Traffic
 

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.world.spec import Detector
 from simulator.world.sensors.beams import Beams
 from simulator.world.sensors.doppler import Doppler
 from simulator.world.sensors.ld2450 import Ld2450
 from simulator.world.sensors.ld2451 import Ld2451
 from simulator.world.sensors.ops243 import Ops243
+from simulator.world.spec import Detector
 from simulator.world.streets.street import BEAM_MIX, RADAR_MIX, Street
 from tallypost.hardware.boards import Board
 

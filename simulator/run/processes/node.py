@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from simulator.run.checkers import decode
 from simulator.run.backends.backend import Backend, backend_for
-from simulator.run.backends.backend_log import Body, BackendLog, BackendContents
+from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
-from simulator.run.processes.observer import Passage, NodeObserver
+from simulator.run.checkers import decode
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS
-from simulator.world.spec import WINDOW_US, Detector, NodeSpec
-from simulator.world.kernel import Node
+from simulator.run.processes.observer import NodeObserver, Passage
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
 from simulator.world.sensors.recording import RecordedDetector
+from simulator.world.spec import WINDOW_US, Detector, NodeSpec
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards

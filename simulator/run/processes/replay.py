@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Evidence, prepare, run_node
 from simulator.run.plans.plan import HOUR_US, NODE_KINDS, NodePlan, RunOptions, draw
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence, prepare, run_node
 from simulator.run.results.trace_file import Trace, as_pulses, load
 from simulator.world.protocol import Input
 from tallypost.faults import ToolError

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from simulator.run.processes.node import ImageLayout, run_node
 from simulator.run.plans.plan import NodePlan
+from simulator.run.processes.node import ImageLayout, run_node
 from simulator.run.results.report import NodeResult, node_result
 from tallypost.faults import ToolError
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS
-from simulator.run.results.scoring import score
-from simulator.run.processes.node import Evidence
-from simulator.run.processes.observer import Passage
 from simulator.run.plans.plan import RunOptions
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence
+from simulator.run.processes.observer import Passage
+from simulator.run.results.scoring import score
 from simulator.run.results.statistics import binned_percentile, percentile
 
 NodeResult = dict[str, Any]

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.world.sensors.doppler import PORT as PULSES
 from simulator.world.protocol import PORT_PIN, Input
+from simulator.world.sensors.doppler import PORT as PULSES
 from tallypost.faults import ToolError
 
 UART = 1

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs.living import live
-
 from simulator.run.accuracy import __main__ as accuracy
-from simulator.run.checkers import records
 from simulator.run.accuracy.cell import PROMISED, Cell, Share, precision_losses
 from simulator.run.accuracy.words import limits, matrix, words
-from simulator.run.results.report import node_result
+from simulator.run.checkers import records
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.results.report import node_result
+from tests.support.runs.living import live
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "lib" / "passage" / "ACCURACY.md"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.runs.doctored import closed
-from tests.support.runs.made_run import LENGTH_S, S, clean, message
-
 from simulator.run.checkers import records
 from simulator.run.processes.node import Evidence
 from simulator.world.network.access_network import NetworkFaults
+from tests.support.runs.doctored import closed
+from tests.support.runs.made_run import LENGTH_S, S, clean, message
 
 DAY_S = 86_400
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.runs.made_run import S, clean
 
+from simulator.run.backends.backend_log import Transmission
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record, as_tally
-from simulator.run.backends.backend_log import Transmission
 from simulator.run.processes.node import Evidence
 from simulator.run.results.report import node_result
+from tests.support.runs.made_run import S, clean
 
 HZ = 868_100_000
 FRAME_US = 100_000

@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.runs.made_run import LENGTH_S, SMALL, S, entry, message, packed, ring
-
 from simulator.run.processes.node import Evidence
+from tests.support.runs.made_run import LENGTH_S, SMALL, S, entry, message, packed, ring
 
 Doctor = Callable[[Evidence], object]
 
