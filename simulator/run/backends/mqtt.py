@@ -1,4 +1,4 @@
-"""What stands beyond a node with MQTT: the world's own broker and the product's collector."""
+"""The far side of a node with MQTT: the world's own broker and the product's collector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 
 def contents_of(store: Store, node: str) -> BackendContents:
-    """What the backend has of a node."""
+    """The backend's records of a node."""
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
     return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
 
@@ -50,7 +50,7 @@ class MqttBackend:
         self.network.begin()
 
     def end_faults(self) -> None:
-        """Its weather has an end of its own."""
+        """Network faults end by themselves."""
 
     def finish(self) -> BackendContents:
         held = contents_of(self._backend.collector.store, self._plan.name)

@@ -1,4 +1,4 @@
-"""Which street a detector stands at, and the model that plays it."""
+"""Sensors: the street of each one, and the model that plays it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ Model = Callable[[Street, random.Random, FaultShares, Board], Detector]
 
 @dataclass(frozen=True)
 class Sensor:
-    """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios have
-    it; faults: its table of faults there. mix: shares of the classes. model: makes the sensor from
-    street, rng, faults and board. ways: it tells directions apart."""
+    """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios name
+    them. faults: its table of faults there. mix: shares of the classes. model: makes the sensor
+    from street, rng, faults and board. directional: it tells directions apart.
+    """
 
     place: str
     faults: str

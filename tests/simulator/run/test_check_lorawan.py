@@ -113,7 +113,7 @@ def not_confirmed(evidence: Evidence) -> None:
 FAULTS: list[tuple[Callable[[Evidence], None], str]] = [
     (lost, "1 closed intervals never arrived, the first is 6"),
     (lost_merged, "1 closed intervals never arrived, the first is 1"),
-    (twice, "1 intervals stand in the backend twice, the first is 4"),
+    (twice, "1 intervals are in the backend twice, the first is 4"),
     (never_closed, "the backend holds intervals that were never closed: [9]"),
     (wrong_count, "intervals 1 to 4: counts differ"),
     (wrong_length, "intervals 7 to 7: length or coverage differ"),
