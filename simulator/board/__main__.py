@@ -17,10 +17,10 @@ from simulator.board.board import VirtualBoard
 from simulator.board.cable import CableFaults
 from simulator.board.life import Environment
 from simulator.board.stock import blank, flashed
-from simulator.run.processes.live import HOST, live_broker
 from simulator.run.plans.options import broker_address, within
 from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.live import HOST, live_broker
 from simulator.world.chip.shims import ROOT
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
@@ -35,7 +35,7 @@ def _speed(text: str) -> float | None:
         return None
     value = float(text)
     if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not within 0.1 .. 3600, and not 'free'")
+        raise argparse.ArgumentTypeError(f"{text} is neither within 0.1 .. 3600 nor 'free'")
     return value
 
 
@@ -46,11 +46,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="make board", description=__doc__)
     add = top.add_argument
     add("--board", default=boards.DEFAULT, help=f"a folder of boards/ ({boards.DEFAULT})")
-    add("--flash", type=Path, metavar="FILE", help="its flash; made if it is not there")
-    add("--blank", action="store_true", help="a new board: nothing in its flash")
-    add("--port", type=within(0, 65535), default=0, help="TCP port (any that is free)")
-    add("--tty", type=Path, metavar="LINK", help="also a device, by this name")
-    add("--detector", choices=sorted(SENSORS), help="on its pins (what it is configured for)")
+    add("--flash", type=Path, metavar="FILE", help="its flash, made if it is missing")
+    add("--blank", action="store_true", help="a new board with an erased flash")
+    add("--port", type=within(0, 65535), default=0, help="TCP port (any free one)")
+    add("--tty", type=Path, metavar="LINK", help="also a device with this name")
+    add("--detector", choices=sorted(SENSORS), help="on its pins (from its configuration)")
     add("--per-hour", type=within(0, 3600), default=240, help="passages (240)")
     add("--speed", type=_speed, default=1.0, help="of its time: a factor, or 'free' (1)")
     add(
@@ -59,10 +59,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help=f"a real one (its own, at {LIVE_PORT} if that is free)",
     )
-    add("--seed", type=within(0, 2**32 - 1), default=1, help="of all that is random (1)")
+    add("--seed", type=within(0, 2**32 - 1), default=1, help="of all random numbers (1)")
     add("--read-only", action="store_true", help="fault: the flash takes no writes")
-    add("--chip", choices=sorted(CHIPS), help="fault: another chip than it should be")
-    add("--noise", type=float, default=0.0, metavar="SHARE", help="fault: of bytes with a flip")
+    add("--chip", choices=sorted(CHIPS), help="fault: another chip than the board has")
+    add(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="fault: share of bytes with a flipped bit",
+    )
     return top
 
 
@@ -124,7 +130,7 @@ def _introduction(port: Path | str, board: VirtualBoard) -> str:
     return "\n".join(
         [
             f"{board.board.name} ({board.chip}, {board.board.flash_size >> 20} MB) at {port}",
-            f"flash   {board.flash}; whatever MicroPython is in it, the simulator's own runs",
+            f"flash   {board.flash} (the simulator runs its own MicroPython)",
             f"broker  {board.environment.broker}",
             "",
             f"  {bin_}/esptool --port {port} flash-id",

@@ -27,8 +27,8 @@ from simulator.board.port import SerialServer
 from simulator.board.stock import check_size
 from simulator.board.terminal import Terminal
 from simulator.board.uart import Uart
-from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
 from tallypost.hardware import boards
 
 _SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet

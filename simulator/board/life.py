@@ -12,8 +12,8 @@ from simulator.board.chip import mac_of
 from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
 from simulator.run.plans.plan import BrokerAddress
 from simulator.run.plans.sensors import SENSORS, Sensor
-from simulator.world.spec import NodeSpec, Observer
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
+from simulator.world.chip.nvs import NvsPartition
 from simulator.world.kernel import Node
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modems.mac import Mac
@@ -21,10 +21,10 @@ from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import NetworkFaults
-from simulator.world.chip.nvs import NvsPartition
 from simulator.world.network.relay import RelayNetwork
-from simulator.world.streets.street import Street
 from simulator.world.sensors.composite_detector import CompositeDetector
+from simulator.world.spec import NodeSpec, Observer
+from simulator.world.streets.street import Street
 from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
 

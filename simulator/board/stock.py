@@ -72,10 +72,12 @@ def flashed(board: Board, path: Path) -> Path:
 
 def check_size(board: Board, flash: Path) -> None:
     """Raises ToolError unless the file is as long as the board's flash."""
-    hint = "without FLASH= a new one is made"
+    hint = "leave out FLASH= to make a new one"
     try:
         size = flash.stat().st_size
     except OSError as error:
         raise ToolError(f"{flash}: {error.strerror}", hint) from error
     if size != board.flash_size:
-        raise ToolError(f"{flash}: {size} bytes, {board.name} has {board.flash_size}", hint)
+        raise ToolError(
+            f"{flash}: the file has {size} bytes, {board.name} has {board.flash_size}", hint
+        )

@@ -1,1 +1,1 @@
-"""Runs scenarios: processes, progress, checks, report."""
+"""Runs scenarios: plans, processes, checkers and results."""

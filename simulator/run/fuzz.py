@@ -1,6 +1,9 @@
-"""`make fuzz`: random storms, each from a seed, each followed by calm in which everything must
-drain. Exit status: 0 only if nothing was violated; 1 if something was, the last line is then the
-command that gives that storm again; 2 for wrong usage; 130 interrupted."""
+"""`make fuzz`: random fault schedules, each drawn from a seed.
+
+Faults end after three quarters of a run. Then every closed interval must arrive. Exit status: 0
+only if nothing was violated, 1 if something was, 2 for wrong usage, 130 interrupted. After a
+violation the last line is the command that repeats that schedule.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,29 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulator.run.processes.node import prepare
+from simulator.run.plans.fault_schedule import fault_free_plan, faulty_plan
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NodePlan
+from simulator.run.processes.node import prepare
 from simulator.run.processes.workers import NodeFailed, run_all
 from simulator.run.results.report import NodeResult, total
-from simulator.run.plans.fault_schedule import fault_free_plan, faulty_plan
 from tallypost.faults import ToolError
 
-CALM_ONE_IN = 2  # storms, of those without power cuts, that are compared with their calm
+COMPARED_ONE_IN = 2  # of the schedules without power cuts
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     add = top.add_argument
-    add("--n", type=within(1, 100_000), default=20, help="storms (20)")
-    add("--seed", type=within(0, 2**32 - 1), default=1, help="of the first; the others follow (1)")
+    add("--n", type=within(1, 100_000), default=20, help="fault schedules (20)")
+    add(
+        "--seed",
+        type=within(0, 2**32 - 1),
+        default=1,
+        help="of the first one, the others follow (1)",
+    )
     add("--json", type=output, metavar="FILE", help="write the result")
-    add("--trace", type=output, metavar="FILE", help="of one storm: everything that happened")
+    add("--trace", type=output, metavar="FILE", help="write all events of one schedule")
     return top
 
 
@@ -42,77 +50,81 @@ def main(argv: list[str] | None = None) -> int:
         print(f"make fuzz: {error}", file=sys.stderr)
         return 2
     except NodeFailed as error:
-        print(f"{error}\nthe simulator failed\nagain: {again(error.node)}", file=sys.stderr)
+        print(f"{error}\nmake fuzz: the simulator failed. To repeat it:", file=sys.stderr)
+        print(again(error.node), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
     print(
-        f"{len(seeds)} storms, {result['simulated_h']:.0f} h simulated in"
-        f" {result['wall_s']:.0f} s, {result['compared']} compared with their calm:"
+        f"{len(seeds)} fault schedules, {result['simulated_h']:.0f} h simulated in"
+        f" {result['wall_s']:.0f} s, {result['compared']} compared with a run without faults:"
         f" {result['passages']:,} passages, {result['intervals']:,} intervals,"
-        f" {result['power_cuts']} power cuts, {result['violated']} storms with violations"
+        f" {result['power_cuts']} power cuts, {result['violated']} schedules with violations"
     )
     for text in result["violations"][:20]:
-        print(f"VIOLATION {text}")
+        print(f"Violation: {text}")
     if result["violations"]:
-        print(f"again: {again(result['violations'][0].partition(':')[0])}")
+        print(f"To repeat it:\n{again(result['violations'][0].partition(':')[0])}")
     return 1 if result["violations"] else 0
 
 
 def again(node: str) -> str:
-    """The command that gives a node's storm again; its calm comes with it."""
+    """The command that repeats a node's fault schedule. It repeats the fault-free twin, too."""
     return f"make fuzz N=1 SEED={node.split('-')[1]}"
 
 
 def compared(plan: NodePlan) -> bool:
-    """Whether this storm is held against its calm: nothing but a start may cost a passage."""
+    """Whether a schedule is compared with its fault-free twin: only a start may cost a passage."""
     starts = plan.power_cuts or plan.rtc_steps
-    return bool(plan.passages and not starts and plan.seed % CALM_ONE_IN == 0)
+    return bool(plan.passages and not starts and plan.seed % COMPARED_ONE_IN == 0)
 
 
-def run(storms: list[NodePlan]) -> dict[str, Any]:
-    """Run storms; raises ToolError, NodeFailed."""
+def run(schedules: list[NodePlan]) -> dict[str, Any]:
+    """Run the schedules. Raises ToolError, NodeFailed."""
     began = time.monotonic()
-    twins = [fault_free_plan(plan) for plan in storms if compared(plan)]
+    twins = [fault_free_plan(plan) for plan in schedules if compared(plan)]
     with tempfile.TemporaryDirectory(prefix="tallypost-") as text:
         folder = Path(text)
-        progress = Progress(storms + twins, folder)
-        ran = run_all(storms + twins, prepare(storms), folder, progress.show, progress.done)
+        progress = Progress(schedules + twins, folder)
+        ran = run_all(schedules + twins, prepare(schedules), folder, progress.show, progress.done)
     nodes = {node["node"]: node for node in ran}
     for twin in twins:
         _compare(nodes[twin.name.removesuffix("-calm")], nodes[twin.name])
-    stormy = [nodes[plan.name] for plan in storms]
+    faulty = [nodes[plan.name] for plan in schedules]
     return {
         "wall_s": round(time.monotonic() - began, 1),
-        "simulated_h": round(sum(plan.hours for plan in storms), 2),
-        "passages": sum(total(node["truth"]) for node in stormy),
-        "intervals": sum(node["intervals"]["closed"] for node in stormy),
-        "power_cuts": sum(node["power_cuts"] for node in stormy),
+        "simulated_h": round(sum(plan.hours for plan in schedules), 2),
+        "passages": sum(total(node["truth"]) for node in faulty),
+        "intervals": sum(node["intervals"]["closed"] for node in faulty),
+        "power_cuts": sum(node["power_cuts"] for node in faulty),
         "compared": len(twins),
-        "violated": sum(bool(node["violations"]) for node in stormy),
+        "violated": sum(bool(node["violations"]) for node in faulty),
         "violations": [text for node in ran for text in node["violations"]],
-        "storms": [{"summary": p.summary(), **nodes[p.name]} for p in storms],
+        "storms": [{"summary": p.summary(), **nodes[p.name]} for p in schedules],
     }
 
 
 def _compare(node: NodeResult, quiet: NodeResult) -> None:
-    """A storm of the network costs no passage: each way as many are counted as in the calm."""
+    """Network faults cost no passage: each direction has as many as without faults."""
     here, there = _by_direction(node), _by_direction(quiet)
     if here != there:
-        node["violations"].append(f"{node['node']}: counted {here}, without the storm {there}")
+        node["violations"].append(f"{node['node']}: counted {here}, without faults {there}")
 
 
 def _by_direction(node: NodeResult) -> dict[str, int]:
-    """Of passages, not of closed intervals: these end elsewhere when the clock steps. Without the
-    classes: an edge that a light barrier sees while a sector of the log is erased is noted late,
-    and when that is depends on what was sent."""
+    """Passages noted in each direction.
+
+    Passages are compared, not closed intervals, because these end elsewhere when the clock steps.
+    Classes are left out: a light barrier's edge that comes while a sector of the log is erased is
+    noted late, and the time of the erase depends on the messages sent.
+    """
     return {direction: sum(classes.values()) for direction, classes in node["noted"].items()}
 
 
 class Progress:
-    """A line for every storm that is over; its files are no longer needed."""
+    """Prints a line for every schedule that is over, and deletes its files."""
 
     def __init__(self, plans: list[NodePlan], folder: Path) -> None:
         self._plans = {plan.name: plan for plan in plans}
@@ -120,7 +132,7 @@ class Progress:
         self._done = 0
 
     def show(self, _name: str, _state: dict[str, int]) -> None:
-        """How far a storm is does not matter: it takes seconds."""
+        """A schedule takes seconds, so its progress is not shown."""
 
     def done(self, name: str, node: NodeResult) -> None:
         self._done += 1

@@ -19,19 +19,19 @@ from functools import partial
 from operator import itemgetter
 from typing import Callable
 
-from simulator.world.spec import WINDOW_US, Detector, Console, NodeSpec, Observer
-from simulator.world.chip.devices import WifiStation, Storage
+from simulator.world.chip.devices import Storage, WifiStation
 from simulator.world.chip.flash import Flash
 from simulator.world.chip.peripheral import NoPeripheral, Peripheral
 from simulator.world.chip.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
-    IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request, fit_in_reply,
-    pack_inputs,
+    IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request,
+    fit_in_reply, pack_inputs,
 )  # fmt: skip
+from simulator.world.spec import WINDOW_US, Console, Detector, NodeSpec, Observer
 
-WINDOW_INPUTS = 80  # the most inputs in one grant
+WINDOW_INPUTS = 80  # in one grant
 REBOOT_US = 350_000  # ROM and second-stage loader, interpreter start
-SENSOR_WINDOW_US = 2_000_000  # a shorter grant while the sensor is being spoken to
+SENSOR_WINDOW_US = 2_000_000  # shorter grants while the node talks to the sensor
 
 
 class Node:
@@ -56,10 +56,10 @@ class Node:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._event_number = 0
         self._immediate: list[Input] = []
-        self._granted_us = 0  # the node has been given the detector's inputs up to here
-        self._pregenerated: list[Input] = []  # those that come after
-        self._pregenerated_us = 0  # and they are made up to here
-        self._short_grants_until_us = 0  # the sensor was spoken to: keep grants short
+        self._granted_us = 0  # the node has the detector's inputs up to here
+        self._pregenerated: list[Input] = []  # inputs after that time
+        self._pregenerated_us = 0  # and the time up to which they are generated
+        self._short_grants_until_us = 0  # the node talked to the sensor
         self._process: NodeProcess | None = None
         self._first_request = 0
         self._reset_cause = "power_on"
@@ -110,7 +110,7 @@ class Node:
                 self._go_down(f"reset:{reset}", str(reset))
             except (NodeEnded, NodeHung) as error:
                 if self.requests == self._first_request and not self.halted:
-                    raise  # it never got as far as the firmware: the shims are broken
+                    raise  # the firmware has never run: the shims are broken
                 self._go_down(f"exit:{type(error).__name__}", "watchdog")
 
     def halt(self) -> None:

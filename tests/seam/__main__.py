@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tallypost.faults import ToolError
 from tests.seam import table, wiring
 from tests.seam.peer import Peer
 from tests.seam.port import SILENCE_S, Port
 from tests.seam.run import Run, failures
-from tallypost.faults import ToolError
 
 EVERYWHERE = "0.0.0.0"
 VIRTUAL = "virtual board"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tallypost.faults import ToolError
 from tests.seam import body
 from tests.seam.port import PAUSE_S, BoardError, Port
 from tests.seam.wiring import Wiring
-from tallypost.faults import ToolError
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 _STATES = (PASS, FAIL, SKIP)

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tallypost.faults import ToolError
 from tests.seam import body
 from tests.seam.run import FAIL, Board, Result
-from tallypost.faults import ToolError
 
 VERSION = 1
 _NAME, _CELL = 50, 24

@@ -15,10 +15,10 @@ from simulator.board.life import NvsContents
 from simulator.board.stock import flashed
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.chip.nvs import NvsPartition
-from tests.seam import body, virtual
-from tests.seam.__main__ import main
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
+from tests.seam import body, virtual
+from tests.seam.__main__ import main
 
 RING = boards.load(virtual.BOARD).partition("ring")
 VFS = boards.load(virtual.BOARD).partition("vfs")

@@ -18,13 +18,13 @@ from simulator.board.life import NullObserver
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
 from simulator.run.processes.node import HEAP_SIZES
-from simulator.world.spec import NodeSpec
 from simulator.world.kernel import Node
-from simulator.world.network.access_network import TcpConnection, NetworkFaults
+from simulator.world.network.access_network import NetworkFaults, TcpConnection
+from simulator.world.network.relay import RelayedConnection, RelayNetwork
 from simulator.world.protocol import PORT_PIN, Input
-from simulator.world.network.relay import RelayNetwork, RelayedConnection
-from tests.seam.wiring import Network, Wiring
+from simulator.world.spec import NodeSpec
 from tallypost.hardware import boards
+from tests.seam.wiring import Network, Wiring
 
 BOARD = "esp32_generic"
 SCRATCH = "ring"

@@ -1,8 +1,8 @@
 """`make accuracy`: how well each detector counts in each traffic situation, against the truth.
 
-Every cell is lived through by the whole firmware, several times with other seeds; single passages
-are matched (match.py), so misses and phantoms cannot cancel. Exit status: 0 if every figure that
-is promised holds, 1 if one does not, 2 for wrong usage; 130 interrupted.
+The whole firmware runs every cell several times with other seeds. Single passages are matched
+(results/scoring.py), so misses and phantoms cannot cancel. Exit status: 0 if every promised figure
+holds, 1 if one does not, 2 for wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run.accuracy import table
-from simulator.run.plans import scenario as scenarios
 from simulator.run.accuracy.cell import Cell, cell, precision_losses
 from simulator.run.accuracy.page import page
 from simulator.run.accuracy.words import trust
-from simulator.run.processes.node import prepare
+from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NODE_KINDS, NodePlan, RunOptions, draw
-from simulator.run.processes.workers import NodeFailed, run_all
-from simulator.run.results.report import NodeResult
 from simulator.run.plans.scenario import ScenarioError
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import prepare
+from simulator.run.processes.workers import NodeFailed, run_all
+from simulator.run.results.report import NodeResult
 from tallypost.faults import ToolError
 
 PAGE = Path(".build/accuracy.html")
@@ -40,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", type=within(1, 100), default=3, help="runs of a cell (3)")
     add("--hours", type=within(1, 240), default=2, help="of a run (2)")
     add("--json", type=output, metavar="FILE", help="write the figures")
-    add("--markdown", type=output, metavar="FILE", help="put the table in, as in ACCURACY.md")
-    add("--words", type=output, metavar="FILE", help="put it in words in, as in TRUST.md")
+    add("--markdown", type=output, metavar="FILE", help="insert the table, as in ACCURACY.md")
+    add("--words", type=output, metavar="FILE", help="insert the table in words, as in TRUST.md")
     add("--page", type=output, default=PAGE, metavar="FILE", help=f"the picture ({PAGE})")
     return top
 
@@ -55,7 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"make accuracy: {error}", file=sys.stderr)
         return 2
     except NodeFailed as error:
-        print(f"{error}\nthe simulator failed in {error.node}", file=sys.stderr)
+        print(f"{error}\nmake accuracy: the simulator failed. To repeat it:", file=sys.stderr)
+        print(again(error.node), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -72,15 +73,22 @@ def main(argv: list[str] | None = None) -> int:
         args.words.write_text(table.insert_table(old, trust(cells)))
     args.page.write_text(page(cells, args.seeds, args.hours))
     table.show(cells)
-    print(f"picture: {args.page}")
+    print(f"The picture is in {args.page}.")
     shortfalls = [text for one in cells for text in one.shortfalls()] + precision_losses(cells)
     for text in shortfalls:
-        print(f"SHORT {text}")
+        print(f"Not as promised: {text}")
     return 1 if shortfalls else 0
 
 
+def again(node: str) -> str:
+    """The command that repeats the cell of a node."""
+    detector, _, rest = node.partition("-")
+    scenario = rest.rpartition("-")[0].replace("-", "_")
+    return f"make accuracy DETECTOR={detector} SCENARIO={scenario}"
+
+
 def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
-    """(detector, scenario) of every cell; raises ScenarioError when nothing is left."""
+    """(detector, scenario) of every cell. Raises ScenarioError when nothing is left."""
     loaded = [scenarios.load(name) for name in scenarios.names()]
     found = [
         (kind, one.name)
@@ -94,14 +102,14 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
     if not found:
         fit = sorted(one.name for one in loaded if one.places)
         raise ScenarioError(
-            f"scenario '{scenario}' is no situation of {detector or 'any detector'};"
+            f"scenario '{scenario}' is not a situation of {detector or 'any detector'};"
             f" there are: {', '.join(fit)}"
         )
     return found
 
 
 def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
-    """Live through the cells; raises ToolError, NodeFailed."""
+    """Run the cells. Raises ToolError, NodeFailed."""
     plans: dict[tuple[str, str], list[NodePlan]] = {
         (detector, name): [cell_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
         for detector, name in wanted

@@ -1,23 +1,25 @@
-"""One cell of the matrix: a detector in a situation, over several runs; and what is promised."""
+"""One cell of the matrix: a detector in a situation, over several runs, and the promised
+figures.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.run.results.report import NodeResult, total
 from simulator.run.plans.scenario import Scenario
+from simulator.run.results.report import NodeResult, total
 from simulator.run.results.statistics import Range, mean_range, wilson
 
 FREE_FLOW = {
     "ops243": "one_way",
     "doppler": "one_way",
-}  # where a detector is at its best; else moderate
-# Damaged bytes and rain may cost so much precision against free traffic, for every detector.
+}  # the free traffic of a detector, otherwise moderate
+# Precision that damaged bytes and rain may cost against free traffic, for every detector.
 PRECISION_LOSS_MAX = 0.02
 NOISE_SCENARIOS = ("noisy_line", "rain")
-# (detector, scenario) -> least recall, precision, share of right directions, most mean and v85
-# error in km/h, most confusion of bicycles and pedestrians; None = not promised.
+# (detector, scenario) -> minimum recall, precision, share of right directions, maximum mean and
+# v85 error in km/h, maximum confusion of bicycles and pedestrians. None = not promised.
 PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
     ("ld2451", "moderate"): (0.98, 0.99, 0.99, 2.0, 3.0, None),
     ("ld2451", "platoons"): (0.93, 0.97, None, None, None, None),
@@ -52,8 +54,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Cell:
-    """recall: of who passed; precision: of what was counted; direction: right, of who was seen at
-    all; speeds in km/h, mean over the runs with its 95 % interval, None without speeds."""
+    """recall: of the road users that passed. precision: of the counted passages. direction: right
+    ones, of all passages that were seen. Speeds are in km/h, mean over the runs with its 95 %
+    interval, None without speeds.
+    """
 
     detector: str
     scenario: str
@@ -77,19 +81,20 @@ class Cell:
 
     @property
     def count_error(self) -> float | None:
-        """Of the total, in percent: misses and phantoms cancel in it. None where nobody passed."""
+        """Error of the total, in percent: misses and phantoms cancel in it. None if no road user
+        passed."""
         return 100 * (self.counted / self.passed - 1) if self.passed else None
 
     def couples_missed(self, alone: float) -> Share:
-        """Of two side by side one was missed: of all such couples; `alone`: the recall of those
-        who have nobody beside them."""
+        """Couples side by side that were counted as one, of all couples. `alone`: the recall of
+        road users without another one beside them."""
         couples = round(self.passed * self.pairs / (1 + self.pairs))
         missed = max(0, round(self.passed * alone) - self.recall.hits)
         return Share(min(couples, missed), couples)
 
     @property
     def classed(self) -> Share:
-        """With the right class, of those that were matched and given one; `unknown` is none."""
+        """With the right class, of the matched ones that were given a class. `unknown` is none."""
         rows = self.classes.items()
         given = sum(n for _, row in rows for counted, n in row.items() if counted != "unknown")
         return Share(sum(row.get(true, 0) for true, row in rows), given)
@@ -103,7 +108,7 @@ class Cell:
         return Share(wrong, sum(sum(row.values()) for row in rows))
 
     def shortfalls(self) -> list[str]:
-        """What is promised and does not hold, and what the checkers found."""
+        """Promised figures that do not hold, and violations that the checkers found."""
         name = f"{self.detector}, {self.scenario}"
         limits = PROMISED.get((self.detector, self.scenario), (None,) * 6)
         found = []
@@ -114,14 +119,16 @@ class Cell:
         )
         for (what, share), least in zip(shares, limits[:3], strict=True):
             if least is not None and share.value < least:
-                found.append(f"{name}: {what} {share.value:.4f}, promised {least}")
+                found.append(f"{name}: {what} {share.value:.4f} is below the promised {least}")
         errors = ("mean speed", self.mean_error), ("v85", self.v85_error)
         for (what, error), most in zip(errors, limits[3:5], strict=True):
             if most is not None and (error is None or abs(error[0]) > most):
                 told = "none" if error is None else f"{error[0]:+.2f} km/h"
-                found.append(f"{name}: error of {what} {told}, promised {most}")
+                found.append(f"{name}: error of {what} {told}, promised at most {most} km/h")
         if limits[5] is not None and self.confused.value > limits[5]:
-            found.append(f"{name}: {self.confused.value:.4f} confused, promised {limits[5]}")
+            found.append(
+                f"{name}: {self.confused.value:.4f} confused, promised at most {limits[5]}"
+            )
         return found + self.violations
 
     def as_dict(self) -> dict[str, Any]:
@@ -174,7 +181,7 @@ def free_flow_cell(cells: list[Cell], detector: str) -> Cell | None:
 
 
 def precision_losses(cells: list[Cell]) -> list[str]:
-    """Detectors whose precision suffers more from noise than is promised, in the same traffic."""
+    """Detectors that lose more precision by noise than is promised, in the same traffic."""
     found = []
     for one in cells:
         free_flow = [c for c in cells if (c.detector, c.scenario) == (one.detector, "moderate")]
@@ -182,5 +189,5 @@ def precision_losses(cells: list[Cell]) -> list[str]:
             fall = free_flow[0].precision.value - one.precision.value
             if fall > PRECISION_LOSS_MAX:
                 told = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
-                found.append(f"{told}, promised {PRECISION_LOSS_MAX}")
+                found.append(f"{told}, promised at most {PRECISION_LOSS_MAX}")
     return found

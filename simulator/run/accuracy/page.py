@@ -23,22 +23,24 @@ table { border-collapse: collapse; margin: .5em 0 1em } td, th { padding: .1em .
 text-align: right; border: 1px solid #ddd } th:first-child { text-align: left }
 .right { background: #e3f0dc } .wrong { background: #f8ded2 }
 """
-Point = tuple[float, Range, str]  # value, its range, what is told of it
+Point = tuple[float, Range, str]  # value, its range, tooltip
 
 
 @dataclass(frozen=True)
 class Panel:
-    """name; least and most of its axis; step of its grid; the point of a cell, or None."""
+    """name: of a Share or error of the cell. low, high: ends of its axis. step: of its grid.
+    point: the point of a cell, or None.
+    """
 
     name: str
-    least: float
-    most: float
+    low: float
+    high: float
     step: float
     point: Callable[[Cell], Point | None]
 
     def x(self, value: float, left: float) -> float:
-        inside = min(self.most, max(self.least, value))
-        return round(left + WIDE * (inside - self.least) / (self.most - self.least), 1)
+        inside = min(self.high, max(self.low, value))
+        return round(left + WIDE * (inside - self.low) / (self.high - self.low), 1)
 
 
 def _share(name: str) -> Callable[[Cell], Point | None]:
@@ -71,7 +73,7 @@ TITLES = {"class": "right class", "mean": "mean speed, km/h", "v85": "v85, km/h"
 
 
 def page(cells: list[Cell], seeds: int, hours: int) -> str:
-    """The HTML; what is beyond an axis is drawn at its edge, with a bold arrow."""
+    """The HTML. A value beyond an axis is drawn at its edge, with a bold arrow."""
     height = ROW * (len(cells) + 2)
     width = LEFT + len(PANELS) * (WIDE + SPACE)
     body = [_panel(cells, i, panel, height) for i, panel in enumerate(PANELS)]
@@ -82,7 +84,7 @@ def page(cells: list[Cell], seeds: int, hours: int) -> str:
         f'<svg role="img" aria-label="accuracy by detector and situation" width="{width}"'
         f' height="{height + 20}" viewBox="0 0 {width} {height + 20}">'
         f"{''.join(_names(cells, width) + body)}</svg>"
-        f"<h2>Who is taken for whom</h2>{''.join(_confusion(one) for one in cells)}</html>\n"
+        f"<h2>Confused classes</h2>{''.join(_confusion(one) for one in cells)}</html>\n"
     )
 
 
@@ -101,8 +103,8 @@ def _names(cells: list[Cell], width: int) -> list[str]:
 def _panel(cells: list[Cell], place: int, panel: Panel, height: int) -> str:
     left = LEFT + place * (WIDE + SPACE)
     out = [f'<text x="{left}" y="12">{TITLES.get(panel.name, panel.name)}</text>']
-    for i in range(round((panel.most - panel.least) / panel.step) + 1):
-        value = panel.least + i * panel.step
+    for i in range(round((panel.high - panel.low) / panel.step) + 1):
+        value = panel.low + i * panel.step
         x = panel.x(value, left)
         out.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{ROW}" y2="{height - ROW / 2}"/>')
         out.append(f'<text x="{x - 8}" y="{height + 8}">{value:.3g}</text>')
@@ -117,8 +119,8 @@ def _dot(panel: Panel, left: float, y: int, point: Point) -> str:
     value, (low, high), told = point
     name, x = panel.name, panel.x(value, left)
     title = f"<title>{told}</title>"
-    if not panel.least <= value <= panel.most:
-        sign = "◀" if value < panel.least else "▶"
+    if not panel.low <= value <= panel.high:
+        sign = "◀" if value < panel.low else "▶"
         return f'<text class="off" x="{x - 6}" y="{y + 5}">{sign} {value:.2f}{title}</text>'
     return (
         f'<line class="range {name}" x1="{panel.x(low, left)}" x2="{panel.x(high, left)}"'

@@ -69,7 +69,7 @@ def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
 
 
 def insert_table(text: str, table: str) -> str:
-    """`text` with `table` between the lines BEGIN and END; without these, the table alone."""
+    """`text` with `table` between the lines BEGIN and END. Without these, only the table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table}\n{END}{after}" if begin and end else table + "\n"

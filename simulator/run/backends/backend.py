@@ -1,8 +1,8 @@
-"""What stands beyond the node's radio: broker and backend, the world's own or real ones.
+"""The far side of the node's radio: broker and backend, the world's own or real ones.
 
-Both kinds offer the same: `network` for the node, `delivered` and `order` as they come in, and
-`notes()` of what the backend found fault with. The backend is the product's in both cases: its
-collector behind the world's broker, or `tallypost listen` as a process at a real one.
+All kinds have the same interface: `network` for the node, `log` of arrivals, and `finish()` with
+the contents of the backend. The backend is always the product's own: its collector behind the
+world's broker or network server, or `tallypost listen` as a process at a real broker.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
-from simulator.run.backends.both import BothBackend
 from simulator.run.backends.backend_log import (
     DRAIN_AT_ONCE,
+    BackendContents,
     BackendLog,
     DrainRule,
-    BackendContents,
 )
+from simulator.run.backends.both import BothBackend
 from simulator.run.backends.lorawan import LorawanBackend
-from simulator.run.plans.plan import NodePlan, BrokerAddress
 from simulator.run.backends.mqtt import MqttBackend, contents_of
-from simulator.world.spec import Detector
+from simulator.run.plans.plan import BrokerAddress, NodePlan
+from simulator.world.chip.process import die_with_parent
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork
-from simulator.world.chip.process import die_with_parent
 from simulator.world.network.relay import RelayNetwork
+from simulator.world.spec import Detector
 from tallypost.backend.store import Store
 from tallypost.faults import ToolError
 
@@ -43,19 +43,19 @@ class Backend(Protocol):
     drain: DrainRule
 
     def with_modem(self, detector: Detector) -> Detector:
-        """All that talks to the board: its detector, and a modem if it has one."""
+        """Everything that talks to the board: its detector, and a modem if it has one."""
 
     def start(self, node: Node) -> None: ...
 
     def end_faults(self) -> None:
-        """The run is over, and the storm with it; what is closed has to arrive."""
+        """The run is over, and its faults end. Closed intervals have to arrive now."""
 
     def finish(self) -> BackendContents:
-        """Ends everything."""
+        """End everything and return the contents."""
 
 
 def backend_for(plan: NodePlan, folder: Path) -> Backend:
-    """The other side of a node; raises ToolError when a real one cannot be reached."""
+    """The far side of a node. Raises ToolError when a real broker cannot be reached."""
     if plan.link == "both":
         return BothBackend(plan, folder)
     if plan.link == "lorawan":
@@ -68,7 +68,7 @@ def backend_for(plan: NodePlan, folder: Path) -> Backend:
 
 
 class ExternalMqttBackend:
-    """A real broker, and `tallypost listen` at it. Every node has topics of its own there."""
+    """A real broker, and `tallypost listen` at it. Every node has its own topics there."""
 
     drain = DRAIN_AT_ONCE
 
@@ -100,7 +100,7 @@ class ExternalMqttBackend:
         self.network.begin()
 
     def end_faults(self) -> None:
-        """Its weather has an end of its own."""
+        """Network faults end by themselves."""
 
     def finish(self) -> BackendContents:
         self._listener.terminate()
@@ -113,7 +113,7 @@ class ExternalMqttBackend:
 
 
 def _listen(plan: NodePlan, target: BrokerAddress, path: Path) -> subprocess.Popen[str]:
-    """Start `tallypost listen`; returns when it has subscribed. Raises ToolError."""
+    """Start `tallypost listen` and wait until it has subscribed. Raises ToolError."""
     process = subprocess.Popen(
         [
             sys.executable, "-m", "tallypost", "listen", "--host", target.host,

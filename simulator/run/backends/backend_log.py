@@ -1,4 +1,4 @@
-"""What reaches the backend of a run, and what it holds in the end."""
+"""Arrivals at the backend during a run, and its contents in the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Transmission:
-    """A frame that the node sent: when and for how long (us), where."""
+    """A frame that the node sent: begin and length (us), frequency."""
 
     begin_us: int
     length_us: int
@@ -20,8 +20,12 @@ class Transmission:
 
 @dataclass(frozen=True)
 class DrainRule:
-    """How what is closed drains after a run. confirms_at_once: else only what was closed in the
-    run has to be confirmed, and the backend does so now and then."""
+    """How closed intervals are delivered after a run.
+
+    step_us, timeout_us: how long the node runs on. confirms_at_once: intervals closed meanwhile
+    have to be confirmed, too. Otherwise only those of the run, and the backend confirms now and
+    then.
+    """
 
     step_us: int
     timeout_us: int
@@ -33,8 +37,9 @@ DRAIN_AT_ONCE = DrainRule(60_000_000, 1_800_000_000, True)
 
 @dataclass
 class BackendContents:
-    """delivered: intervals by number; one of LoRaWAN stands for `first` to `seq`. notes: how much
-    the backend found fault with. faults: what the node's radio did wrong."""
+    """delivered: intervals by number. One of LoRaWAN stands for `first` to `seq`. anomalies: rows
+    in the backend's tables of faulty messages. faults: errors of the node's radio.
+    """
 
     delivered: dict[int, Body]
     anomalies: dict[str, int]
@@ -44,8 +49,9 @@ class BackendContents:
 
 
 class BackendLog:
-    """Notes what reaches the backend. order: the records' numbers as they first arrived;
-    numbers: of the intervals, those in merged ones among them."""
+    """Logs arrivals at the backend. order: the records' numbers as they first arrived. numbers: of
+    the intervals, those inside merged ones among them.
+    """
 
     def __init__(self) -> None:
         self.order: list[int] = []
@@ -54,13 +60,13 @@ class BackendLog:
         self.health: dict[str, Any] = {}  # the last report
 
     def on_publish(self, _t_us: int, topic: str, payload: bytes) -> None:
-        """Everything that the node publishes over MQTT."""
+        """Called with everything that the node publishes over MQTT."""
         if topic.endswith("/health"):
             self.health = json.loads(payload)
             self.heap_free_min = int(self.health.get("heap_free_min", 0))
 
     def on_news(self, kind: str, _node: str, body: Body) -> None:
-        """What the backend has committed."""
+        """Called with everything that the backend has committed."""
         if kind == "interval":
             number = int(body["seq"])
             self.order.append(number)

@@ -1,4 +1,4 @@
-"""What stands beyond a node with MQTT and LoRaWAN: both networks, and one file behind them."""
+"""The far side of a node with MQTT and LoRaWAN: both networks, and one database behind them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import sqlite3
 from pathlib import Path
 
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
 from simulator.run.backends.lorawan import LorawanBackend
-from simulator.run.plans.plan import NodePlan
 from simulator.run.backends.mqtt import MqttBackend
-from simulator.world.spec import Detector
+from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
+from simulator.world.spec import Detector
 
 
 class BothBackend:
-    """As `simulator.run.backends.backend.City`. In the end MQTT works, and tells in full what it has not told
-    before: what went over the air meanwhile gives way to it."""
+    """In the end MQTT works and sends every record in full that it has not sent before. A record
+    that also came over LoRaWAN gives way to it.
+    """
 
     drain = DRAIN_AT_ONCE
 

@@ -1,4 +1,4 @@
-"""What stands beyond a node with LoRaWAN: the air, a gateway, a network server, the backend."""
+"""The far side of a node with LoRaWAN: radio medium, gateway, network server, backend."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import sqlite3
 from pathlib import Path
 
 from simulator.run.backends.backend_log import (
-    Body,
-    BackendLog,
-    DrainRule,
     BackendContents,
+    BackendLog,
+    Body,
+    DrainRule,
     Transmission,
 )
 from simulator.run.plans.plan import NodePlan
-from simulator.world.spec import Detector
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.backend import LorawanCollectorBridge
@@ -26,6 +25,7 @@ from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import AccessNetwork, NetworkFaults
 from simulator.world.sensors.composite_detector import CompositeDetector
+from simulator.world.spec import Detector
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import LoraKeys
 
@@ -35,13 +35,13 @@ MODEM_UART = 1  # of a board with a modem
 
 
 def lora_keys(plan: NodePlan) -> LoraKeys:
-    """What the node joins with, from its seed."""
+    """The keys that the node joins with, drawn from its seed."""
     rng = random.Random(f"{plan.seed}/lora")
     return LoraKeys(rng.randbytes(8), rng.randbytes(8), rng.randbytes(16))
 
 
 class LorawanBackend:
-    """As `simulator.run.backends.backend.City`; the node's Wi-Fi reaches nothing."""
+    """The world's network server and the product's collector. The node's Wi-Fi reaches nothing."""
 
     drain = DrainRule(900_000_000, 14 * 86_400_000_000, False)
 
@@ -124,7 +124,7 @@ class LorawanBackend:
 
 
 def _counted_intervals(path: Path) -> list[Body]:
-    """The intervals that the backend counts: none of them inside another one."""
+    """The intervals that the backend counts: none of them lies inside another one."""
     db = sqlite3.connect(path)
     rows = db.execute("SELECT first, last, body FROM short WHERE kind = 'interval'").fetchall()
     db.close()

@@ -1,24 +1,24 @@
-"""What stands beyond a node with MQTT: the world's own broker and the product's collector."""
+"""The far side of a node with MQTT: the world's own broker and the product's collector."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
 
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendLog, BackendContents
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
 from simulator.run.plans.plan import NodePlan
-from simulator.world.spec import Detector
-from simulator.world.network.backend import CollectorBridge
-from simulator.world.network.broker import Broker
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
+from simulator.world.network.backend import CollectorBridge
+from simulator.world.network.broker import Broker
+from simulator.world.spec import Detector
 from tallypost.backend.store import Store
 
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 
 def contents_of(store: Store, node: str) -> BackendContents:
-    """What the backend has of a node."""
+    """The backend's records of a node."""
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
     return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
 
@@ -50,7 +50,7 @@ class MqttBackend:
         self.network.begin()
 
     def end_faults(self) -> None:
-        """Its weather has an end of its own."""
+        """Network faults end by themselves."""
 
     def finish(self) -> BackendContents:
         held = contents_of(self._backend.collector.store, self._plan.name)

@@ -1,7 +1,7 @@
-"""Holds the times of a node's intervals against the true time and the clocks it could ask.
+"""Checks the times of a node's intervals against the true time and the clocks it could ask.
 
-What an interval claims may be as wrong as the time server or the real-time clock was: the true
-time of its beginning follows from its uptime, and from when its life began.
+An interval's time may be as wrong as the time server or the real-time clock was. The true time of
+its beginning follows from its uptime and from the time of the boot.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_stepped(evidence: Evidence) -> bool:
 
 
 def claims(evidence: Evidence) -> Iterator[str]:
-    """An interval lies, at the backend, where some clock that the node had then says."""
+    """An interval lies, at the backend, at a time of some clock that the node had then."""
     start_utc = evidence.plan.start_utc
     for number, record in evidence.observer.closed.items():
         began_us = _began_us(evidence, record)
@@ -38,11 +38,11 @@ def claims(evidence: Evidence) -> Iterator[str]:
             for step in _offsets(evidence, began_us)
         )
         if early_s > off_s:
-            yield f"interval {number} lies {early_s:.0f} s beside every clock of the node"
+            yield f"interval {number} is {early_s:.0f} s away from every clock of the node"
 
 
 def no_gap(evidence: Evidence) -> Iterator[str]:
-    """Within a life an interval begins when the one before it is closed."""
+    """Within a boot an interval begins when the one before it is closed."""
     before: tuple[int, Record] | None = None
     for number in sorted(evidence.observer.closed):
         record = evidence.observer.closed[number]
@@ -58,7 +58,7 @@ def no_gap(evidence: Evidence) -> Iterator[str]:
 
 
 def observed(evidence: Evidence) -> Iterator[str]:
-    """What an interval of one life observed is what it had, unless it gives a reason."""
+    """An interval of one boot was observed for as long as it lasted, unless it gives a reason."""
     for number, record in evidence.observer.closed.items():
         began_us = _began_us(evidence, record)
         if began_us is None or record.why & RESUMED:
@@ -76,15 +76,15 @@ def _began_us(evidence: Evidence, record: Record) -> int | None:
 
 
 def _at_backend(evidence: Evidence, number: int) -> int | None:
-    """When the backend says it began, with what was resolved later."""
+    """Its start at the backend, after a later resolution."""
     body = evidence.delivered.get(number, {})
     text = body.get("start") if body.get("first", number) == number else None
     return int(datetime.fromisoformat(text).timestamp()) if text else None
 
 
 def _offsets(evidence: Evidence, t_us: int) -> list[int]:
-    """By how much a clock of the node may be off: what the time server was, when it was asked
-    last, and the steps of the real-time clock since then."""
+    """Possible errors of the node's clock: those of the time server when it was asked last, and
+    the steps of the real-time clock since then."""
     latest_us = t_us + CLOCK_S * 1e6
     by_server = accumulate(
         s for at_us, s in evidence.plan.network_faults.ntp_offset_s if at_us <= latest_us
@@ -97,7 +97,7 @@ def _offsets(evidence: Evidence, t_us: int) -> list[int]:
 
 
 def _outside(t_s: float, start_s: float, length_s: float) -> float:
-    """How far a time is outside of an interval: one that is made shorter begins before it."""
+    """How far a time is outside of an interval. A shortened interval begins before it."""
     return max(start_s - t_s, t_s - (start_s + length_s), 0.0)
 
 

@@ -1,8 +1,8 @@
-"""An independent reading of the node's storage: written from the layouts, not from the code.
+"""An independent decoder of the node's storage: written from the layouts, not from the code.
 
 Layouts: lib/ring/region.py (sectors, entries), lib/wire/record.py (packed interval record),
-firmware/counting/counter.py (copy in RTC memory). If firmware and checker shared a codec, a fault in
-it would cancel out.
+firmware/counting/counter.py (copy in RTC memory). If firmware and checker shared a codec, an error
+in it would cancel out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECORD = struct.Struct("<BIHHIb")
 
 @dataclass
 class Spacing:
-    """Of a direction: who followed somebody; sums in 0.1 s, time on the line in 0.01 s."""
+    """Of one direction: number of followers, sums in 0.1 s, time on the line in 0.01 s."""
 
     n: int = 0
     headway: int = 0
@@ -53,7 +53,7 @@ class Record:
 
 
 class Reader:
-    """Takes numbers off a byte string."""
+    """Reads numbers from a byte string."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self.data, self.at = data, at
@@ -73,7 +73,7 @@ class Reader:
         return [self.number() if mask >> i & 1 else 0 for i in range(count)]
 
     def bins(self) -> list[int]:
-        """32 counters whose digits to base 8 stand in the nibbles of the bytes that follow."""
+        """32 counters. Their digits to base 8 stand in the nibbles of the bytes that follow."""
         mask = self.number()
         nibbles = [half for byte in self.data[self.at :] for half in (byte & 15, byte >> 4)]
         used = 0
@@ -89,7 +89,7 @@ class Reader:
 
 
 def record(data: bytes) -> Record:
-    """Unpack a record; raises ValueError, IndexError or struct.error when it is none."""
+    """Unpack a record. Raises ValueError, IndexError or struct.error if it is not one."""
     head = RECORD.unpack_from(data, 0)
     if head[0] not in (1, 2, 3):
         raise ValueError(f"record version {head[0]}")
@@ -127,7 +127,7 @@ def entries(ring: bytes, magic: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def entry(data: bytes) -> tuple[int, int, bytes] | None:
-    """(number, kind, payload) of the entry that begins here; None if there is no whole one."""
+    """(number, kind, payload) of the entry that begins here. None if there is no complete one."""
     if len(data) < ENTRY.size:
         return None
     size, kind, tag, number, crc = ENTRY.unpack_from(data, 0)
@@ -138,7 +138,7 @@ def entry(data: bytes) -> tuple[int, int, bytes] | None:
 
 
 def log_id(ring: bytes) -> int:
-    """The log's id, of the newest sector; 0 when there is none."""
+    """The log's id, of the newest sector. 0 when there is none."""
     found = (0, 0)
     for at in range(0, len(ring), SECTOR):
         head = HEAD.unpack_from(ring, at)
@@ -157,7 +157,7 @@ def intervals(ring: bytes) -> dict[int, Record]:
 
 
 def confirmed(ring: bytes, link: str = "mqtt") -> int:
-    """How far the node knows itself confirmed over MQTT: of the newest cursor entry."""
+    """The confirmed cursor of a link, from the newest cursor entry."""
     newest, value = -1, 0
     for _, number, kind, payload in entries(ring, SMALL_MAGIC):
         if kind == CURSORS and number > newest:
@@ -169,7 +169,7 @@ def confirmed(ring: bytes, link: str = "mqtt") -> int:
 
 
 def rtc_copy(data: bytes) -> Record | None:
-    """The open interval in RTC memory; None when there is none, or it is damaged."""
+    """The open interval in RTC memory. None when there is none, or it is damaged."""
     if len(data) < RTC.size or data[:4] != RTC_MAGIC:
         return None
     _, _, _, size, crc = RTC.unpack_from(data, 0)

@@ -1,6 +1,6 @@
-"""An independent reading of LoRaWAN frames: from the layouts, not from the code of node or tools.
+"""An independent decoder of LoRaWAN frames: from the layouts, not from the code of node or tools.
 
-A frame is turned into text of 0 and 1, and eaten from the left. Layouts: lib/wire/frame.py,
+A frame is turned into text of 0 and 1, and read from the left. Layouts: lib/wire/frame.py,
 lib/wire/note.py.
 """
 
@@ -23,7 +23,7 @@ EPOCH_2025 = 1_735_689_600
 
 
 class Tape:
-    """The bits that are still to be read. Raises ValueError at the end of the tape."""
+    """The bits that are still to be read. Raises ValueError at the end."""
 
     def __init__(self, frame: bytes) -> None:
         self.rest = "".join(f"{byte:08b}" for byte in frame)
@@ -47,7 +47,7 @@ class Tape:
         return self.raw(1) == "1"
 
     def wide(self) -> int:
-        """The width that four bits announce."""
+        """The width that the next four bits give."""
         width = self.number(4)
         return width + (width == 15)
 
@@ -59,7 +59,7 @@ class Tape:
 
 
 def read(port: int, frame: bytes) -> dict[str, Any]:
-    """What an uplink says; raises ValueError, KeyError or IndexError when it says nothing."""
+    """The contents of an uplink. Raises ValueError, KeyError or IndexError if it has none."""
     tape = Tape(frame)
     found: dict[str, Any] = {"type": KIND[port], "v": tape.number(8)}
     if found["v"] != 1:

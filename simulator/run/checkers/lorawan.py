@@ -1,4 +1,4 @@
-"""Holds what a node sent over LoRaWAN, and what came of it, against what must be true."""
+"""Checks the frames that a node sent over LoRaWAN, and the intervals that came of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers.decode import DIRECTIONS, Record, as_tally
 from simulator.run.backends.backend_log import Transmission
+from simulator.run.checkers.decode import DIRECTIONS, Record, as_tally
 from simulator.run.processes.node import Evidence
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.regions import Region
@@ -20,7 +20,7 @@ BIN_KMH, MEAN_KMH = 4, 0.5  # a bin of the histogram, a step of the mean
 
 
 def contents(evidence: Evidence) -> Iterator[str]:
-    """What the backend holds of one or several intervals says what these say in flash."""
+    """The backend's copy of one or several intervals equals their records in flash."""
     short = {n: body for n, body in evidence.delivered.items() if "total" not in body}
     for last, body in short.items():
         first = int(body.get("first", last))
@@ -62,7 +62,7 @@ def _speeds_fit(records: list[Record], direction: int, told: dict[str, Any] | No
 
 
 def airtime(evidence: Evidence) -> Iterator[str]:
-    """The node keeps the budget that it was given, and what the bands allow in any hour."""
+    """The node keeps its own budget, and the duty cycle of the bands in any hour."""
     frames = evidence.backend.transmissions
     budget_s = float(str(evidence.plan.config.get("lora_airtime_s", 30)))
     starts = 1 + evidence.observer.resets.get("cut", 0)
@@ -92,7 +92,7 @@ def _within(frames: list[Any], i: int, span_us: int) -> Iterator[Any]:
 
 
 def radio(evidence: Evidence) -> Iterator[str]:
-    """Neither chip nor network saw what a conformant device does not do."""
+    """Neither chip nor network saw an action that a conformant device does not do."""
     yield from evidence.backend.faults[:3]
 
 

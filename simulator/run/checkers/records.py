@@ -1,4 +1,6 @@
-"""Holds what a run saw of a node against what must be true. Shares no code with the firmware."""
+"""Checks the evidence of a run against everything that must be true. Shares no code with
+firmware.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import lorawan
-from simulator.run.checkers import clock
-from simulator.run.checkers import decode
+from simulator.run.checkers import clock, decode, lorawan
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.processes.node import Evidence
 
@@ -22,7 +22,7 @@ Tally = dict[str, dict[str, int]]
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Everything that is wrong, each with the node's name in front."""
+    """Everything that is wrong, each text with the node's name in front."""
     checks = CHECKS + clock.CHECKS
     checks += lorawan.CHECKS if evidence.plan.link != "mqtt" else ()
     found = [text for check in checks for text in check(evidence)]
@@ -35,7 +35,7 @@ def lost(evidence: Evidence) -> list[int]:
 
 
 def numbers(evidence: Evidence) -> list[int]:
-    """Of the intervals in the backend; one that stands for several has the numbers of all."""
+    """Numbers of the intervals in the backend. A merged one has the numbers of all its parts."""
     spans = [range(int(body.get("first", n)), n + 1) for n, body in evidence.delivered.items()]
     return sorted(number for span in spans for number in span)
 
@@ -56,13 +56,13 @@ def duplicated(evidence: Evidence) -> list[int]:
 
 
 def counted(evidence: Evidence) -> Tally:
-    """What the closed intervals hold, as they were written to flash."""
+    """The counts of the closed intervals, as they were written to flash."""
     slots = [sum(r.counts[i] for r in evidence.observer.closed.values()) for i in range(10)]
     return decode.as_tally(slots)
 
 
 def delivered(evidence: Evidence) -> Tally:
-    """What the backend holds."""
+    """The counts in the backend."""
     bodies: list[Any] = list(evidence.delivered.values())
     return {
         direction: {cls: sum(body["counts"][direction][cls] for body in bodies) for cls in CLASSES}
@@ -77,17 +77,17 @@ def _nothing_lost(evidence: Evidence) -> Iterator[str]:
         yield f"{len(double)} intervals in the backend overlap others, the first is {double[0]}"
     held = numbers(evidence)
     if twice := sorted({a for a, b in zip(held, held[1:]) if a == b}):
-        yield f"{len(twice)} intervals stand in the backend twice, the first is {twice[0]}"
+        yield f"{len(twice)} intervals are in the backend twice, the first is {twice[0]}"
     unknown = sorted(set(held) - set(evidence.observer.closed))
     if unknown:
         yield f"the backend holds intervals that were never closed: {unknown[:5]}"
     if evidence.observer.rewritten:
-        yield f"numbers given twice: {evidence.observer.rewritten[:5]}"
+        yield f"numbers used twice: {evidence.observer.rewritten[:5]}"
 
 
 def _log_intact(evidence: Evidence) -> Iterator[str]:
-    """What is in flash at the end is what was written, all of it (a run never fills the ring), but
-    for what damage at rest has hit: that is missing, never changed."""
+    """The flash holds at the end every record that was written (a run never fills the ring). A
+    record that damage at rest has hit is missing, never changed."""
     held = decode.intervals(evidence.ring)
     hit = evidence.plan.rot * evidence.observer.cuts
     for number, record in evidence.observer.closed.items():
@@ -100,7 +100,7 @@ def _log_intact(evidence: Evidence) -> Iterator[str]:
 
 
 def _contents(evidence: Evidence) -> Iterator[str]:
-    """The backend's copy says what the flash says."""
+    """The backend's copy equals the flash."""
     for number, body in evidence.delivered.items():
         record = evidence.observer.closed.get(number)
         if "total" in body and record and (difference := _difference(record, body)):
@@ -140,8 +140,8 @@ def _same_spacing(record: Record, i: int, told: dict[str, Any]) -> bool:
 
 
 def _order(evidence: Evidence) -> Iterator[str]:
-    """Without a backend that was away, intervals arrive in the order they were closed; over
-    LoRaWAN what was lost comes later."""
+    """If the backend was never away, intervals arrive in the order they were closed. Over LoRaWAN
+    a lost one comes later."""
     in_order = evidence.plan.link == "mqtt" and not evidence.plan.backend_away
     if in_order and evidence.order != sorted(evidence.order):
         yield "intervals arrived out of order"
@@ -159,8 +159,8 @@ def _totals(evidence: Evidence) -> Iterator[str]:
 
 
 def _every_passage_counted(evidence: Evidence) -> Iterator[str]:
-    """An interval holds what was noted since the one before was closed; a power cut may take what
-    was noted since the last checkpoint, and nothing makes a count."""
+    """An interval holds the passages noted since the one before it was closed. A power cut may
+    cost those noted since the last checkpoint. Nothing adds a count."""
     observer = evidence.observer
     times = [passage.t_us for passage in observer.passages]
     before = 0
@@ -182,7 +182,7 @@ def _lost_to_power_cut(cuts_us: list[int], t_us: int) -> bool:
 
 
 def _coverage(evidence: Evidence) -> Iterator[str]:
-    """Nothing is claimed as observed while the node was off; and nothing withheld while it ran."""
+    """No time counts as observed while the node was off, and none is missing while it ran."""
     start_utc = evidence.plan.start_utc
     for number, record in evidence.observer.closed.items():
         if record.coverage > record.length:
@@ -193,7 +193,7 @@ def _coverage(evidence: Evidence) -> Iterator[str]:
         end_us = start_us + record.length * 1_000_000
         alive_s = evidence.observer.alive_us(start_us, end_us) / 1e6
         if record.coverage > alive_s + CLOCK_S:
-            yield f"interval {number}: {record.coverage} s observed, {alive_s:.0f} s alive"
+            yield f"interval {number}: {record.coverage} s observed, {alive_s:.0f} s with power"
         settled = evidence.observer.alive_us(start_us - SETTLED_US, end_us) / 1e6
         whole = settled >= record.length + SETTLED_US / 1e6
         if whole and not record.why & 0xFF and record.coverage < record.length - CLOCK_S:
@@ -201,8 +201,8 @@ def _coverage(evidence: Evidence) -> Iterator[str]:
 
 
 def _time(evidence: Evidence) -> Iterator[str]:
-    """Intervals follow each other; a gap is where the node was off, or had saved nothing yet: it
-    closes an interval up to a second after its end, and may lose its power just then."""
+    """Intervals follow each other. A gap is a time without power, or without a checkpoint yet. The
+    node closes an interval up to a second after its end, and may lose its power just then."""
     known = sorted(
         (r.start, r.start + r.length, n) for n, r in evidence.observer.closed.items() if r.start
     )
@@ -217,7 +217,7 @@ def _time(evidence: Evidence) -> Iterator[str]:
         latest_us = gap_us[1] + CLOCK_S * 1e6
         ends = sum(gap_us[0] <= life[1] <= latest_us for life in evidence.observer.alive)
         if alive_s > CLOCK_S + ends * CHECKPOINT_S and not _unresolved_between(evidence, a, b):
-            yield f"between intervals {a} and {b} {alive_s:.0f} s alive are in no interval"
+            yield f"between intervals {a} and {b}: {alive_s:.0f} s with power are in no interval"
 
 
 def _unresolved_between(evidence: Evidence, a: int, b: int) -> bool:
@@ -235,13 +235,13 @@ def _confirmed(evidence: Evidence) -> Iterator[str]:
 
 
 def _silence(evidence: Evidence) -> Iterator[str]:
-    """A connection on which nothing comes any more is given up, so that another can be made."""
+    """A silent connection is given up, so that a new one can be made."""
     for line in evidence.observer.connections:
         rest_us = evidence.end_us - line.heard_us if line.closed_us < 0 else 0
         silent_s = max(line.silent_us, rest_us) / 1e6
         if silent_s > SILENT_S + CLOCK_S:
             since_s = line.opened_us / 1e6
-            yield f"the connection of {since_s:.0f} s was kept for {silent_s:.0f} s of silence"
+            yield f"the connection of {since_s:.0f} s was kept through {silent_s:.0f} s of silence"
 
 
 def _health(evidence: Evidence) -> Iterator[str]:
@@ -249,10 +249,10 @@ def _health(evidence: Evidence) -> Iterator[str]:
     yield from (f"fault on the console: {text}" for text in evidence.observer.faults[:3])
     for name, number in evidence.backend.anomalies.items():
         if number and not (name == "gone" and evidence.plan.rot):
-            yield f"the backend noted {number} x {name}"
+            yield f"the backend has {number} entries in {name}"
     bad = {k: n for k, n in evidence.observer.resets.items() if k != "cut"}
     if bad != ({"reset:hard": len(evidence.plan.rtc_steps)} if evidence.plan.rtc_steps else {}):
-        yield f"resets that nobody asked for: {bad}"
+        yield f"unexpected resets: {bad}"
 
 
 CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (

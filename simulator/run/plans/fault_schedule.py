@@ -1,7 +1,7 @@
-"""A storm: one node's plan with troubles of every kind, drawn from a seed, and then calm.
+"""A fault schedule: one node's plan with faults of every kind, drawn from a seed.
 
-The seed decides everything: detector, traffic, which troubles, when and how long. They are over
-after three quarters of the run; what is closed by its end must then arrive.
+The seed decides everything: detector, traffic, kinds of faults, their times and lengths. They end
+after three quarters of the run. Every interval closed by its end must then arrive.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.plan import HOUR_US, ROOT_TOPIC, NodePlan
-from simulator.run.plans.scenario import REQUESTS_PER_HOUR, FAULT_SPANS, Scenario
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.run.plans.scenario import FAULT_SPANS, REQUESTS_PER_HOUR, Scenario
+from simulator.world.network.access_network import NetworkFaults, Span
 
 HOURS = (3.0, 5.0)
 FAULTY_SHARE = 0.75  # of the run
@@ -29,7 +29,7 @@ NOISE_MAX = {
 
 
 def faulty_plan(seed: int, trace: Path | None = None) -> NodePlan:
-    """The plan of a seed; its name tells the seed."""
+    """The plan of a seed. Its name contains the seed."""
     rng = random.Random(f"storm/{seed}")
     detector = rng.choice(list(NOISE_MAX))
     hours = round(rng.uniform(*HOURS), 2)
@@ -57,16 +57,17 @@ def faulty_plan(seed: int, trace: Path | None = None) -> NodePlan:
 
 
 def fault_free_plan(plan: NodePlan) -> NodePlan:
-    """The same street, detector and traffic without the storm."""
+    """The same street, detector and traffic without faults."""
     name = f"{plan.name}-calm"
     return replace(
-        plan, name=name, network_faults=NetworkFaults(), power_cuts=[], rtc_steps=[], backend_away=[],
-        trace=None,
+        plan, name=name, network_faults=NetworkFaults(), power_cuts=[], rtc_steps=[],
+        backend_away=[], trace=None,
     )  # fmt: skip
 
 
 def _spans(plan: NodePlan, rng: random.Random) -> list[Span]:
-    """One to four spans, from seconds to an hour and a half, over before the calm."""
+    """One to four spans, from seconds to an hour and a half. They end with the faulty part of the
+    run."""
     over_us = int(plan.hours * HOUR_US * FAULTY_SHARE)
     drawn = []
     for _ in range(rng.randint(1, 4)):
@@ -108,7 +109,7 @@ def _line_noise(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
 
 
 def _ntp_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
-    """The time server is wrong, by seconds or a day, and right again before the calm."""
+    """The time server is wrong, by seconds or a day, and right again before the faults end."""
     when = _moments(plan, rng)
     amounts = [rng.choice(STEPS_S) * rng.choice((-1, 1)) for _ in when[1:]]
     steps = list(zip(when, [*amounts, -sum(amounts)], strict=True))
@@ -121,7 +122,7 @@ def _rtc_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
 
 
 def _moments(plan: NodePlan, rng: random.Random) -> list[int]:
-    """Two to four, all in the storm, and a minute after the start."""
+    """Two to four moments, all before the faults end, and at least a minute after the start."""
     over_us = int(plan.hours * HOUR_US * FAULTY_SHARE)
     return sorted(rng.randrange(60_000_000, over_us) for _ in range(rng.randint(2, 4)))
 

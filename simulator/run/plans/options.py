@@ -1,4 +1,4 @@
-"""Types of options of the command line: what they refuse, they refuse by value and range."""
+"""Types of command-line options. A refusal names the value and the range."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def output(text: str) -> Path:
     path = Path(text)
     try:
         if not path.absolute().parent.is_dir() or path.is_dir():
-            raise argparse.ArgumentTypeError(f"cannot write '{text}': no such folder, or is one")
+            raise argparse.ArgumentTypeError(
+                f"cannot write '{text}': its folder does not exist, or it is a folder"
+            )
         is_new = not path.exists()
         if is_new or path.is_file():  # opening a pipe would wait for its reader
             path.open("ab").close()

@@ -1,4 +1,4 @@
-"""What a run is made of: one seed and a scenario decide everything; drawn first, then shown."""
+"""The plan of a run. One seed and a scenario decide everything. It is drawn first, then shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.scenario import Scenario, ScenarioError
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioFaults
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.world.network.access_network import NetworkFaults, Span
 from simulator.world.protocol import Input
 from simulator.world.streets.traffic import Traffic
 from tallypost.faults import ToolError
@@ -54,8 +54,8 @@ class BrokerAddress:
 
 
 def node_kinds(nodes: str) -> list[tuple[str, str]]:
-    """Kind and board of the nodes that a text names: "3" in turn, "radar,lorawan", or
-    "beam@esp32c3_rak3172" for another board than the usual one. Raises ScenarioError."""
+    """Kind and board of each node: "3" in turn, "radar,lorawan", or "beam@esp32c3_rak3172" for
+    another board than the usual one. Raises ScenarioError."""
     if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= NODES_MAX:
         nodes = ",".join(_NODE_GROUPS["mqtt"][i % 2] for i in range(int(nodes)))
     found = [
@@ -73,7 +73,7 @@ def node_kinds(nodes: str) -> list[tuple[str, str]]:
 
 
 def _board_for(kind: str, name: str) -> str:
-    """The board, which can have such a node; raises ScenarioError."""
+    """The board, if it can have such a node. Raises ScenarioError."""
     try:
         features = boards.load(name).features
     except ToolError as error:
@@ -90,7 +90,7 @@ def _board_for(kind: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     hours: float = 24.0
     seed: int = 1
@@ -102,7 +102,7 @@ class RunOptions:
     trace: Path | None = None
 
     def command(self) -> str:
-        """The command that gives the same run again."""
+        """The command that repeats the run."""
         hours = repr(self.hours).removesuffix(".0")  # exact: other hours are another run
         words = ["make sim", f"HOURS={hours}", f"SEED={self.seed}", f"NODES={self.nodes}"]
         words.append(f"SCENARIO={self.scenario}")
@@ -117,7 +117,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class NodePlan:
-    """Everything about one node. Times in microseconds since the start."""
+    """Everything about one node. Times are in microseconds since the start."""
 
     name: str
     detector: str
@@ -149,7 +149,7 @@ class NodePlan:
         return int(self.hours * HOUR_US)
 
     def summary(self) -> str:
-        """The options in one line."""
+        """The plan in one line."""
         parts = [
             f"{self.name}: {self.detector}", f"{self.passages} passages",
             f"headway {self.headway_s:g} s", f"crystal {self.drift_ppb / 1000:+.1f} ppm",
@@ -178,7 +178,7 @@ class NodePlan:
 
 
 def draw(options: RunOptions, root: str = ROOT_TOPIC) -> list[NodePlan]:
-    """The nodes of a run; raises ScenarioError."""
+    """The nodes of a run. Raises ScenarioError."""
     scenario = scenarios.load(options.scenario)
     return [
         replace(_node(options, scenario, f"{kind}-{number}", root), board=board)

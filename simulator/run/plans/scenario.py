@@ -1,4 +1,4 @@
-"""Scenarios: TOML files in simulator/scenarios, and what a seed draws from them."""
+"""Scenarios: TOML files in simulator/scenarios, and the values that a seed draws from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.world.lorawan.plan import RadioFaults
-from simulator.world.network.access_network import Span, NetworkFaults
+from simulator.world.network.access_network import NetworkFaults, Span
 from simulator.world.streets.street import USER_CLASSES
 from simulator.world.streets.traffic import Traffic
 
@@ -25,13 +25,16 @@ Rule = Callable[[str, Any], None]  # (key, value); raises ScenarioError naming k
 
 
 class ScenarioError(Exception):
-    """A scenario that does not exist or says nonsense."""
+    """A scenario that does not exist or is not valid."""
 
 
 @dataclass
 class Scenario:
-    """passages: a day and node. headway_s: smallest, by detector. Spans in hours of a run of
-    `hours`; in a shorter one they shrink with it."""
+    """The values of a file. Each field is a key, `simulator/scenarios/README.md` describes them.
+
+    passages: a day and node. headway_s: smallest, by detector. Spans are in hours of a run of
+    `hours`. In a shorter run they shrink with it.
+    """
 
     name: str
     title: str
@@ -54,7 +57,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Scenario:
-    """Read a scenario; raises ScenarioError naming file and cause."""
+    """Read a scenario. Raises ScenarioError naming file and cause."""
     path = FOLDER / f"{name}.toml"
     if name not in names():
         raise ScenarioError(f"unknown scenario '{name}'; there are: {', '.join(names())}")
@@ -109,7 +112,7 @@ def _hour_spans(key: str, value: Any) -> None:
 
 
 def _table(rules: dict[str, Rule], all_required: bool = False) -> Rule:
-    """A table with these keys; `together`: all of them or none."""
+    """A table with these keys. `all_required`: all of them or none."""
 
     def check(key: str, value: Any) -> None:
         if not isinstance(value, dict):
@@ -142,7 +145,7 @@ def _beam_faults(key: str, value: Any) -> None:
 
 
 def _seconds_range(key: str, value: Any) -> None:
-    """Seconds [least, most]."""
+    """Seconds [from, to]."""
     if not isinstance(value, list) or len(value) != 2:
         raise ScenarioError(f"{key} = {value!r}, wanted [least, most] in seconds")
     for seconds in value:
@@ -182,7 +185,7 @@ def _places(key: str, value: Any) -> None:
 
 
 def _config(key: str, value: Any) -> None:
-    """Of the node; which keys there are, and what fits, the node says."""
+    """Of the node. The node itself checks its keys and values."""
     if not isinstance(value, dict):
         raise ScenarioError(f"{key} = {value!r}, wanted a table of the node's configuration")
     for name, one in value.items():
@@ -207,7 +210,7 @@ _PATH_RADAR_FAULTS = "stale swapped single".split()
 
 
 def _sensor_faults(*names: str, **rules: Rule) -> Rule:
-    """Shares by `names`; `branch` and `restart` are seconds."""
+    """Shares by `names`. `branch` and `restart` are seconds."""
     times = dict.fromkeys(("branch", "restart"), _number(0, _RUN_S))
     return _table({**dict.fromkeys(names, _SHARE), **times, **rules})
 
@@ -264,7 +267,7 @@ _RULES: dict[str, Rule] = {
 
 
 def _check_capacity(scenario: Scenario) -> None:
-    """Whoever has no room left would pass before the run begins."""
+    """Refuse more passages than fit into a day with this headway."""
     headway_s = max(scenario.headway_s["beam"], scenario.headway_s["radar"] / 2)  # it has two ways
     maximum = int(_DAY_S / 2 / headway_s) if headway_s else scenario.passages
     if scenario.passages > maximum:
@@ -275,7 +278,7 @@ def _check_capacity(scenario: Scenario) -> None:
 
 
 def network_faults(scenario: Scenario, hours: float, rng: random.Random) -> NetworkFaults:
-    """The network's weather in microseconds."""
+    """The network's faults in microseconds."""
     shrunk = scale(scenario, hours)
     drawn = NetworkFaults()
     for key in FAULT_SPANS:
@@ -295,7 +298,7 @@ def network_faults(scenario: Scenario, hours: float, rng: random.Random) -> Netw
 
 
 def traffic(scenario: Scenario) -> Traffic:
-    """How road users come."""
+    """The arrivals of road users."""
     drawn = dict(scenario.traffic)
     if "bunch_s" in drawn:
         drawn["bunch_s"] = tuple(drawn["bunch_s"])
@@ -303,14 +306,14 @@ def traffic(scenario: Scenario) -> Traffic:
 
 
 def radio_faults(scenario: Scenario, hours: float) -> RadioFaults:
-    """What LoRaWAN has to live with."""
+    """Faults of the LoRaWAN radio link."""
     drawn = dict(scenario.air)
     away = spans(drawn.pop("gateway_away", []), scale(scenario, hours))
     return RadioFaults(gateway_away=away, **drawn)
 
 
 def scale(scenario: Scenario, hours: float) -> float:
-    """By how much the spans of a scenario shrink in a run of `hours`."""
+    """The factor by which the spans of a scenario shrink in a run of `hours`."""
     return min(1.0, hours / scenario.hours)
 
 
@@ -324,6 +327,6 @@ def steps(hours: list[list[Any]], scale: float) -> list[tuple[int, int]]:
 
 
 def power_cuts(scenario: Scenario, hours: float, rng: random.Random) -> list[int]:
-    """At which requests of the node the power fails."""
+    """Numbers of the node's requests at which the power fails."""
     cuts = scenario.power.get("cuts", 0)
     return sorted(rng.randrange(5, int(REQUESTS_PER_HOUR * hours) + 50) for _ in range(cuts))

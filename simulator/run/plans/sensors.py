@@ -1,4 +1,4 @@
-"""Which street a detector stands at, and the model that plays it."""
+"""Sensors: the street of each one, and the model that plays it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.world.spec import Detector
 from simulator.world.sensors.beams import Beams
 from simulator.world.sensors.doppler import Doppler
 from simulator.world.sensors.ld2450 import Ld2450
 from simulator.world.sensors.ld2451 import Ld2451
 from simulator.world.sensors.ops243 import Ops243
+from simulator.world.spec import Detector
 from simulator.world.streets.street import BEAM_MIX, RADAR_MIX, Street
 from tallypost.hardware.boards import Board
 
@@ -21,9 +21,10 @@ Model = Callable[[Street, random.Random, FaultShares, Board], Detector]
 
 @dataclass(frozen=True)
 class Sensor:
-    """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios have
-    it; faults: its table of faults there. mix: shares of the classes. model: makes the sensor from
-    street, rng, faults and board. ways: it tells directions apart."""
+    """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios name
+    them. faults: its table of faults there. mix: shares of the classes. model: makes the sensor
+    from street, rng, faults and board. directional: it tells directions apart.
+    """
 
     place: str
     faults: str

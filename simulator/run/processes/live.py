@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 @contextmanager
 def live_broker(port: int) -> Iterator[BrokerAddress]:
-    """Run the broker as a process of its own; raises ToolError if the port is busy."""
+    """Run the broker as a process of its own. Raises ToolError if the port is busy."""
     _check_free(port)
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator.run.processes.live", str(port)],
@@ -47,7 +47,7 @@ def _check_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise ToolError(
-                f"port {port} of {HOST}: {error.strerror}",
+                f"cannot open port {port} of {HOST}: {error.strerror}",
                 f"choose another one with PORT=, or use that broker: BROKER={HOST}:{port}",
             ) from error
 
@@ -60,7 +60,10 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise ToolError(f"the broker did not start on port {port} within {READY_S:.0f} s")
+    raise ToolError(
+        f"the broker did not start on port {port} within {READY_S:.0f} s",
+        "run the command again, or choose another port with PORT=",
+    )
 
 
 async def _serve(port: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs one planned node from its flash file to the end, and hands over what was seen."""
+"""Runs one planned node from its flash file to the end, and returns the evidence."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from simulator.run.checkers import decode
 from simulator.run.backends.backend import Backend, backend_for
-from simulator.run.backends.backend_log import Body, BackendLog, BackendContents
+from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
-from simulator.run.processes.observer import Passage, NodeObserver
+from simulator.run.checkers import decode
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS
-from simulator.world.spec import WINDOW_US, Detector, NodeSpec
-from simulator.world.kernel import Node
+from simulator.run.processes.observer import NodeObserver, Passage
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
 from simulator.world.sensors.recording import RecordedDetector
+from simulator.world.spec import WINDOW_US, Detector, NodeSpec
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards
@@ -36,7 +36,9 @@ _WIFI_LOGIN: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simul
 
 @dataclass
 class Evidence:
-    """What a run saw of one node, for the checkers. Times in microseconds since the start."""
+    """Everything that a run saw of one node, for the checkers. Times in microseconds since the
+    start.
+    """
 
     plan: NodePlan
     observer: NodeObserver
@@ -54,20 +56,20 @@ class Evidence:
 
     @property
     def delivered(self) -> dict[int, Body]:
-        """What the backend holds, by number."""
+        """The backend's intervals, by number."""
         return self.backend.delivered
 
 
 @dataclass(frozen=True)
 class ImageLayout:
-    """Where a board's image is and its log: offset and size of the ring partition."""
+    """A board's image and its log: offset and size of the ring partition."""
 
     image: Path
     ring: tuple[int, int]
 
 
 def prepare(plans: Iterable[NodePlan]) -> dict[str, ImageLayout]:
-    """Build what a run needs, by board; raises ToolError."""
+    """Build everything that a run needs, by board. Raises ToolError."""
     compile_shims()
     return {board: _layout(board) for board in {plan.board for plan in plans}}
 
@@ -80,7 +82,7 @@ def _layout(board: str) -> ImageLayout:
 def run_node(
     plan: NodePlan, layout: ImageLayout, folder: Path, show: Callable[[dict[str, int]], None]
 ) -> Evidence:
-    """Live through the plan and wait until everything is confirmed, or half an hour more."""
+    """Run the plan, and go on until everything is confirmed, for at most half an hour more."""
     flash = folder / f"{plan.name}.bin"
     shutil.copyfile(layout.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
@@ -161,7 +163,7 @@ def _progress(
     log: BackendLog,
     show: Callable[[dict[str, int]], None],
 ) -> Callable[[int], None]:
-    """Report a few times a second how far the node is."""
+    """Report the node's progress a few times a second."""
     last = time.monotonic()
     times = [user.t_us for user in street.users]
     passed = 0
@@ -189,7 +191,7 @@ def _progress(
 
 
 def _paced(progress: Callable[[int], None]) -> Callable[[int], None]:
-    """Hold the node back until the wall clock is as far as its own."""
+    """Hold the node back until real time is as far as its own."""
     began = time.monotonic()
 
     def paced(t_us: int) -> None:
@@ -206,7 +208,7 @@ def _drain(
     progress: Callable[[int], None],
     confirmed: Callable[[], int],
 ) -> None:
-    """The storm is over: everything that is closed must now be delivered and confirmed."""
+    """The faults are over. Every closed interval must now be delivered and confirmed."""
     backend.end_faults()
     drain = backend.drain
     until_us = node.now_us + drain.timeout_us

@@ -1,4 +1,4 @@
-"""What a run sees of a node from outside: the trace, the passages it notes, its lives."""
+"""Observes a node from outside: the trace, its passages, its boots and connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = ("log", "boot", "net:open", "net:close", "net:resolve")
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage: when (us), which way, what, how fast (km/h, -1 = not known)."""
+    """A passage: time (us), direction, class, speed (km/h, -1 = not known)."""
 
     t_us: int
     direction: str
@@ -27,7 +27,7 @@ class Passage:
 
 @dataclass
 class ConnectionSpan:
-    """A TCP connection of the node: opened, last heard on, closed (-1: still open), in us."""
+    """A TCP connection of the node: opened, last received, closed (-1: still open), in us."""
 
     opened_us: int
     heard_us: int
@@ -40,8 +40,9 @@ class ConnectionSpan:
 
 
 class NodeObserver:
-    """An observer of the kernel. The node writes its open interval to RTC memory at every passage:
-    the differences are the passages it has counted, one by one, without asking the firmware."""
+    """An observer of the kernel. The node writes its open interval to RTC memory at every passage.
+    The differences are the passages that it has counted, one by one, without asking the firmware.
+    """
 
     def __init__(self, ring: tuple[int, int], trace: IO[bytes] | None = None) -> None:
         """ring: offset and size of the log's partition."""
@@ -116,7 +117,7 @@ class NodeObserver:
         self._speeds = copy.speeds
 
     def _speed(self, direction: int, copy: Record) -> float:
-        """Of one more passage than before: by how much the sum of the speeds has grown."""
+        """Speed of one more passage than before: the growth of the sum of speeds."""
         is_first = sum(copy.counts) == 1  # of its interval
         old_sum, old_n = (0, 0) if is_first else self._speeds[direction]
         new_sum, new_n = copy.speeds[direction]

@@ -1,7 +1,7 @@
 """`tallypost replay`: a recording through the image of a board, and the passages that it counts.
 
-The unmodified firmware runs in the simulator; what the sensor sent comes from the recording.
-Exit status: 0 done, 1 the node failed, 2 wrong usage or a bad recording; 130 interrupted.
+The unmodified firmware runs in the simulator. The sensor's bytes come from the recording. Exit
+status: 0 done, 1 the node failed, 2 wrong usage or a bad recording, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Evidence, prepare, run_node
 from simulator.run.plans.plan import HOUR_US, NODE_KINDS, NodePlan, RunOptions, draw
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence, prepare, run_node
 from simulator.run.results.trace_file import Trace, as_pulses, load
 from simulator.world.protocol import Input
 from tallypost.faults import ToolError
@@ -40,11 +40,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="TRACE",
         help="CSV: ms,hex bytes; or ms,pin (A, B, or its GPIO),level",
     )
-    add("--detector", choices=sorted(SENSORS), help="what was recorded (default: the file says)")
+    add("--detector", choices=sorted(SENSORS), help="that was recorded (default: from the file)")
     add(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="configuration of the node"
     )
-    add("--json", action="store_true", help="for machines")
+    add("--json", action="store_true", help="print the result as JSON")
     return top
 
 
@@ -67,17 +67,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def detector(trace: Trace, asked: str | None, path: Path) -> str:
-    """Which one it is; raises ToolError when nobody says, or it does not fit the recording."""
+    """The detector of a recording. Raises ToolError when it is not given, or does not fit."""
     name = asked or trace.detector
     fitting = DETECTORS_BY_INPUT[trace.edges]
     if name not in fitting:
-        said = f"'{name}' does not fit" if name else "it does not say what was recorded"
-        raise ToolError(f"{path}: {said}", f"--detector {' or '.join(fitting)}")
+        why = f"'{name}' does not fit" if name else "the file does not name its detector"
+        raise ToolError(f"{path}: {why}", f"add --detector {' or '.join(fitting)}")
     return name
 
 
 def replay(trace: Trace, name: str, changes: list[str]) -> Evidence:
-    """Run the node on the recording; raises ToolError."""
+    """Run the node on the recording. Raises ToolError."""
     kind = next(kind for kind, (of, link) in NODE_KINDS.items() if (of, link) == (name, "mqtt"))
     hours = (trace.length_us + START_US + AFTER_US) / HOUR_US
     plan = draw(RunOptions(hours=hours, nodes=kind, scenario="empty_night"))[0]
@@ -95,7 +95,7 @@ def replay(trace: Trace, name: str, changes: list[str]) -> Evidence:
 
 
 def with_recording(plan: NodePlan, inputs: list[Input], changes: list[str]) -> NodePlan:
-    """The plan with the recording in the street's place, and the configuration changed."""
+    """The plan with the recording instead of the street, and the configuration changed."""
     config = dict(plan.config)
     for change in changes:
         key, equals, value = change.partition("=")
@@ -109,7 +109,7 @@ def with_recording(plan: NodePlan, inputs: list[Input], changes: list[str]) -> N
 
 
 class Progress:
-    """How far a long recording is, on a terminal."""
+    """Progress of a long recording, on a terminal."""
 
     def __init__(self, hours: float) -> None:
         self._end_us = hours * HOUR_US
@@ -122,7 +122,7 @@ class Progress:
 
 
 def as_dict(evidence: Evidence) -> dict[str, Any]:
-    """Times in seconds of the recording, at which the node was sure of a passage."""
+    """Times in seconds of the recording. At these the node was sure of a passage."""
     return {
         "detector": evidence.plan.detector,
         "passages": [

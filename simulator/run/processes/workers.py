@@ -1,4 +1,4 @@
-"""One process a node, as many at a time as there are cores; results in the order of the plans."""
+"""One process for each node, as many at a time as there are cores. Results come in plan order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from simulator.run.processes.node import ImageLayout, run_node
 from simulator.run.plans.plan import NodePlan
+from simulator.run.processes.node import ImageLayout, run_node
 from simulator.run.results.report import NodeResult, node_result
 from tallypost.faults import ToolError
 
@@ -21,7 +21,7 @@ OnDone = Callable[[str, NodeResult], None]
 
 
 class NodeFailed(Exception):
-    """The simulator itself failed, running `node`; the text is the traceback."""
+    """The simulator itself failed, running `node`. The text is the traceback."""
 
     def __init__(self, node: str, text: str) -> None:
         super().__init__(text)
@@ -35,7 +35,7 @@ def run_all(
     show: OnProgress,
     done: OnDone = lambda _name, _result: None,
 ) -> list[NodeResult]:
-    """Run every plan; raises NodeFailed, or ToolError for what the user can mend."""
+    """Run every plan. Raises NodeFailed, or ToolError for errors that the user can mend."""
     context = multiprocessing.get_context("spawn")
     waiting = list(plans)
     running: dict[Connection, str] = {}
@@ -79,7 +79,7 @@ def _receive(
         kind, value = pipe.recv()
     except EOFError:
         node = running[pipe]
-        raise NodeFailed(node, f"the process of {node} ended without a word") from None
+        raise NodeFailed(node, f"the process of {node} ended without a result") from None
     if kind == "refused":
         raise ToolError(*value)
     if kind == "failed":

@@ -1,4 +1,4 @@
-"""The result of a run: one dict for machines, from which the final table is drawn too."""
+"""The result of a run: one dict for machines. The final table is drawn from it, too."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS
-from simulator.run.results.scoring import score
-from simulator.run.processes.node import Evidence
-from simulator.run.processes.observer import Passage
 from simulator.run.plans.plan import RunOptions
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence
+from simulator.run.processes.observer import Passage
+from simulator.run.results.scoring import score
 from simulator.run.results.statistics import binned_percentile, percentile
 
 NodeResult = dict[str, Any]
@@ -79,7 +79,7 @@ def whole(options: RunOptions, nodes: list[NodeResult], wall_s: float) -> dict[s
 
 
 def _speed(evidence: Evidence, pairs: list[tuple[float, float]]) -> dict[str, Any]:
-    """Of single passages, and of the histograms in the log, against the truth; km/h."""
+    """Errors of single passages, and of the histograms in the log, against the truth, in km/h."""
     bins: dict[int, int] = {}
     for record in evidence.observer.closed.values():
         for histogram in record.histograms:

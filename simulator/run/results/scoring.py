@@ -1,4 +1,4 @@
-"""Scores single passages against the truth: in totals, misses and phantoms would cancel."""
+"""Scores single passages against the truth. In totals, misses and phantoms would cancel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATE_US = 3_000_000
 
 @dataclass
 class Score:
-    """Matched pairs, and what was left over on either side."""
+    """Matched pairs, and the numbers on either side."""
 
     truth: int
     counted: int
@@ -37,9 +37,9 @@ class Score:
 def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
     """Pair single passages of the same direction, in order, within EARLY_US and LATE_US.
 
-    In order, because two that follow each other cannot change places; with windows of one size
-    no other pairing makes more pairs. What is left over is tried again against the other
-    direction; those pairs are direction errors and do not count as matched.
+    In order, because two followers cannot change places. With windows of one size no other pairing
+    makes more pairs. Unpaired passages are tried again against the other direction. Those pairs
+    are direction errors and do not count as matched.
     """
     result = Score(len(truth), len(counted))
     missed: list[Passage] = []
@@ -69,7 +69,7 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
 def _paired(
     truth: list[Passage], counted: list[Passage]
 ) -> tuple[list[tuple[Passage, Passage]], list[Passage], list[Passage]]:
-    """Pairs, and what is left over of either side; both are in order of time."""
+    """Pairs, and the unpaired rest of either side. Both are in order of time."""
     pairs: list[tuple[Passage, Passage]] = []
     missed, phantoms = [], []
     t = c = 0

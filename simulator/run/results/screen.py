@@ -1,4 +1,4 @@
-"""What a run shows: a bar, a live table of nodes, and the final comparison. Knows rich."""
+"""The display of a run: a bar, a live table of nodes, and the final comparison. Imports rich."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simulator.run.results.report import total
 
 
 class Screen:
-    """Progress on stderr (drawn on a terminal, a line now and then elsewhere)."""
+    """Progress on stderr: drawn on a terminal, a line now and then elsewhere."""
 
     def __init__(self, options: RunOptions, plans: list[NodePlan]) -> None:
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -45,7 +45,7 @@ class Screen:
             self._live.stop()
 
     def show(self, name: str, state: dict[str, int]) -> None:
-        """A node is so far."""
+        """Take the state of a node."""
         self._state[name] = state
         now = time.monotonic()
         if self._err.is_terminal:
@@ -86,12 +86,15 @@ def print_result(result: dict[str, Any]) -> None:
         out.print(_facts(node))
     speed = result["simulated_s"] / max(result["wall_s"], 0.01)
     out.print(
-        f"{result['wall_s']:.1f} s, {speed:,.0f} x real time; trace {result['trace_sha256']}"
+        f"Took {result['wall_s']:.1f} s, {speed:,.0f} x real time."
+        f" SHA-256 of the trace: {result['trace_sha256']}"
     )
     for text in result["violations"][:20]:
-        out.print(f"VIOLATION {text}", style="bold red", markup=False)
+        out.print(f"Violation: {text}", style="bold red", markup=False)
     if not result["violations"]:
-        out.print("nothing lost, nothing doubled, nothing violated", style="bold green")
+        out.print(
+            "No interval is lost or duplicated, and no check has failed.", style="bold green"
+        )
 
 
 def _comparison(nodes: list[dict[str, Any]]) -> Table:
@@ -112,17 +115,17 @@ def _comparison(nodes: list[dict[str, Any]]) -> Table:
 def _facts(node: dict[str, Any]) -> str:
     matched, intervals, cover = node["matched"], node["intervals"], node["coverage"]
     radio = node.get("radio")
-    radio_faults = (
-        f" {radio['frames']} frames, {radio['airtime_s_a_day']} s on the air a day;"
+    radio_text = (
+        f" {radio['frames']} frames, {radio['airtime_s_a_day']} s on the air a day."
         if radio
         else ""
     )
     share = 100 * cover["observed_s"] / max(cover["alive_s"], 1)
     return (
         f"{node['node']}: recall {matched['recall']:.4f}, precision {matched['precision']:.4f},"
-        f" wrong direction {matched['direction_errors']} of {total(node['truth']):,};"
-        f" intervals {intervals['closed']} closed, {intervals['delivered']} delivered,"
-        f" {intervals['lost']} lost, {intervals['duplicated']} doubled;"
-        f"{radio_faults} observed {share:.1f} % of the time it had power;"
-        f" {node['power_cuts']} power cuts; {node['heap_free_min']:,} bytes of heap free at worst"
+        f" wrong direction {matched['direction_errors']} of {total(node['truth']):,}."
+        f" Intervals: {intervals['closed']} closed, {intervals['delivered']} delivered,"
+        f" {intervals['lost']} lost, {intervals['duplicated']} duplicated."
+        f"{radio_text} Observed {share:.1f} % of the time with power, {node['power_cuts']} power cuts."
+        f" At least {node['heap_free_min']:,} bytes of heap free."
     )

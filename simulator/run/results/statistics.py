@@ -13,7 +13,7 @@ Range = tuple[float, float]
 
 
 def wilson(hits: int, n: int) -> Range:
-    """95 % interval of a share (Wilson 1927); nothing seen says nothing: 0 .. 1."""
+    """95 % interval of a share (Wilson 1927). Without samples it is 0 .. 1."""
     if not n:
         return 0.0, 1.0
     share, z2 = hits / n, Z95 * Z95
@@ -23,7 +23,8 @@ def wilson(hits: int, n: int) -> Range:
 
 
 def mean_range(values: Sequence[float]) -> Range:
-    """95 % interval of the mean of a few runs (Student's t); one run has none: itself."""
+    """95 % interval of the mean of a few runs (Student's t). One run has none: the value
+    itself."""
     middle = fmean(values)
     if len(values) < 2:
         return middle, middle

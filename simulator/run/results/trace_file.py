@@ -1,10 +1,10 @@
-"""Recordings of detectors: CSV, milliseconds and what the sensor sent.
+"""Recordings of detectors: CSV, milliseconds and the sensor's bytes or edges.
 
     1520.5,F4F3F2F1070001018A10011422F8F7F6F5     bytes of a radar, hexadecimal
     1520.5,A,0                                    an edge of beam A or B (or the number of its
                                                   GPIO), and the level after it
 
-Times never fall. Lines that begin with # are remarks, of which `# detector: NAME` counts.
+Times never fall. Lines that begin with # are remarks. `# detector: NAME` names the detector.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.world.sensors.doppler import PORT as PULSES
 from simulator.world.protocol import PORT_PIN, Input
+from simulator.world.sensors.doppler import PORT as PULSES
 from tallypost.faults import ToolError
 
 UART = 1
@@ -25,7 +25,7 @@ _STEP_US = 10_000
 
 @dataclass(frozen=True)
 class Trace:
-    """inputs: us since the start, port, bytes. detector: as the file says, '' if it does not."""
+    """inputs: us since the start, port, bytes. detector: from the file, '' if it is not there."""
 
     inputs: list[Input]
     detector: str
@@ -37,14 +37,14 @@ class Trace:
 
 
 def load(path: Path, pins: tuple[int, int]) -> Trace:
-    """Read a recording; raises ToolError naming file, line and what would be right."""
+    """Read a recording. Raises ToolError naming file, line and the right form."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except OSError as error:
         raise ToolError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         number = error.object[: error.start].count(b"\n") + 1
-        what = f"{path}:{number}: byte {error.start} of the file is no text"
+        what = f"{path}:{number}: byte {error.start} of the file is not text"
         raise ToolError(what, f"wanted {_FORMS[2]}") from error
     inputs: list[Input] = []
     detector, columns, last_us = "", 0, 0
@@ -63,7 +63,7 @@ def load(path: Path, pins: tuple[int, int]) -> Trace:
                 raise ToolError(f"{path}:{number}: {error}", f"wanted {wanted}") from error
             last_us = inputs[-1][0]
     if not inputs:
-        raise ToolError(f"{path}: nothing is recorded in it", f"wanted lines of {_FORMS[2]}")
+        raise ToolError(f"{path}: the file holds no recording", f"wanted lines of {_FORMS[2]}")
     return Trace(inputs, detector, columns == 3)
 
 
@@ -90,7 +90,7 @@ def _input(fields: list[str], columns: int, last_us: int, pins: tuple[int, int])
 
 
 def as_pulses(inputs: list[Input], pin: int) -> list[Input]:
-    """Edges of one pin as numbers of edges, by the hundredth of a second: for a pulse counter."""
+    """Edges of one pin as numbers of edges for each hundredth of a second: for a pulse counter."""
     counts: dict[int, int] = {}
     for t_us, _, data in inputs:
         if data[0] == pin:

@@ -130,13 +130,11 @@ class WifiStation:
         self._node = node
         self._network = network
         self._connections: dict[int, Any] = {}
-        self._boot_number = (
-            0  # what belongs to an earlier life of the node must not reach this one
-        )
+        self._boot_number = 0  # events of an earlier boot must not reach this one
         self._joining = False
-        self._refusal = 0  # what the access point says to a join, 0 = welcome
-        self._refused = 0  # what it has said
-        self._attempt = 0  # to join the access point; a later one makes an earlier one void
+        self._refusal = 0  # the access point's answer to a join, 0 = accepted
+        self._refused = 0  # the answer that the node has not asked for yet
+        self._attempt = 0  # to join the access point: a later one replaces an earlier one
         network.wifi_changed = self._wifi_changed
 
     def drop_all(self) -> None:

@@ -37,7 +37,7 @@ from simulator.world.chip.nvs_page import (
 __all__ = ("NvsError", "NvsPartition")
 
 _OTHER_START = 0x80  # a new version of a blob counts its chunks from here, the next from 0
-_SMALL_CHUNK = CHUNK_MAX // 10  # rather a new page than a piece this small
+_SMALL_CHUNK = CHUNK_MAX // 10  # a new page is better than a smaller piece
 
 
 class NvsPartition:
@@ -55,7 +55,7 @@ class NvsPartition:
     ) -> None:
         self._pages = [Page(read, program, erase, i * PAGE) for i in range(pages)]
 
-    # --- what a node calls
+    # --- calls of a node
 
     def get_i32(self, namespace: str, key: str) -> int:
         entry = self._require(namespace, I32, key)[1]

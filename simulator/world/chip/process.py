@@ -15,14 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulator.world.spec import Console
-from simulator.world.protocol import REQUEST, Op, Request
 from simulator.world.chip.shims import IMAGE
+from simulator.world.protocol import REQUEST, Op, Request
+from simulator.world.spec import Console
 
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
 _SET_DEATH_SIGNAL = 1  # prctl(2)
-SILENCE_S = 0.3  # a node that computes for so long is reached by a signal alone
-HANG_S = 60.0  # a node that says nothing for so long in real time is in an endless loop
+SILENCE_S = 0.3  # after this time only a signal reaches a node that computes
+HANG_S = 60.0  # real time: a node silent for longer is in an endless loop
 
 
 class PowerCut(Exception):
@@ -45,10 +45,10 @@ class NodeHung(Exception):
     """The process computes without end. On the chip the watchdog would reset it."""
 
 
-# The interpreter comes as an extension module of CPython. What it opens are file descriptors with
-# fixed numbers (60 the link, 62 the flash file): a path would differ from machine to machine, and
-# with its length the node's heap. What is mapped to fixed addresses is outside the heap: memory
-# for buffers of the chip's drivers, and the shims.
+# The interpreter comes as an extension module of CPython. It opens file descriptors with fixed
+# numbers (60 the link, 62 the flash file). A path would differ from machine to machine, and its
+# length would change the node's heap. Two areas are mapped to fixed addresses outside the heap:
+# memory for buffers of the chip's drivers, and the shims.
 _START = '''
 import ctypes, os, sys
 from micropython_module import run_main
@@ -101,7 +101,7 @@ class NodeProcess:
             env={"MICROPYPATH": "/rom:.frozen"},
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
-            stdout=2,  # the firmware prints to the world; what comes here is an error of the shims
+            stdout=2,  # the firmware prints to the world: this shows errors of the shims
             preexec_fn=_prepare,
         )
         for file in files:

@@ -23,14 +23,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 DEVICE = ROOT / "simulator" / "device"
 IMAGE = ROOT / ".build" / "shims.rom"
-# What runs a program would be in each of its tracebacks. Machine code is not, where mpy-cross can
-# make it; it takes more of the heap.
+# These modules run programs, so they would be in each traceback. As machine code they are not,
+# where mpy-cross can make it. Machine code takes more of the heap.
 _TRACEBACK_MODULES = ("start", "repl")
 _NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
 _MAGIC = b"\xd2\xcd\x31"
 _BYTES = 2
 _FILE = 5
-_PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name, not one in a text
+_PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name in code, not in a text
 
 
 def compile_shims() -> None:

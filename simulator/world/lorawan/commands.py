@@ -8,12 +8,12 @@ from simulator.world.lorawan.codec import FrameError
 
 LINK_CHECK, LINK_ADR, DUTY_CYCLE, RX_PARAM, DEV_STATUS = 2, 3, 4, 5, 6
 NEW_CHANNEL, RX_TIMING, TX_PARAM, DL_CHANNEL, DEVICE_TIME = 7, 8, 9, 10, 13
-# Bytes behind the number, of what a device sends.
+# Bytes behind the number of a command that a device sends.
 UP_BYTES = {
     LINK_CHECK: 0, LINK_ADR: 1, DUTY_CYCLE: 0, RX_PARAM: 1, DEV_STATUS: 2, NEW_CHANNEL: 1,
     RX_TIMING: 0, TX_PARAM: 0, DL_CHANNEL: 1, DEVICE_TIME: 0,
 }  # fmt: skip
-# Status of an answer that grants everything.
+# Status of an answer that grants the whole request.
 GRANTED = {LINK_ADR: 7, RX_PARAM: 7, NEW_CHANNEL: 3, DL_CHANNEL: 3}
 
 

@@ -26,7 +26,7 @@ class Device:
     app_key: bytes
     settings: JoinSettings = field(default_factory=JoinSettings)
     nonces: list[int] = field(default_factory=list)  # DevNonces that were granted, in order
-    rising: bool = True  # LoRaWAN 1.0.4; before it a DevNonce must only be new
+    rising: bool = True  # LoRaWAN 1.0.4. Before it a DevNonce must only be new.
 
 
 @dataclass(frozen=True)

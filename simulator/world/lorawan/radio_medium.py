@@ -16,10 +16,10 @@ from typing import Protocol
 from simulator.world.lorawan import plan
 from simulator.world.lorawan.server import Downlink
 
-PREAMBLE_SYMBOLS = 8  # symbols
-LOCK_SYMBOLS_MIN = 6  # of them, to find it
+PREAMBLE_SYMBOLS = 8
+LOCK_SYMBOLS_MIN = 6  # of the preamble, to find it
 NOISE_FIGURE_DB = 6.0
-CAPTURE_DB = 6.0  # a signal that much stronger survives another one
+CAPTURE_DB = 6.0  # a signal stronger by this survives another one
 HISTORY_US = 20_000_000  # longer than any frame
 SYNC_PUBLIC = 0x34
 

@@ -10,8 +10,7 @@ from typing import Protocol
 
 from simulator.world.lorawan import commands, plan
 from simulator.world.lorawan.commands import MacCommand
-from simulator.world.lorawan.join import JoinSettings
-from simulator.world.lorawan.join import cf_mask
+from simulator.world.lorawan.join import JoinSettings, cf_mask
 
 Channels = Mapping[int, int]  # number: uplink frequency
 DWELL_US = 400_000
@@ -39,7 +38,7 @@ class Region:
     payload_max_by_rate: Mapping[int, int] = plan.PAYLOAD_MAX
     rx2_hz, rx2_rate = plan.RX2_HZ, plan.RX2_RATE
     adr_rate_max, adr_power_max = 5, 7
-    tx_param = 0  # of a device that has not been told
+    tx_param = 0  # of a device with default settings
     join_rates: Iterable[int] = range(6)
 
     def channels(self) -> dict[int, int]:
@@ -91,7 +90,7 @@ class Region:
         """Power that a gateway radiates."""
         return 27.0 if plan.sub_band(down_hz) == 4 else 14.0
 
-    # --- what a network tells
+    # --- commands of the network
 
     def accept(self) -> JoinSettings:
         """The default settings of a Join-Accept."""

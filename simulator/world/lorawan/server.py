@@ -130,7 +130,7 @@ class NetworkServer:
         self.window = 1
         self.adr = False
         self.silent = False
-        self.tells_time = True  # else DeviceTimeReq stays without an answer
+        self.tells_time = True  # otherwise DeviceTimeReq gets no answer
         self.on_port_zero = False  # MAC commands in the payload
         self.faults: list[str] = []
         self.cleartext: dict[bytes, DataDown] = {}
@@ -216,7 +216,7 @@ class NetworkServer:
         session.answers = found
         for number, body in found:
             self._read(session, number, body, got)
-        session.asked.clear()  # what was not answered now never will be
+        session.asked.clear()  # a missing answer never comes later
         if frame.port:
             session.received.append((fcnt, frame.port, text))
             self.on_data(session, frame.port, text, got.end_us)

@@ -8,9 +8,9 @@ import random
 from collections.abc import Mapping
 
 from simulator.world.kernel import Node
-from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.plan import RadioFaults
+from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.transceivers.sx1262 import Sx1262
 from simulator.world.lorawan.transceivers.sx1276 import Sx1276

@@ -104,7 +104,7 @@ class Forwarder:
             token = self._token.to_bytes(2, "big")
         try:
             self._socket.send(bytes([VERSION]) + token + bytes([kind]) + body)
-        except OSError:  # nobody listens: the protocol knows no delivery
+        except OSError:  # no server listens: the protocol does not guarantee delivery
             self.counts["dropped"] += 1
 
     # --- down

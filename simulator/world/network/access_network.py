@@ -25,13 +25,9 @@ UNIX_TO_NTP = 2_208_988_800
 NO_AP_FOUND, WRONG_PASSWORD = 201, 15  # reasons of ESP-IDF: 15 is a 4-way handshake that timed out
 BROKER_IP = "192.0.2.10"
 RETRANSMIT_MAX_US = 60_000_000
-CHECK_US = 91_000_000  # one and a half of the usual keep-alives, and a bit
-LOOKUP_TIMEOUT_US = (
-    14_000_000  # until a lookup is given up: seven seconds for each of two name servers
-)
-HALF_OPEN_LIFE_MAX_US = (
-    20_000_000  # the longest that a connection opened in a span of `half_open` lives
-)
+CHECK_US = 91_000_000  # a bit more than one and a half of the usual keep-alives
+LOOKUP_TIMEOUT_US = 14_000_000  # a lookup is given up: 7 s for each of two name servers
+HALF_OPEN_LIFE_MAX_US = 20_000_000  # of a connection opened in a span of `half_open`
 Span = tuple[int, int]  # from, to: microseconds since the scenario's start
 
 
@@ -46,16 +42,16 @@ class NetworkFaults:
     ntp_away: list[Span] = field(default_factory=list)
     ntp_offset_s: list[tuple[int, int]] = field(default_factory=list)  # (from us, seconds)
     dns_dead: list[Span] = field(default_factory=list)  # the name servers answer nothing
-    half_open: list[Span] = field(default_factory=list)  # connections die without a word
+    half_open: list[Span] = field(default_factory=list)  # connections die without notice
     refused: list[Span] = field(default_factory=list)  # the broker refuses with code 3 or 5
     puback_late: list[Span] = field(default_factory=list)
-    puback_late_us: Span = (2_500_000, 2_500_000)  # how late, least and most
+    puback_late_us: Span = (2_500_000, 2_500_000)  # delay, from and to
 
 
 class BrokerEnd(Protocol):
     """The broker's end of a connection."""
 
-    last_us: int  # when the node was heard last
+    last_us: int  # when the last bytes of the node came
 
     def feed(self, t_us: int, data: bytes) -> None: ...
 
@@ -70,17 +66,15 @@ class AccessNetwork:
     Subclasses decide where connections lead: `connect`, `stop_broker`.
     """
 
-    check_us = CHECK_US  # how often the far end looks after its connections
-    access_point: tuple[str, str] | None = (
-        None  # the one Wi-Fi there is, and its password; None: any
-    )
+    check_us = CHECK_US  # how often the far end checks its connections
+    access_point: tuple[str, str] | None = None  # SSID and password of the one Wi-Fi, None: any
 
     def __init__(self, faults: NetworkFaults, rng: random.Random, start_utc: int) -> None:
         self._faults = faults
         self._rng = rng
         self._start_utc = start_utc
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
-        self.wifi_changed: Callable[[], None] = lambda: None  # the radio's
+        self.wifi_changed: Callable[[], None] = lambda: None  # set by the Wi-Fi station
 
     def begin(self) -> None:
         """Schedule the faults that happen by themselves: Wi-Fi spans and the broker's absences."""

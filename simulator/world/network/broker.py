@@ -15,8 +15,8 @@ from simulator.world.network import mqtt
 from simulator.world.network.mqtt import PACKET_MAX, Malformed, encode_length, matches
 
 __all__ = (
-    "PACKET_MAX", "AcknowledgedPublish", "Broker", "Connection", "Malformed", "Session", "encode_length",
-    "matches",
+    "PACKET_MAX", "AcknowledgedPublish", "Broker", "Connection", "Malformed", "Session",
+    "encode_length", "matches",
 )  # fmt: skip
 
 Out = Callable[[int, bytes], None]
@@ -61,7 +61,7 @@ class Broker:
         self.acknowledged: list[AcknowledgedPublish] = []
         self.refused = 0
         self.refusal: Callable[[int], int] = lambda _t: 0  # CONNACK code at a time
-        self.ack_late_us: Callable[[int], int] = lambda _t: 0  # how late the next PUBACK is
+        self.ack_late_us: Callable[[int], int] = lambda _t: 0  # delay of the next PUBACK
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
         self._subscribers: list[Subscriber] = []
 

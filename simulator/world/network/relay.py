@@ -16,12 +16,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from simulator.world.network.access_network import AccessNetwork, TcpConnection, NetworkFaults
+from simulator.world.network.access_network import AccessNetwork, NetworkFaults, TcpConnection
 
 REPLY_S = 5.0
 BACKEND_S = 3.0
-POLL_US = 1_000_000  # how often the node's time stops to look for what nobody has asked for
-LIVE_POLL_US = 50_000  # and so often when its time is that of the wall
+POLL_US = 1_000_000  # how often the node's time stops for messages that are no answer
+LIVE_POLL_US = 50_000  # the same for a node in real time
 CONNECT_S = 5.0
 PUBLISH = 0x30
 ANSWERED_BY = {0x10: 0x20, 0x80: 0x90, 0xC0: 0xD0}
@@ -140,7 +140,7 @@ class RelayedConnection:
             self._awaited[0x40] += 1
             end += 2
         if topic.endswith(("/counts", "/event")):
-            self._awaited[PUBLISH] = 1  # one answer covers all that went before
+            self._awaited[PUBLISH] = 1  # one answer covers all messages before it
         self._on_publish(t_us, topic, body[end:])
 
     def _forward_answers(self, t_us: int) -> None:

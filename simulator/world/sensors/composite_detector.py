@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.world.spec import Detector
 from simulator.world.lorawan.modems.at_modem import Modem
 from simulator.world.protocol import Input
+from simulator.world.spec import Detector
 
 
 class CompositeDetector:

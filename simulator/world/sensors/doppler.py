@@ -20,10 +20,10 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.streets.motion import position_of, sight_span, with_u_turns
-from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
+from simulator.world.streets.motion import position_of, sight_span, with_u_turns
 from simulator.world.streets.street import RoadUser, Street
+from simulator.world.streets.visibility import Visibility
 
 PORT = 0x42
 STEP_US = 10_000

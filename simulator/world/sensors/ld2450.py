@@ -19,18 +19,18 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import corrupt, reseed
-from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
-from simulator.world.streets.motion import position_of, sight_span, with_u_turns
-from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
+from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
+from simulator.world.sensors.line_noise import corrupt, reseed
+from simulator.world.streets.motion import position_of, sight_span, with_u_turns
 from simulator.world.streets.street import RoadUser, Street
+from simulator.world.streets.visibility import Visibility
 
 FRAME_US = 100_000
 REACH_M = {"pedestrian": 5.5, "bicycle": 6.0, "car": 7.0, "heavy": 7.0}
 HALF_ANGLE_DEG = 60.0
 PATH_M = 2.2  # from the radar to the middle of the path
-NARROW = 0.25  # the path is so much narrower than a street's two lanes
+NARROW = 0.25  # width of the path, as a share of a street's two lanes
 NOISE_MM = (70.0, 60.0)  # of x and y
 SEEN = 0.94  # of the reports
 STALE_US = 2_000_000
@@ -74,7 +74,7 @@ class Ld2450(Ld24xx):
         self._offset_m = self._faults.get("aside", 0.0)
         self._multi_target = not self._faults.get("single")
         self._slots: list[Trajectory | None] = [None] * 3
-        self._stale: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, what
+        self._stale: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, report
 
     def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
         """Reports with t0 < t <= t1, at most `limit`."""

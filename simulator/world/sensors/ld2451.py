@@ -25,12 +25,12 @@ import random
 from operator import itemgetter
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import corrupt, reseed
-from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
-from simulator.world.streets.motion import position_of, sight_span, is_returning, with_u_turns
-from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
+from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
+from simulator.world.sensors.line_noise import corrupt, reseed
+from simulator.world.streets.motion import is_returning, position_of, sight_span, with_u_turns
 from simulator.world.streets.street import RoadUser, Street
+from simulator.world.streets.visibility import Visibility
 
 FRAME_US = 100_000
 PAIR_US, APART_US = 640_000, 20_000
@@ -40,7 +40,7 @@ ECHO = {"pedestrian": 900.0, "bicycle": 2500.0, "car": 12000.0, "heavy": 30000.0
 NEAREST_M = 1.5
 HALF_WIDTH_M = 1.3  # of a heavy vehicle
 ECHO_SPREAD = 0.35  # of the logarithm: 3 dB
-LOBE_DEG, WILD_M = 25, 13.0  # beyond this distance nothing is seen beside the lobe
+LOBE_DEG, WILD_M = 25, 13.0  # beyond this distance the lobe has sharp edges
 TURN_BACK_M = (2.0, 25.0)  # before the line
 SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
 HEADER, FOOTER = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
@@ -57,7 +57,7 @@ class Trajectory(NamedTuple):
     speed_kmh: float
     offset_m: float
     approaches: int
-    fading: float  # of the chance to be seen, a metre
+    fading: float  # of the chance to be seen, by metre
     echo: float
     user: RoadUser
 
@@ -114,7 +114,7 @@ class Ld2451(Ld24xx):
             tick += 1
         return out
 
-    # Reports have numbers, ten a second or in pairs; the jitter comes on top.
+    # Reports are numbered, ten a second or in pairs. The jitter is added to their times.
 
     @property
     def _jitter_us(self) -> int:
@@ -169,7 +169,7 @@ class Ld2451(Ld24xx):
         """Five bytes, or none when the settings or the echo leave this target out."""
         draw, faults = self._rng.random, self._faults
         along, speed_kmh = _position(t_us, trajectory)
-        if along < 0.5 or speed_kmh < 0.5:  # what stands has no Doppler shift
+        if along < 0.5 or speed_kmh < 0.5:  # a standing target has no Doppler shift
             return b""
         distance = math.hypot(along, trajectory.offset_m)
         radial = speed_kmh * along / distance

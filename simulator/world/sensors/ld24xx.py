@@ -20,7 +20,7 @@ COMMAND_HEADER, COMMAND_FOOTER = b"\xfd\xfc\xfb\xfa", b"\x04\x03\x02\x01"
 RESTART_US = 1_500_000
 ANSWER_US = 12_000
 LATE_US = 700_000
-BOOT_TEXT = b"\x00\xff\r\nboot\r\n"  # assumed: the papers are silent on what a start looks like
+BOOT_TEXT = b"\x00\xff\r\nboot\r\n"  # assumed: the papers do not describe a start
 BYTE_US = 87
 
 

@@ -20,11 +20,11 @@ import math
 import random
 from typing import NamedTuple
 
-from simulator.world.sensors.line_noise import corrupt, reseed
-from simulator.world.streets.motion import position_of, sight_span, is_returning, with_u_turns
-from simulator.world.streets.visibility import Visibility
 from simulator.world.protocol import Input
+from simulator.world.sensors.line_noise import corrupt, reseed
+from simulator.world.streets.motion import is_returning, position_of, sight_span, with_u_turns
 from simulator.world.streets.street import RoadUser, Street
+from simulator.world.streets.visibility import Visibility
 
 PORT = 1
 BESIDE_M = 1.5  # from the radar to the near edge of the lanes
@@ -37,7 +37,7 @@ BANNER = b'{"Product":"OPS243"}\r\n{"Version":"1.3.9"}\r\n'
 RESTART_US = 1_200_000
 BYTE_US = 520  # 19,200 baud
 TURN_BACK_M = (2.0, 25.0)  # before the line
-SLOWEST_KMH = 0.4  # what stands has no Doppler shift
+SLOWEST_KMH = 0.4  # a standing target has no Doppler shift
 UNITS = {"M": ("m-per-sec", 1 / 3.6), "K": ("km-per-hr", 1.0), "S": ("mph", 0.621371)}
 RATES = {"V": 5_000, "X": 10_000, "2": 20_000}
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from simulator.world.spec import Detector
 from simulator.world.protocol import Input
+from simulator.world.spec import Detector
 
 
 class RecordedDetector:

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.world.streets.street import RoadUser
 
-TURN_GAP_MIN_US = (
-    24_000_000  # two who follow each other with more between them leave room for a third
-)
-BRAKING_MAX_US = 8_000_000  # longer than anybody takes to brake or to go on
-BRAKE = 2.0  # m/s2, of comfortable braking and of going on alike (HBS 2015, part L)
+TURN_GAP_MIN_US = 24_000_000  # a gap with space for a third road user
+BRAKING_MAX_US = 8_000_000  # longer than braking or starting takes
+BRAKE = 2.0  # m/s2, comfortable braking and starting (HBS 2015, part L)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def sight_span(user: RoadUser, before_m: float, behind_m: float) -> tuple[int, i
     if isinstance(stop, UTurn):
         approach_us = int(max(0.0, before_m - stop.distance_m) / speed * 1e6) + BRAKING_MAX_US
         return stop.departs_us - stop.stands_us - approach_us, stop.departs_us + approach_us
-    # Whoever stands, brakes and goes on takes that much longer on both sides of the line.
+    # A stop makes the stay longer on both sides of the line.
     early_us = stop.stands_us + BRAKING_MAX_US if stop else 0
     late_us = BRAKING_MAX_US if stop else 0
     return (

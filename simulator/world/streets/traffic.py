@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 CYCLE_S = 90.0
 START_LAG_S = 1.2
-GAP_MIN_S = 0.4  # rear to front: nobody drives into who is in front
-JAM_GAP_M = 3.1  # with a car of usual length 7.5 m from front to front
+GAP_MIN_S = 0.4  # from rear to front: road users do not overlap
+JAM_GAP_M = 3.1  # with a usual car 7.5 m from front to front
 STOP_LINE_M = 4.0  # before the counting line
-QUEUE_LENGTH = (3, 9)  # road users, least and most
+QUEUE_LENGTH = (3, 9)  # road users, from and to
 QUEUE_KMH = (15.0, 25.0)
 ARRIVAL_S = 4.0
 BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
@@ -62,9 +62,9 @@ def _bunched(
             last = out[-1]
             clear_s = last.length_m / last.speed_kmh * 3.6 + GAP_MIN_S
             t_us = last.t_us + int(max(rng.uniform(*traffic.bunch_s), clear_s) * 1e6)
-            # On a narrow path, too, nobody follows the other way.
+            # A follower has the direction of the one in front, on a narrow path too.
             user = replace(user, t_us=t_us, direction=last.direction)
-            if single_file or last.cls != "pedestrian":  # on a road they are passed
+            if single_file or last.cls != "pedestrian":  # on a road pedestrians are passed
                 slowed = last.speed_kmh * rng.uniform(0.97, 1.03)
                 user = replace(user, speed_kmh=min(user.speed_kmh, slowed))
         elif out:

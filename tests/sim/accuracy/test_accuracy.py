@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs.living import live
-
 from simulator.run.accuracy import __main__ as accuracy
-from simulator.run.checkers import records
 from simulator.run.accuracy.cell import PROMISED, Cell, Share, precision_losses
 from simulator.run.accuracy.words import limits, matrix, words
-from simulator.run.results.report import node_result
+from simulator.run.checkers import records
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.results.report import node_result
+from tests.support.runs.living import live
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "lib" / "passage" / "ACCURACY.md"
@@ -50,7 +49,7 @@ def test_precision_may_fall_a_little_in_noise_and_no_more() -> None:
     free_flow = _cell("moderate", Share(99, 100), Share(990, 1000))
     assert precision_losses([free_flow, _cell("rain", Share(99, 100), Share(971, 1000))]) == []
     (told,) = precision_losses([free_flow, _cell("rain", Share(99, 100), Share(969, 1000))])
-    assert "beam, rain: precision falls by 0.0210, promised 0.02" in told
+    assert "beam, rain: precision falls by 0.0210, promised at most 0.02" in told
 
 
 def test_the_words_tell_counts_speeds_limits_and_pairs() -> None:
@@ -155,7 +154,7 @@ def test_what_is_no_situation_is_refused_with_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert accuracy.main(["--scenario", "clock_steps"]) == 2
-    assert "no situation" in (told := capsys.readouterr().err) and "platoons" in told
+    assert "not a situation" in (told := capsys.readouterr().err) and "platoons" in told
 
 
 def test_the_table_beside_the_detectors_has_every_cell() -> None:

@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import BEAM, RADAR, live, planned
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Evidence
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence
 from simulator.world.streets.street import RoadUser, Street
+from tests.support.runs.living import BEAM, RADAR, live, planned
 
 HOURS = 3.0
 LONGEST_S = 3600.0

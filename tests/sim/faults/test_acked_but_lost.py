@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.support.runs.delivering import ROOM_FOR_ONE, Backend, Node, confirmed_whole
 from tests.support.runs.running import Mosquitto
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import BEAM, RADAR, live, planned
 
 from simulator.run.checkers import records
+from tests.support.runs.living import BEAM, RADAR, live, planned
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import live
 
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record
-from simulator.run.processes.node import Evidence
 from simulator.run.plans.plan import RunOptions, draw
+from simulator.run.processes.node import Evidence
 from simulator.world.sensors.beams import CHATTER_PULSES
+from tests.support.runs.living import live
 
 WHY_OVERFLOW = 16
 QUIET_S = 900.0  # by then the node has been up for an interval

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import BEAM, RADAR, live, planned
 
 from simulator.run.checkers import records
-from simulator.run.results.scoring import Score, score
-from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.fault_schedule import fault_free_plan
+from simulator.run.plans.plan import NodePlan
+from simulator.run.results.scoring import Score, score
+from tests.support.runs.living import BEAM, RADAR, live, planned
 
 MIN = 60_000_000
 HOURS = 0.5

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import BEAM, RADAR, live, planned, unharmed
 
 from simulator.run.checkers import records
 from simulator.run.results.scoring import score
+from tests.support.runs.living import BEAM, RADAR, live, planned, unharmed
 
 S = 1_000_000
 HOUR = 3600 * S

@@ -11,8 +11,9 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
-from tests.support.runs.delivering import ROOM_FOR_ONE, TIMEOUT_S, Backend, Node, confirmed_whole
 from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.runs.delivering import ROOM_FOR_ONE, TIMEOUT_S, Backend, Node, confirmed_whole
 from tests.support.runs.running import Mosquitto
 
 OPEN = ("allow_anonymous true", "persistence false")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runs.running import mosquitto
 from tallypost import cli
 from tallypost.faults import ToolError
 from tallypost.provisioning.secrets_input import read_certificate, read_config
+from tests.support.runs.running import mosquitto
 
 ROOT = Path(__file__).resolve().parents[3]
 # On the node: the client and the TLS of the firmware against a broker; prints how it went.

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import live
 
 from simulator.run.checkers import records
-from simulator.run.processes.node import Evidence
 from simulator.run.plans.plan import NodePlan, RunOptions, draw
+from simulator.run.processes.node import Evidence
 from simulator.world.network.access_network import Span
+from tests.support.runs.living import live
 
 HOUR = 3_600_000_000
 AFTER = HOUR // 2  # the default of `lora_after_min`

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import live
-from tests.support.runs.running import simulate
 
 from simulator.run.checkers import records
 from simulator.run.plans.plan import RunOptions, draw
 from tallypost.hardware import boards
+from tests.support.runs.living import live
+from tests.support.runs.running import simulate
 
 LINKS = [
     (name, link)

@@ -37,8 +37,8 @@ def test_a_violation_is_told_with_the_command_that_gives_it_again(
     monkeypatch.setattr(fuzz, "run", lambda _storms: {**rest, "power_cuts": 0, **found})
     assert fuzz.main(["--n", "9", "--seed", "3"]) == 1
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "VIOLATION storm-7: lost",
-        "again: make fuzz N=1 SEED=7",
+        "To repeat it:",
+        "make fuzz N=1 SEED=7",
     ]
 
 

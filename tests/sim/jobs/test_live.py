@@ -11,6 +11,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+
 from tests.support.runs.running import LIMIT_S, ROOT, free_port, wait_for
 
 TIMEOUT_S = 60

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.runs.living import live
-from tests.support.runs.running import simulate
-
 from simulator.run.checkers import records
 from simulator.run.plans.plan import RunOptions, draw
+from tests.support.runs.living import live
+from tests.support.runs.running import simulate
 
 
 def test_nothing_is_lost_or_doubled_over_lorawan(tmp_path: Path) -> None:

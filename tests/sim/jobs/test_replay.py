@@ -12,16 +12,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.support.runs.living import BEAM, RADAR, live, planned
 
 from simulator.run.accuracy.__main__ import cell_plan
-from simulator.run.processes.node import Evidence
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS
+from simulator.run.processes.node import Evidence
 from simulator.world.spec import Detector
 from simulator.world.streets.street import Street
-from tallypost.hardware import boards
 from tallypost.cli import main
+from tallypost.hardware import boards
+from tests.support.runs.living import BEAM, RADAR, live, planned
 
 BOARD = boards.load("esp32_generic")
 PINS = "AB"

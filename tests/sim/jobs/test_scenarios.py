@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.runs.running import simulate
 
 from simulator.run.plans.scenario import names
+from tests.support.runs.running import simulate
 
 HOURS = {"power_cuts": "4", "wifi_flap": "1"}
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
-
-from simulator.world.spec import NodeSpec
-from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
+from simulator.world.spec import NodeSpec
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
 
 CS, BUSY, DIO = 8, 13, 14
 HEAD = f"""

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.radio_medium import (
     PREAMBLE_SYMBOLS,
     ReceiveWindow,
     Signal,
     lorawan_modulation,
 )
-from simulator.world.lorawan.gateway import Gateway
 from simulator.world.lorawan.server import Downlink, Reception
 from tests.support.boards.radio_bench import Bench, SignalRecorder
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.boards.radio_bench import Bench, SignalRecorder
 
 from simulator.world.lorawan.radio_medium import Signal, lorawan_modulation
 from simulator.world.lorawan.transceivers.sx1262 import Sx1262
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
 START = (
     "8000", "970200" + "0140", "070000", "897f", "9d01", "98d7db", "8a01", "8f0000", "9330",

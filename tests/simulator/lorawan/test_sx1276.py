@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.boards.radio_bench import Bench, SignalRecorder
 
 from simulator.world.lorawan.radio_medium import Signal, lorawan_modulation
 from simulator.world.lorawan.transceivers.sx1276 import Sx1276
+from tests.support.boards.radio_bench import Bench, SignalRecorder
 
 START = (
     "8101", "8900", "86d90000", "bb42", "8100", "8180", "8181", "8e0000", "b934", "b143",

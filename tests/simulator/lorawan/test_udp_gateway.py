@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from simulator.world.lorawan.radio_medium import RadioMedium, Signal, lorawan_modulation
 from simulator.world.lorawan.gateway import Gateway
+from simulator.world.lorawan.radio_medium import RadioMedium, Signal, lorawan_modulation
 from simulator.world.lorawan.udp import Forwarder
 from tests.support.boards.radio_bench import Bench, SignalRecorder
 

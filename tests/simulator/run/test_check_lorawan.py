@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.runs.made_run import S, clean
 
+from simulator.run.backends.backend_log import Transmission
 from simulator.run.checkers import records
 from simulator.run.checkers.decode import Record, as_tally
-from simulator.run.backends.backend_log import Transmission
 from simulator.run.processes.node import Evidence
 from simulator.run.results.report import node_result
+from tests.support.runs.made_run import S, clean
 
 HZ = 868_100_000
 FRAME_US = 100_000
@@ -113,7 +113,7 @@ def not_confirmed(evidence: Evidence) -> None:
 FAULTS: list[tuple[Callable[[Evidence], None], str]] = [
     (lost, "1 closed intervals never arrived, the first is 6"),
     (lost_merged, "1 closed intervals never arrived, the first is 1"),
-    (twice, "1 intervals stand in the backend twice, the first is 4"),
+    (twice, "1 intervals are in the backend twice, the first is 4"),
     (never_closed, "the backend holds intervals that were never closed: [9]"),
     (wrong_count, "intervals 1 to 4: counts differ"),
     (wrong_length, "intervals 7 to 7: length or coverage differ"),

@@ -6,14 +6,25 @@ import re
 from copy import deepcopy
 
 import pytest
-from tests.support.runs.doctored import (
-    FAULTS, Doctor, body, closed, corrupt, double, flash_rule, lose, missed_passage, out_of_order,
-    overlapping, phantom_passage, wrong_total,
-)  # fmt: skip
-from tests.support.runs.made_run import LENGTH_S, S, clean
 
 from simulator.run.checkers import records
 from simulator.run.results.report import node_result, total
+from tests.support.runs.doctored import (
+    FAULTS,
+    Doctor,
+    body,
+    closed,
+    corrupt,
+    double,
+    flash_rule,
+    lose,
+    missed_passage,
+    out_of_order,
+    overlapping,
+    phantom_passage,
+    wrong_total,
+)  # fmt: skip
+from tests.support.runs.made_run import LENGTH_S, S, clean
 
 
 def test_a_clean_run_has_no_violations() -> None:

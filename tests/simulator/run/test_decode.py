@@ -8,14 +8,24 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.runs.made_run import (
-    RING_AT, RING_SIZE, SECTOR, SMALL, S, entry, packed, record, ring, rtc, sector,
-)  # fmt: skip
-from tests.support.nodes.reports import on_node
 
 from simulator.run.checkers import decode
 from simulator.run.checkers.decode import Spacing
-from simulator.run.processes.observer import Passage, NodeObserver
+from simulator.run.processes.observer import NodeObserver, Passage
+from tests.support.nodes.reports import on_node
+from tests.support.runs.made_run import (
+    RING_AT,
+    RING_SIZE,
+    SECTOR,
+    SMALL,
+    S,
+    entry,
+    packed,
+    record,
+    ring,
+    rtc,
+    sector,
+)  # fmt: skip
 
 few = settings(max_examples=150, derandomize=True, deadline=None)
 RECORD = record(3, 1_780_272_000, [7, 0, 300, 0, 0, 1, 70_000, 0, 0, 1 << 29])

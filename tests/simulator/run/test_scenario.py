@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.run.plans import plan
-from simulator.run.plans import scenario
-from simulator.run.plans.plan import HOUR_US, RunOptions, BrokerAddress, draw
+from simulator.run.plans import plan, scenario
+from simulator.run.plans.plan import HOUR_US, BrokerAddress, RunOptions, draw
 from simulator.run.plans.scenario import ScenarioError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.run.results.scoring import EARLY_US, LATE_US, score
 from simulator.run.processes.observer import Passage
+from simulator.run.results.scoring import EARLY_US, LATE_US, score
 
 S = 1_000_000
 

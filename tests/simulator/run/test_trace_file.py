@@ -44,8 +44,8 @@ def test_edges_become_pulses_by_the_hundredth_of_a_second() -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     (
-        ("", "nothing is recorded"),
-        ("# detector: beam\n", "nothing is recorded"),
+        ("", "holds no recording"),
+        ("# detector: beam\n", "holds no recording"),
         ("1,F4\n2,zz\n", r"trace.csv:2: .*hex"),
         ("1,F4\n2\n", r"trace.csv:2: 1 fields"),
         ("1,F4\n2,A,0\n", r"trace.csv:2: 3 fields"),
@@ -67,7 +67,7 @@ def test_no_file_and_no_text_are_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="No such file"):
         trace_file.load(tmp_path / "none.csv", PINS)
     (tmp_path / "bytes.csv").write_bytes(b"1,F4\n\xf4\xf3")
-    with pytest.raises(ToolError, match=r"bytes.csv:2: byte 5 of the file is no text"):
+    with pytest.raises(ToolError, match=r"bytes.csv:2: byte 5 of the file is not text"):
         trace_file.load(tmp_path / "bytes.csv", PINS)
 
 
@@ -77,5 +77,5 @@ def test_the_detector_must_be_known_and_fit() -> None:
     assert replay.detector(radar, "ld2451", Path("f")) == "ld2451"
     assert replay.detector(edges, "beam_single", Path("f")) == "beam_single"
     for trace, asked in ((radar, "beam"), (edges, None), (edges, "ops243")):
-        with pytest.raises(ToolError, match="f: .*(fit|say)"):
+        with pytest.raises(ToolError, match="f: .*(fit|name)"):
             replay.detector(trace, asked, Path("f"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from simulator.world.network.broker import Broker
 from tests.simulator.world.test_broker import (
     OWN,
     ROOT,
@@ -15,8 +17,6 @@ from tests.simulator.world.test_broker import (
     subscribe,
     text,
 )
-
-from simulator.world.network.broker import Broker
 
 OTHER = f"{ROOT}/n2/counts"
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
+from simulator.world.protocol import Input
 from simulator.world.sensors.ld2450 import Ld2450
 from simulator.world.sensors.ld2451 import Ld2451
 from simulator.world.sensors.ops243 import Ops243
-from simulator.world.protocol import Input
 from simulator.world.streets.street import Street
 
 Model = type[Ld2450] | type[Ld2451] | type[Ops243]

@@ -9,9 +9,9 @@ import pytest
 from simulator.world.streets.motion import (
     Stop,
     UTurn,
+    is_returning,
     position_of,
     sight_span,
-    is_returning,
     with_u_turns,
 )
 from simulator.world.streets.street import RADAR_MIX, RoadUser, Street

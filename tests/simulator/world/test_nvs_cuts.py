@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.world.test_nvs import SPACE, Chip, PowerCut
 
 from simulator.world.chip.nvs import NvsError, NvsPartition
+from tests.simulator.world.test_nvs import SPACE, Chip, PowerCut
 
 STEPS = 14
 

@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor
-
-from simulator.world.spec import NodeSpec
-from simulator.world.kernel import Node
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
+from simulator.world.spec import NodeSpec
 from tallypost.hardware import boards
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor
 
 _STARTED = re.compile(r"info (\S+) \S+ boot (\d+) on ")
 RING = boards.load("esp32_generic").partition("ring")

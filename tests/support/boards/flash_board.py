@@ -6,10 +6,9 @@ and when it was is kept for whoever wants to know.
 
 from __future__ import annotations
 
-from tests.support.boards.mock_board import SECTOR, MockBoard, Nor, Unplugged
-
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import TABLE_OFFSET, pack
+from tests.support.boards.mock_board import SECTOR, MockBoard, Nor, Unplugged
 
 
 class StubFlash(Nor):

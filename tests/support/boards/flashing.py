@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from littlefs import LittleFS
-from tests.support.boards.mock_board import SECTOR
 
 from tallypost.building import board_image, build, image
 from tallypost.building.board_image import BoardImage
 from tallypost.hardware import boards
+from tests.support.boards.mock_board import SECTOR
 
 NAME = "esp32_generic"
 BOARD = boards.load(NAME)

@@ -17,9 +17,9 @@ import pytest
 from esp32_mock_bootloader import server
 
 from simulator.board.chip import registers
-from tests.support.boards.tcp_port import TcpPort
 from tallypost.building import image
 from tallypost.hardware import boards
+from tests.support.boards.tcp_port import TcpPort
 
 SECTOR = 4096
 _local = threading.local()

@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 from littlefs import LittleFS
 
-from simulator.world.spec import NodeSpec
-from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
 from simulator.world.protocol import Input
+from simulator.world.spec import NodeSpec
 
 PARTITIONS = [
     ("nvs", 1, 2, 0x9000, 0x6000),

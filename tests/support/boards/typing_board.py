@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
-
-from simulator.world.spec import NodeSpec
-from simulator.world.kernel import Node
 from simulator.world.chip.shims import compile_shims
+from simulator.world.kernel import Node
+from simulator.world.spec import NodeSpec
+from tests.support.boards.seam_board import DeadNetwork, Log, ScriptedSensor, image
 
 CHUNK_BYTES = 64
 RUN_MAX_US = 100_000_000

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.boards.tcp_port import TcpPort
 from tallypost.cli import main
+from tests.support.boards.tcp_port import TcpPort
 
 Body = dict[str, Any]
 Answer = Callable[[Body], Any]

@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.runs.made_run import LENGTH_S, SMALL, S, entry, message, packed, ring
-
 from simulator.run.processes.node import Evidence
+from tests.support.runs.made_run import LENGTH_S, SMALL, S, entry, message, packed, ring
 
 Doctor = Callable[[Evidence], object]
 
@@ -200,21 +199,21 @@ FAULTS: tuple[tuple[Doctor, str], ...] = (
     (corrupt, "closed interval 1 is missing from the ring log"),
     (corrupt_header, "closed interval 1 is missing from the ring log"),
     (other_record, "closed interval 2 is changed in the ring log"),
-    (rewritten, r"numbers given twice: \[2\]"),
+    (rewritten, r"numbers used twice: \[2\]"),
     (out_of_order, "intervals arrived out of order"),
     (totals_jump, "interval 8: totals are not those before plus what was counted"),
     (missed_passage, "interval 8: 3 passages noted, 3 safe, 2 counted"),
     (phantom_passage, "interval 3: 3 passages noted, 3 safe, 4 counted"),
     (moved_passage, "interval 3: 3 passages noted, 3 safe, 4 counted"),
     (covered_more_than_long, "interval 8: coverage 901 s of 900 s"),
-    (covered_while_off, "interval 8: 900 s observed, 500 s alive"),
+    (covered_while_off, "interval 8: 900 s observed, 500 s with power"),
     (covered_less_without_a_reason, "interval 5: only 800 of 900 s, no reason"),
-    (gap_in_time, "between intervals 5 and 6 300 s alive are in no interval"),
+    (gap_in_time, "between intervals 5 and 6: 300 s with power are in no interval"),
     (unconfirmed, "confirmed up to 7, newest closed interval is 8"),
     (flash_rule, "flash: programmed over programmed bytes at 0x303008"),
-    (deaf, "the connection of 60 s was kept for 94 s of silence"),
-    (deaf_for_ever, "the connection of 60 s was kept for 7140 s of silence"),
+    (deaf, "the connection of 60 s was kept through 94 s of silence"),
+    (deaf_for_ever, "the connection of 60 s was kept through 7140 s of silence"),
     (fault, "fault on the console: OSError: 5"),
-    (reset, "resets that nobody asked for: {'reset:watchdog': 1}"),
-    (quarantined, "the backend noted 2 x quarantine"),
+    (reset, "unexpected resets: {'reset:watchdog': 1}"),
+    (quarantined, "the backend has 2 entries in quarantine"),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.run.checkers import records
-from simulator.run.results.scoring import score
-from simulator.run.processes.node import Evidence, prepare, run_node
+from simulator.run.plans.fault_schedule import fault_free_plan
 from simulator.run.plans.plan import NodePlan, RunOptions, draw
 from simulator.run.plans.scenario import load
-from simulator.run.plans.fault_schedule import fault_free_plan
+from simulator.run.processes.node import Evidence, prepare, run_node
+from simulator.run.results.scoring import score
 
 RADAR, BEAM = 0, 1
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.run.plans import plan as plans
-from simulator.run.checkers.decode import Record, as_tally
 from simulator.run.backends.backend_log import BackendContents
+from simulator.run.checkers.decode import Record, as_tally
+from simulator.run.plans import plan as plans
 from simulator.run.processes.node import Evidence
-from simulator.run.processes.observer import Passage, NodeObserver
+from simulator.run.processes.observer import NodeObserver, Passage
 
 RING_AT, SECTOR, SMALL = 0x300000, 4096, 12
 RING_SIZE = 16 * SECTOR

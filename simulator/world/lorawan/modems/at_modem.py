@@ -57,9 +57,9 @@ class Modem:
         self._line = b""
         self._output: list[Input] = []
         self._busy_us = 0  # a transaction is under way until then
-        self._down_us = -1  # when it restarts next, and forgets everything
+        self._down_us = -1  # a restart is under way until then
 
-    # --- of a subclass
+    # --- for a subclass
 
     def command(self, t_us: int, text: str) -> None:
         """Carry out a command. `emit` its answer."""
@@ -92,7 +92,7 @@ class Modem:
                 self._line += bytes([byte])
         return []
 
-    # --- what happens
+    # --- commands and output
 
     def restart_at(self, t_us: int) -> None:
         """Restart in the middle of a command."""
@@ -145,7 +145,7 @@ class Modem:
             self._queue(t_us, data)
 
     def _queue(self, t_us: int, data: bytes) -> None:
-        # One wire: what was said before comes before.
+        # One wire keeps the order of the output.
         if self._output:
             t_us = max(t_us, self._output[-1][0] + 1)
         insort(self._output, (t_us, self.uart, data), key=itemgetter(0))

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulator.world.lorawan import commands, radio_medium, plan
+from simulator.world.lorawan import commands, plan, radio_medium
 from simulator.world.lorawan.codec import (
     CONFIRMED_UP,
     UNCONFIRMED_UP,
@@ -25,8 +25,8 @@ from simulator.world.lorawan.codec import (
 from simulator.world.lorawan.server import Downlink, NetworkServer, Reception
 
 GPS_TO_UNIX, LEAP_S = 315_964_800, 18
-SILENT_US = 400_000  # of the second window, when nothing comes
-# Answers of the network, by the bytes behind their number.
+SILENT_US = 400_000  # of the second window without a downlink
+# Commands of the network: bytes behind their number.
 DOWN_BYTES = {
     commands.LINK_CHECK: 2, commands.LINK_ADR: 4, commands.DUTY_CYCLE: 1, commands.RX_PARAM: 4,
     commands.DEV_STATUS: 0, commands.NEW_CHANNEL: 5, commands.RX_TIMING: 1,

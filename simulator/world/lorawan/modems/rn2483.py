@@ -17,7 +17,7 @@ class Rn2483(Modem):
     BAUD = 57600
     BANNER = ("RN2483 1.0.5 Oct 31 2018 15:06:52",)
     paused = False
-    counter_broken = False  # the network's counter is beyond repair: it demands a new join
+    counter_broken = False  # the frame counter is lost: the network demands a new join
     _keys: frozenset[str] = frozenset()
     _last_outcome = Outcome(0, rssi=-128, snr=-128)
 

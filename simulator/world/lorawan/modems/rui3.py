@@ -11,7 +11,7 @@ import random
 import re
 from datetime import UTC, datetime
 
-from simulator.world.lorawan.modems.at_modem import ModemFaults, Modem
+from simulator.world.lorawan.modems.at_modem import Modem, ModemFaults
 from simulator.world.lorawan.modems.mac import Mac, Outcome
 
 SETTABLE = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulator.world.lorawan.transceivers.transceiver import Host
 from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.transceivers.sx1262_air import (
     BANDWIDTH,
@@ -21,11 +20,12 @@ from simulator.world.lorawan.transceivers.sx1262_air import (
     State,
     Sx1262Air,
 )
+from simulator.world.lorawan.transceivers.transceiver import Host
 
 RESET_US, CALIBRATE_US, COMMAND_US = 3500, 3500, 2
 IMAGE_US, REGISTER_US = 1800, 1
 TCXO_VOLTS = (1.6, 1.7, 1.8, 2.2, 2.4, 2.7, 3.0, 3.3)
-# Opcode: parameters in bytes; None = any number from one on.
+# Opcode: parameters in bytes; None = one or more.
 LENGTHS: dict[int, int | None] = {
     0x02: 2, 0x07: 2, 0x08: 8, 0x0D: None, 0x0E: None, 0x80: 1, 0x82: 3, 0x83: 3, 0x86: 4,
     0x89: 1, 0x8A: 1, 0x8B: 4, 0x8C: 6, 0x8E: 2, 0x8F: 2, 0x93: 1, 0x95: 4, 0x96: 1, 0x97: 4,
@@ -47,7 +47,7 @@ class Sx1262(Sx1262Air):
     ) -> None:  # fmt: skip
         super().__init__(name, host, medium, tcxo=tcxo, dio2=dio2, model=model)
         self.mute = self.stuck = False
-        self._out = bytearray()  # of the transaction that is going on
+        self._out = bytearray()  # of the current transaction
         self._selected = self._ignored = False
         self._busy_task = 0
         self._actions: dict[int, Callable[[bytes], int | None]] = {

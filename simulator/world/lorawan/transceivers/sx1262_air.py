@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
 from simulator.world.lorawan.radio_medium import (
+    Modulation,
     RadioMedium,
     ReceivedFrame,
     ReceiveWindow,
-    Modulation,
     Signal,
 )
+from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
 
 # Switching times of section 8.3.1: from a standby with the oscillator off, and on.
 TO_XOSC_US, TO_FS_US, RC_TO_TX_US, RC_TO_RX_US, XOSC_TO_TX_US, XOSC_TO_RX_US = (

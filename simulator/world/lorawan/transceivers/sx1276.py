@@ -7,14 +7,14 @@ driver has not handled.
 
 from __future__ import annotations
 
-from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
 from simulator.world.lorawan.radio_medium import (
+    Modulation,
     RadioMedium,
     ReceivedFrame,
     ReceiveWindow,
-    Modulation,
     Signal,
 )
+from simulator.world.lorawan.transceivers.transceiver import Host, Transceiver
 
 READY_US, CALIBRATE_US = 5000, 10_000  # 7.2.2; of image and RSSI
 TO_TX_US, TO_RX_US = 180, 131  # the synthesizer, then the amplifier or the receiver

@@ -38,10 +38,10 @@ class Transceiver:
         self.medium = medium
         self.violations: list[str] = []
         self.windows: list[ReceiveWindow] = []  # every one that was opened
-        self.false_locks = 0  # so many windows will lock on noise: nothing more is heard of them
+        self.false_locks = 0  # number of windows that will lock on noise and stay silent
         self._listening: ReceiveWindow | None = None
         self._locked_signal: Signal | None = None
-        self._task = 0  # a later one makes what an earlier one has begun void
+        self._task = 0  # a later operation cancels an earlier one
         self._lines: dict[str, int] = {}
         medium.join(self)
 
@@ -95,7 +95,7 @@ class Transceiver:
     def received(self, frame: ReceivedFrame) -> None:
         raise NotImplementedError
 
-    # --- the air
+    # --- the radio medium
 
     def begins(self, signal: Signal) -> None:
         window = self._listening
