@@ -8,7 +8,6 @@ from tests.tidy.source import files, name
 # MicroPython's asyncio has no public call that waits for a socket of one's own. Its own
 # `open_connection` waits in the same way.
 NO_PUBLIC_CALL = {"asyncio.core._io_queue"}
-FIRMWARE_MAX = 19
 TESTS_MAX = 120
 
 
@@ -21,12 +20,8 @@ def _uses(*patterns: str) -> list[str]:
     ]
 
 
-def test_lib_and_boards_use_no_private_member_of_another_class() -> None:
-    assert _uses("lib/*.py", "boards/*.py") == []
-
-
-def test_firmware_uses_no_more_private_members_than_before() -> None:
-    assert len(found := _uses("firmware/*.py")) <= FIRMWARE_MAX, found
+def test_device_code_uses_no_private_member_of_another_class() -> None:
+    assert _uses("lib/*.py", "boards/*.py", "firmware/*.py") == []
 
 
 def test_tests_use_few_private_members() -> None:

@@ -101,7 +101,7 @@ class MqttLink:
         will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
         client.set_last_will(self._base + b"status", will.encode(), True, 1)
         if self._config["mqtt_tls"]:
-            from delivery.mqtt.tls import wrapper  # 1,600 bytes
+            from delivery.mqtt.tls import wrapper  # 1,100 bytes
 
             client.wrap = wrapper(self._ca, self._config["mqtt_host"])
         await client.open()
