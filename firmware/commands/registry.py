@@ -53,20 +53,20 @@ def _result(app, body, out):
 
 def _load(cmd):
     if cmd == "calibrate":
-        from commands.calibration import calibrate  # 2,500 bytes
+        from commands.calibration import calibrate  # 2,200 bytes
 
         return calibrate
-    from commands import diagnostics  # 1,700 bytes
+    from commands import diagnostics  # 1,400 bytes
 
     return diagnostics.check if cmd == "check" else diagnostics.identity
 
 
 def _load_for_console(cmd):
     if cmd == "aim":
-        from console.live_view import aim  # 6,600 bytes
+        from console.live_view import aim  # 6,800 bytes
 
         return aim
-    from console import log_export  # 3,600 bytes
+    from console import log_export  # 3,100 bytes
 
     return log_export.confirm if cmd == "confirm" else log_export.records
 

@@ -16,11 +16,15 @@ DEVICE_STDLIB = {
 HARDWARE = {"machine", "network", "esp32"}
 PACKAGES = {path.name for path in (ROOT / "lib").iterdir() if path.is_dir()}
 FIRMWARE = {path.stem for path in (ROOT / "firmware").iterdir()}
+FIRMWARE_DEPTH_MAX = 8  # modules in the longest chain of imports
 DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
 THIRD_PARTY = {"mqtt": {"umqtt"}}
 # The port's own NTP client knows the epoch of the chip; TLS comes with the port.
-PORT_MODULES = {"core/clock": {"ntptime"}, "delivery/mqtt/tls": {"ssl"}}
-FOR_BOARDS = {"esp32_board", "bare_radio", "radio", "core.rtc", "delivery.lorawan.device"}
+PORT_MODULES = {"delivery/mqtt/build": {"ntptime"}, "delivery/mqtt/tls": {"ssl"}}
+FOR_BOARDS = {
+    "esp32_board", "bare_radio", "radio", "core.rtc", "delivery.lorawan.modem_device",
+    "delivery.lorawan.radio_device",
+}  # fmt: skip
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tallypost.backend.collector", "tallypost.backend.lora_collector", "tallypost.backend.store",
@@ -138,6 +142,20 @@ def test_firmware_imports_downwards_only() -> None:
     }
     assert len(graph["app"]) > 3 and cycle(graph) == []
     assert cycle({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == ["a", "b", "c"]
+    assert depth(graph) <= FIRMWARE_DEPTH_MAX
+    assert depth({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == 3
+
+
+def depth(graph: dict[str, set[str]]) -> int:
+    """Modules in the longest chain of imports. graph: without circles."""
+    longest: dict[str, int] = {}
+
+    def of(module: str) -> int:
+        if module not in longest:
+            longest[module] = 1 + max(map(of, graph[module]), default=0)
+        return longest[module]
+
+    return max(map(of, graph))
 
 
 def test_folders_of_tools_import_downwards_only() -> None:

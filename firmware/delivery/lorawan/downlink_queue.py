@@ -29,7 +29,7 @@ class DownlinkQueue:
         if port != _PORT_ACK and not (is_command and len(self.answers) < _ANSWERS_MAX):
             self.refused += 1
             return
-        from delivery.lorawan.downlink_handlers import handle_downlink  # 4,700 bytes
+        from delivery.lorawan.downlink_handlers import handle_downlink  # 4,500 bytes
 
         try:
             answer, is_done = handle_downlink(self, port, payload)

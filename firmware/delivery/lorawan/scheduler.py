@@ -264,7 +264,7 @@ class UplinkScheduler(Batcher):
 
 def _write(port, buf, *values):
     """As `wire.note.write`."""
-    from wire.note import write  # 3,100 bytes
+    from wire.note import write  # 2,600 bytes
 
     try:
         return write(port, buf, *values)

@@ -9,8 +9,8 @@ from mqtt import Client, LinkDown
 _SUBSCRIBED = (b"ack", b"cmd")
 
 
-def _message_bytes_max():
-    """Room for one message: as much as the heap allows, and always enough for one interval."""
+def message_bytes():
+    """Bytes of the longest message: as the heap allows, and always enough for one interval."""
     return min(max(gc.mem_free() // 16, 2048), 8192)
 
 
@@ -31,7 +31,7 @@ class MqttLink:
         self._client = Client(
             "tallypost-" + node, config["mqtt_host"], config["mqtt_port"],
             user=secrets.get("mqtt_user"), password=secrets.get("mqtt_pass"),
-            keepalive=config["mqtt_keepalive"], frame_bytes=_message_bytes_max(),
+            keepalive=config["mqtt_keepalive"], frame_bytes=message_bytes(),
         )  # fmt: skip
         self._client.resolve = wifi.resolve
         self._client.on_message = self._received
@@ -101,7 +101,7 @@ class MqttLink:
         will = json.dumps({"v": 1, "node": self._node, "state": "offline"})
         client.set_last_will(self._base + b"status", will.encode(), True, 1)
         if self._config["mqtt_tls"]:
-            from delivery.mqtt.tls import wrapper  # 1,600 bytes
+            from delivery.mqtt.tls import wrapper  # 1,100 bytes
 
             client.wrap = wrapper(self._ca, self._config["mqtt_host"])
         await client.open()

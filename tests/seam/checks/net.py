@@ -317,7 +317,7 @@ def interrupts_of_time_go_on():
     """A blocking recv lets ticks pass; its timeout is real time.
 
     Source: ports/esp32/modsocket.c, SOCKET_POLL_US (100 ms a turn)
-    Leans: firmware/app.py, _WATCHDOG_MS outlasts the longest block
+    Leans: firmware/core/supervisor.py, _WATCHDOG_MS outlasts the longest block
     """
     sock = _open(b"l")
     start = time.ticks_ms()

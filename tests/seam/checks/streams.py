@@ -132,7 +132,7 @@ def cancelling_is_no_exception():
     """CancelledError passes `except Exception`; cancelling what is done returns False.
 
     Source: docs/library/asyncio.rst, Task.cancel; extmod/asyncio/core.py
-    Leans: firmware/app.py: `except Exception` around every task
+    Leans: firmware/core/supervisor.py: `except Exception` around every task
     """
     got = []
 
@@ -163,7 +163,7 @@ def an_error_reaches_who_waits():
     """What a task raises comes out of `await task`.
 
     Source: docs/library/asyncio.rst, create_task; extmod/asyncio/core.py
-    Leans: firmware/app.py, fail
+    Leans: firmware/core/supervisor.py, fail
     """
 
     async def fails():

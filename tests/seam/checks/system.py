@@ -143,7 +143,7 @@ def modules_are_let_go():
     """A module taken out of sys.modules is loaded again at the next import.
 
     Source: docs/library/sys.rst, modules; py/objmodule.c, py/builtinimport.c
-    Leans: firmware/core/health.py, let_go
+    Leans: firmware/core/modules.py, unload
     """
     name = "tpconform_none"
     sys.modules[name] = sys

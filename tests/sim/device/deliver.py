@@ -14,9 +14,10 @@ from delivery.mqtt import link
 from delivery.mqtt import publisher
 from app import App
 from config.schema import accept
-from delivery.mqtt.requests import Desk
+from delivery.mqtt.requests import RequestHandler
 from board_parts import FakeClock, FakeNvs
 from core.log import Log
+from core.supervisor import Supervisor
 from mqtt import Backoff
 from nor import Nor
 from ring import INTERVAL, Ring
@@ -73,6 +74,7 @@ class Node(App):
         self.board = Bench()
         self.node = "n1"
         self.log = Log()
+        self.supervisor = Supervisor(self.board, self.log)
         self.refused_commands = 0
         self.nvs = FakeNvs()
         self.config = accept({"mqtt_host": "127.0.0.1", "mqtt_port": port, "mqtt_keepalive": 30})
@@ -84,20 +86,24 @@ class Node(App):
             Backoff(random.getrandbits, 50, 500), log=self.log,
         )  # fmt: skip
         self.client = self.link._client
-        self.link.hello = {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
-        self.uplink = publisher.Uplink(
+        self.link.hello = self.hello
+        self.uplink = publisher.Publisher(
             self.ring, self.link, self.node, self.clock, uptime_s=self.clock.seconds, boot=1
         )
-        Desk(self)
+        RequestHandler(self)
         self._interval = Interval()
         self._buf = bytearray(MAX_BYTES)
+
+    def hello(self):
+        return {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
 
     def _log_id(self):
         return "%08x" % self.ring.log_id
 
     async def run(self):
-        self.spawn(self.link.run(), "link")
-        self.spawn(self.uplink.run(), "uplink")
+        progress, spawn = self.supervisor.watch("all", 60), self.supervisor.spawn
+        spawn(self.link.run(progress), "link")
+        spawn(self.uplink.run(progress), "uplink")
         orders = asyncio.StreamReader(sys.stdin.buffer)
         while True:
             order = (await orders.readline()).decode().split()
@@ -128,7 +134,7 @@ class Node(App):
         return {
             "log": self._log_id(), "closed": self.ring.next_seq - 1, "sent": sent,
             "confirmed": confirmed, "up": self.link.is_up(), "pid": client.pid,
-            "rewinds": self.uplink.rewinds, "connects": self.link.connects,
+            "rewinds": self.uplink.retransmissions, "connects": self.link.connects,
             "refused_acks": self.uplink.refused_acks, "refused_commands": self.refused_commands,
             "malformed": client.malformed, "oversized": client.oversized,
         }  # fmt: skip
@@ -137,7 +143,7 @@ class Node(App):
 def main():
     port, user, room, first_pid = sys.argv[1:5]
     publisher.asyncio = Hurried
-    link._room = lambda: int(room)
+    link.message_bytes = lambda: int(room)
     node = Node(int(port), user)
     node.client.pid = int(first_pid)
     asyncio.run(node.run())
