@@ -14,7 +14,7 @@ from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
 _PACKAGE = Path(__file__).resolve().parent
-_VERSION = re.compile(r'^VERSION = "([0-9.]+)"$', re.MULTILINE)
+_VERSION = re.compile(r'^VERSION = "([^"]+)"$', re.MULTILINE)
 VERSION_FILE = "firmware/core/version.py"
 
 
