@@ -35,7 +35,7 @@ def duty_cycle(sent: list[Transmission], region: Region = EU868) -> dict[int, fl
         bands[region.band(frame.freq_hz)].append(frame)
     used = {}
     for band, frames in bands.items():
-        limit = region.share(frames[0].freq_hz) * HOUR
+        limit = region.duty_cycle(frames[0].freq_hz) * HOUR
         used[band] = max_in_an_hour(frames) / limit
         assert used[band] <= 1, f"{used[band]:.3f} of sub-band {band}"
     return used
