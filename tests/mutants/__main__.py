@@ -16,10 +16,12 @@ from typing import Any
 from tests.mutants.changes import Change, changes
 from tests.mutants.coverage import Coverage
 from tests.mutants.explained import Explained
+from tests.mutants.judges import Judge
 from tests.mutants.source import Module, device_modules
 from tests.mutants.verdict import Court, Verdict
 
 BOUND = 0.90
+SHOWN_MAX = 8  # tests that were left out
 
 
 def draw(offered: list[Change], count: int, seed: int) -> list[Change]:
@@ -112,9 +114,16 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"make mutants: nothing to change in {args.only or 'the tree'}\n")
         return 2
     verdicts = court.verdicts(drawn, lambda verdict: screen.judged(verdict, len(drawn)))
-    for judge in coverage.broken + court.broken:
-        sys.stderr.write(f"left out, it fails without any change: {judge.title}\n")
+    left_out(coverage.broken + court.broken)
     return report(verdicts, modules, args)
+
+
+def left_out(broken: list[Judge]) -> None:
+    """Say which tests have judged nothing, because they fail without any change."""
+    for judge in broken[:SHOWN_MAX]:
+        sys.stderr.write(f"left out, it fails without any change: {judge.title}\n")
+    if len(broken) > SHOWN_MAX:
+        sys.stderr.write(f"and {len(broken) - SHOWN_MAX} more: make test shows them\n")
 
 
 def report(verdicts: list[Verdict], modules: list[Module], args: argparse.Namespace) -> int:
