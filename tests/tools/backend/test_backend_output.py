@@ -46,12 +46,17 @@ def news(tmp_path: Path) -> list[Body]:
         ("counts", counts(interval(1, 3), interval(2, 2, total=9, start=None, why=["blocked"]))),
         ("event", event("config", seq=3, key="interval_s")),
         ("event", gone(4, 6)),
+        ("event", event("config", seq=5, key="interval_s")),
         ("counts", b"noise"),
     ):
-        collector.on_message(f"{TOPIC}/{suffix}", payload, 1_772_435_701.0)
+        collector.on_message(f"{TOPIC}/{suffix}", payload, 1_780_300_000.0)
     collector.close()
     keep("state", "n1", STATE)
     keep("answer", "n1", ANSWER)
+    keep("reply", "n1", {"id": "x1", "ok": True, "result": "pong"})
+    keep("reply", "n1", {"id": None, "ok": False, "error": "busy"})
+    keep("quarantine", "n1", {"reason": "not JSON", "dropped": 1})
+    keep("quarantine", "n1", {"reason": "not JSON", "dropped": 12_345})
     return found
 
 
@@ -64,8 +69,8 @@ def test_the_news_of_listen_are_as_agreed(language: str, news: list[Body]) -> No
 
 def test_each_piece_of_news_says_its_kind(news: list[Body]) -> None:
     assert [one["what"] for one in news] == [
-        "status", "status", "interval", "interval", "doubt", "event", "gone", "quarantine",
-        "state", "answer",
+        "status", "status", "interval", "interval", "doubt", "event", "gone", "event",
+        "corrected", "quarantine", "state", "answer", "reply", "reply", "quarantine", "quarantine",
     ]  # fmt: skip
     [doubt] = [one for one in news if one["what"] == "doubt"]
     assert doubt["seq"] == 2 and doubt["reason"].startswith("the totals do not continue")

@@ -14,23 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend import network_server
-from tallypost.backend.collector import Collector, News
+from tallypost.backend import messages, network_server
+from tallypost.backend.collector import Collector, News, Receiver
 from tallypost.backend.listener import Listener, use_tls
 from tallypost.backend.lora_collector import LoraCollector
-from tallypost.backend.store import rfc3339
+from tallypost.backend.layout import rfc3339
 from tallypost.faults import ToolError, os_reason
-from tallypost.i18n import N_, _
+from tallypost.i18n import N_, _, grouped, ngettext
 
 _TEXTS = {  # by kind of news; the values are those of the message
     "status": N_("{state}, version {version}"),
     "event": N_("event {event}"),
     "state": N_("log {log}, newest record {newest}, detector {det}"),
     "answer": N_("answer to {id}: {code} {text}"),
+    "reply": N_("answer to {id}: {error}"),
     "gone": N_("records {from} to {to} no longer exist on the node"),
     "doubt": N_("doubtful: {reason}"),
+    "corrected": N_("corrected: {reason}"),
     "quarantine": N_("refused: {reason}"),
 }
+_SILENT = ("health", "config")  # kinds of news that only --json shows
 
 
 def options(verb: argparse.ArgumentParser) -> None:
@@ -102,8 +105,8 @@ def run(args: argparse.Namespace) -> int:
             _("{path}: no such folder").format(path=args.db.parent),
             _("Name another file with --db."),
         )
-    show = console.result_json if args.json else _show
-    collector, topics = _collector(args, lambda *news: show(_as_object(*news)))
+    tell = console.result_json if args.json else show
+    collector, topics = _collector(args, lambda *news: tell(as_object(*news)))
     listener = Listener(collector, topics, args.client_id)
     if args.user or args.password_file:
         listener.client.username_pw_set(args.user or None, _password(args.password_file))
@@ -121,13 +124,24 @@ def run(args: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
         listener.client.disconnect()
+        _tell_dropped(collector)
         collector.close()
     return 0
 
 
-def _collector(
-    args: argparse.Namespace, on_news: News
-) -> tuple[Collector | LoraCollector, list[str]]:
+def _tell_dropped(collector: Receiver) -> None:
+    """Say how many refused messages the file does not keep."""
+    n = collector.refused.dropped()
+    if n:
+        text = ngettext(
+            "{n} refused message is not kept in the quarantine",
+            "{n} refused messages are not kept in the quarantine",
+            n,
+        )
+        console.note(text.format(n=grouped(n)))
+
+
+def _collector(args: argparse.Namespace, on_news: News) -> tuple[Receiver, list[str]]:
     """The collector for the messages, and the topics to subscribe to."""
     if args.lorawan:
         return LoraCollector(args.db, on_news), [network_server.TOPICS[args.lorawan]]
@@ -136,7 +150,7 @@ def _collector(
 
 def topics(root: str) -> list[str]:
     """The topics of nodes that use MQTT."""
-    return [f"{root}/+/{suffix}" for suffix in ("counts", "event", "status")]
+    return [f"{root}/+/{suffix}" for suffix in messages.SUFFIXES]
 
 
 def _password(path: Path | None) -> str | None:
@@ -150,21 +164,37 @@ def _password(path: Path | None) -> str | None:
         ) from error
 
 
-def _as_object(kind: str, node: str, body: dict[str, Any]) -> dict[str, Any]:
-    """A piece of news as one object, for --json."""
-    return {"at": rfc3339(time.time()), "what": kind, "node": node, **body}
+def as_object(kind: str, node: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A piece of news as one object, for --json. The message cannot change its first keys."""
+    head = {"at": rfc3339(time.time()), "what": kind, "node": node}
+    return head | {key: value for key, value in body.items() if key not in head}
 
 
-def _show(news: dict[str, Any]) -> None:
-    console.result(f"{news['at'][11:19]} {news['node']:<12} {describe(news)}")
+def show(news: dict[str, Any]) -> None:
+    if news["what"] not in _SILENT:
+        node = console.printable(news["node"])
+        console.result(f"{news['at'][11:19]} {node:<12} {describe(news)}")
 
 
 def describe(news: dict[str, Any]) -> str:
-    """A piece of news in one line for people."""
+    """A piece of news in one line for people. Control characters of a node are escaped."""
     if news["what"] == "interval":
-        return _describe_interval(news)
-    text = _TEXTS[news["what"]]
-    return _(text).format_map(defaultdict(lambda: "?", news))
+        return console.printable(_describe_interval(news))
+    if news["what"] == "reply" and news["ok"]:
+        news = news | {"error": "ok"}
+    text = console.printable(_(_TEXTS[news["what"]]).format_map(defaultdict(lambda: "?", news)))
+    if dropped := news.get("dropped") if news["what"] == "quarantine" else 0:
+        text += " " + _dropped(dropped)
+    return text
+
+
+def _dropped(n: int) -> str:
+    text = ngettext(
+        "({n} refused message before it is not kept)",
+        "({n} refused messages before it are not kept)",
+        n,
+    )
+    return text.format(n=grouped(n))
 
 
 def _describe_interval(news: dict[str, Any]) -> str:

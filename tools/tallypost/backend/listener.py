@@ -134,9 +134,11 @@ class Listener:
         if self._failed:
             return
         try:
-            answers = self._collector.on_message(
-                message.topic, bytes(message.payload), time.time()
-            )
+            topic = message.topic
+        except UnicodeDecodeError:  # the collector knows no node of this name
+            topic = ""
+        try:
+            answers = self._collector.on_message(topic, bytes(message.payload), time.time())
         except sqlite3.Error as error:
             self._failed = (
                 error  # neither committed nor acknowledged, so the broker sends it again

@@ -7,57 +7,130 @@ hours: a request for the id of its log, a request for a gap, or a confirmation.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from tallypost.backend import lorawan
-from tallypost.backend import network_server
-from tallypost.backend.collector import Publication, News
-from tallypost.backend.network_server import InvalidUplink, Uplink
-from tallypost.backend.short import ShortStore
-from tallypost.backend.store import Body, Conflict, Key
+from tallypost.backend import lorawan, messages, network_server
+from tallypost.backend.collector import News, Publication, Receiver
+from tallypost.backend.layout import rfc3339
+from tallypost.backend.limits import WAITING_MAX
+from tallypost.backend.messages import InvalidMessage
+from tallypost.backend.network_server import Uplink
+from tallypost.backend.store import Body, Conflict, Key, Store
 
 PAUSE_S = 3 * 3600.0  # between two downlinks to a node
-_RESEND_MAX = 20_000  # in one request
+
+Frame = tuple[int, bytes, float]  # port, payload, unix seconds
 
 
-class LoraCollector:
+class ShortStore(Store):
+    """The SQLite file with the operations for records in the short form of LoRaWAN.
+
+    A merged interval and single ones of the same hour may both arrive, over one link or two. The
+    view `counts` uses the outermost of the records that lie inside each other. When all single
+    records are held, the merged one is dropped. So no passage counts twice, and none is missing in
+    between.
+    """
+
+    def add(
+        self, key: Key, kind: str, body: Body, utc: float, is_dated: bool = True
+    ) -> bool:  # fmt: skip
+        """Store a short record. False if it adds nothing. Raises Conflict. See `insert`."""
+        last = int(body["seq"])
+        first = int(body.get("first", last))
+        if self._same(key, first, last, body) or self._is_held(key, first, last):
+            return False
+        if self._overlaps_partly(key, first, last):
+            raise Conflict(f"{first}..{last} of log {key[1]} overlaps with other merged records")
+        start = body.get("start") if is_dated else None
+        row = (*key, first, last, kind, start, body.get("len"), body.get("cov"))
+        self._db.execute(
+            "INSERT INTO short VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, json.dumps(body), rfc3339(utc)),
+        )
+        self.drop_covered(key, last)
+        return True
+
+    def _is_held(self, key: Key, first: int, last: int) -> bool:
+        return self.numbers_held(key, first, last) == set(range(first, last + 1))
+
+    def _same(self, key: Key, first: int, last: int, body: Body) -> bool:
+        """Whether the same record is held. Raises Conflict if it has other counts."""
+        row = self._db.execute(
+            "SELECT body FROM short WHERE node = ? AND log = ? AND first = ? AND last = ?",
+            (*key, first, last),
+        ).fetchone()
+        if row and json.loads(row[0]).get("counts") != body.get("counts"):
+            raise Conflict(f"{first}..{last} of log {key[1]} is held with other counts")
+        return row is not None
+
+    def _overlaps_partly(self, key: Key, first: int, last: int) -> bool:
+        """Whether a held range overlaps this one without one being inside the other."""
+        row = self._db.execute(
+            "SELECT 1 FROM short WHERE node = ? AND log = ? AND first <= ? AND last >= ?"
+            " AND NOT (first >= ? AND last <= ?) AND NOT (first <= ? AND last >= ?)",
+            (*key, last, first, first, last, first, last),
+        ).fetchone()
+        return row is not None
+
+    # --- half a log id
+
+    def log_named(self, node: str, half: str) -> str | None:
+        """The newest log of a node with an id that ends like this."""
+        row = self._db.execute(
+            "SELECT log FROM logs WHERE node = ? AND log LIKE ? ORDER BY confirmed DESC",
+            (node, "____" + half),
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def add_log(self, key: Key) -> None:
+        self._db.execute("INSERT OR IGNORE INTO logs (node, log) VALUES (?, ?)", key)
+
+    def defer(self, node: str, half: str, frame: Frame) -> bool:
+        """Keep a frame until the full id of its log is known. False if too many wait already."""
+        n = self._db.execute("SELECT count(*) FROM waiting WHERE node = ?", (node,)).fetchone()[0]
+        if n >= WAITING_MAX:
+            return False
+        self._db.execute(
+            "INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", (node, half, *frame)
+        )
+        return True
+
+    def pop_waiting(self, node: str, half: str) -> list[Frame]:
+        """Remove the frames that waited for this log. Returns them in order of arrival."""
+        rows = self._db.execute(
+            "SELECT port, payload, received FROM waiting WHERE node = ? AND log = ?"
+            " ORDER BY received",
+            (node, half),
+        ).fetchall()
+        self._db.execute("DELETE FROM waiting WHERE node = ? AND log = ?", (node, half))
+        return rows
+
+
+class LoraCollector(Receiver):
     """path: SQLite file, made if it is missing.
 
     on_news: as for `Collector`, and for `answer` and `state`.
     """
 
     def __init__(self, path: Path, on_news: News = lambda *_: None) -> None:
-        self._on_news = on_news
         self.store = ShortStore(path)
-        self._news: list[tuple[str, str, Body]] = []
+        super().__init__(self.store, on_news)
         self._last_downlink: dict[str, tuple[float, str]] = {}  # by node: time and command
         self._confirmed: dict[Key, int] = {}  # last number confirmed to the node
 
-    def close(self) -> None:
-        self.store.close()
+    def _sender(self, topic: str) -> str:
+        return network_server.device(topic)
 
-    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
-        """Handle a message of a network server. Returns the messages to publish.
-
-        received_utc: unix seconds. Raises sqlite3.Error if the disk fails.
-        """
-        self._news.clear()
-        uplink, node, answers = None, "", []
-        try:
-            uplink = network_server.parse(topic, payload)
-            if uplink and uplink.port != lorawan.CLOCK:
-                node = uplink.node
-                with self.store.transaction():
-                    half = self._store_frame(node, uplink.port, uplink.data, received_utc)
-                answers = self._answers(uplink, half, received_utc)
-        except (InvalidUplink, lorawan.BadFrame, Conflict) as error:
-            with self.store.transaction():
-                self.store.quarantine(topic, payload, received_utc, str(error))
-            self._news[:] = [("quarantine", node, {"topic": topic, "reason": str(error)})]
-        for news in self._news:
-            self._on_news(*news)
-        return answers
+    def _handle(self, topic: str, payload: bytes, utc: float) -> list[Publication]:
+        """Handle a message of a network server."""
+        uplink = network_server.parse(topic, payload)
+        if not uplink or uplink.port == lorawan.CLOCK:
+            return []
+        with self.store.transaction():
+            half = self._store_frame(uplink.node, uplink.port, uplink.data, utc)
+        return self._answers(uplink, half, utc)
 
     def _store_frame(self, node: str, port: int, data: bytes, utc: float) -> str:
         """Store a frame. Returns the half of the id of its log, "" if it has none."""
@@ -71,34 +144,48 @@ class LoraCollector:
         half = str(body["log"])
         log = self.store.log_named(node, half)
         if log is None:
-            self.store.defer(node, half, (port, data, utc))
+            if not self.store.defer(node, half, (port, data, utc)):
+                raise InvalidMessage("too many frames wait for the id of their log")
         elif port == lorawan.EVENT:
             self._event((node, log), body, utc)
         else:
             for record in body["recs"]:
-                if self.store.add((node, log), "interval", record, utc):
-                    self._news.append(("interval", node, record))
+                self._interval((node, log), record, utc)
         return half
+
+    def _interval(self, key: Key, record: Body, utc: float) -> None:
+        messages.check_number(record["seq"], utc)
+        self._check_budget(key[0], utc)
+        if self.store.add(key, "interval", record, utc, messages.is_dated(record, utc)):
+            self._is_new("interval", key, record, utc)
 
     def _state(self, node: str, body: Body, utc: float) -> None:
         key = node, str(body["log"])
+        if not self.store.has_room(key):
+            raise InvalidMessage("the node has too many logs")
         self.store.add_log(key)
+        self._note_withdrawn(key, self.store.note_newest(key, int(body["newest"])))
         self.store.note_status(node, body, utc)
         self._news.append(("state", node, body))
         for port, data, received in self.store.pop_waiting(node, key[1][-4:]):
             try:
                 self._store_frame(node, port, data, received)
-            except Conflict as error:  # the other frames have their log now
-                self.store.quarantine(node, data, received, str(error))
+            except (InvalidMessage, Conflict) as error:  # the other frames have their log now
+                self.refused.keep(node, node, data, received, str(error))
 
     def _event(self, key: Key, body: Body, utc: float) -> None:
         if body["event"] == "gone" and "seq" not in body:
             if not 1 <= body["from"] <= body["to"]:
                 raise Conflict(f"gone: {body['from']}..{body['to']} is no range")
-            self.store.note_gone(key, body["from"], body["to"])
+            messages.check_number(body["to"], utc)
+            if not self.store.note_gone(key, body["from"], body["to"]):
+                raise InvalidMessage("gone: too many ranges of this log")
             self._news.append(("gone", key[0], body))
-        elif self.store.add(key, "event", body, utc):
-            self._news.append(("event", key[0], body))
+            return
+        messages.check_number(body["seq"], utc)
+        self._check_budget(key[0], utc)
+        if self.store.add(key, "event", body, utc):
+            self._is_new("event", key, body, utc)
 
     # --- downlinks
 
@@ -126,10 +213,9 @@ class LoraCollector:
 
         name: id of the command. last: the command before.
         """
-        confirmed = self.store.advance(key)
+        confirmed = self._advance(key)
         gap = self.store.gap(key, confirmed)
         is_news = confirmed > self._confirmed.get(key, 0)
         if gap and (last != "resend" or not is_news):
-            end = min(gap[1], gap[0] + _RESEND_MAX)
-            return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": end}
+            return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": gap[1]}
         return {"ack": {"log": half, "seq": confirmed}} if is_news else None

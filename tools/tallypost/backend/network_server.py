@@ -12,15 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tallypost.backend import messages
+from tallypost.backend.messages import InvalidMessage
+
 TOPICS = {"ttn": "v3/+/devices/+/up", "chirpstack": "application/+/device/+/event/up"}
 _TTN = re.compile(r"v3/([^/]+)/devices/([^/]+)/up")
 _CHIRPSTACK = re.compile(r"application/([^/]+)/device/([0-9a-fA-F]{16})/event/up")
-_NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PAYLOAD_MAX_BYTES = 242
-
-
-class InvalidUplink(ValueError):
-    """A message that holds no uplink of a node. The text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,8 @@ class Uplink:
 
 
 def parse(topic: str, payload: bytes) -> Uplink | None:
-    """An uplink with data, None for one without (only MAC commands). Raises InvalidUplink."""
-    try:
-        body = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise InvalidUplink(f"not JSON: {error}") from error
+    """An uplink with data, None for one without (only MAC commands). Raises InvalidMessage."""
+    body = messages.parse(payload)
     if match := _TTN.fullmatch(topic):
         message = _object(body, "uplink_message")
         port, data = message.get("f_port"), message.get("frm_payload")
@@ -50,12 +45,18 @@ def parse(topic: str, payload: bytes) -> Uplink | None:
         port, data = body.get("fPort"), body.get("data")
         down, eui = f"application/{match[1]}/device/{match[2]}/command/down", match[2]
     else:
-        raise InvalidUplink("a topic of no network server")
-    if not _NODE.fullmatch(node):
-        raise InvalidUplink(f"device '{node:.40}' does not have the name of a node")
+        raise InvalidMessage("a topic of no network server")
+    if not messages.NODE.fullmatch(node):
+        raise InvalidMessage(f"device '{node:.40}' does not have the name of a node")
     if not port or data is None:
         return None
     return Uplink(node, _port(port), _bytes(data), down, eui)
+
+
+def device(topic: str) -> str:
+    """The node of a topic. "" if the topic does not name it: ChirpStack names the EUI."""
+    match = _TTN.fullmatch(topic)
+    return match[2] if match and messages.NODE.fullmatch(match[2]) else ""
 
 
 def downlink(uplink: Uplink, port: int, data: bytes) -> tuple[str, bytes]:
@@ -72,13 +73,13 @@ def downlink(uplink: Uplink, port: int, data: bytes) -> tuple[str, bytes]:
 def _object(body: Any, name: str) -> dict[str, Any]:
     found = body.get(name) if isinstance(body, dict) else None
     if not isinstance(found, dict):
-        raise InvalidUplink(f"no object {name}")
+        raise InvalidMessage(f"no object {name}")
     return found
 
 
 def _port(port: Any) -> int:
-    if not isinstance(port, int) or not 1 <= port <= 223:
-        raise InvalidUplink(f"port {port!r:.20}")
+    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 223:
+        raise InvalidMessage(f"port {port!r:.20}")
     return port
 
 
@@ -86,7 +87,7 @@ def _bytes(data: Any) -> bytes:
     try:
         found = base64.b64decode(data, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise InvalidUplink(f"payload: {error}") from error
+        raise InvalidMessage(f"payload: {error}") from error
     if len(found) > _PAYLOAD_MAX_BYTES:
-        raise InvalidUplink(f"payload of {len(found)} bytes, at most {_PAYLOAD_MAX_BYTES}")
+        raise InvalidMessage(f"payload of {len(found)} bytes, at most {_PAYLOAD_MAX_BYTES}")
     return found

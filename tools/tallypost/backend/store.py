@@ -5,51 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tallypost.faults import ToolError
-from tallypost.i18n import _
+from tallypost.backend.layout import open_file, rfc3339
+from tallypost.backend.limits import CLAIMS_MAX, LOGS_MAX, NODES_MAX
 
 RESEND_RETRY_S = 300.0  # a request without progress is repeated after this time
-_LAYOUT = 2  # PRAGMA user_version
-TABLES = """
-CREATE TABLE records (
-  node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,
-  body TEXT, received TEXT, PRIMARY KEY (node, log, seq)) WITHOUT ROWID;
-CREATE TABLE gone (node TEXT, log TEXT, first INTEGER, last INTEGER,
-  PRIMARY KEY (node, log, first)) WITHOUT ROWID;
-CREATE TABLE logs (node TEXT, log TEXT, confirmed INTEGER DEFAULT 0,
-  asked REAL DEFAULT 0, asked_from INTEGER DEFAULT 0, asked_to INTEGER DEFAULT 0,
-  PRIMARY KEY (node, log)) WITHOUT ROWID;
-CREATE TABLE nodes (node TEXT PRIMARY KEY, status TEXT, received TEXT);
-CREATE TABLE doubts (node TEXT, log TEXT, seq INTEGER, what TEXT);
-CREATE TABLE quarantine (received TEXT, topic TEXT, payload BLOB, reason TEXT);
-"""
-
-# Since layout 2: records in the short form of LoRaWAN. Each stands for the numbers first to last,
-# until all of these are held as single records. Also frames whose log is not known yet.
-_SHORT = """
-CREATE TABLE short (
-  node TEXT, log TEXT, first INTEGER, last INTEGER, kind TEXT, start TEXT, len INTEGER,
-  cov INTEGER, body TEXT, received TEXT, PRIMARY KEY (node, log, first, last)) WITHOUT ROWID;
-CREATE TABLE waiting (
-  node TEXT, log TEXT, port INTEGER, payload BLOB, received REAL,
-  PRIMARY KEY (node, log, port, payload)) WITHOUT ROWID;
-DROP VIEW IF EXISTS counts;
-CREATE VIEW counts AS
-  WITH held AS (
-    SELECT node, start, len, cov, body FROM records r WHERE kind = 'interval' AND NOT EXISTS (
-      SELECT 1 FROM short s WHERE s.node = r.node AND s.log = r.log AND s.kind = 'interval'
-      AND r.seq BETWEEN s.first AND s.last)
-    UNION ALL
-    SELECT node, start, len, cov, body FROM short s WHERE kind = 'interval' AND NOT EXISTS (
-      SELECT 1 FROM short o WHERE o.node = s.node AND o.log = s.log AND o.kind = 'interval'
-      AND o.first <= s.first AND o.last >= s.last AND (o.first < s.first OR o.last > s.last)))
-  SELECT h.node, h.start, h.len, h.cov, way.key AS direction, cls.key AS class, cls.value AS n
-  FROM held h, json_each(h.body, '$.counts') way, json_each(way.value) cls;
-"""
+RESEND_MAX = 20_000  # records in one request; a node refuses more
+NUMBER_MAX = 2**32 - 1
 
 Key = tuple[str, str]  # node, log
 Body = dict[str, Any]
@@ -66,7 +30,8 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = _open(path)
+        self._db = open_file(path)
+        self._nodes = -1  # how many are known; counted when it matters
 
     def close(self) -> None:
         self._db.close()
@@ -77,9 +42,16 @@ class Store:
 
     # --- records
 
-    def insert(self, key: Key, kind: str, body: Body, utc: float) -> bool:
-        """Store a record. False if the file holds it already. Raises Conflict."""
-        row = (*key, body["seq"], kind, body.get("start"), body.get("len"), body.get("cov"))
+    def insert(
+        self, key: Key, kind: str, body: Body, utc: float, is_dated: bool = True
+    ) -> bool:  # fmt: skip
+        """Store a record. False if the file holds it already. Raises Conflict.
+
+        is_dated: whether its start may be used. Only an interval has start, length and coverage.
+        """
+        start = body.get("start") if kind == "interval" and is_dated else None
+        length, covered = (body["len"], body["cov"]) if kind == "interval" else (None, None)
+        row = (*key, body["seq"], kind, start, length, covered)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, json.dumps(body), rfc3339(utc)),
@@ -94,10 +66,10 @@ class Store:
         held = json.loads(found[1])
         if found[0] != kind or _timeless(held) != _timeless(body):
             raise Conflict(f"seq {body['seq']} of log {key[1]} is held with other contents")
-        if held.get("start") is None and body.get("start"):  # resolved in the meantime
+        if held.get("start") is None and start:  # resolved in the meantime
             self._db.execute(
                 "UPDATE records SET start = ?, body = ? WHERE node = ? AND log = ? AND seq = ?",
-                (body["start"], json.dumps(body), *where),
+                (start, json.dumps(body), *where),
             )
         return False
 
@@ -149,9 +121,32 @@ class Store:
         ).fetchone()[0]
         return (row[0], json.loads(row[1])) if between == seq - row[0] - 1 else None
 
-    def note_gone(self, key: Key, first: int, last: int) -> None:
-        """Note that these records no longer exist and will never come."""
-        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", (*key, first, last))
+    def is_known(self, node: str) -> bool:
+        """Whether the file holds anything of a node."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM logs WHERE node = ?)"
+            " OR EXISTS (SELECT 1 FROM nodes WHERE node = ?)",
+            (node, node),
+        ).fetchone()
+        return bool(row[0])
+
+    def admit(self, node: str) -> bool:
+        """Whether the file knows the node, or has room for another one."""
+        if self.is_known(node):
+            return True
+        if self._nodes < 0:
+            self._nodes = self._db.execute(
+                "SELECT count(*) FROM (SELECT node FROM nodes UNION SELECT node FROM logs)"
+            ).fetchone()[0]
+        self._nodes += 1
+        return self._nodes <= NODES_MAX
+
+    def has_room(self, key: Key) -> bool:
+        """Whether the log is known, or the node may begin another one."""
+        row = self._db.execute(
+            "SELECT count(*), max(log = ?) FROM logs WHERE node = ?", (key[1], key[0])
+        ).fetchone()
+        return bool(row[1]) or row[0] < LOGS_MAX
 
     def note_status(self, node: str, body: Body, utc: float) -> None:
         row = (node, json.dumps(body), rfc3339(utc))
@@ -160,9 +155,10 @@ class Store:
     def note_doubt(self, key: Key, seq: int, reason: str) -> None:
         self._db.execute("INSERT INTO doubts VALUES (?, ?, ?, ?)", (*key, seq, reason))
 
-    def quarantine(self, topic: str, payload: bytes, utc: float, reason: str) -> None:
-        row = (rfc3339(utc), topic, payload, reason)
-        self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?)", row)
+    def note_report(self, node: str, kind: str, body: Body, utc: float) -> None:
+        """Keep the last report of a kind: `health`, `config` or `reply`."""
+        row = (node, kind, json.dumps(body), rfc3339(utc))
+        self._db.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?)", row)
 
     # --- complete ranges and gaps
 
@@ -175,10 +171,12 @@ class Store:
 
     def advance(self, key: Key) -> int:
         """Move `confirmed` over the records that have arrived. Returns it."""
-        was = confirmed = self.confirmed(key)
+        was = self.confirmed(key)
+        newest = self.newest(key)
+        confirmed = was if was <= newest else self._before_claims(key, newest)
         while True:
             reached = self._held_to(
-                key, self._past("short", key, self._past("gone", key, confirmed))
+                key, self._past("short", key, self._past("gone", key, confirmed, newest), newest)
             )
             if reached == confirmed:
                 break
@@ -202,13 +200,70 @@ class Store:
             confirmed = seq
         return confirmed
 
-    def _past(self, table: str, key: Key, confirmed: int) -> int:
-        """The last number of the spans in `table` that follow without a gap."""
+    def _past(self, table: str, key: Key, confirmed: int, newest: int) -> int:
+        """The last number of the spans in `table` that follow without a gap, up to `newest`."""
         row = self._db.execute(
-            f"SELECT max(last) FROM {table} WHERE node = ? AND log = ? AND first <= ?",
-            (*key, confirmed + 1),
+            f"SELECT max(last) FROM {table} WHERE node = ? AND log = ? AND first <= ?"
+            " AND last <= ?",
+            (*key, confirmed + 1, newest),
         ).fetchone()
         return max(confirmed, row[0] or 0)
+
+    # --- records that are gone
+
+    def note_gone(self, key: Key, first: int, last: int) -> bool:
+        """Note the claim of a node that these records no longer exist and will never come.
+
+        The claim counts once a later record is known. False if the node has too many claims.
+        """
+        n = self._db.execute(
+            "SELECT count(*) FROM gone WHERE node = ? AND log = ? AND first != ?", (*key, first)
+        ).fetchone()[0]
+        if n >= CLAIMS_MAX:
+            return False
+        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", (*key, first, last))
+        return True
+
+    def withdraw_gone(self, key: Key, first: int, last: int) -> list[tuple[int, int]]:
+        """Drop the claims that a record with these numbers refutes. Returns their ranges.
+
+        `confirmed` goes back to the record before them, so that the rest is asked for again.
+        """
+        where = "node = ? AND log = ? AND first <= ? AND last >= ?"
+        values = (*key, last, first)
+        ranges = self._db.execute(f"SELECT first, last FROM gone WHERE {where}", values).fetchall()
+        if ranges:
+            self._db.execute(f"DELETE FROM gone WHERE {where}", values)
+            self._lower(key, min(low for low, _ in ranges) - 1)
+        return ranges
+
+    def note_newest(self, key: Key, seq: int) -> list[tuple[int, int]]:
+        """Note the newest number that a node reports of its log. Returns the claims beyond it."""
+        self._db.execute("UPDATE logs SET newest = ? WHERE node = ? AND log = ?", (seq, *key))
+        return self.withdraw_gone(key, seq + 1, NUMBER_MAX)
+
+    def newest(self, key: Key) -> int:
+        """The highest number that is known of a log: of a record, or as the node reported it."""
+        row = self._db.execute(
+            "SELECT max((SELECT ifnull(max(seq), 0) FROM records WHERE node = ?1 AND log = ?2),"
+            " (SELECT ifnull(max(last), 0) FROM short WHERE node = ?1 AND log = ?2),"
+            " (SELECT ifnull(max(newest), 0) FROM logs WHERE node = ?1 AND log = ?2))",
+            key,
+        ).fetchone()
+        return int(row[0])
+
+    def _before_claims(self, key: Key, newest: int) -> int:
+        """The number up to which no claim beyond `newest` is needed. Drops these claims."""
+        self.withdraw_gone(key, newest + 1, NUMBER_MAX)
+        return min(self.confirmed(key), newest)
+
+    def _lower(self, key: Key, seq: int) -> None:
+        """Take a confirmation back, and forget what was asked for."""
+        self._db.execute(
+            "UPDATE logs SET confirmed = min(confirmed, ?), asked = 0, asked_from = 0,"
+            " asked_to = 0 WHERE node = ? AND log = ?",
+            (seq, *key),
+        )
 
     def gap(self, key: Key, confirmed: int) -> tuple[int, int] | None:
         """The first range of missing records, if later ones are held."""
@@ -218,7 +273,9 @@ class Store:
             " AND first > ?)",
             (*key, confirmed, *key, confirmed),
         ).fetchone()
-        return (confirmed + 1, row[0] - 1) if row[0] else None
+        if not row[0]:
+            return None
+        return confirmed + 1, min(row[0] - 1, confirmed + RESEND_MAX)
 
     def should_request(self, key: Key, gap: tuple[int, int], utc: float) -> bool:
         """Whether to ask for a gap: once, and again if no record of it came for RESEND_RETRY_S."""
@@ -247,40 +304,11 @@ class Store:
 
     def count_rows(self, table: str) -> int:
         """The number of rows of a table."""
-        if table not in ("records", "gone", "doubts", "quarantine", "short", "waiting"):
+        if table not in ("records", "gone", "doubts", "quarantine", "short", "waiting", "nodes"):
             raise ValueError(f"no table '{table}'")
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        layout = db.execute("PRAGMA user_version").fetchone()[0]
-        if layout not in (0, 1, _LAYOUT):
-            raise ToolError(
-                _("{path}: the database has layout {found}, this version reads {known}").format(
-                    path=path, found=layout, known=_LAYOUT
-                ),
-                _("Install the version of the tools that wrote it, or name another --db."),
-            )
-        if layout != _LAYOUT:
-            tables = (TABLES if layout == 0 else "") + _SHORT
-            db.executescript(f"BEGIN; {tables} PRAGMA user_version = {_LAYOUT}; COMMIT;")
-    except sqlite3.Error as error:
-        raise ToolError(
-            _("{path}: the database cannot be used: {reason}").format(path=path, reason=error),
-            _("Name another file with --db."),
-        ) from error
-    return db
 
 
 def _timeless(body: Body) -> Body:
     """A record without the values that may be resolved later."""
     return {key: value for key, value in body.items() if key not in ("start", "time")}
-
-
-def rfc3339(utc: float) -> str:
-    """Unix seconds as UTC text."""
-    return datetime.fromtimestamp(int(utc), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,8 @@
 """`tallypost monitor`: the log of a node on a serial port, with the time of this machine.
 
 It does not show replies to commands, nor the lines of `aim`: nothing about a single road user may
-end in a file of the log. It waits for a board that is unplugged.
+end in a file of the log. Control characters of a node are escaped. It waits for a board that is
+unplugged.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     console.note(_("{port}: Ctrl-C ends").format(port=args.port))
     try:
         while time.monotonic() < end:
-            line = _follow(line, args.json) if line else _reopen(args)
+            line = follow(line, args.json) if line else _reopen(args)
     except KeyboardInterrupt:
         console.note("")
     finally:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _follow(line: Line, as_json: bool) -> Line | None:
+def follow(line: Line, as_json: bool) -> Line | None:
     """Show the lines of a moment. Returns None when the board is gone."""
     try:
         for text in line.lines(_STEP_S):
@@ -74,4 +75,4 @@ def _show(text: str, as_json: bool) -> None:
     if as_json:
         console.result_json({"at": now.isoformat(timespec="milliseconds"), "line": text})
     else:
-        console.result(f"{now:%H:%M:%S} {text}")
+        console.result(f"{now:%H:%M:%S} {console.printable(text)}")

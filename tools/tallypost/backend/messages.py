@@ -1,0 +1,185 @@
+"""Checks the messages of nodes before anything of them is stored or shown.
+
+The limits come first, then the JSON, then the schema of the topic. Each step is bounded: its work
+grows with the size of the message at most. What is well formed but cannot be true is a doubt.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, validators
+
+from tallypost.backend.store import Body
+
+PAYLOAD_MAX_BYTES = 64 * 1024  # the messages of a node have 4 KB
+DEPTH_MAX = 32  # levels; an interval has 8, and json.dumps fails earlier than json.loads
+LIST_ITEMS_MAX = 128  # a histogram has 32 bins, a batch 64 records
+OBJECT_KEYS_MAX = 128  # a configuration has 40
+NUMBER_MAX = 2**63 - 1  # of whole numbers in SQLite
+RECORD_SPACING_MIN_S = 10  # a node makes at most one record in this time, in the long run
+SEQ_MAX_MIN = 1_000_000  # the clock of this computer may be wrong, so this many are always allowed
+START_AHEAD_MAX_S = 86_400
+PASSAGES_MAX_PER_S = 10  # in one direction; a detector that reports more is faulty
+NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+SUFFIXES = ("counts", "event", "status", "health", "config", "reply")
+PASSAGES_BURST = 100  # beside that, for intervals of a few seconds
+_EPOCH = 1_735_689_600.0  # 2025-01-01: no log is older
+_START_MIN = 1_577_836_800.0  # 2020-01-01
+_SCHEMAS = Path(__file__).resolve().parent / "schemas"
+_SHOWN_CHARS = 200  # of an error
+
+
+class InvalidMessage(ValueError):
+    """A message that cannot be stored. The text is the reason, and is stored in English."""
+
+
+def parse(payload: bytes) -> Body:
+    """The JSON object of a message. Raises InvalidMessage."""
+    if len(payload) > PAYLOAD_MAX_BYTES:
+        raise InvalidMessage(f"{len(payload)} bytes, at most {PAYLOAD_MAX_BYTES}")
+    try:
+        body = json.loads(
+            payload, parse_constant=_no_constant, object_pairs_hook=_object_without_duplicates
+        )
+        _check_values(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(f"not JSON: {_short(str(error))}") from error
+    if not isinstance(body, dict):
+        raise InvalidMessage("not a JSON object")
+    return body
+
+
+def _no_constant(name: str) -> None:
+    """Reject NaN and Infinity: Python reads them, but other readers of the database do not."""
+    raise ValueError(f"{name} is no number")
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> Body:
+    """Reject a key that comes twice: readers differ in the value that they take."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice in an object")
+    return found
+
+
+def _check_values(body: Any) -> None:
+    """Raises ValueError for a value that cannot be written as JSON in UTF-8, or is too large."""
+    level = [body]
+    for _ in range(DEPTH_MAX):
+        inner: list[Any] = []
+        for value in level:
+            inner += _parts(value)
+        level = inner
+    if level:
+        raise ValueError(f"more than {DEPTH_MAX} levels deep")
+
+
+def _parts(value: Any) -> list[Any]:
+    """Check a value. Returns the values in it. Raises ValueError."""
+    if isinstance(value, dict):
+        if len(value) > OBJECT_KEYS_MAX:
+            raise ValueError(f"an object of {len(value)} keys, at most {OBJECT_KEYS_MAX}")
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        if len(value) > LIST_ITEMS_MAX:
+            raise ValueError(f"a list of {len(value)} items, at most {LIST_ITEMS_MAX}")
+        return value
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair: UnicodeEncodeError is a ValueError
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is too large")
+    elif isinstance(value, int) and abs(value) > NUMBER_MAX:
+        raise ValueError("a number is too large")
+    return []
+
+
+# --- schemas
+
+
+def check(name: str, body: Any) -> None:
+    """Check a message, or a record as `interval`. Raises InvalidMessage at the first error."""
+    for error in _schema(name).iter_errors(body):
+        raise InvalidMessage(f"{error.json_path}: {_short(error.message)}")
+
+
+@cache
+def _schema(name: str) -> Draft202012Validator:
+    """The schema of a topic. The one of `counts` leaves out the records: see `interval`."""
+    text = (_SCHEMAS / ("counts" if name == "interval" else name)).with_suffix(".json")
+    schema = json.loads(text.read_text(encoding="utf-8"))
+    if name == "interval":
+        schema = {"$defs": schema["$defs"], "$ref": "#/$defs/interval"}
+    elif name == "counts":
+        del schema["properties"]["recs"]["items"]
+    # In JSON Schema 2.0 is an integer, in SQLite and in Python it is not.
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extended: Any = validators.extend  # jsonschema has no types for it
+    validator: Draft202012Validator = extended(Draft202012Validator, type_checker=checker)(schema)
+    return validator
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_sender(node: str, body: Body) -> None:
+    """Raises InvalidMessage if the message names another node than its topic."""
+    if body.get("node", node) != node:
+        raise InvalidMessage(f"node: '{_short(str(body['node']))}' in the topic of '{node}'")
+
+
+# --- plausible values
+
+
+def check_number(seq: int, utc: float) -> None:
+    """Raises InvalidMessage for a number that no node can have reached at `utc`."""
+    highest = max(SEQ_MAX_MIN, int((utc - _EPOCH) / RECORD_SPACING_MIN_S))
+    if seq > highest:
+        raise InvalidMessage(f"number {seq}: no node has more than {highest} records yet")
+
+
+def check_interval(record: Any, utc: float) -> None:
+    """Check a record of `counts`. Raises InvalidMessage."""
+    check("interval", record)
+    check_number(record["seq"], utc)
+    if record["cov"] > record["len"]:
+        raise InvalidMessage(f"seq {record['seq']}: cov {record['cov']} > len {record['len']}")
+    if record["start"] is not None:
+        try:
+            datetime.strptime(record["start"], "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError as error:
+            raise InvalidMessage(f"$.start: '{record['start']}' is no time") from error
+
+
+def is_dated(record: Body, utc: float) -> bool:
+    """Whether the start of an interval can be true. True if it has none."""
+    if record.get("start") is None:
+        return True
+    start = datetime.fromisoformat(record["start"]).timestamp()
+    return _START_MIN <= start <= max(utc, _EPOCH) + START_AHEAD_MAX_S
+
+
+def doubts(record: Body, utc: float) -> list[str]:
+    """Reasons to doubt an interval that is well formed."""
+    found = []
+    if not is_dated(record, utc):
+        found.append(f"start {record['start']} cannot be true, stored without a time")
+    for direction, classes in record["counts"].items():
+        n = sum(classes.values())
+        if n > PASSAGES_MAX_PER_S * record["len"] + PASSAGES_BURST:
+            found.append(f"{n} passages {direction} in {record['len']} s")
+        speed = record["speed"][direction]
+        if sum(count for _, count in speed["hist"]) != speed["n"]:
+            found.append(f"the histogram {direction} does not hold {speed['n']} speeds")
+    return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
