@@ -1,15 +1,11 @@
 """Composition root: builds the application's parts, from the board's pins to the backend's links.
 
-It is needed once and then leaves the heap. The modules that it alone needs leave before the links
-are built, which are the largest part. For that it binds them by their packages (`import a.b`).
+It is needed once and then leaves the heap. The modules that only the start needs leave before the
+links are built, which are the largest part.
 """
 
 import asyncio
 
-import config.identity
-import counting.detectors
-import counting.recovery
-import ring.memory
 from app import App
 from console.reader import serve_console
 from core.clock import Clock
@@ -20,14 +16,20 @@ from counting.counter import Counter
 from micropython import const
 from ring import Ring, RingError
 
+# These leave. They are loaded last, so that they leave one hole, and are bound by their packages,
+# so that nothing refers to them.
+import config.identity
+import counting.detectors
+import counting.recovery
+import ring.memory
+
 # Modules that nothing needs after the start. The driver in use stays, because the detector refers
 # to it.
 ONCE = (
     "build", "config.identity", "config.schema", "counting.detectors", "counting.no_detector",
     "counting.recovery", "ring.memory", "ring.recovery", "delivery.mqtt.build",
     "delivery.lorawan.build", "delivery.lorawan.modem_device", "delivery.lorawan.radio_device",
-    "bare_radio", "lorawan.regions.as923", "lorawan.regions.eu868", "lorawan.regions.us915",
-    "lorawan.regions.fixed_plan", "core.version",
+    "bare_radio", "lorawan.regions.tables", "core.version",
 )  # fmt: skip
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 

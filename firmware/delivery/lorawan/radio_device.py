@@ -1,15 +1,13 @@
 """A LoRaWAN device that is a bare transceiver under our own MAC.
 
-All tables of regions are loaded for a moment, and the one in use stays. Boards with a modem have
-no `lorawan` in their image, so this is a module beside `modem_device.py`.
+Boards with a modem have no `lorawan` in their image, so this is a module beside `modem_device.py`.
 """
 
 from lorawan.device.end_device import EndDevice
 from lorawan.device.storage import NvsStore
 from lorawan.frames import Identity
-from lorawan.regions import eu868, us915
-from lorawan.regions.as923 import Group
 from lorawan.regions.region import Region
+from lorawan.regions.tables import table
 from micropython import const
 
 _PAYLOAD_BYTES = const(51)  # every data rate of EU868 carries them; frames are made for that
@@ -21,15 +19,9 @@ def radio_device(driver, keys, store, *, rng, log, recent, region):
     store: NVS of the MAC. recent: memory that outlives a reset. region: `lora_region` of the
     configuration. Raises ValueError for wrong keys.
     """
-    table = _table(region)
-    driver.mhz = (table.BANDS[0][0] + table.BANDS[-1][1]) // 2_000_000
+    limits = table(region)
+    driver.mhz = (limits.BANDS[0][0] + limits.BANDS[-1][1]) // 2_000_000
     return EndDevice(
-        driver, Identity(*keys), Region(table, _PAYLOAD_BYTES), NvsStore(store),
+        driver, Identity(*keys), Region(limits, _PAYLOAD_BYTES), NvsStore(store),
         rng=rng, log=log, recent=recent,
     )  # fmt: skip
-
-
-def _table(region):
-    if region == "EU868":
-        return eu868
-    return us915 if region == "US915" else Group(region)
