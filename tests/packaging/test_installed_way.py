@@ -32,8 +32,11 @@ def told(tool: Installed, *words: object) -> str:
 def intervals(database: Path) -> int:
     """How many intervals are stored that began after the node knew the time."""
     query = "SELECT count(*) FROM records WHERE kind = 'interval' AND start IS NOT NULL"
-    with sqlite3.connect(database) as store:
-        [[found]] = store.execute(query)
+    try:
+        with sqlite3.connect(database) as store:
+            [[found]] = store.execute(query)
+    except sqlite3.OperationalError:  # the file is there, its tables are not yet
+        return 0
     return int(found)
 
 
