@@ -49,9 +49,9 @@ def selected(offered: list[Change], only: str) -> list[Change]:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     add = top.add_argument
-    add("--n", type=int, default=40, help="changes to draw (40)")
+    add("--n", type=int, help="changes to draw (40, with --only all)")
     add("--seed", type=int, default=1, help="decides which (1)")
-    add("--only", metavar="PATH[:LINE]", help="every change of this file, folder or line")
+    add("--only", metavar="PATH[:LINE]", help="changes of this file, folder or line alone")
     add("--json", type=Path, metavar="FILE", help="write the result")
     return top
 
@@ -109,7 +109,9 @@ def main(argv: list[str] | None = None) -> int:
     coverage = Coverage(modules, screen.tell)
     court = Court(modules, coverage.of_tests())
     offered = [one for module in modules for one in changes(module) if court.is_judged(one)]
-    drawn = selected(offered, args.only) if args.only else draw(offered, args.n, args.seed)
+    drawn = selected(offered, args.only) if args.only else offered
+    if args.n or not args.only:
+        drawn = draw(drawn, args.n or 40, args.seed)
     if not drawn:
         sys.stderr.write(f"make mutants: nothing to change in {args.only or 'the tree'}\n")
         return 2

@@ -157,12 +157,12 @@ class Coverage:
         folder.mkdir()
         command, paths = tree.pytest("-n", str(WORKERS), "-p", PLUGIN, *words)
         command.remove("-x")
+        own = _digest(*_FOR_HOST)
         settings = {"MARKS_FOLDER": str(folder), "MARKS_COUNT": str(len(self._marking.places))}
         subprocess.run(
             command, cwd=tree.root, env={**os.environ, **paths, **settings},
             stdout=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        own = _digest(*_FOR_HOST)
         for report in sorted(folder.glob("*.json")):
             data = json.loads(report.read_text())
             judge = Judge(HOST, data["id"].partition("::")[0], data["id"])

@@ -17,6 +17,7 @@ FIRST_CELLS = {
     "folders",
     "package",
     "where",
+    "file or folder",
     "file of a board",
     "scenario",
 }

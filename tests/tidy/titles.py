@@ -34,9 +34,8 @@ def since(path: str, count: int) -> list[str]:
 
 
 def _git(*words: str) -> list[str]:
-    result = subprocess.run(
-        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    command = ["git", "-c", f"safe.directory={ROOT}", *words]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return result.stdout.splitlines() if result.returncode == 0 else []
 
 

@@ -40,6 +40,15 @@ def test_the_class_follows_from_the_speed():
         assert [g[1] for g in got] == [cls], (kmh, got)
 
 
+def test_a_track_counts_at_its_third_detection_not_before_and_not_later():
+    tracker = Tracker(8)
+    counted = []
+    for i in range(4):  # away at 10 m/s, behind the line from the second detection on
+        tracker.detect(8 + i, 1, 36, 3, 1000 + 100 * i)
+        counted.append(len(tracker.queue))
+    assert counted == [0, 0, 1, 1]
+
+
 def test_a_platoon_against_opposing_traffic_is_counted_car_by_car():
     cars = [(10 + 1.3 * i, 48 + i, 0) for i in range(6)]
     cars += [(10.2 + 1.7 * i, 40, 1) for i in range(5)]

@@ -111,6 +111,42 @@ def test_erase_ahead_keeps_appends_free_of_erases():
         ring.prepare()
 
 
+def test_twelve_sectors_of_a_large_partition_hold_the_state():
+    flash = Nor(64)
+    _open(flash)
+    heads = [bytes(flash.cells[n * 512 : n * 512 + 4]) for n in (0, 11, 12, 13)]
+    assert heads == [b"TPC1", b"\xff" * 4, b"TPR1", b"\xff" * 4]
+
+
+def test_a_new_log_keeps_its_id_when_the_header_of_its_only_record_sector_is_damaged():
+    flash = Nor()
+    log_id = _open(flash).log_id
+    flash.cells[4 * 512 + 8] ^= 1  # 4 of the 16 sectors hold no records
+    assert _open(flash, 2).log_id == log_id
+
+
+class Weak(Nor):
+    """A flash on which one program operation leaves a bit wrong."""
+
+    weak_at = 0
+
+    def writeblocks(self, n, buf, off=0):
+        super().writeblocks(n, buf, off)
+        if self.ops == self.weak_at:
+            self.cells[n * self.size + off + 14] ^= 1
+
+
+def test_a_record_that_flash_does_not_hold_is_written_again_and_counted():
+    flash = Weak()
+    ring = _open(flash)
+    ring.append(INTERVAL, _payload(1))
+    flash.weak_at = flash.ops + 1
+    assert ring.append(INTERVAL, _payload(2)) == 2
+    assert ring.stats()["corrupt"] == 1
+    ring = _open(flash)
+    assert _read(ring, 1)[1] == _payload(1) and _read(ring, 2)[1] == _payload(2)
+
+
 def test_a_foreign_partition_is_not_formatted():
     flash = Nor()
     flash.cells[700:720] = b"somebody else's data"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tidy import titles
 
-HERE = "tests/tidy/test_titles.py"  # older commits cannot be changed
+HERE = "tests/tidy/test_commit_titles.py"  # older commits cannot be changed
 
 
 def test_the_last_titles_are_short_sentences() -> None:
