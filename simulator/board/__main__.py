@@ -99,8 +99,8 @@ def _plugged_in(args: argparse.Namespace) -> Iterator[VirtualBoard]:
     with _broker(args.broker) as broker:
         environment = Environment(args.detector, args.per_hour, args.seed, broker)
         with VirtualBoard(
-            board.name, flash, chip=args.chip, speed=args.speed, environment=environment, faults=faults,
-            number=args.port, terminal=args.tty or False,
+            board.name, flash, chip=args.chip, speed=args.speed, environment=environment,
+            faults=faults, number=args.port, terminal=args.tty or False,
         ) as made:  # fmt: skip
             yield made
 
@@ -115,7 +115,7 @@ def _broker(given: BrokerAddress | None) -> Iterator[BrokerAddress]:
 
 
 def _free_port(wanted: int) -> int:
-    """The one that is wanted, or any other: several boards may be on the bench."""
+    """The wanted port, or any other free one. Several boards may be on the bench."""
     for number in (wanted, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -125,7 +125,7 @@ def _free_port(wanted: int) -> int:
 
 
 def _introduction(port: Path | str, board: VirtualBoard) -> str:
-    """Where it is, and three commands to try."""
+    """The board's port, and three commands to try."""
     bin_ = ".venv/bin"
     return "\n".join(
         [

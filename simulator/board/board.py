@@ -1,12 +1,12 @@
-"""A virtual board: what a technician has on the bench, as a context manager.
+"""A virtual board: a technician's board on the bench, as a context manager.
 
     with VirtualBoard("esp32_generic", Path("flash.bin")) as board:
         subprocess.run(["mpremote", "connect", board.url, "fs", "ls"])
 
-Behind `board.url` (RFC 2217) is either the serial bootloader or the running image, whichever the
-lines DTR and RTS asked for at the last reset (lines.py). A thread of its own is the chip; another
-one, of port.py, is the cable. What the chip does in one go, from one reset to the next, is a
-`Session`: it hears what the port brings and ends when it is told to.
+Behind `board.url` (RFC 2217) is either the serial bootloader or the running image. The lines DTR
+and RTS choose one of them at each reset (lines.py). The chip has a thread of its own, and so has
+the cable (port.py). Everything that the chip does between two resets is a `ChipSession`. It gets
+the bytes of the port and ends when it is told to.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from simulator.world.kernel import Node
 from tallypost.hardware import boards
 
 _SYNC = b"\x07\x07\x12\x20" + b"U" * 8  # the middle of esptool's first packet
-_REPEAT_S = 0.2  # between two complaints of a chip that cannot start
+_REPEAT_S = 0.2  # between two messages of a chip that cannot start
 
 
 class ChipSession(Protocol):
     def receive(self, data: bytes) -> None: ...
 
     def run(self) -> None:
-        """Until `end()`."""
+        """Run until `end()`."""
 
     def end(self, unplugged: bool) -> None:
         """Reset, or power gone. From another thread."""
@@ -49,8 +49,8 @@ class VirtualBoard:
     """board: a folder of boards/. flash: a file of the size of its flash chip.
 
     chip: another one than the board should have (a fault). speed: of the node's time, None for
-    free. around: street and broker. number: the TCP port, 0 for any that is free. terminal: also a
-    device path, True for any, or the name of a link to it. Raises ToolError for an unknown board
+    free. environment: street and broker. number: the TCP port, 0 for any free one. terminal: also
+    a device path, True for any, or the name of a link to it. Raises ToolError for an unknown board
     or a file of another size, OSError when the port is busy.
     """
 
@@ -112,7 +112,7 @@ class VirtualBoard:
             raise self.error
 
     def plug(self) -> None:
-        """Connect the cable: the port is there, and the power."""
+        """Connect the cable: the port appears, and the power comes on."""
         with self._state:
             self._port.open()
             if self._terminal:
@@ -123,7 +123,8 @@ class VirtualBoard:
             self._state.notify_all()
 
     def unplug(self) -> None:
-        """Pull the cable: the port vanishes, and with the power whatever was going on."""
+        """Pull the cable: the port vanishes, and the power goes off in the middle of any
+        operation."""
         with self._state:
             self._plugged = False
             self._end_session(unplugged=True)
@@ -138,7 +139,7 @@ class VirtualBoard:
         data = self._cable.to_board(data)
         with self._state:
             session = self._session
-            if session is None:  # between two of them
+            if session is None:  # between two sessions
                 self._unread += data
         if session and data:
             session.receive(data)
@@ -186,13 +187,14 @@ class VirtualBoard:
         try:
             while session := self._next_session():
                 session.run()
-        except Exception as error:  # to be seen by whoever uses the board
+        except Exception as error:  # shown to the user of the board
             self.error = error
             traceback.print_exc()
             self.unplug()
 
     def _next_session(self) -> ChipSession | None:
-        """Wait until the chip may run; what it then does. None: the board is put away."""
+        """Wait until the chip may run. Return its next session, or None if the board is put
+        away."""
         with self._state:
             while not (self._plugged and self._reset.settle() == 0 and self._reset.en):
                 if self._closed:
@@ -252,7 +254,7 @@ class LoaderSession:
 
 
 class FailedBootSession:
-    """Nothing that could be started is in the flash."""
+    """A chip without a bootable image in its flash."""
 
     def __init__(self, board: VirtualBoard, text: bytes) -> None:
         self._board = board
@@ -260,7 +262,7 @@ class FailedBootSession:
         self._stop = threading.Event()
 
     def receive(self, data: bytes) -> None:
-        """Nobody reads."""
+        """No program reads these bytes."""
 
     def run(self) -> None:
         self._board.send(rom.FLASH)
@@ -273,7 +275,7 @@ class FailedBootSession:
 
 
 class ImageSession:
-    """The image, on the interpreter of the simulator. What is typed while it starts is kept."""
+    """The image, on the interpreter of the simulator. Bytes typed while it starts are kept."""
 
     def __init__(self, board: VirtualBoard) -> None:
         self._board = board
@@ -286,7 +288,7 @@ class ImageSession:
 
     def run(self) -> None:
         self._board.send(rom.FLASH)
-        if self._ended:  # reset while it spoke; nobody may touch the flash any more
+        if self._ended:  # reset while it printed: the flash must not be touched any more
             return
         self._node = node = self._board.make_node(self._uart)
         while not (node.halted or self._ended):

@@ -1,4 +1,4 @@
-"""What may be wrong with a cable, and with the board on it."""
+"""Faults of a cable, and of the board on it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass
 class CableFaults:
-    """unplug_after: the cable is pulled behind so many bytes, both directions together, once.
+    """unplug_after: the cable is pulled after that many bytes, both directions together, once.
 
-    noise: share of bytes in which a bit flips. read_only: the flash chip takes no writes. seed: of
-    what is random.
+    noise: share of bytes with a flipped bit. read_only: the flash chip takes no writes. seed: of
+    all random numbers.
     """
 
     unplug_after: int | None = None
@@ -22,7 +22,7 @@ class CableFaults:
 
 
 class Cable:
-    """Carries bytes both ways, or not. pull: unplugs the board."""
+    """Carries bytes in both directions, or not. pull: unplugs the board."""
 
     def __init__(self, faults: CableFaults, pull: Callable[[], None]) -> None:
         self.faults = faults

@@ -1,8 +1,8 @@
-"""What esptool finds in a board: registers of its identity, and the flash chip behind the loader.
+"""Parts of a board that esptool reads: registers of its identity, and the flash behind the loader.
 
 Addresses are esptool's own (`esptool.targets`). Erasing and programming have the physics of NOR
-flash (simulator/world/chip/flash.py): the ROM erases what will be written before the first byte, the
-flasher stub sector by sector as it goes along (esptool documentation, "Serial Protocol").
+flash (simulator/world/chip/flash.py). The ROM erases the whole area before the first byte. The
+flasher stub erases sector by sector as it goes along (esptool documentation, "Serial Protocol").
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class LoaderFlash(FlashImage):  # type: ignore[misc]
                 self._flash.erase(offset)
 
     def cut(self) -> None:
-        """The power has failed: what was done last was not done to its end."""
+        """The power has failed. The last operation is incomplete."""
         if self._last is None:
             return
         offset, before, programmed = self._last

@@ -29,17 +29,17 @@ from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
-# The 160 KB that a classic ESP32 leaves MicroPython, in words of 64 bits, and the shims beside it.
-# The runs of `make sim` have half of that, to see what is spare.
+# The 160 KB of heap on a classic ESP32, in words of 64 bits, and the shims beside it. Runs of
+# `make sim` have half of that, to show the reserve.
 _HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
-_DETECTOR = "ld2451"  # of a board that does not say
-_NOWHERE = BrokerAddress("127.0.0.1", 9)  # discard: nobody listens there
+_DETECTOR = "ld2451"  # of a board without a configured one
+_NOWHERE = BrokerAddress("127.0.0.1", 9)  # discard: no program listens there
 
 
 class NullObserver:
-    """Nobody keeps what a virtual board does."""
+    """An observer that keeps nothing."""
 
     def on(self, kind: str, t_us: int, data: bytes | str) -> None:
         return None
@@ -47,9 +47,10 @@ class NullObserver:
 
 @dataclass(frozen=True)
 class Environment:
-    """detector: None for what the node is configured for. per_hour: passages. seed: of all that
-    is random. broker: None for none: connections are refused. observer: of the node's doings.
-    wifi: the one network there is, and its password; None: any. faults: of the sensor."""
+    """detector: None for the node's configured one. per_hour: passages. seed: of all random
+    numbers. broker: None for none, connections are refused. observer: of the node's actions. wifi:
+    SSID and password of the one network, None for any. faults: of the sensor.
+    """
 
     detector: str | None = None
     per_hour: int = 240
@@ -103,7 +104,7 @@ def default_detector(board: Board) -> str:
 
 
 def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
-    """Every hour alike: a board on the bench is not to wait for the morning."""
+    """The same traffic every hour, so that a board on the bench does not wait for the morning."""
     street = Street(rng, sensor.mix, 0, 1, _HEADWAY_S)
     for hour in range(_HOURS):
         one = Street(rng, sensor.mix, per_hour, 1, _HEADWAY_S, single_file=sensor.single_file)
@@ -112,7 +113,7 @@ def _street(sensor: Sensor, rng: random.Random, per_hour: int) -> Street:
 
 
 def _network(start_utc: int, stored: NvsContents) -> NetworkServer:
-    """A LoRaWAN network in range, which knows the node's keys, if it has any."""
+    """A LoRaWAN network in range. It knows the node's keys, if the node has any."""
     server = NetworkServer(start_utc - GPS_TO_UNIX)
     names = ("lora_dev_eui", "lora_join_eui", "lora_app_key")
     keys = [key for name in names if (key := stored.blob(name)) is not None]
@@ -123,7 +124,7 @@ def _network(start_utc: int, stored: NvsContents) -> NetworkServer:
 
 
 class NvsContents:
-    """What a node's NVS partition holds of it."""
+    """The contents of a node's NVS partition."""
 
     def __init__(self, flash: Path) -> None:
         with open(flash, "rb") as file:
@@ -138,7 +139,7 @@ class NvsContents:
             return None
 
     def detector(self) -> str | None:
-        """The one the node is configured for; None if there is none to be read."""
+        """The configured detector. None if there is none to be read."""
         try:
             name = json.loads(self.blob("config") or b"{}").get("detector")
         except (ValueError, AttributeError):
@@ -147,4 +148,4 @@ class NvsContents:
 
 
 def _write(*_: object) -> None:
-    """Nobody writes here."""
+    """This view is read only."""

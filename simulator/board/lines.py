@@ -1,8 +1,8 @@
-"""DTR and RTS of the serial port, and what the DevKit's auto-reset circuit makes of them.
+"""DTR and RTS of the serial port, and the DevKit's auto-reset circuit behind them.
 
-Two transistors, crossed, so that a terminal that asserts both lines does not hold the chip in
-reset (ESP32-DevKitC V4 schematic, sheet "auto program"; esptool documentation, "Boot Mode
-Selection", section "Automatic Bootloader"):
+Two crossed transistors, so that a terminal that asserts both lines does not hold the chip in reset
+(ESP32-DevKitC V4 schematic, sheet "auto program", esptool documentation, "Boot Mode Selection",
+section "Automatic Bootloader"):
 
     DTR  RTS   EN   IO0
      0    0     1    1
@@ -10,8 +10,8 @@ Selection", section "Automatic Bootloader"):
      1    0     1    0
      0    1     0    1
 
-A capacitor keeps EN low for a while when the lines pass from reset through "both": on their way
-to "IO0 low" programs change them one after the other. Over a network 50 ms lie between the two,
+A capacitor keeps EN low for a while when the lines pass from reset through "both". Programs change
+them one after the other on the way to "IO0 low". Over a network 50 ms lie between the two changes,
 so this one holds for a quarter of a second.
 """
 
@@ -25,8 +25,9 @@ HOLD_S = 0.25
 
 @dataclass
 class AutoReset:
-    """en, io0: levels at the chip. strap: what IO0 was when EN rose last, which is what counts.
-    held_until: while EN is low by the capacitor alone, else 0."""
+    """en, io0: levels at the chip. strap: level of IO0 when EN rose last, which decides the boot
+    mode. held_until: end of the time in which only the capacitor holds EN low, else 0.
+    """
 
     en: bool = True
     io0: bool = True
@@ -34,7 +35,7 @@ class AutoReset:
     held_until: float = 0.0
 
     def set(self, dtr: bool, rts: bool) -> None:
-        """The lines have changed; True is asserted."""
+        """The lines have changed. True is asserted."""
         both = dtr and rts
         self.io0 = both or not dtr
         if both and not self.en:
@@ -46,7 +47,7 @@ class AutoReset:
             self.strap = self.io0
 
     def settle(self) -> float:
-        """EN rises when the capacitor is charged; returns the seconds until then, 0 if settled."""
+        """EN rises when the capacitor is charged. Return the seconds until then, 0 if settled."""
         if not self.held_until:
             return 0.0
         left_s = self.held_until - time.monotonic()

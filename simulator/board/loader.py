@@ -1,8 +1,9 @@
 """The serial bootloader of a virtual board: `esp32-mock-bootloader` on the board's flash file.
 
 That package plays ROM and flasher stub. Between it and the port this module cuts the stream into
-whole SLIP frames, and answers for the registers that differ from board to board: the MAC address,
-and the flash chip's identity (READ_REG of the SPI peripheral's first word behind command 9Fh).
+whole SLIP frames. It also answers for the registers that differ from board to board: the MAC
+address, and the flash chip's identity (READ_REG of the SPI peripheral's first word after command
+9Fh).
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ class LoaderTransport:
         self._timeout_s = timeout
 
     def recv(self, _size: int) -> bytes:
-        """The next whole frame that is not answered here; nothing when the session is over.
+        """The next whole frame that is not answered here. Empty when the session is over.
 
-        However late it comes: the package would end a flash read of a slow client.
+        It waits for a late frame: the package would end a flash read of a slow client.
         """
         while True:
             frame = self._frame()
@@ -69,7 +70,7 @@ class LoaderTransport:
                 return frame
 
     def _frame(self) -> bytes | None:
-        """Take a frame with both its ends from what was heard."""
+        """A frame with both its ends from the received bytes."""
         start = self._buffer.find(_END)
         while start >= 0 and self._buffer[start + 1 : start + 2] == _END:
             start += 1
@@ -117,9 +118,9 @@ class LoaderTransport:
 def serve(
     transport: LoaderTransport, flash: LoaderFlash, chip: str, stop: threading.Event
 ) -> None:
-    """Play the loader until `stop` is set; it outlasts every session, as the ROM does."""
+    """Play the loader until `stop` is set. It outlasts every client, as the ROM does."""
     transport.flash = flash
     while not stop.is_set():
         flash.is_stub = False
-        # Told to exit when the client leaves, which none does here, it does not when he rests.
+        # With this option the loader does not exit while the client is silent.
         server.handle_client(transport, stop, chip, flash=flash, exit_on_disconnect=True)

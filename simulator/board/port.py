@@ -1,8 +1,8 @@
 """The serial port as a TCP server: RFC 2217, telnet with the settings and lines of a UART.
 
-One client at a time, as a serial port has; a second one is turned away. While nobody is there
-what the board sends is lost, as on a UART. The baud rate is accepted and means nothing: bytes
-travel at the network's speed.
+One client at a time, as on a serial port. A second one is turned away. While there is no client
+the board's output is lost, as on a UART. The baud rate is accepted and has no effect: bytes travel
+at the network's speed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Protocol
 from serial import rfc2217
 
 HOST = "127.0.0.1"
-BUFFER_MAX = 1 << 16  # bytes towards the client; a console's beyond that are lost
+BUFFER_MAX = 1 << 16  # bytes towards the client. Further bytes of a console are lost.
 _CHUNK_BYTES = 1 << 14
 _IAC = b"\xff"
 
 
 class PortListener(Protocol):
-    """What is behind the port; called from the port's thread."""
+    """The board behind the port. Called from the port's thread."""
 
     def receive(self, data: bytes) -> None: ...
 
@@ -64,14 +64,14 @@ class UartSettings:
         self._board.set_lines(self._dtr, self._rts)
 
     def reset_input_buffer(self) -> None:
-        """Nothing waits on this side."""
+        """This side has no buffer."""
 
     def reset_output_buffer(self) -> None:
-        """Nothing waits on this side."""
+        """This side has no buffer."""
 
 
 class SerialServer:
-    """Listens from `open()` to `close()`; number: the TCP port, 0 for any that is free."""
+    """Listens from `open()` to `close()`. number: the TCP port, 0 for any free one."""
 
     def __init__(self, board: PortListener, number: int = 0) -> None:
         self._board = board
@@ -89,7 +89,7 @@ class SerialServer:
         return f"rfc2217://{HOST}:{self.number}"
 
     def open(self) -> None:
-        """Listen; raises OSError when the port is not free."""
+        """Listen. Raises OSError when the port is not free."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -112,13 +112,13 @@ class SerialServer:
             self._thread.join()
 
     def write(self, data: bytes) -> None:
-        """As it is, telnet included; for `PortManager`."""
+        """Send bytes unchanged, telnet included. For `PortManager`."""
         with self._space:
             self._out += data
         self._nudge()
 
     def send(self, data: bytes, wait: bool = False) -> None:
-        """Bytes of the board. Without `wait` they are lost when nobody takes them."""
+        """Bytes of the board. Without `wait` they are lost when the client does not read."""
         with self._space:
             if wait:
                 self._space.wait_for(lambda: len(self._out) < BUFFER_MAX or not self._client)
@@ -127,7 +127,7 @@ class SerialServer:
         self._nudge()
 
     def _nudge(self) -> None:
-        """Have the thread look around; it may be gone."""
+        """Wake the thread. It may be gone."""
         with contextlib.suppress(OSError):
             if self._wake:
                 self._wake.send(b".", socket.MSG_DONTWAIT)
@@ -191,7 +191,7 @@ class SerialServer:
             self._board.receive(typed)
 
     def _hang_up(self) -> None:
-        """The client has gone: the operating system releases both lines at once."""
+        """The client has gone. The operating system releases both lines at once."""
         with self._space:
             if not self._client:
                 return

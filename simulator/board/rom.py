@@ -1,7 +1,7 @@
-"""What the chip says before any firmware runs, and what it finds in its flash.
+"""The chip before any firmware runs: its messages, and the image in its flash.
 
 Texts as the ESP32's ROM and second-stage loader print them (ESP-IDF, "Fatal Errors" and
-esp_image_format.c; esptool documentation, "Boot Mode Selection"). Image header: magic E9h at byte
+esp_image_format.c, esptool documentation, "Boot Mode Selection"). Image header: magic E9h at byte
 0, chip id u16 at byte 12 (esptool documentation, "Firmware Image Format").
 """
 
@@ -25,7 +25,7 @@ FLASH = _STARTED % (0x13, b"SPI_FAST_FLASH_BOOT")
 
 
 def boot_error(board: Board, path: Path) -> bytes:
-    """What the chip prints, for ever, instead of starting; nothing if there is MicroPython."""
+    """The message that the chip repeats instead of starting. Empty if there is MicroPython."""
     with open(path, "rb") as file:
         flash = file.read()
     loader = flash[board.loader_offset :][:24]
@@ -46,7 +46,7 @@ def boot_error(board: Board, path: Path) -> bytes:
 
 
 def _factory(flash: bytes) -> int | None:
-    """Where the partition table says that the application is."""
+    """The offset of the application, from the partition table."""
     for at in range(_TABLE, _TABLE + 0xC00, 32):
         magic, kind, sub, offset = struct.unpack_from("<2sBBI", flash, at)
         if magic != _ENTRY_MAGIC:

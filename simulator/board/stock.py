@@ -1,8 +1,8 @@
 """New boards: a blank flash, or one with the image of a board and a stand-in for MicroPython.
 
-The simulator brings its own interpreter, so what stands in MicroPython's place need not run. It
-has to be found by the chip's loader, though, and by esptool: it is an application image in form,
-header, one segment, checksum, SHA-256 (esptool documentation, "Firmware Image Format").
+The simulator brings its own interpreter, so the stand-in need not run. But the chip's loader and
+esptool have to find it. So it has the form of an application image: header, one segment, checksum,
+SHA-256 (esptool documentation, "Firmware Image Format").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
 _APP_OFFSET = 0x10000
 _CHECKSUM_SEED = 0xEF
 _ADDRESS = 0x3F400020  # of the segment: read-only data, mapped from flash
-_DESCRIPTION = 256  # bytes: esptool looks for one of the application, and finds it is none
+_DESCRIPTION = 256  # bytes of an application's description, which esptool looks for
 _SIZE_CODES = {4 << 20: 2, 8 << 20: 3, 16 << 20: 4}
 
 
@@ -60,7 +60,7 @@ def blank(board: Board, path: Path) -> Path:
 
 
 def flashed(board: Board, path: Path) -> Path:
-    """A board with the image of this repository, not yet provisioned; raises ToolError."""
+    """A board with the image of this repository, not yet provisioned. Raises ToolError."""
     flash = bytearray(build(board.name).flash.read_bytes())
     micropython = stand_in(board)
     for start, end in ((board.loader_offset, TABLE_OFFSET), (_APP_OFFSET, None)):
@@ -71,7 +71,7 @@ def flashed(board: Board, path: Path) -> Path:
 
 
 def check_size(board: Board, flash: Path) -> None:
-    """Raises ToolError unless the file is as long as the board's flash."""
+    """Raise ToolError unless the file is as long as the board's flash."""
     hint = "leave out FLASH= to make a new one"
     try:
         size = flash.stat().st_size

@@ -1,7 +1,7 @@
 """The serial port as a pseudo-terminal, for programs that want a device path.
 
-It has no DTR and no RTS, so nobody can reset the board by it. Instead a SYNC of esptool that
-reaches a running image starts the loader, and the end of the connection starts the image.
+It has no DTR and no RTS, so it cannot reset the board. Instead a SYNC of esptool that reaches a
+running image starts the loader. The end of the connection starts the image.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import tty
 from pathlib import Path
 from typing import Protocol
 
-_POLL_S = 0.02  # for a client, while there is none
-_SEND_TIMEOUT_S = 5.0  # for a client that takes nothing
+_POLL_S = 0.02  # between two looks for a client
+_SEND_TIMEOUT_S = 5.0  # for a client that does not read
 _CHUNK_BYTES = 4096
 
 
 class TerminalListener(Protocol):
-    """What is behind the terminal; called from its thread."""
+    """The board behind the terminal. Called from its thread."""
 
     def receive_from_terminal(self, data: bytes) -> None: ...
 
@@ -30,7 +30,7 @@ class TerminalListener(Protocol):
 
 
 class Terminal:
-    """link: a name for the device in the file system; it is made, and removed at the end."""
+    """link: a name for the device in the file system. It is made, and removed at the end."""
 
     def __init__(self, board: TerminalListener, link: Path | None = None) -> None:
         self._board = board
@@ -43,7 +43,7 @@ class Terminal:
         self._master, slave = os.openpty()
         self._device = Path(os.ttyname(slave))
         tty.setraw(slave)
-        os.close(slave)  # as long as this side held it, a client's leaving would not be seen
+        os.close(slave)  # while this side holds it, the end of a client is not visible
         os.set_blocking(self._master, False)
         if self._link:
             self._link.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ class Terminal:
             self._thread.join()
 
     def send(self, data: bytes, wait: bool = False) -> None:
-        """Bytes of the board. Without `wait` they are lost when nobody takes them."""
+        """Bytes of the board. Without `wait` they are lost when the client does not read."""
         until = time.monotonic() + _SEND_TIMEOUT_S
         while data and self._connected and time.monotonic() < until:
             with contextlib.suppress(BlockingIOError):

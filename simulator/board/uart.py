@@ -1,8 +1,8 @@
-"""The console's wire between a running node and the port, and the pace of the node's time.
+"""The console's line between a running node and the port, and the pace of the node's time.
 
-The node's time follows the clock on the wall, times `speed`; with no speed it runs free, except
-while a prompt waits for somebody to type: then it always follows the clock. It is never more than
-`AHEAD_S` ahead, so that what is typed reaches the node at once and a prompt costs no computing.
+The node's time follows real time, times `speed`. Without a speed it runs free. While a prompt
+waits for a person it always follows real time. It is never more than `AHEAD_S` ahead, so that
+typed bytes reach the node at once and a prompt costs no computing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 
 AHEAD_S = 0.05
-FREE_US = 60_000_000  # how far a node that runs free runs in one go
-CHUNK_BYTES = 64  # bytes: so much reaches the node between two looks at its console
-_INPUT_MAX = 1 << 16  # bytes that wait for a node that does not look
+FREE_US = 60_000_000  # a free-running node runs this far in one go
+CHUNK_BYTES = 64  # for the node, between two looks at its console
+_INPUT_MAX = 1 << 16  # bytes that wait for a node that does not read
 
 
 class Uart:
@@ -32,7 +32,7 @@ class Uart:
         self._signalled = False
         self._changed = threading.Condition()
         self._ended = False
-        self._zero = (time.monotonic(), 0)  # wall (s) and node (us), at the same moment
+        self._zero = (time.monotonic(), 0)  # real time (s) and node time (us) of one moment
 
     def receive(self, data: bytes) -> None:
         """Bytes from the port."""
@@ -41,7 +41,7 @@ class Uart:
             self._changed.notify()
 
     def end(self) -> None:
-        """Nobody waits here any more."""
+        """Wake the waiting node. It will not wait here again."""
         with self._changed:
             self._ended = True
             self._changed.notify()
@@ -65,7 +65,8 @@ class Uart:
         self._interrupt_char = b"" if char == 0xFF else bytes([char])
 
     def interrupt_requested(self) -> bool:
-        """Once for what waits. It stays: a search for a module takes a signal for "not there"."""
+        """True once for each waiting interrupt character. The character stays, because an import
+        takes a signal for "not there"."""
         with self._changed:
             if (
                 self._signalled
@@ -90,6 +91,6 @@ class Uart:
         return node_us + int((time.monotonic() - wall_s) * factor * 1e6)
 
     def _left_s(self, now_us: int) -> float:
-        """Seconds until the clock on the wall is as far as the node."""
+        """Seconds until real time is as far as the node."""
         factor = self._factor()
         return 0.0 if factor is None else (now_us - self._wall_us(factor)) / 1e6 / factor

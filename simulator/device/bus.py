@@ -1,10 +1,12 @@
-"""`machine.SPI` of the ESP32 port; a module of its own: only boards with a radio pay for it."""
+"""`machine.SPI` of the ESP32 port. A module of its own, so that only boards with a radio load
+it.
+"""
 
 import seam
 
 
 class SPI:
-    """A bus of one device; chip select is a pin of its own. Blocks while the bits go out."""
+    """A bus of one device. Chip select is a pin of its own. Blocks while the bits go out."""
 
     MSB = 0
     LSB = 1

@@ -1,7 +1,7 @@
 """`esp32` of the ESP32 port: partitions on the flash file, NVS, temperature.
 
-The flash chip itself (erase before program, bits only 1 -> 0, torn operations) is the world's:
-programming and erasing are requests, which take their time with interrupts off. Reading goes
+The world has the flash chip itself (erase before program, bits only 1 -> 0, torn operations).
+Programming and erasing are requests, which take their time with interrupts off. Reading goes
 straight to the file.
 """
 
@@ -109,7 +109,7 @@ class Partition:
 
 
 class NVS:
-    """Numbers and blobs under names of at most 15 characters; nothing else, as on the chip."""
+    """Numbers and blobs under names of at most 15 characters. Nothing else, as on the chip."""
 
     def __init__(self, namespace):
         self._namespace = namespace
@@ -155,12 +155,12 @@ def idf_heap_info(_capabilities):
     return [(100_000, 60_000, 40_000, 50_000)]
 
 
-imported = __import__  # the interpreter's own; start.py puts another in its place
+imported = __import__  # the interpreter's own, which start.py replaces
 
 
 def late(name):
-    """A shim that is loaded by who needs it: from where they are, which is out of sight."""
-    if _SHIMS in sys.path:  # one of them needs another
+    """Load a shim that few nodes need. The folder of the shims is not visible to the firmware."""
+    if _SHIMS in sys.path:  # one shim needs another
         return imported(name)
     vfs.mount(shims, _SHIMS)
     sys.path.insert(0, _SHIMS)
@@ -175,5 +175,5 @@ def __getattr__(name):
     if name != "PCNT":
         raise AttributeError(name)
     if not has_pulse_counter:
-        raise ImportError("can't import name PCNT")  # only `from esp32 import` asks for it
+        raise ImportError("can't import name PCNT")  # only `from esp32 import` gets here
     return late("pcnt").PCNT

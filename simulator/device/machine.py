@@ -1,7 +1,7 @@
 """`machine` of the ESP32 port: pins, UART, watchdog, real-time clock memory, reset.
 
-Pin handlers are scheduled, never hard, through a queue of 8 (ports/esp32/machine_pin.c); the
-UART's buffer overflows in silence; RTC memory outlives every reset but not the power.
+Pin handlers are scheduled, never hard, through a queue of 8 (ports/esp32/machine_pin.c). The
+UART's buffer overflows without an error. RTC memory outlives every reset but not the power.
 """
 
 import io
@@ -18,11 +18,11 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 _RTC_BYTES = const(2048)
 _PINS = const(49)  # numbers go up to 48 on an ESP32-S3
-_CHUNK_BYTES = const(1024)  # of what goes out of a UART
+_CHUNK_BYTES = const(1024)  # of a UART's output
 _PIN_PORT = const(0x40)
-_PULSE_PORT = const(0x42)  # many edges at once: for pulse counters alone
+_PULSE_PORT = const(0x42)  # many edges at once, for pulse counters
 _cause = PWRON_RESET
-mac = b""  # the world tells it at the start
+mac = b""  # from the world, at the start
 
 
 def set_reset_cause(cause):
@@ -43,7 +43,7 @@ def soft_reset():
 
 
 def end_softly(raw=False):
-    """What a soft reset does: a fresh interpreter; the watchdog, once started, goes on."""
+    """A soft reset: a fresh interpreter. The watchdog, once started, goes on."""
     port_console.tx_bytes(b"MPY: soft reboot\r\n", 1)
     left_ms = (seam.wdt_us - seam.now) // 1000
     seam.reset("soft %s %s" % ("raw" if raw else "", left_ms if seam.wdt_us < seam.NEVER else ""))
@@ -83,7 +83,7 @@ class Pin:
         if gpio not in Pin.levels:
             Pin.levels[gpio] = 1 if pull == Pin.PULL_UP else 0
         if value is not None:
-            Pin.levels[gpio] = -1  # whatever it was: from now on it is driven
+            Pin.levels[gpio] = -1  # unknown: from now on the pin drives it
             self.value(value)
 
     def value(self, level=None):
@@ -93,7 +93,7 @@ class Pin:
         if level != Pin.levels[self.gpio] or self._mode == Pin.IN:
             Pin.levels[self.gpio] = level
             seam.send(seam.PIN_WRITE, self.gpio, level)
-            seam.request(seam.WAIT)  # what answers is heard before the next line is read
+            seam.request(seam.WAIT)  # an answer arrives before another pin is read
 
     __call__ = value
 
@@ -131,7 +131,7 @@ class Pin:
 class UART(io.IOBase):
     INV_TX = 1
     ports = (1, 2)  # of the chip, without that of the console
-    _view = b""  # what was received, outside the heap
+    _view = b""  # received bytes, outside the heap
 
     def __init__(self, port, baudrate=115200, **settings):
         if port not in UART.ports:
@@ -141,7 +141,7 @@ class UART(io.IOBase):
         seam.fills[port] = self._on_bytes
 
     def init(self, baudrate=115200, rxbuf=256, timeout=0, **_settings):
-        """Flushes what was received, as the port does."""
+        """Drops received bytes, as the port does."""
         self.baudrate = baudrate
         self._count = 0
         self._rxbuf = max(rxbuf, 256)
@@ -247,7 +247,7 @@ class ADC:
 
 
 def __getattr__(name):
-    """What few boards have is loaded by who asks for it: each node has little heap."""
+    """Parts that few boards have are loaded when they are used: each node has little heap."""
     if name not in ("SPI", "SoftSPI"):
         raise AttributeError(name)
     import esp32

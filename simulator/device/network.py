@@ -1,4 +1,4 @@
-"""`network.WLAN` of the ESP32 port, station side: its driver reconnects by itself, for ever."""
+"""`network.WLAN` of the ESP32 port, station side. Its driver reconnects by itself, for ever."""
 
 import machine
 import seam
@@ -51,7 +51,7 @@ class WLAN:
         seam.request(seam.WIFI, _CONNECT, 0, (ssid + "\0" + (key or "")).encode())
 
     def disconnect(self):
-        # Why it was refused shows only now: until here the driver was trying again.
+        # The reason of a refusal shows only now: until here the driver was trying.
         WLAN._status = seam.request(seam.WIFI, _DISCONNECT)[0] or STAT_IDLE
 
     def status(self, what=None):

@@ -11,7 +11,7 @@ _UNIX_TO_NTP = 2_208_988_800
 
 
 def time():
-    """Return seconds since 2000-01-01 UTC; raises OSError when nobody answers."""
+    """Seconds since 2000-01-01 UTC. Raises OSError without an answer."""
     question = bytearray(48)
     question[0] = 0x1B  # version 3, client
     address = socket.getaddrinfo(host, 123)[0][-1]

@@ -1,15 +1,15 @@
-"""`esp32.PCNT` of the ESP32 port since 1.26; a module of its own: not every node pays for it."""
+"""`esp32.PCNT` of the ESP32 port since 1.26. A module of its own, so that few nodes load it."""
 
 import machine
 
 
 class PCNT:
-    """A pulse counter: counts edges in hardware, whatever the interpreter does."""
+    """A pulse counter: counts edges in hardware while the interpreter is busy."""
 
     HOLD = 0
     INCREMENT = 1
     DECREMENT = 2
-    _COUNT_MAX = 32767  # there it begins again at 0
+    _COUNT_MAX = 32767  # then the count begins again at 0
 
     def __init__(self, unit, pin=None, rising=HOLD, falling=HOLD, filter=0):
         if not 0 <= unit < 8:

@@ -1,13 +1,14 @@
 """The console: UART0 of the port, as `print`, `sys.stdin`, `sys.stdout` and Ctrl-C have it.
 
-Sources: shared/runtime/sys_stdio_mphal.c and ports/esp32/mphalport.c, uart.c of MicroPython. What
-arrives waits in a ring of 260 bytes, one of them always free, and is dropped in silence when that
-is full. Reading waits until all that was asked for is there. `\\n` goes out as `\\r\\n`, except
-through `buffer`; the world puts the `\\r` there, so that it still sees whole lines.
+Sources: shared/runtime/sys_stdio_mphal.c and ports/esp32/mphalport.c, uart.c of MicroPython.
+Received bytes wait in a ring of 260 bytes, one of them always free. When it is full, further bytes
+are dropped without an error. Reading waits until all requested bytes are there. `\\n` goes out as
+`\\r\\n`, except through `buffer`. The world adds the `\\r`, so that it still sees whole lines.
 
-`sys` and `micropython` are not extensible, so what differs in them stands in `sys.modules`, with
-the interpreter's own behind it. One object is stdin, stdout and stderr: on the port they differ in
-what they refuse. Left out: `input()`, `help()`, and `sys.path = ...` as an assignment.
+`sys` and `micropython` are not extensible. So `sys.modules` has objects with the changed parts,
+and the interpreter's own modules behind them. One object is stdin, stdout and stderr: on the port
+they differ in the calls that they refuse. Left out: `input()`, `help()`, and `sys.path = ...` as
+an assignment.
 """
 
 import builtins
@@ -23,12 +24,12 @@ _CHUNK_BYTES = const(1400)  # the longest request
 
 _view = memoryview(seam.outside(_RING))
 _count = 0
-_interrupt_char = -1  # it is only set while a program runs
+_interrupt_char = -1  # set only while a program runs
 _attached = False
 
 
 def _receive(data):
-    """Bytes from the line; the interrupt character never gets to the ring."""
+    """Bytes from the line. The interrupt character never gets to the ring."""
     global _count
     for byte in data:
         if byte == _interrupt_char:
@@ -42,7 +43,7 @@ seam.sinks[seam.CONSOLE] = _receive
 
 
 def _end_if_interrupted():
-    """A program that is to end reads nothing any more: what follows is for the prompt."""
+    """A program that is to end reads nothing any more: later bytes are for the prompt."""
     if seam.interrupted:
         seam.interrupt_now()
 
@@ -52,7 +53,7 @@ def _waiting():
 
 
 def kbd_intr(char):
-    """Which character raises KeyboardInterrupt; -1 for none. The world is told."""
+    """Set the character that raises KeyboardInterrupt, -1 for none. The world is told."""
     global _interrupt_char
     _interrupt_char = char
     if _attached:
@@ -72,7 +73,7 @@ def rx_chr():
 
 
 def tx_bytes(data, raw=0):
-    """Send bytes; `raw` as they are, else as text."""
+    """Send bytes: unchanged if `raw`, else as text."""
     for start in range(0, len(data), _CHUNK_BYTES):
         seam.send(seam.LOG, raw, 0, data[start : start + _CHUNK_BYTES])
 
@@ -87,7 +88,7 @@ def print_text(*values, sep=" ", end="\n", file=None):
 
 
 class _Stream(io.IOBase):
-    """The console as bytes; `_Text` is it as text."""
+    """The console as bytes. `_Text` is the console as text."""
 
     _raw = 1
 
@@ -132,7 +133,7 @@ class _Text(_Stream):
         return 10 if byte == 13 else byte
 
     def read(self, size=-1):
-        """`size` characters."""
+        """Read `size` characters."""
         text = bytearray()
         while size:
             first = self._byte()
@@ -156,7 +157,7 @@ def print_exception(error, file=None):
 
 
 class Module:
-    """A built-in module behind names of ours."""
+    """A built-in module with some names replaced."""
 
     def __init__(self, module, **names):
         self._module = module
@@ -168,9 +169,9 @@ class Module:
 
 
 def install(kind):
-    """Take the place of the interpreter's own; everything imported from now on sees these.
+    """Replace the interpreter's own modules. Everything imported from now on sees these.
 
-    kind: of the board, if a console is attached: the world then sends a signal where a program
+    kind: of the board, if a console is attached. The world then sends a signal to a program that
     never waits, and `sys.implementation` names the board as on the chip.
     """
     global _attached

@@ -1,9 +1,9 @@
 """The prompt: friendly, raw and raw-paste REPL, byte by byte as pyexec.c of MicroPython has them.
 
-The interpreter's own reads the host's terminal in the host's time, so this is one that reads the
-virtual board's console. Sources: shared/runtime/pyexec.c, readline.c and py/repl.c for what is
-sent when; docs/reference/repl.rst for the raw modes. Of line editing there is backspace, automatic
-indentation and the lines before (arrow up and down); the cursor stays at the end.
+The interpreter's own prompt reads the host's terminal in the host's time. This one reads the
+virtual board's console. Sources: shared/runtime/pyexec.c, readline.c and py/repl.c for the output,
+docs/reference/repl.rst for the raw modes. Line editing has backspace, automatic indentation and
+earlier lines (arrow up and down). The cursor stays at the end.
 
     raw         Ctrl-A: `raw REPL; CTRL-B to exit` CR LF `>`; source, Ctrl-D;
                 `OK` output 04 traceback 04 `>`
@@ -34,7 +34,7 @@ _lines = []  # typed before, the newest first
 
 
 def run(kind, raw, names):
-    """Serve the console until the node is reset. kind: what the banner says of the board."""
+    """Serve the console until the node is reset. kind: description of the board for the banner."""
     global _names
     _names = names
     builtins.__repl_print__ = _show
@@ -54,7 +54,7 @@ def _tx(text):
 
 
 def _rx_chr():
-    """The next byte; what waits for a person lets time pass as it does for a person."""
+    """The next byte. While the node waits for a person, time passes as it does for the person."""
     seam.at_prompt = 1
     try:
         return port_console.rx_chr()
@@ -69,7 +69,7 @@ def _show(value):
 
 
 def _execute(source, kind, mark=b""):
-    """Compile and run; `mark` goes out behind the output and behind the traceback."""
+    """Compile and run. `mark` goes out behind the output and behind the traceback."""
     failure = None
     port_console.kbd_intr(_CTRL_C)
     try:
@@ -120,7 +120,7 @@ def _raw():
 
 
 def _paste(command):
-    """Take source with flow control, two windows ahead, and run it."""
+    """Read source with flow control, two windows ahead, and run it."""
     if command != 65:
         _tx(b"R\x00")
         return
@@ -184,7 +184,7 @@ def _statement(text):
 
 
 def _paste_mode():
-    """Read up to Ctrl-D as it comes, without indentation, and run it as a file."""
+    """Read up to Ctrl-D, without indentation, and run it as a file."""
     _tx(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
     source = bytearray()
     byte = _rx_chr()
@@ -198,7 +198,7 @@ def _paste_mode():
 
 
 def _line(prompt, text):
-    """Edit a line that begins as `text`. Returns it and 0, or the control character typed."""
+    """Edit a line that begins as `text`. Return it and 0, or the typed control character."""
     _tx((prompt + text).encode())
     line = bytearray(text.encode())
     empty = bytes(line)
@@ -224,7 +224,7 @@ def _line(prompt, text):
 
 
 def _rub(line):
-    """Take back a character, or one level of an indentation."""
+    """Delete a character, or one level of an indentation."""
     blank = line and not line.strip()
     for _ in range(min(len(line), (len(line) - 1) % 4 + 1 if blank else 1)):
         line[:] = line[:-1]
@@ -232,7 +232,8 @@ def _rub(line):
 
 
 def _arrow(line, at):
-    """Up or down the history; returns the new place in it, 0 for what is not in it yet."""
+    """Go up or down the history. Return the new place in it, 0 for the line that is not in it
+    yet."""
     if _rx_chr() != 91:
         return at
     key = _rx_chr()
@@ -246,14 +247,14 @@ def _arrow(line, at):
 
 
 def _indent(text):
-    """What the next line begins with: as the last one, one level more behind a colon."""
+    """The beginning of the next line: as the last one, one level more behind a colon."""
     last = text.split("\n")[-2]
     levels = (len(last) - len(last.lstrip(" ")) + 3) // 4
     return "    " * (levels + last.endswith(":"))
 
 
 def _is_open(text):
-    """True if more lines belong to what was typed (the rules of mp_repl_continue_with_input)."""
+    """True if more lines belong to this input (the rules of mp_repl_continue_with_input)."""
     quote = ""
     depth = 0
     at = 0

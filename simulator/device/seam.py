@@ -1,21 +1,21 @@
 """The node's side of the seam: virtual time, and the pipe to the world.
 
-Everything the shims beside this file know of the world passes here. Time stands still while the
-firmware computes and moves when it waits: `idle()` lets it pass until something is ready,
+Everything that the shims beside this file know of the world passes here. Time stands still while
+the firmware computes and moves when it waits. `idle()` lets time pass until something is ready.
 `stall()` lets it pass while interrupts cannot run (flash erase, a blocking socket call).
 
-Wire, both ways a 16-byte header and a body, little endian:
+Wire, in both directions a 16-byte header and a body, little endian:
 
     request  op u8 | a u8 | n u16 | b u32 | now_us u64 | n bytes
     reply    immediate u8 | flags u8 | n u16 | value i32 | horizon_us u64 | n bytes
 
-A reply grants time: nothing the node does not know yet can happen before `horizon`. Its body holds
-inputs, each `t_us u64 | port u8 | n u16 | n bytes`; the first `immediate` of them happen now, the
-others at their times (the detector's bytes and edges, made ahead). flags: 1 = inputs not yet
-delivered are void (the sensor was spoken to), 2 = the body is an answer, not inputs.
-WAIT has a = 1 while a prompt waits for somebody to type: time then passes as his does. LOG has
-a = 1 for bytes, 0 for text, 2 to say that b is the character that interrupts. What RESET tells as
-the cause comes back in the answer to HELLO.
+A reply grants time: nothing can happen before `horizon` that the node does not know yet. Its body
+holds inputs, each `t_us u64 | port u8 | n u16 | n bytes`. The first `immediate` of them happen
+now, the others at their times (the detector's bytes and edges, generated ahead). flags: 1 = inputs
+not yet delivered are void (the sensor got bytes), 2 = the body is an answer, not inputs. WAIT has
+a = 1 while a prompt waits for a person: time then passes as it does for the person. LOG has a = 1
+for bytes, 0 for text, 2 to set b as the character that interrupts. The cause in RESET comes back
+in the answer to HELLO.
 """
 
 import struct
@@ -24,15 +24,15 @@ import sys
 import uctypes
 from micropython import const
 
-NEVER = const(1 << 61)  # a small integer: what is larger costs an object at every comparison
+NEVER = const(1 << 61)  # a small integer: a larger one costs an object at every comparison
 _IRQ_QUEUE = const(8)  # MICROPY_SCHEDULER_DEPTH of the ESP32 port
-POLL_COST_US = 100  # charged for every turn of the event loop: code takes time on the chip
+POLL_COST_US = 100  # cost of every turn of the event loop: code takes time on the chip
 _MASK = const(0x3FFF_FFFF)  # ticks wrap at 2^30
-_EARLY_MS = const(5000)  # and start so long before the wrap, so that every run crosses it
-_FIFO_BYTES = const(128)  # the UART's hardware buffer, all there is while flash is busy
+_EARLY_MS = const(5000)  # ticks start this long before the wrap, so that every run crosses it
+_FIFO_BYTES = const(128)  # the UART's hardware buffer, the only one while flash is busy
 CONSOLE = 0  # the port of UART0
 
-# Operations; those of ONE_WAY get no reply.
+# Operations. Those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
 RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP, SPI = range(8, 18)
 ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
@@ -43,18 +43,18 @@ _ANSWER = const(2)
 now = 0  # virtual microseconds since the scenario's start
 _ticks_from = 0  # value of `now` at which the ticks are 0
 horizon = 0
-wdt_us = NEVER  # when the watchdog bites
+wdt_us = NEVER  # when the watchdog resets the chip
 soon = 0  # time may pass freely up to here: the next input, the horizon or the watchdog
-sinks = {}  # port -> function(data): where an input goes
-fills = {}  # the same for what comes often: function(buffer, start, end)
+sinks = {}  # port -> function(data) for its inputs
+fills = {}  # the same for frequent inputs: function(buffer, start, end)
 irq_pending = []  # pin interrupts that wait for the scheduler
 fifo_left = NEVER  # bytes the UART may still take: limited during a flash stall
-at_prompt = 0  # 1: what it waits for is a person
-interrupted = False  # Ctrl-C was heard, and nobody has been told yet
-ended = False  # this life is over: what unwinds now is no SystemExit of a program
+at_prompt = 0  # 1: the node waits for a person
+interrupted = False  # Ctrl-C came and has not been raised yet
+ended = False  # this boot is over: SystemExit is not that of a program
 
 _link = open(60, "r+b")  # simulator/world/chip/process.py puts it there
-_outside = 0x10_0000_0000  # and a piece of memory here: what the chip keeps outside the heap
+_outside = 0x10_0000_0000  # and memory here, for buffers that the chip has outside the heap
 
 
 def outside(size):
@@ -65,13 +65,13 @@ def outside(size):
     return buffer
 
 
-_PAYLOAD = const(2048)  # the longest request body: RTC memory; longer things are sent in pieces
+_PAYLOAD = const(2048)  # the longest request body: RTC memory. Longer data goes in pieces.
 _tx = outside(16 + _PAYLOAD)
 _tx_view = memoryview(_tx)
 _tx_head = _tx_view[:16]
 _rx = bytearray(16)
 _BODY = const(2560)  # the world keeps its replies shorter
-_pending = outside(_BODY)  # inputs made ahead, from _pos to _end
+_pending = outside(_BODY)  # inputs generated ahead, from _pos to _end
 _view = memoryview(_pending)
 _pos = 0
 _end = 0
@@ -79,19 +79,19 @@ _next_us = NEVER  # the next input: its time, port and length
 _next_port = 0
 _next_size = 0
 _stalled = False
-_calling = False  # a handler runs: no other one does
+_calling = False  # a handler runs: no other one may
 
 
 def request(op, a=0, b=0, payload=b""):
-    """Ask the world and return the reply's (value, body): body is None unless it is an answer."""
+    """Ask the world and return the reply's (value, body). body is None unless it is an answer."""
     send(op, a, b, payload)
     return _reply()
 
 
 def send(op, a=0, b=0, payload=b""):
-    """Tell the world; the ops of `ONE_WAY` end here."""
+    """Send to the world. The operations of `ONE_WAY` get no reply."""
     n = len(payload)
-    if n > _PAYLOAD:  # beyond it lies memory of others
+    if n > _PAYLOAD:  # memory of other buffers follows
         raise ValueError("seam: %d bytes in one request" % n)
     struct.pack_into("<BBHIQ", _tx, 0, op, a, n, b, now)
     if n:
@@ -105,19 +105,19 @@ def _reply():
     global horizon, _pos, _end, _next_us, interrupted
     try:
         got = _link.readinto(_rx)
-    except KeyboardInterrupt:  # a signal for a program that was busy, and is no more
+    except KeyboardInterrupt:  # a signal for a program that is not busy any more
         interrupted = True
         got = _link.readinto(_rx)
     if got != 16:
         sys.exit()
     immediate, flags, n, value, horizon = struct.unpack("<BBHiQ", _rx)
     if flags & _ANSWER:
-        _limit()  # what was asked may have set something going
+        _limit()  # the request may have scheduled an event
         return value, _link.read(n) if n else b""
     if flags & _VOID:
         _next_us = NEVER
     if n:
-        if immediate and _next_us < NEVER:  # something comes in between: it is never much
+        if immediate and _next_us < NEVER:  # an input comes in between: it is never long
             body = _link.read(n)
             _hand_out(body, 0, immediate)
         else:
@@ -136,7 +136,7 @@ def _limit():
 def _look_ahead():
     global _next_us, _next_port, _next_size
     if _pos < _end:
-        # Byte by byte: unpacking makes a tuple, and what fills the heap is collected in it.
+        # Byte by byte: unpacking would make a tuple, which fills the heap.
         v, p = _pending, _pos
         high = v[p + 4] | v[p + 5] << 8  # of a time of 48 bits: nine years
         _next_us = v[p] | v[p + 1] << 8 | v[p + 2] << 16 | v[p + 3] << 24 | high << 32
@@ -147,7 +147,7 @@ def _look_ahead():
 
 
 def feed(timeout_us):
-    """The watchdog was fed: it bites when that does not happen again in time."""
+    """The watchdog was fed. It resets the chip if that does not happen again in time."""
     global wdt_us
     was = wdt_us
     wdt_us = now + timeout_us
@@ -156,7 +156,7 @@ def feed(timeout_us):
 
 
 def ticks_ms():
-    """Milliseconds as the chip counts them; reading them takes a microsecond."""
+    """Milliseconds as the chip counts them. Reading them takes a microsecond."""
     global now
     t = now + 1
     now = t
@@ -171,7 +171,7 @@ def ticks_us():
 
 
 def _hand_out(body, pos, count):
-    """Deliver the inputs that happen now; return the position behind them."""
+    """Deliver the inputs that happen now. Return the position behind them."""
     for _ in range(count):
         _t, port, n = struct.unpack_from("<QBH", body, pos)
         pos += 11 + n
@@ -187,7 +187,7 @@ def _deliver(port, data):
 
 
 def _next_input():
-    """Deliver the input whose time has come."""
+    """Deliver the input that is due now."""
     global _pos
     start = _pos + 11
     port = _next_port
@@ -202,8 +202,8 @@ def _next_input():
 
 
 def interrupt(handler, arg):
-    """A pin interrupt: runs at once when the scheduler can, else waits in a queue of 8, or is
-    lost in silence."""
+    """A pin interrupt: runs at once when the scheduler can. Otherwise it waits in a queue of 8, or
+    is lost without an error."""
     if len(irq_pending) < _IRQ_QUEUE:
         irq_pending.append((handler, arg))
     if not _stalled:
@@ -211,14 +211,15 @@ def interrupt(handler, arg):
 
 
 def schedule(function, arg):
-    """`micropython.schedule`: runs when time passes next; the queue is that of the pins."""
+    """`micropython.schedule`: runs when time passes next. The queue is that of the pins."""
     if len(irq_pending) >= _IRQ_QUEUE:
         raise RuntimeError("schedule queue full")
     irq_pending.append((function, arg))
 
 
 def _catch_up():
-    """Run what waits, one at a time; what it raises is shown, no more (py/scheduler.c)."""
+    """Run the waiting handlers, one at a time. Their errors are shown, no more
+    (py/scheduler.c)."""
     global _calling
     while irq_pending and not _calling:
         handler, arg = irq_pending.pop(0)
@@ -232,7 +233,7 @@ def _catch_up():
 
 
 def idle(deadline, woken):
-    """Let time pass until `woken()` or the deadline (us); interrupts run. True if woken."""
+    """Let time pass until `woken()` or the deadline (us). Interrupts run. True if woken."""
     global now
     if irq_pending:
         _catch_up()
@@ -256,14 +257,14 @@ def idle(deadline, woken):
 
 
 def interrupt_now():
-    """Raise what Ctrl-C asks for: where a program waits, never in the middle of a request."""
+    """Raise the exception of Ctrl-C: where a program waits, never in the middle of a request."""
     global interrupted
     interrupted = False
     raise KeyboardInterrupt
 
 
 def _granted():
-    """Get more time when what was granted is used up; the watchdog bites here."""
+    """Get more time when the granted time is used up. The watchdog acts here."""
     if wdt_us <= now:
         reset("watchdog")
     if horizon > now:
@@ -273,7 +274,8 @@ def _granted():
 
 
 def stall(duration_us, flash=False):
-    """Let time pass while no interrupt handler can run; with `flash` the UART's neither."""
+    """Let time pass while no interrupt handler can run. With `flash` the UART's cannot run
+    either."""
     global now, _stalled, fifo_left
     end = now + duration_us
     _stalled = True
@@ -293,7 +295,7 @@ def stall(duration_us, flash=False):
 
 
 def spend(duration_us):
-    """Charge computing time; short, so usually nothing happens in it."""
+    """Charge computing time. It is short, so usually nothing happens in it."""
     global now
     if now + duration_us < soon:
         now += duration_us
@@ -302,7 +304,8 @@ def spend(duration_us):
 
 
 def block(deadline, woken):
-    """A blocking C call: as `idle`, but handlers only run every 100 ms (modsocket.c polls so)."""
+    """A blocking C call: like `idle`, but handlers only run every 100 ms (modsocket.c polls
+    so)."""
     while not woken():
         if now >= deadline:
             return False
@@ -314,7 +317,7 @@ def block(deadline, woken):
 
 
 def reset(cause):
-    """End this life of the node: the world starts the next one."""
+    """End this boot of the node. The world starts the next one."""
     global ended
     ended = True
     send(RESET, 0, 0, cause.encode())
@@ -322,10 +325,10 @@ def reset(cause):
 
 
 def hello():
-    """Introduce the process; sets the clock. Returns a text and a random seed.
+    """Introduce the process and set the clock. Return a text and a random seed.
 
-    The text, by lines: the reset cause, the chip, what board it is if a console is attached, and
-    the MAC address.
+    The text, by lines: the reset cause, the chip, the board's description if a console is
+    attached, and the MAC address.
     """
     global now, _ticks_from
     seed, body = request(HELLO)

@@ -1,8 +1,8 @@
 """`select` in virtual time: waiting is where the node's time passes.
 
 Streams are kept in registration order, never in a dict keyed by address: runs must be repeatable.
-Readiness is asked through the stream protocol's `ioctl(3, flags)`, which the shims' UART and
-socket, and asyncio's ThreadSafeFlag, all have.
+Readiness is asked through the stream protocol's `ioctl(3, flags)`. The shims' UART and socket have
+it, and asyncio's ThreadSafeFlag.
 """
 
 import seam
@@ -54,7 +54,7 @@ class Poll:
             self._spare = entry
 
     def _note_ready(self):
-        """Note which streams are ready; true if any."""
+        """Note which streams are ready. True if any."""
         ready = self._ready
         if ready:
             ready.clear()
@@ -70,7 +70,7 @@ class Poll:
         return list(self.ipoll(timeout_ms))
 
     def ipoll(self, timeout_ms=-1, _flags=0):
-        """What is ready, to be looped over before the next call: the list is used again."""
+        """The ready streams. Loop over them before the next call: the list is used again."""
         seam.spend(seam.POLL_COST_US)
         if timeout_ms == 0:
             self._note_ready()

@@ -1,8 +1,8 @@
-"""`socket` with the manners of the ESP32 port (ports/esp32/modsocket.c).
+"""`socket` with the behaviour of the ESP32 port (ports/esp32/modsocket.c).
 
-`setblocking(True)` wipes a timeout, name resolution and `connect` block everything, a closed
-connection reads as `b""`, writes may be partial. Bytes are carried by the world, which decides
-when they arrive; what has arrived is kept here.
+`setblocking(True)` wipes a timeout. Name resolution and `connect` block everything. A closed
+connection reads as `b""`. Writes may be partial. The world carries the bytes and decides when they
+arrive. Received bytes are kept here.
 """
 
 import io
@@ -18,7 +18,7 @@ SOL_SOCKET = 1
 SO_REUSEADDR = 4
 TCP_NODELAY = 1
 _SOCKETS_MAX = const(10)  # LWIP_MAX_SOCKETS of the build
-# newlib's numbers, which are the chip's; start.py gives them to `errno`
+# newlib's numbers, as on the chip. start.py gives them to `errno`.
 _EBADF = const(9)
 _EAGAIN = const(11)
 _ENFILE = const(23)
@@ -37,7 +37,7 @@ _open = [None] * _SOCKETS_MAX
 
 
 def getaddrinfo(host, port, *_ignored):
-    """Blocks until the name is resolved, and unlike `connect` runs no handlers meanwhile; raises
+    """Blocks until the name is resolved, and unlike `connect` runs no handlers meanwhile. Raises
     OSError(-202) as the port does."""
     delay_us, body = seam.request(seam.RESOLVE, 0, 0, host.encode())
     seam.stall(delay_us)
@@ -84,7 +84,7 @@ class socket(io.IOBase):
         pass
 
     def _wait(self, ready):
-        """Block as long as the timeout allows; EAGAIN without one, ETIMEDOUT after one."""
+        """Block as long as the timeout allows. EAGAIN without one, ETIMEDOUT after one."""
         if ready():
             return
         if self._timeout_us == 0:
@@ -130,7 +130,7 @@ class socket(io.IOBase):
         return self.recv(size), self._peer
 
     def read(self, size=-1):
-        """Read exactly `size` bytes unless the peer closes; None when nothing may block."""
+        """Read exactly `size` bytes unless the peer closes. None when it may not block."""
         wanted = seam.NEVER if size < 0 else size
         data = b""
         while len(data) < wanted:
@@ -146,7 +146,8 @@ class socket(io.IOBase):
         return data
 
     def readinto(self, buf, size=-1):
-        """Fill the buffer unless the peer closes; what is there when nothing may block."""
+        """Fill the buffer unless the peer closes. Return the number of bytes so far when it may
+        not block."""
         view = memoryview(buf)
         if size >= 0:
             view = view[:size]

@@ -1,8 +1,8 @@
-"""Boots a node. Does what the ESP32 port's `_boot.py` and `main.c` do.
+"""Boots a node as the ESP32 port's `_boot.py` and `main.c` do.
 
-The shims are imported first, so that they stand in `sys.modules` when what is mounted gives way to
-the LittleFS image on the flash file. From there on the firmware is alone with the image.
-Where a console is attached, the REPL follows `/main.py`; else the node waits for ever.
+The shims are imported first, so that they are in `sys.modules` when the LittleFS image on the
+flash file replaces the mounted folders. From there on the firmware is alone with the image. Where
+a console is attached, the REPL follows `/main.py`. Otherwise the node waits for ever.
 """
 
 import builtins
@@ -11,7 +11,7 @@ import random
 import sys
 
 import seam
-import time  # the shims are loaded while they are in sight
+import time  # the shims are loaded while their folder is mounted
 import select  # noqa: F401
 import tasks
 import machine
@@ -21,13 +21,13 @@ import port_console
 
 _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft": 5}
 _CTRL_C = 3
-# What only a node with Wi-Fi imports; `usocket` is what umqtt.simple 1.3.4 calls it.
+# Imports of a node with Wi-Fi alone. umqtt.simple 1.3.4 says `usocket`.
 _LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
 _names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
 def mount():
-    """Mount the image of the vfs partition as `/`; a damaged one is the end, as on the chip."""
+    """Mount the image of the vfs partition as `/`. A damaged one is the end, as on the chip."""
     sys.path[:] = ["", ".frozen", "/lib"]
     [esp32.shims] = [system for system, path in vfs.mount() if path == "/rom"]
     vfs.umount("/rom")
@@ -42,7 +42,7 @@ def mount():
 
 
 def run(name):
-    """Run a file of the image, if it is there. False if it raised; SystemExit is a soft reset."""
+    """Run a file of the image, if it is there. False if it raised. SystemExit is a soft reset."""
     try:
         with open(name) as source:
             code = compile(source.read(), name, "exec")
@@ -72,8 +72,8 @@ def imported(name, *rest):
 
 
 def start_up():
-    """Take over what the world knows of the life before; return the REPL's mode, and what it says
-    of the board."""
+    """Take over the world's state of the last boot. Return the REPL's mode and the board's
+    description."""
     text, seed = seam.hello()
     random.seed(seed)  # on the chip the port seeds it from the radio's noise
     text, chip, kind, mac = text.split("\n")
@@ -81,7 +81,7 @@ def start_up():
     if chip == "esp32c3":
         esp32.has_pulse_counter = False
         machine.UART.ports = (1,)
-    cause, _, rest = text.partition(" ")  # "soft", and what outlives it
+    cause, _, rest = text.partition(" ")  # "soft", and the state that outlives it
     machine.set_reset_cause(_RESET_CAUSES[cause])
     raw, _, left_ms = rest.partition(" ")
     if left_ms:
@@ -93,8 +93,8 @@ def start_up():
 def main():
     builtins.__import__ = imported
     sys.modules["_asyncio"] = tasks  # not extensible: the built-in would win over a file
-    # The chip's C library is newlib, with other numbers than the host's. What is compiled here
-    # and says `errno.NAME` gets the host's all the same: the compiler puts the number in.
+    # The chip's C library is newlib, with other numbers than the host's. Source that is compiled
+    # here still gets the host's numbers for `errno.NAME`: the compiler inserts them.
     sys.modules["errno"] = port_console.Module(errno, ETIMEDOUT=116, EINPROGRESS=119)
     raw, kind = start_up()
     port_console.install(kind)

@@ -1,8 +1,8 @@
-"""Stands for `_asyncio`: tasks and the task queue of asyncio, on the virtual clock.
+"""Replaces `_asyncio`: tasks and the task queue of asyncio, on the virtual clock.
 
-The interpreter's own C version reads the hardware clock itself, which shadowing `time` does not
-reach. The interface is what `asyncio/core.py` of MicroPython calls: a queue ordered by wake-up
-time, first in first out among equals, and a task that can be awaited and cancelled.
+The interpreter's own C version reads the hardware clock itself. A shadowed `time` does not reach
+it. The interface is the one that `asyncio/core.py` of MicroPython calls: a queue ordered by
+wake-up time, first in first out among equals, and a task that can be awaited and cancelled.
 """
 
 from micropython import const
@@ -24,7 +24,7 @@ class TaskQueue:
         task.data = None
         task.queue = self
         tasks = self._tasks
-        i = 0  # what is pushed is mostly due soon
+        i = 0  # most pushed tasks are due soon
         for other in tasks:
             if ((key - other.ph_key + _HALF) & _MASK) < _HALF:
                 break
@@ -49,7 +49,7 @@ class Task:
 
     def __init__(self, coro, context=None):
         self.coro = coro
-        self.data = None  # what it waits for, the exception to throw, or the result's exception
+        self.data = None  # queue or task waited for, exception to throw, or the result's exception
         self.state = True
         self.ph_key = 0
         self.queue = None
@@ -57,7 +57,7 @@ class Task:
 
     def __iter__(self):
         if not self.state:
-            self.state = False  # finished, and now its outcome has been asked for
+            self.state = False  # finished, and its outcome is read now
         elif self.state is True:
             self.state = TaskQueue()
         elif not isinstance(self.state, TaskQueue):
@@ -87,7 +87,7 @@ class Task:
         return True
 
     def _wake(self, main):
-        """Move the task, wherever it waits, to the front of the running queue."""
+        """Move the task from its queue to the front of the running queue."""
         if hasattr(self.data, "remove"):
             self.data.remove(self)
         elif self.queue is not None:

@@ -55,13 +55,13 @@ def rtc_us():
 
 
 def load_rtc():
-    """Take over the real-time clock as the last life of the node, or the power, left it."""
+    """Load the real-time clock as the last boot of the node, or the power, left it."""
     _value, body = seam.request(seam.RTC_READ, 1)
     rtc[:] = struct.unpack("<qqq", body)
 
 
 def set_rtc(seconds, us=0):
-    """Set the real-time clock (seconds since 2000); the world remembers it across resets."""
+    """Set the real-time clock (seconds since 2000). The world keeps it across resets."""
     rtc[0] = seconds * 1_000_000 + us
     rtc[1] = seam.now
     seam.send(seam.RTC_WRITE, 1, 0, struct.pack("<qq", rtc[0], rtc[1]))

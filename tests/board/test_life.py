@@ -114,7 +114,7 @@ def test_wrong_usage_of_make_board_is_refused_in_one_line(tmp_path: Path) -> Non
     short.write_bytes(b"x")
     for options, said in (
         (["--board", "nix"], "make board: unknown board 'nix'"),
-        (["--flash", str(short)], f"make board: {short}: the file has 1 bytes, esp32_generic has 4194304"),
+        (["--flash", str(short)], f"make board: {short}: the file has 1 bytes, esp32_generic has"),
     ):
         ran = subprocess.run(
             [BIN / "python", "-m", "simulator.board", *options],

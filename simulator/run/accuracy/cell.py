@@ -69,7 +69,7 @@ class Cell:
     mean_error: tuple[float, Range] | None
     v85_error: tuple[float, Range] | None
     violations: list[str]
-    pairs: float = 0.0  # share of the road users who have somebody beside them
+    pairs: float = 0.0  # share of the road users with another one beside them
 
     @property
     def passed(self) -> int:

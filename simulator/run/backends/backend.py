@@ -126,7 +126,7 @@ def _listen(plan: NodePlan, target: BrokerAddress, path: Path) -> subprocess.Pop
     assert process.stderr
     said = process.stderr.readline()
     if not said.startswith("listening"):
-        rest = said + process.stderr.read()  # to its end, which is near
+        rest = said + process.stderr.read()  # the process ends
         process.wait()
         raise ToolError(rest.strip().removeprefix("error: "))
     threading.Thread(target=process.stderr.read, daemon=True).start()

@@ -13,7 +13,7 @@ from itertools import accumulate
 from simulator.run.checkers.decode import Record
 from simulator.run.processes.node import Evidence
 
-CLOCK_S = 3.0  # how far a node's clock and seconds may be off
+CLOCK_S = 3.0  # allowed error of a node's clock and seconds
 DRIFT = 25e-6  # of a clock that is never set
 RESUMED = 0x41  # the interval went on over a reset, or was closed after one
 CLOCK_WAS_SET = 0x20

@@ -49,7 +49,7 @@ class Record:
     speeds: list[tuple[int, int]] = field(default_factory=list)
     histograms: list[dict[int, int]] = field(default_factory=list)
     spacing: list[Spacing] = field(default_factory=lambda: [Spacing(), Spacing()])
-    added: list[int] = field(default_factory=lambda: [0, 0])  # to the speeds' sums by the angle
+    added: list[int] = field(default_factory=lambda: [0, 0])  # speeds by the angle
 
 
 class Reader:

@@ -96,7 +96,7 @@ def _counts(tape: Tape) -> dict[str, Any]:
     return {"log": log, "recs": recs, "totals": totals, "long": is_long}
 
 
-Place = tuple[int, int | None]  # lowest number a record stands for, where it starts
+Place = tuple[int, int | None]  # lowest number of a record, its start
 
 
 def _record(tape: Tape, above: Place | None) -> tuple[Place, dict[str, Any]]:

@@ -13,10 +13,10 @@ from simulator.run.checkers import clock, decode, lorawan
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.processes.node import Evidence
 
-CLOCK_S = 3.0  # how far a node's clock and seconds may be off
-CHECKPOINT_S = 60.0  # what a node that loses its power may lose of its open interval
-SILENT_S = 90.0  # one and a half of the usual keep-alives: then a silent connection is given up
-SETTLED_US = 120_000_000  # after so long in one piece a detector must be observing
+CLOCK_S = 3.0  # allowed error of a node's clock and seconds
+CHECKPOINT_S = 60.0  # a power cut may cost that much of the open interval
+SILENT_S = 90.0  # 1.5 usual keep-alives: then a silent connection is given up
+SETTLED_US = 120_000_000  # after that time with power a detector must be observing
 _TOTAL_WRAP = 1 << 30
 Tally = dict[str, dict[str, int]]
 
@@ -170,7 +170,7 @@ def _every_passage_counted(evidence: Evidence) -> Iterator[str]:
         held = sum(observer.closed[number].counts)
         safe = sum(not _lost_to_power_cut(observer.cuts_us, t_us) for t_us in noted)
         if evidence.plan.rot and safe < len(noted):
-            safe = 0  # the checkpoint may be what was hit
+            safe = 0  # the checkpoint itself may be damaged
         if not safe <= held <= len(noted):
             yield f"interval {number}: {len(noted)} passages noted, {safe} safe, {held} counted"
             return

@@ -94,7 +94,7 @@ class RunOptions:
 
     hours: float = 24.0
     seed: int = 1
-    nodes: str = "2"  # as `kinds` has it
+    nodes: str = "2"  # as `node_kinds` reads it
     scenario: str = "moderate"
     broker: BrokerAddress | None = None
     live: bool = False
@@ -103,7 +103,7 @@ class RunOptions:
 
     def command(self) -> str:
         """The command that repeats the run."""
-        hours = repr(self.hours).removesuffix(".0")  # exact: other hours are another run
+        hours = repr(self.hours).removesuffix(".0")  # exact, or it is another run
         words = ["make sim", f"HOURS={hours}", f"SEED={self.seed}", f"NODES={self.nodes}"]
         words.append(f"SCENARIO={self.scenario}")
         if self.broker:
@@ -131,7 +131,7 @@ class NodePlan:
     backend_away: list[Span]
     drift_ppb: int
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)  # (when, seconds)
-    rot: int = 0  # bits of the log that turn over at each power cut
+    rot: int = 0  # bits of the log that flip at each power cut
     link: str = "mqtt"
     board: str = BOARDS["mqtt"]
     radio_faults: RadioFaults = field(default_factory=RadioFaults)
@@ -142,7 +142,7 @@ class NodePlan:
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
-    recording: list[Input] = field(default_factory=list)  # comes in the place of the street
+    recording: list[Input] = field(default_factory=list)  # replaces the street
 
     @property
     def end_us(self) -> int:
@@ -195,7 +195,7 @@ def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> Node
     hours = options.hours
     scale = scenarios.scale(scenario, hours)
     if options.broker:
-        root = f"{root}/{name}"  # every node has a backend of its own there
+        root = f"{root}/{name}"  # every node has its own backend there
     return NodePlan(
         name=name,
         detector=detector,
@@ -222,7 +222,7 @@ def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> Node
             "link": link,
             "mqtt_host": "broker",
             "mqtt_root": root,
-            # Live, nobody watches for a quarter of an hour.
+            # In real time a quarter of an hour is too long to watch.
             "interval_min": 1 if options.live else scenario.interval_min,
             **scenario.config,
         },  # fmt: skip

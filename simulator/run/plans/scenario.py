@@ -17,11 +17,11 @@ from simulator.world.streets.traffic import Traffic
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
 HOUR_US = 3_600_000_000
-REQUESTS_PER_HOUR = 900  # about what a node asks of the world, for drawing power cuts
-HOURS_MAX = 2160  # the longest run
+REQUESTS_PER_HOUR = 900  # of a node to the world, roughly, for drawing power cuts
+HOURS_MAX = 2160  # of a run
 _DAY_S = 86_400
 STEP_MAX_S = 400 * _DAY_S
-Rule = Callable[[str, Any], None]  # (key, value); raises ScenarioError naming key and range
+Rule = Callable[[str, Any], None]  # (key, value). Raises ScenarioError naming key and range.
 
 
 class ScenarioError(Exception):
@@ -49,7 +49,7 @@ class Scenario:
     air: dict[str, Any] = field(default_factory=dict)
     traffic: dict[str, Any] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)  # in `make accuracy`
-    config: dict[str, int | str] = field(default_factory=dict)  # of the node, besides the usual
+    config: dict[str, int | str] = field(default_factory=dict)  # of the node
 
 
 def names() -> list[str]:
@@ -244,7 +244,7 @@ _RULES: dict[str, Rule] = {
         {
             **dict.fromkeys(FAULT_SPANS, _hour_spans),
             "puback_late_s": _seconds_range,
-            "wifi_flap_s": _number(20, _DAY_S),  # it is down for up to 12 s each time
+            "wifi_flap_s": _number(20, _DAY_S),  # each time Wi-Fi is down for up to 12 s
             "ntp_steps": _steps,
         }
     ),
@@ -268,7 +268,8 @@ _RULES: dict[str, Rule] = {
 
 def _check_capacity(scenario: Scenario) -> None:
     """Refuse more passages than fit into a day with this headway."""
-    headway_s = max(scenario.headway_s["beam"], scenario.headway_s["radar"] / 2)  # it has two ways
+    # The radar's road has two lanes.
+    headway_s = max(scenario.headway_s["beam"], scenario.headway_s["radar"] / 2)
     maximum = int(_DAY_S / 2 / headway_s) if headway_s else scenario.passages
     if scenario.passages > maximum:
         raise ScenarioError(

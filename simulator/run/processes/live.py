@@ -29,7 +29,7 @@ def live_broker(port: int) -> Iterator[BrokerAddress]:
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator.run.processes.live", str(port)],
         cwd=_ROOT,
-        start_new_session=True,  # Ctrl-C is for the run; the broker outlasts it by a moment
+        start_new_session=True,  # Ctrl-C is for the run. The broker ends a moment later.
         preexec_fn=die_with_parent,
     )
     try:

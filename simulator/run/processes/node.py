@@ -27,7 +27,7 @@ from tallypost.building import build
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
 
-# Of 64-bit words, some 30 KB of them for the shims. Words of 32 bits take two thirds of that.
+# In words of 64 bits, some 30 KB for the shims. Words of 32 bits take two thirds of that.
 HEAP_SIZES = {"mqtt": "192k", "lorawan": "256k", "both": "304k"}
 PROGRESS_PERIOD_S = 0.2
 LIVE_WINDOW_US = 200_000

@@ -31,7 +31,7 @@ class ConnectionSpan:
 
     opened_us: int
     heard_us: int
-    silent_us: int = 0  # the longest time in which nothing was heard
+    silent_us: int = 0  # the longest time without a received byte
     closed_us: int = -1
 
     def note_bytes(self, t_us: int) -> None:
@@ -55,15 +55,15 @@ class NodeObserver:
         self.passages: list[Passage] = []
         self.closed: dict[int, Record] = {}  # by number, as they were programmed
         self.closed_us: dict[int, int] = {}  # when
-        self.noted: dict[int, int] = {}  # how many passages had been noted when it was closed
-        self.rewritten: list[int] = []  # numbers that were given twice, with other contents
+        self.noted: dict[int, int] = {}  # number of passages noted when it was closed
+        self.rewritten: list[int] = []  # numbers used twice, with other contents
         self.alive: list[list[int]] = []  # [from, to] in us; to = -1 while alive
         self.boots = 0
-        self.boot_us: dict[int, int] = {}  # when the life began that the node calls by a number
+        self.boot_us: dict[int, int] = {}  # start of the boot with this number
         self.cuts = 0
         self.cuts_us: list[int] = []
         self.connections: list[ConnectionSpan] = []
-        self.attempts: list[tuple[int, str]] = []  # to connect: when, how it went
+        self.attempts: list[tuple[int, str]] = []  # to connect: time, outcome
         self.resets: dict[str, int] = {}
         self.faults: list[str] = []
         self.console: list[str] = []
@@ -76,7 +76,7 @@ class NodeObserver:
             self._trace.write(b"%d %s %s\n" % (t_us, kind.encode(), _shown(kind, raw)))
         if kind == "rtc":
             self._rtc(t_us, raw)
-        elif kind in ("flash:program", "flash:torn"):  # it may have failed after the last bit
+        elif kind in ("flash:program", "flash:torn"):  # a torn one may be complete
             self._programmed(t_us, int.from_bytes(raw[:4], "little"), raw[4:])
         elif kind == "boot":
             self.boots += 1

@@ -89,7 +89,7 @@ def replay(trace: Trace, name: str, changes: list[str]) -> Evidence:
     with tempfile.TemporaryDirectory(prefix="tallypost-") as folder:
         evidence = run_node(plan, prepare([plan])[plan.board], Path(folder), Progress(hours).show)
     for line in evidence.observer.console:
-        if "not usable: config: " in line:  # it goes on with the defaults: not what was asked for
+        if "not usable: config: " in line:  # the node goes on with the defaults: not as asked for
             raise ToolError(line.partition("not usable: ")[2], "another value for --set")
     return evidence
 

@@ -27,7 +27,6 @@ def node_result(evidence: Evidence) -> NodeResult:
     if not SENSORS[plan.detector].directional:
         truth = [replace(passage, direction=DIRECTIONS[0]) for passage in truth]
     matched = score(truth, observer.passages)
-    closed = observer.closed
     return {
         "node": plan.name,
         "detector": plan.detector,
@@ -45,13 +44,7 @@ def node_result(evidence: Evidence) -> NodeResult:
         },
         "speed": _speed(evidence, matched.speeds),
         "detector_stats": evidence.health.get("detector", {}),
-        "intervals": {
-            "closed": len(closed),
-            "delivered": len(set(records.numbers(evidence))),
-            "confirmed": sum(number <= evidence.confirmed for number in closed),
-            "lost": len(records.lost(evidence)),
-            "duplicated": len(records.duplicated(evidence)),
-        },
+        "intervals": _intervals(evidence),
         "coverage": _coverage(evidence),
         "resets": sum(observer.resets.values()),
         "power_cuts": observer.cuts,
@@ -61,6 +54,17 @@ def node_result(evidence: Evidence) -> NodeResult:
         "frames": evidence.frames,
         "violations": records.violations(evidence),
         "trace_sha256": observer.digest(),
+    }
+
+
+def _intervals(evidence: Evidence) -> dict[str, int]:
+    closed = evidence.observer.closed
+    return {
+        "closed": len(closed),
+        "delivered": len(set(records.numbers(evidence))),
+        "confirmed": sum(number <= evidence.confirmed for number in closed),
+        "lost": len(records.lost(evidence)),
+        "duplicated": len(records.duplicated(evidence)),
     }
 
 

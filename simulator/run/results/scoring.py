@@ -9,7 +9,7 @@ from simulator.run.checkers.decode import DIRECTIONS
 from simulator.run.processes.observer import Passage
 
 # A node notes a passage when it is sure of it, up to a few seconds after the front has crossed the
-# line; a radar that extends a way over the line may be a little early.
+# line. A radar that extrapolates a track over the line may be a little early.
 EARLY_US = 1_500_000
 LATE_US = 3_000_000
 

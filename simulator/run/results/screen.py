@@ -126,6 +126,6 @@ def _facts(node: dict[str, Any]) -> str:
         f" wrong direction {matched['direction_errors']} of {total(node['truth']):,}."
         f" Intervals: {intervals['closed']} closed, {intervals['delivered']} delivered,"
         f" {intervals['lost']} lost, {intervals['duplicated']} duplicated."
-        f"{radio_text} Observed {share:.1f} % of the time with power, {node['power_cuts']} power cuts."
-        f" At least {node['heap_free_min']:,} bytes of heap free."
+        f"{radio_text} Observed {share:.1f} % of the time with power,"
+        f" {node['power_cuts']} power cuts. At least {node['heap_free_min']:,} bytes of heap free."
     )

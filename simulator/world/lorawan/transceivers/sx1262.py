@@ -42,8 +42,8 @@ class Sx1262(Sx1262Air):
     LINES = ("busy", "dio1")
 
     def __init__(
-        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8, dio2: bool = True,
-        model: int = 1262,
+        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8,
+        dio2: bool = True, model: int = 1262,
     ) -> None:  # fmt: skip
         super().__init__(name, host, medium, tcxo=tcxo, dio2=dio2, model=model)
         self.mute = self.stuck = False
@@ -101,8 +101,8 @@ class Sx1262(Sx1262Air):
         if opcode == 0x1E:
             return self._buffer[(self._out[1] + at - 3) % 256] if at >= 3 else self._status()
         texts = {
-            0x12: self.state.irq.to_bytes(2, "big"), 0x13: self.state.received, 0x14: self.state.strength,
-            0x17: self.state.errors.to_bytes(2, "big"),
+            0x12: self.state.irq.to_bytes(2, "big"), 0x13: self.state.received,
+            0x14: self.state.strength, 0x17: self.state.errors.to_bytes(2, "big"),
         }  # fmt: skip
         text = texts.get(opcode, b"")
         return text[at - 2] if 2 <= at < 2 + len(text) else self._status()

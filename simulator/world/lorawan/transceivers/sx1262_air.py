@@ -66,8 +66,8 @@ class Sx1262Air(Transceiver):
     """
 
     def __init__(
-        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8, dio2: bool = True,
-        model: int = 1262,
+        self, name: str, host: Host, medium: RadioMedium, *, tcxo: float | None = 1.8,
+        dio2: bool = True, model: int = 1262,
     ) -> None:  # fmt: skip
         super().__init__(name, host, medium)
         self._tcxo, self._dio2, self._model = tcxo, dio2, model

@@ -213,8 +213,8 @@ class Sx1276(Transceiver):
             self.violation(f"transmission with IQ {r[0x33]:02x} {r[0x3B]:02x}")
         raw = bytes(self._fifo[(r[0x0E] + i) % 256] for i in range(size))
         signal = Signal(
-            self.name, self.host.now_us + TO_TX_US, self._freq_hz(), self._modulation(inverted), raw,
-            bool(r[0x1E] & 4), self.dbm(), r[0x20] << 8 | r[0x21],
+            self.name, self.host.now_us + TO_TX_US, self._freq_hz(), self._modulation(inverted),
+            raw, bool(r[0x1E] & 4), self.dbm(), r[0x20] << 8 | r[0x21],
         )  # fmt: skip
         self.send(signal, self._sent)
 
