@@ -157,7 +157,7 @@ def _values(place: Any) -> list[Any]:
 
 
 class Output(io.TextIOBase):
-    """Takes what is printed. Raises AssertionError for what no message may cause."""
+    """Takes the output. Raises AssertionError for a line that no message may cause."""
 
     def __init__(self) -> None:
         self.lines = 0

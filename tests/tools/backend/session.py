@@ -1,4 +1,4 @@
-"""What `tallypost listen` does with the messages of a broker, without a broker."""
+"""The message handling of `tallypost listen`, without a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quarantine stays within its limits by node, size and age, and counts what it drops."""
+"""The quarantine stays within its limits by node, size and age, and counts the rows it drops."""
 
 from __future__ import annotations
 

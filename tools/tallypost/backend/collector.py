@@ -43,7 +43,7 @@ class Receiver:
         self._records = Budget(limits.RECORDS_PER_S, limits.RECORDS_BURST)
 
     def close(self) -> None:
-        """Write what is only counted so far, and close the file. Raises sqlite3.Error."""
+        """Write the counts of dropped messages, and close the file. Raises sqlite3.Error."""
         try:
             with self._store.transaction():
                 self.refused.flush()

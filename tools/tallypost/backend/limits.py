@@ -33,7 +33,7 @@ _HOUR_S = 3600.0
 
 
 class Budget:
-    """Counts what nodes use. rate: how much a second. burst: how much after a long rest."""
+    """Counts the use by each node. rate: how much a second. burst: how much after a long rest."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate

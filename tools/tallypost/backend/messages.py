@@ -1,7 +1,8 @@
 """Checks the messages of nodes before anything of them is stored or shown.
 
 The limits come first, then the JSON, then the schema of the topic. Each step is bounded: its work
-grows with the size of the message at most. What is well formed but cannot be true is a doubt.
+grows with the size of the message at most. A value that is well formed but cannot be true is a
+doubt.
 """
 
 from __future__ import annotations

@@ -258,7 +258,7 @@ class Store:
         return min(self.confirmed(key), newest)
 
     def _lower(self, key: Key, seq: int) -> None:
-        """Take a confirmation back, and forget what was asked for."""
+        """Take a confirmation back, and forget the last request."""
         self._db.execute(
             "UPDATE logs SET confirmed = min(confirmed, ?), asked = 0, asked_from = 0,"
             " asked_to = 0 WHERE node = ? AND log = ?",
