@@ -1,4 +1,4 @@
-"""What a healthy node says of itself (firmware/commands/diagnostics.py), to be spoilt by a test."""
+"""The facts of a healthy node (firmware/commands/diagnostics.py), for a test to change."""
 
 from __future__ import annotations
 
