@@ -6,7 +6,7 @@
 Behind `board.url` (RFC 2217) is either the serial bootloader or the running image. The lines DTR
 and RTS choose one of them at each reset (lines.py). The chip has a thread of its own, and so has
 the cable (port.py). Everything that the chip does between two resets is a `ChipSession`. It gets
-the bytes of the port and ends when it is told to.
+the bytes of the port and ends when the board stops it.
 """
 
 from __future__ import annotations

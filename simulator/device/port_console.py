@@ -53,7 +53,7 @@ def _waiting():
 
 
 def kbd_intr(char):
-    """Set the character that raises KeyboardInterrupt, -1 for none. The world is told."""
+    """Set the character that raises KeyboardInterrupt, -1 for none, and send it to the world."""
     global _interrupt_char
     _interrupt_char = char
     if _attached:
@@ -190,5 +190,5 @@ def install(kind):
         print_exception=print_exception,
     )
     if kind:
-        told = Module(sys.implementation, **{"_machine": kind})
-        sys.modules["sys"].implementation = told
+        implementation = Module(sys.implementation, **{"_machine": kind})
+        sys.modules["sys"].implementation = implementation

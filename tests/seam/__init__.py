@@ -1,1 +1,1 @@
-"""Checks of what the firmware leans on, the same on the virtual board and on any other."""
+"""Checks of the firmware's assumptions, the same on the virtual board and on any other."""

@@ -1,4 +1,4 @@
-"""`make conformance`: the body of checks on a virtual board, or on the board at a port.
+"""`make conformance`: the checks on a virtual board, or on the board at a port.
 
 Exit status: 0 all passed or were skipped by name, 1 a check failed, 2 wrong usage or no board.
 """
@@ -59,7 +59,7 @@ def _tell(text: str) -> None:
 
 @contextlib.contextmanager
 def _plugged_in(args: argparse.Namespace) -> Iterator[Run]:
-    """The board, and what is around it."""
+    """The board, and everything around it."""
     if not args.port:
         if args.wiring or args.scratch:
             raise ToolError("--wiring and --scratch are for a board", "name it: --port")

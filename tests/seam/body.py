@@ -1,8 +1,8 @@
-"""The body of checks: which there are, what each says of itself, and the scripts made of them.
+"""The body of checks: their list, their descriptions, and the scripts made of them.
 
-An area is a file of `checks/`; its functions without a leading underscore are its checks, in the
-order in which they stand there. A docstring has what is checked, then `Source:` (where that is
-written), then `Leans:` (what of the product would break).
+An area is a file of `checks/`. Its functions without a leading underscore are its checks, in the
+order of the file. A docstring begins with the checked fact. Then comes `Source:` (where the fact
+is written), then `Leans:` (the part of the product that would break).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AFTER_RESET, AFTER_BREAK = "restarts/after_reset", "restarts/after_break"
 
 @dataclass(frozen=True)
 class Check:
-    """name: the function's. says: what is checked, in a sentence or two."""
+    """name: the function's. says: the checked fact, in a sentence or two."""
 
     name: str
     says: str
@@ -38,7 +38,7 @@ class Check:
 
 @cache
 def checks(area: str, folder: Path = CHECKS) -> tuple[Check, ...]:
-    """The checks of an area; raises ValueError for one that does not say what it rests on."""
+    """The checks of an area. Raises ValueError for a check without source."""
     tree = ast.parse((folder / f"{area}.py").read_text())
     return tuple(
         _check(area, node)
@@ -57,13 +57,13 @@ def _check(area: str, node: ast.FunctionDef) -> Check:
 
 
 def script(area: str, params: dict[str, Any], name: str = "", folder: Path = CHECKS) -> str:
-    """The text for the board. name: what the results are filed under, if not the area."""
+    """The text for the board. name: the results are filed under it, if not under the area."""
     listed = ", ".join(f"({check.name!r}, {check.name})" for check in checks(area, folder))
     return f"{_begin(params, folder)}{_text(area, folder)}\nrun({name or area!r}, ({listed},))\n"
 
 
 def action(area: str, params: dict[str, Any], folder: Path = CHECKS) -> str:
-    """The text of what is done before a reset."""
+    """The text of the step before a reset."""
     return f"{_begin(params, folder)}{_text(area, folder)}\ngo()\n"
 
 
@@ -84,7 +84,7 @@ def where(name: str) -> tuple[str, str]:
 
 
 def described(name: str, folder: Path = CHECKS) -> Check | None:
-    """What the check behind the name of a result says of itself."""
+    """The description of the check behind the name of a result."""
     area, function = where(name)
     found = [check for check in checks(area, folder) if check.name == function]
     return found[0] if found else None

@@ -1,7 +1,7 @@
-"""A board that is none: a TCP port that speaks the raw REPL and answers as it is told to.
+"""A fake board: a TCP port that speaks the raw REPL and answers as a test lets it.
 
-`answer(script)` gives what the board prints, piece by piece; what it raises is what goes wrong
-with the line: `Hangs`, `Drops`.
+`answer(script)` gives the board's output, piece by piece. It raises `Hangs` or `Drops` for a
+faulty line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Answer = Callable[[str], Iterator[str]]
 
 
 class Hangs(Exception):
-    """From here on the board says nothing, and the line stays."""
+    """From here on the board sends nothing, and the line stays."""
 
 
 class Drops(Exception):
@@ -32,13 +32,13 @@ class Drops(Exception):
 
 
 def area_of(script: str) -> tuple[str, list[str]]:
-    """What the script's results are filed under, and its checks."""
+    """The area of a script's results, and its checks."""
     found = _RUN.search(script)
     return (found[1], _NAME.findall(found[2])) if found else ("", [])
 
 
 def passing(script: str) -> Iterator[str]:
-    """A board at which every check passes."""
+    """A board that passes every check."""
     area, names = area_of(script)
     if "@board" in script:
         yield ABOUT
@@ -51,7 +51,7 @@ def passing(script: str) -> Iterator[str]:
 
 
 class FakeBoard:
-    """A context manager; `url` is what mpremote connects to."""
+    """A context manager. mpremote connects to `url`."""
 
     def __init__(self, answer: Answer = passing) -> None:
         self._answer = answer
@@ -73,7 +73,7 @@ class FakeBoard:
                     pass
 
     def _talk(self, sock: socket.socket) -> None:
-        """The raw prompt, byte by byte; raw-paste is refused, so the script comes as it is."""
+        """The raw prompt, byte by byte. Raw-paste is refused, so the script comes unchanged."""
         source = bytearray()
         while byte := sock.recv(1):
             if byte == b"\x01" and source[-2:] == b"\x05A":

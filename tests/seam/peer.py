@@ -1,6 +1,6 @@
-"""The other end of the board's sockets: TCP and UDP under one number, and a port that is closed.
+"""The other end of the board's sockets: TCP and UDP under one number, and a closed port.
 
-The first byte of a connection says what it does, see `checks/net.py`. Datagrams come back.
+The first byte of a connection is its order, see `checks/net.py`. Datagrams come back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LISTEN_S = 300.0  # longer than any run: a connection that is left ends with th
 
 
 class Peer:
-    """host: the address to listen at. A context manager; `port` answers, `closed` does not."""
+    """host: the address to listen at. A context manager. `port` answers, `closed` does not."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._host = host

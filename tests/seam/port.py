@@ -1,7 +1,7 @@
 """A board at a port, by `mpremote`, unmodified and as a process of its own.
 
-Lines are handed on as they come, so that a board that hangs leaves behind what it had said. Only
-silence ends a process: how long a check may take is the check's own business.
+Lines are handed on as they come, so that a board that hangs leaves its earlier lines behind. Only
+silence ends a process. The checks themselves limit their time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BIN = Path(sys.executable).parent
 
 
 class BoardError(Exception):
-    """The board cannot be talked to, or has stopped talking; the message says how."""
+    """The board does not answer, or has stopped. The message tells how."""
 
 
 class Port:
-    """url: what pyserial takes: a device, rfc2217://host:port, socket://host:port."""
+    """url: a port of pyserial: a device, rfc2217://host:port, socket://host:port."""
 
     def __init__(self, url: str, silence_s: float = SILENCE_S) -> None:
         self.url = url
@@ -35,7 +35,7 @@ class Port:
     def run(self, scripts: Sequence[str], *, resume: bool = False) -> Iterator[str]:
         """Run scripts one after the other, each in a fresh interpreter unless `resume`.
 
-        Yields the lines the board writes; raises BoardError.
+        Yields the lines that the board writes. Raises BoardError.
         """
         with tempfile.TemporaryDirectory() as folder:
             words = ["resume"] if resume else []
@@ -54,9 +54,9 @@ class Port:
             yield from self._lines(["run", "--no-follow", str(path)])
 
     def settled(self, script: str, pause_s: float = PAUSE_S) -> list[str]:
-        """Run a script after a reset; the board may need some tries to be there again.
+        """Run a script after a reset. The board may need some tries to be there again.
 
-        pause_s: before each. Raises BoardError.
+        pause_s: before each try. Raises BoardError.
         """
         for left in reversed(range(TRIES)):
             time.sleep(pause_s)

@@ -1,8 +1,8 @@
-"""One run of the body of checks on a board behind a port.
+"""One run of the checks on a board behind a port.
 
-The board is left as it was found: NVS in a namespace of its own, one file, the last sector of the
-scratch partition, all put back; at the end it is reset. A check that the board did not come to
-is a failure, so that a board that hangs, or talks nonsense, never passes.
+The board is left as it was found. NVS has a namespace of its own, there is one file, and the last
+sector of the scratch partition, all restored. At the end the board is reset. A check that the
+board did not reach is a failure, so a board that hangs or talks nonsense never passes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ machine.reset()
 
 @dataclass
 class Board:
-    """What the board says of itself."""
+    """The board's description of itself."""
 
     version: tuple[int, ...]
     machine: str
@@ -69,7 +69,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Result:
-    """text: what was seen, or why it failed or was skipped."""
+    """text: the seen value, or the reason of a failure or a skip."""
 
     state: str
     text: str = ""
@@ -77,7 +77,7 @@ class Result:
 
 @dataclass
 class Run:
-    """port: where the board is. scratch: the partition that may be written to, None for none.
+    """port: of the board. scratch: the partition that may be written to, None for none.
 
     peer: (port, closed port) of the peer at `wiring.network.host`. tell: progress, a line each.
     """
@@ -91,7 +91,7 @@ class Run:
     _current: str = ""
 
     def all(self) -> Board:
-        """Run everything; raises ToolError when the board cannot be talked to at all."""
+        """Run everything. Raises ToolError when the board does not answer at all."""
         board = self._probe()
         self._check_scratch(board)
         params = self._params(board)
@@ -144,7 +144,8 @@ class Run:
     # --- the areas
 
     def _areas(self, params: dict[str, Any]) -> bool:
-        """All in one connection; where that breaks, another one for the rest, while it helps."""
+        """All in one connection. Where that breaks, another one for the rest, as long as it
+        helps."""
         left = list(body.AREAS)
         while left:
             why = self._read_results(
@@ -165,7 +166,8 @@ class Run:
             return False
 
     def _read_results(self, lines: Iterable[str], left: list[str]) -> str:
-        """Note what the lines say; areas that come to their end leave `left`. Why it ended."""
+        """Note the results in the lines. Finished areas leave `left`. Return why the lines
+        ended."""
         try:
             for line in lines:
                 kind, _, rest = line.partition(" ")
@@ -187,7 +189,7 @@ class Run:
             self._current = ""
 
     def _missing(self, filed: str, area: str, why: str) -> None:
-        """What an area has not said fails: the check it was in with the reason."""
+        """Missing results of an area fail. The interrupted check gets the reason."""
         for check in body.checks(area):
             name = f"{filed}.{check.name}"
             if name not in self.results:
@@ -198,8 +200,8 @@ class Run:
     # --- in two steps
 
     def _reset(self, kind: str, params: dict[str, Any]) -> None:
-        """The cause is asked for in the interpreter that the reset has started; firmware that it
-        runs leaves no room there for more. The rest is looked at in a fresh one."""
+        """Ask for the cause in the interpreter that the reset has started: firmware that it runs
+        leaves no heap for more. The other checks run in a fresh interpreter."""
         pause_s = WATCHDOG_S if kind == "watchdog" else PAUSE_S
 
         def look() -> Iterator[str]:
@@ -221,7 +223,7 @@ class Run:
     def _two_steps(
         self, names: tuple[str, str], first: str, look: Callable[[], Iterable[str]]
     ) -> None:
-        """names: what the results are filed under, and the area."""
+        """names: of the results, and the area."""
         filed, area = names
         left = [filed]
         try:
@@ -233,7 +235,7 @@ class Run:
             self._missing(filed, area, why)
 
     def _clean_up(self) -> None:
-        """Nothing of ours stays; the board starts over."""
+        """Remove everything of this run and restart the board."""
         try:
             list(self.port.start(_PUT_AWAY))
         except BoardError as error:
@@ -251,7 +253,7 @@ def _board(text: str, where: str) -> Board:
 
 
 def _cause(lines: Iterable[str]) -> int | None:
-    """What the board said of its last reset; None if it said nothing of the kind."""
+    """The board's cause of its last reset. None if it gave none."""
     for line in lines:
         word, _, number = line.partition(" ")
         if word == "@cause" and number.isdigit():

@@ -19,7 +19,7 @@ Results = dict[str, Result]
 
 
 def rows(title: str, results: Results, other: tuple[str, Results] | None = None) -> Iterator[str]:
-    """A line a check. other: title and results of the second column."""
+    """A line for each check. other: title and results of the second column."""
     titles = [title, *([other[0]] if other else [])]
     cells = "".join(text[: _CELL - 1].ljust(_CELL) for text in titles)
     yield "check".ljust(_NAME) + cells.rstrip()
@@ -41,14 +41,14 @@ def _cell(result: Result | None) -> str:
 
 
 def _differ(mine: Result | None, theirs: Result | None) -> bool:
-    """A check that only one of them was skipped at says nothing."""
+    """A skipped check is not compared."""
     if mine is None or theirs is None or "skip" in (mine.state, theirs.state):
         return False
     return mine.state != theirs.state or (mine.state == "pass" and mine.text != theirs.text)
 
 
 def remarks(results: Results) -> Iterator[str]:
-    """What failed and why, what was skipped and why, and the count."""
+    """Failed checks, skipped checks with the reason, and the count."""
     for name, result in results.items():
         check = body.described(name)
         if result.state == FAIL and check:
@@ -68,7 +68,7 @@ def remarks(results: Results) -> Iterator[str]:
 
 
 def write(path: Path, title: str, board: Board, results: Results) -> None:
-    """The results for machines; raises ToolError."""
+    """The results for machines. Raises ToolError."""
     found: dict[str, Any] = {"v": VERSION, "title": title, "board": asdict(board), "checks": {}}
     for name, result in results.items():
         check = body.described(name)
@@ -84,7 +84,7 @@ def write(path: Path, title: str, board: Board, results: Results) -> None:
 
 
 def read(path: Path) -> tuple[str, Results]:
-    """Title and results of an earlier run; raises ToolError."""
+    """Title and results of an earlier run. Raises ToolError."""
     try:
         found = json.loads(path.read_text())
         if found["v"] != VERSION:

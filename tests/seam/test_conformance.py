@@ -1,4 +1,4 @@
-"""The virtual board is held to what the port's source and documentation say of an ESP32."""
+"""The virtual board against the port's source and documentation of an ESP32."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ring(flash: bytes) -> bytes:
 
 
 def keys_left(flash: bytes) -> list[str]:
-    """Of the checks' own namespace in NVS."""
+    """Keys of the checks' own namespace in NVS."""
     data = flash[NVS_OFFSET : NVS_OFFSET + NVS_SIZE]
     nvs = NvsPartition(lambda at, n: data[at : at + n], lambda *_: None, lambda *_: None)
     left = []
@@ -82,7 +82,7 @@ def test_the_virtual_board_conforms_and_is_left_as_it_was(
     assert keys_left(after) == []
 
 
-def test_what_a_chip_does_not_have_is_skipped_by_name(
+def test_a_part_that_a_chip_does_not_have_is_skipped_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body, "AREAS", ("pins", "system"))

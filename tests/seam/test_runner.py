@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A board of paper needs no time to start, and a few areas tell as much as all."""
+    """A fake board needs no time to start, and a few areas tell as much as all."""
     monkeypatch.setattr("tests.seam.port.time.sleep", lambda _s: None)
     monkeypatch.setattr(body, "AREAS", ("clock", "nvs", "values"))
     monkeypatch.setattr(body, "KINDS", ("hard",))
@@ -45,7 +45,7 @@ def test_a_board_at_which_all_passes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"{len(results)} checks: {len(results)} pass, 0 fail" in capsys.readouterr().out
 
 
-def test_one_check_that_fails_is_told_with_its_source(
+def test_a_failed_check_is_reported_with_its_source(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(script: str) -> Iterator[str]:
@@ -100,7 +100,7 @@ def test_a_line_that_drops_is_a_failure(tmp_path: Path) -> None:
     assert results["hard.nvs_is_kept"]["text"].endswith("the board does not answer any more")
 
 
-def test_nonsense_is_never_taken_for_a_pass(tmp_path: Path) -> None:
+def test_nonsense_never_counts_as_a_pass(tmp_path: Path) -> None:
     def answer(script: str) -> Iterator[str]:
         area, names = area_of(script)
         if area == "values":
@@ -116,7 +116,7 @@ def test_nonsense_is_never_taken_for_a_pass(tmp_path: Path) -> None:
     assert set(states(results, "nvs") + states(results, "hard")) == {"pass"}
 
 
-def test_a_reset_after_which_nobody_is_there(tmp_path: Path) -> None:
+def test_a_board_that_is_silent_after_a_reset_is_a_failure(tmp_path: Path) -> None:
     def answer(script: str) -> Iterator[str]:
         if area_of(script)[0] == "hard":
             raise Drops
@@ -228,7 +228,7 @@ def test_a_wiring_file_says_what_is_wrong(
     assert said in capsys.readouterr().err
 
 
-def test_an_interpreter_that_is_no_esp32_is_found_out(tmp_path: Path) -> None:
+def test_an_interpreter_that_is_no_esp32_is_recognised(tmp_path: Path) -> None:
     """Behind the line is the plain interpreter of this machine: time, errno and all."""
 
     def answer(script: str) -> Iterator[str]:
@@ -250,7 +250,7 @@ def test_an_interpreter_that_is_no_esp32_is_found_out(tmp_path: Path) -> None:
     assert set(states(results, "nvs")) == {"fail"}  # there is no esp32 to import
 
 
-def test_every_check_says_what_it_rests_on_and_is_sent_once(
+def test_checks_name_their_source_and_are_sent_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
@@ -274,7 +274,7 @@ def test_no_check_knows_where_it_runs() -> None:
         assert [word for word in words if word in text] == [], path.name
 
 
-def test_what_is_sent_to_a_board_needs_no_simulator() -> None:
+def test_code_sent_to_a_board_needs_no_simulator() -> None:
     program = (
         "import sys\nfrom tests.seam.__main__ import main\nmain(['--port', '/dev/null'])\n"
         "print([name for name in sys.modules if name.startswith('simulator')])\n"

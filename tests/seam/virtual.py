@@ -1,6 +1,6 @@
 """The virtual board for the checks: wires on its pins, the host's own peer in its network.
 
-The only file here that knows the simulator. What runs on it is what runs on any board.
+No other file here knows the simulator. The same scripts run on any board.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Lan(RelayNetwork):
 
 
 def _ignore_publish(_t_us: int, _topic: str, _payload: bytes) -> None:
-    """Nobody listens to MQTT here."""
+    """No program here reads MQTT."""
 
 
 class WiredBoard(VirtualBoard):
@@ -144,7 +144,7 @@ class WiredBoard(VirtualBoard):
 
 @contextlib.contextmanager
 def virtual_board(folder: Path) -> Iterator[VirtualBoard]:
-    """A board as it leaves the bench: flashed, not provisioned. Its flash stands in `folder`."""
+    """A board as it leaves the bench: flashed, not provisioned. Its flash file is in `folder`."""
     flash = flashed(boards.load(BOARD), folder / "board.bin")
     with WiredBoard(BOARD, flash, terminal=True) as board:
         yield board

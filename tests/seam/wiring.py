@@ -1,4 +1,4 @@
-"""The wiring file: what hangs on the board, and what is in reach of it.
+"""The wiring file: wires on the board, and the network in its reach.
 
     pins = [18, 19]          # an output and an input, connected by a wire
     uart = [17, 16]          # TX and RX of UART 1, connected by a wire ...
@@ -8,7 +8,7 @@
     password = "..."
     host = "192.168.1.20"    # this machine, as the board sees it
 
-Everything may be missing; what needs it is then skipped, by name.
+All keys are optional. Checks that need a missing one are skipped by name.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Wiring:
     network: Network | None = None
 
     def params(self) -> dict[str, Any]:
-        """What the scripts are told, without the network."""
+        """Parameters of the scripts, without the network."""
         return {"pins": self.pins, "uart": self.uart, "uart_pin": self.uart_pin}
 
 
 def load(path: Path) -> Wiring:
-    """Read a wiring file; raises ToolError naming the key that is wrong."""
+    """Read a wiring file. Raises ToolError naming the wrong key."""
     hint = "tests/seam/README.md shows one"
     try:
         table = tomllib.loads(path.read_text())

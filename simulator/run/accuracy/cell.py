@@ -123,8 +123,8 @@ class Cell:
         errors = ("mean speed", self.mean_error), ("v85", self.v85_error)
         for (what, error), most in zip(errors, limits[3:5], strict=True):
             if most is not None and (error is None or abs(error[0]) > most):
-                told = "none" if error is None else f"{error[0]:+.2f} km/h"
-                found.append(f"{name}: error of {what} {told}, promised at most {most} km/h")
+                size = "none" if error is None else f"{error[0]:+.2f} km/h"
+                found.append(f"{name}: error of {what} {size}, promised at most {most} km/h")
         if limits[5] is not None and self.confused.value > limits[5]:
             found.append(
                 f"{name}: {self.confused.value:.4f} confused, promised at most {limits[5]}"
@@ -188,6 +188,6 @@ def precision_losses(cells: list[Cell]) -> list[str]:
         if one.scenario in NOISE_SCENARIOS and free_flow:
             fall = free_flow[0].precision.value - one.precision.value
             if fall > PRECISION_LOSS_MAX:
-                told = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
-                found.append(f"{told}, promised at most {PRECISION_LOSS_MAX}")
+                which = f"{one.detector}, {one.scenario}: precision falls by {fall:.4f}"
+                found.append(f"{which}, promised at most {PRECISION_LOSS_MAX}")
     return found

@@ -94,9 +94,9 @@ def _names(cells: list[Cell], width: int) -> list[str]:
         y = ROW * (i + 2)
         if i % 2:
             out.append(f'<rect class="band" x="0" y="{y - 15}" width="{width}" height="{ROW}"/>')
-        told = f"{escape(one.detector)}, {escape(one.scenario)}"
-        told += "" if one.passed else f", phantoms: {one.counted}"
-        out.append(f'<text x="0" y="{y}">{told}<title>{escape(one.title)}</title></text>')
+        label = f"{escape(one.detector)}, {escape(one.scenario)}"
+        label += "" if one.passed else f", phantoms: {one.counted}"
+        out.append(f'<text x="0" y="{y}">{label}<title>{escape(one.title)}</title></text>')
     return out
 
 
@@ -116,9 +116,9 @@ def _panel(cells: list[Cell], place: int, panel: Panel, height: int) -> str:
 
 
 def _dot(panel: Panel, left: float, y: int, point: Point) -> str:
-    value, (low, high), told = point
+    value, (low, high), label = point
     name, x = panel.name, panel.x(value, left)
-    title = f"<title>{told}</title>"
+    title = f"<title>{label}</title>"
     if not panel.low <= value <= panel.high:
         sign = "◀" if value < panel.low else "▶"
         return f'<text class="off" x="{x - 6}" y="{y + 5}">{sign} {value:.2f}{title}</text>'

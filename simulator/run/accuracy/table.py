@@ -64,8 +64,8 @@ def markdown(cells: list[Cell], seeds: int, hours: int) -> str:
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row(one)) + " |" for one in cells]
     titles = sorted({one.scenario: one.title for one in cells}.items())
-    told = ". ".join(f"`{name}`: {title}" for name, title in titles)
-    return "\n".join([*lines, "", *wrap(told + ".", WIDTH, break_long_words=False)])
+    legend = ". ".join(f"`{name}`: {title}" for name, title in titles)
+    return "\n".join([*lines, "", *wrap(legend + ".", WIDTH, break_long_words=False)])
 
 
 def insert_table(text: str, table: str) -> str:

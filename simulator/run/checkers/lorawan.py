@@ -47,18 +47,18 @@ def _difference(records: list[Record], body: dict[str, Any]) -> str:
     return ""
 
 
-def _speeds_fit(records: list[Record], direction: int, told: dict[str, Any] | None) -> bool:
+def _speeds_fit(records: list[Record], direction: int, sent: dict[str, Any] | None) -> bool:
     total = sum(record.speeds[direction][0] for record in records)
     number = sum(record.speeds[direction][1] for record in records)
-    if not number or not told:
-        return not number and not told
+    if not number or not sent:
+        return not number and not sent
     bins = [0] * 32
     for record in records:
         for i, count in record.histograms[direction].items():
             bins[i] += count
     reached = next(i for i in range(32) if sum(bins[: i + 1]) >= 0.85 * number)
-    v85_fits = abs(told["v85"] - (reached + 0.5) * BIN_KMH) <= BIN_KMH
-    return v85_fits and bool(abs(told["mean"] - total / 10 / number) <= MEAN_KMH)
+    v85_fits = abs(sent["v85"] - (reached + 0.5) * BIN_KMH) <= BIN_KMH
+    return v85_fits and bool(abs(sent["mean"] - total / 10 / number) <= MEAN_KMH)
 
 
 def airtime(evidence: Evidence) -> Iterator[str]:

@@ -128,15 +128,15 @@ def _difference(record: Record, body: dict[str, Any]) -> str:
     return ""
 
 
-def _same_spacing(record: Record, i: int, told: dict[str, Any]) -> bool:
+def _same_spacing(record: Record, i: int, sent: dict[str, Any]) -> bool:
     """Means and shares in the message are rounded to two decimals."""
-    kept, n = record.spacing[i], told.get("n", 0)
+    kept, n = record.spacing[i], sent.get("n", 0)
     if n != kept.n:
         return False
     means = (kept.headway / (10 * n), kept.gap / (10 * n)) if n else (0.0, 0.0)
     share = kept.occupied / record.coverage if record.coverage else 0.0
     pairs = zip(("headway", "gap", "occ"), (*means, share))
-    return all(abs((told.get(name) or 0.0) - value) < 0.006 for name, value in pairs)
+    return all(abs((sent.get(name) or 0.0) - value) < 0.006 for name, value in pairs)
 
 
 def _order(evidence: Evidence) -> Iterator[str]:

@@ -12,8 +12,9 @@ _HALF = 1 << 29
 def ticks_wrap_at_2_30():
     """Ticks run from 0 to 2^30 - 1, milliseconds and microseconds alike.
 
-    Source: docs/library/time.rst, ticks_ms; extmod/modtime.c, MICROPY_PY_TIME_TICKS_PERIOD
-    Leans: every deadline; firmware/core/log.py, lib/beam/edges.py keep ticks in 32 bits
+    Source: docs/library/time.rst, ticks_ms, and extmod/modtime.c, MICROPY_PY_TIME_TICKS_PERIOD
+
+    Leans: every deadline, and firmware/core/log.py, lib/beam/edges.py keep ticks in 32 bits
     """
     expect(time.ticks_add(_WRAP - 1, 1), 0)
     expect(time.ticks_add(0, -1), _WRAP - 1)
@@ -24,7 +25,8 @@ def ticks_wrap_at_2_30():
 def ticks_diff_is_signed():
     """ticks_diff tells apart before and after, up to half a turn, across the wrap too.
 
-    Source: docs/library/time.rst, ticks_diff; extmod/modtime.c, time_ticks_diff
+    Source: docs/library/time.rst, ticks_diff, and extmod/modtime.c, time_ticks_diff
+
     Leans: every deadline of firmware/ and lib/
     """
     expect(time.ticks_diff(5, _WRAP - 5), 10)
@@ -37,6 +39,7 @@ def ticks_add_refuses_half_a_turn():
     """An interval of half a turn or more is refused, not folded.
 
     Source: extmod/modtime.c, time_ticks_add (commit 815920c: overflow of delta)
+
     Leans: lib/modem/at_client.py, lib/mqtt/client.py: longest deadlines
     """
     expect(time.ticks_add(1, _HALF - 1), _HALF)
@@ -49,7 +52,8 @@ def sleeping_moves_both_ticks():
     """sleep_ms and sleep_us last at least as long as asked for.
 
     Source: ports/esp32/mphalport.c, mp_hal_delay_ms, mp_hal_delay_us
-    Leans: lib/radio/chip.py: reset pulses; boards: settling times
+
+    Leans: lib/radio/chip.py: reset pulses, and boards: settling times
     """
     start = time.ticks_us()
     ms = took_ms(time.sleep_ms, 20)
@@ -61,9 +65,10 @@ def sleeping_moves_both_ticks():
 
 
 def epoch_is_2000():
-    """Second 0 is 2000-01-01, a Saturday, day 1 of the year; the tuple has 8 parts.
+    """Second 0 is 2000-01-01, a Saturday, day 1 of the year. The tuple has 8 parts.
 
-    Source: docs/library/time.rst, "Time Epoch"; ports/esp32/modtime.c
+    Source: docs/library/time.rst, "Time Epoch", and ports/esp32/modtime.c
+
     Leans: firmware/core/clock.py, boards/common/esp32_board.py
     """
     expect(tuple(time.gmtime(0)), (2000, 1, 1, 0, 0, 0, 5, 1))
@@ -72,7 +77,8 @@ def epoch_is_2000():
 def calendar_there_and_back():
     """mktime undoes gmtime, over leap days and beyond 2031 (2^30 s).
 
-    Source: docs/library/time.rst, mktime; shared/timeutils/timeutils.c
+    Source: docs/library/time.rst, mktime, and shared/timeutils/timeutils.c
+
     Leans: boards/common/esp32_board.py, set_utc
     """
     for second in (0, 5_097_600, 68_169_600, 825_638_399, 1_073_741_823, 1_073_741_824):
@@ -85,6 +91,7 @@ def time_is_an_integer():
     """time.time() is a whole number: a single-precision float would be 64 s off.
 
     Source: ports/esp32/modtime.c, mp_time_time_get (floats are single: mpconfigport.h)
+
     Leans: firmware/core/clock.py
     """
     truth(isinstance(time.time(), int), "time.time() is %r" % time.time())
@@ -92,9 +99,11 @@ def time_is_an_integer():
 
 
 def rtc_is_set_and_read():
-    """RTC.datetime sets the clock that time.time() reads; the weekday given is not looked at.
+    """RTC.datetime sets the clock that time.time() reads. The given weekday is ignored.
 
-    Source: docs/library/machine.RTC.rst; ports/esp32/machine_rtc.c, machine_rtc_datetime_helper
+    Source: docs/library/machine.RTC.rst, and ports/esp32/machine_rtc.c,
+    machine_rtc_datetime_helper
+
     Leans: boards/common/esp32_board.py, set_utc
     """
     rtc = machine.RTC()
@@ -115,6 +124,7 @@ def rtc_has_microseconds():
     """The last part of RTC.datetime() is microseconds, and moves.
 
     Source: ports/esp32/machine_rtc.c, machine_rtc_datetime_helper (tv_usec)
+
     Leans: nothing yet: firmware/ reads the clock through time
     """
     parts = []
@@ -127,7 +137,8 @@ def rtc_has_microseconds():
 def rtc_memory_has_2048_bytes():
     """RTC.memory takes up to 2048 bytes, refuses more, and gives back bytes of that length.
 
-    Source: ports/esp32/machine_rtc.c, machine_rtc_memory; mpconfigport.h, RTC_USER_MEM_MAX
+    Source: ports/esp32/machine_rtc.c, machine_rtc_memory, and mpconfigport.h, RTC_USER_MEM_MAX
+
     Leans: firmware/core/rtc.py, firmware/counting/recovery.py
     """
     rtc = machine.RTC()
@@ -149,7 +160,8 @@ def rtc_memory_has_2048_bytes():
 def ntptime_has_its_names():
     """The frozen NTP client takes host and timeout from module variables.
 
-    Source: micropython-lib, micropython/net/ntptime/ntptime.py; ports/esp32/boards/manifest.py
+    Source: micropython-lib, micropython/net/ntptime/ntptime.py, and ports/esp32/boards/manifest.py
+
     Leans: firmware/core/clock.py
     """
     import ntptime

@@ -8,7 +8,7 @@ _OLD, _NEW = "/tpconform.old", "/tpconform.new"
 
 
 class _Gone:
-    """Neither file is there, before and after."""
+    """Neither file exists, before and after."""
 
     def __enter__(self):
         self._forget()
@@ -25,10 +25,11 @@ class _Gone:
 
 
 def written_and_read():
-    """Bytes come back; tell, seek and append; a file that is not there is ENOENT.
+    """Bytes come back, with tell, seek and append. A missing file is ENOENT.
 
-    Source: docs/library/builtins.rst, open; docs/library/vfs.rst, VfsLfs2
-    Leans: the port's boot; mpremote; updates
+    Source: docs/library/builtins.rst, open, and docs/library/vfs.rst, VfsLfs2
+
+    Leans: the port's boot, and mpremote, and updates
     """
     with _Gone():
         with open(_NEW, "wb") as file:
@@ -44,7 +45,8 @@ def written_and_read():
 def a_rename_replaces():
     """os.rename puts a file in the place of another one, in one step.
 
-    Source: littlefs, lfs.h, lfs_rename; docs/library/os.rst, rename
+    Source: littlefs, lfs.h, lfs_rename, and docs/library/os.rst, rename
+
     Leans: updates: /boot.py and /main.py are replaced so
     """
     with _Gone():
@@ -61,7 +63,8 @@ def a_folder_is_listed():
     """ilistdir gives name, type (0x8000 a file, 0x4000 a folder), 0, size.
 
     Source: docs/library/os.rst, ilistdir
-    Leans: mpremote fs; tools
+
+    Leans: mpremote fs, and tools
     """
     with _Gone():
         with open(_NEW, "w") as file:
@@ -75,6 +78,7 @@ def space_is_told():
     """statvfs: blocks of 4096 bytes, fewer free than there are.
 
     Source: docs/library/os.rst, statvfs
+
     Leans: tools: space left for an update
     """
     got = os.statvfs("/")

@@ -1,5 +1,4 @@
-"""esp32.Partition. What is written goes to the last sector of the scratch partition, and is
-put back as it was."""
+"""esp32.Partition. Writes go to the last sector of the scratch partition, which is restored."""
 
 import time
 
@@ -11,7 +10,7 @@ _SECTOR = 4096
 
 
 class _Scratch:
-    """The last sector of the partition that may be written to, as it was when this ends."""
+    """The last sector of the partition that may be written to. It is restored at the end."""
 
     def __enter__(self):
         label = need("scratch", "no partition to write to: --scratch LABEL")
@@ -35,9 +34,10 @@ class _Scratch:
 
 
 def find_by_label():
-    """find(TYPE_DATA, label=) gives a list; of nothing an empty one. The type asked for counts.
+    """find(TYPE_DATA, label=) gives a list, which may be empty. The given type counts.
 
-    Source: docs/library/esp32.rst, Partition.find; ports/esp32/esp32_partition.c
+    Source: docs/library/esp32.rst, Partition.find, and ports/esp32/esp32_partition.c
+
     Leans: boards/common/esp32_board.py, ring_partition
     """
     expect(len(Partition.find(Partition.TYPE_DATA, label="nvs")), 1)
@@ -49,8 +49,9 @@ def find_by_label():
 def info_is_a_tuple_of_six():
     """info(): type, subtype, address, size, label, encrypted.
 
-    Source: docs/library/esp32.rst, Partition.info; esp32_partition.c, esp32_partition_info
-    Leans: nothing on the node; tools check the table from outside
+    Source: docs/library/esp32.rst, Partition.info, and esp32_partition.c, esp32_partition_info
+
+    Leans: nothing on the node, and tools check the table from outside
     """
     info = Partition.find(Partition.TYPE_DATA, label="nvs")[0].info()
     expect((len(info), info[0], info[1], info[4], info[5]), (6, 1, 2, "nvs", False))
@@ -58,9 +59,10 @@ def info_is_a_tuple_of_six():
 
 
 def by_name_data_or_application():
-    """Partition("label") finds an application or data; a name that is not there is ENOENT.
+    """Partition("label") finds an application or data. A missing name is ENOENT.
 
     Source: esp32_partition.c, esp32_partition_make_new, esp32_partition_new
+
     Leans: the port's own _boot.py: Partition("vfs")
     """
     expect(Partition("nvs").info()[4], "nvs")
@@ -71,9 +73,11 @@ def by_name_data_or_application():
 
 
 def sectors_are_counted():
-    """ioctl 4 is the number of sectors, 5 their size; 1, 2 and 3 are 0.
+    """ioctl 4 is the number of sectors, 5 their size. For 1, 2 and 3 it is 0.
 
-    Source: esp32_partition.c, esp32_partition_ioctl; docs/library/vfs.rst, AbstractBlockDev.ioctl
+    Source: esp32_partition.c, esp32_partition_ioctl, and docs/library/vfs.rst,
+    AbstractBlockDev.ioctl
+
     Leans: lib/ring/region.py, lib/ring/ring.py
     """
     part = Partition("nvs")
@@ -86,6 +90,7 @@ def reading_at_any_offset():
     """readblocks fills the buffer from any offset, over the border of a sector too.
 
     Source: esp32_partition.c, esp32_partition_readblocks
+
     Leans: lib/ring/region.py
     """
     part = Partition("nvs")
@@ -101,7 +106,8 @@ def reading_at_any_offset():
 def an_erase_leaves_ones():
     """ioctl 6 sets a whole sector to 0xFF, and returns 0.
 
-    Source: esp32_partition.c, esp32_partition_ioctl (BLOCK_ERASE); docs/library/vfs.rst
+    Source: esp32_partition.c, esp32_partition_ioctl (BLOCK_ERASE), and docs/library/vfs.rst
+
     Leans: lib/ring/region.py: is_clean
     """
     with _Scratch() as it:
@@ -111,9 +117,10 @@ def an_erase_leaves_ones():
 
 
 def programming_only_clears_bits():
-    """Writing with an offset does not erase: what is there is AND-ed with what is written.
+    """Writing with an offset does not erase: the new bytes are AND-ed with the old ones.
 
-    Source: docs/library/vfs.rst, writeblocks with offset; esp32_partition.c; NOR flash
+    Source: docs/library/vfs.rst, writeblocks with offset, and esp32_partition.c, and NOR flash
+
     Leans: lib/ring: append-only, torn entries are found by their CRC
     """
     with _Scratch() as it:
@@ -123,9 +130,10 @@ def programming_only_clears_bits():
 
 
 def programming_at_any_offset():
-    """Any offset and length is written, and nothing beside; from a memoryview too.
+    """Any offset and length is written, and nothing beside, from a memoryview too.
 
-    Source: esp32_partition.c, esp32_partition_writeblocks; IDF, esp_partition_write
+    Source: esp32_partition.c, esp32_partition_writeblocks, and IDF, esp_partition_write
+
     Leans: lib/ring/region.py: entries are padded to 4 bytes only
     """
     with _Scratch() as it:
@@ -135,10 +143,11 @@ def programming_at_any_offset():
 
 
 def without_an_offset_it_erases():
-    """writeblocks without an offset erases what it writes.
+    """writeblocks without an offset erases the blocks that it writes.
 
-    Source: docs/library/vfs.rst, writeblocks; esp32_partition.c (esp_partition_erase_range)
-    Leans: lib/ring never calls it so; LittleFS neither
+    Source: docs/library/vfs.rst, writeblocks, and esp32_partition.c (esp_partition_erase_range)
+
+    Leans: lib/ring never calls it so, and LittleFS neither
     """
     with _Scratch() as it:
         it.write(0, bytes(64))
@@ -147,9 +156,10 @@ def without_an_offset_it_erases():
 
 
 def beyond_the_end_is_an_error():
-    """Past the end: INVALID_SIZE; from beyond it: INVALID_ARG; errno is minus the IDF's code.
+    """Past the end: INVALID_SIZE. From beyond it: INVALID_ARG. The errno is minus the IDF's code.
 
-    Source: IDF, esp_partition.h: esp_partition_read, _write, _erase_range; check_esp_err
+    Source: IDF, esp_partition.h: esp_partition_read, _write, _erase_range, and check_esp_err
+
     Leans: lib/ring: a partition that is too small must not wrap into the next one
     """
     part = Partition("nvs")
@@ -162,9 +172,10 @@ def beyond_the_end_is_an_error():
 
 
 def writing_beyond_the_end_is_an_error():
-    """The same for programs; nothing is written.
+    """The same for programs. Nothing is written.
 
     Source: IDF, esp_partition.h, esp_partition_write
+
     Leans: lib/ring
     """
     with _Scratch() as it:
@@ -174,10 +185,11 @@ def writing_beyond_the_end_is_an_error():
 
 
 def an_erase_takes_its_time():
-    """Erasing blocks for milliseconds, up to 400 of them; programming 32 bytes for less than 20.
+    """Erasing blocks for milliseconds, up to 400 of them. Programming 32 bytes takes less than 20.
 
-    Source: micropython issue 3782 (80 ms); W25Q32 data sheet, 9.6 (45 ms typical, 400 most)
-    Leans: firmware/app.py, _PREPARE_S; lib/ring/ring.py, prepare
+    Source: micropython issue 3782 (80 ms), and W25Q32 data sheet, 9.6 (45 ms typical, 400 most)
+
+    Leans: firmware/app.py, _PREPARE_S, and lib/ring/ring.py, prepare
     """
     with _Scratch() as it:
         start = time.ticks_us()

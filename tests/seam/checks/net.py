@@ -1,4 +1,4 @@
-"""Wi-Fi and sockets, against the peer that the host runs: its first byte says what it does.
+"""Wi-Fi and sockets, against the peer that the host runs. Its first byte is an order:
 
 e  echoes    c  closes    s  is silent    l  answers `late` after a second    r  resets
 b  sends 1000 bytes three times, with breaks, and closes
@@ -16,7 +16,7 @@ _JOIN_MS = 20_000
 
 
 def _net():
-    """What the wiring file says of the network, joined."""
+    """The network of the wiring file, joined."""
     net = need("net", "no network: [network] of the wiring file")
     wlan = network.WLAN(network.STA_IF)
     if not wlan.isconnected():
@@ -28,7 +28,7 @@ def _net():
 
 
 def _open(order=b""):
-    """A connected socket; the peer has its order."""
+    """A connected socket. The peer has its order."""
     net = _net()
     sock = socket.socket()
     sock.settimeout(5)
@@ -39,10 +39,11 @@ def _open(order=b""):
 
 
 def station_states():
-    """status() and the STAT_ numbers; one object an interface; connecting needs active(True).
+    """status() and the STAT_ numbers. One object an interface. Connecting needs active(True).
 
-    Source: docs/library/network.WLAN.rst; ports/esp32/network_wlan.c, modnetwork_globals.h
+    Source: docs/library/network.WLAN.rst, and ports/esp32/network_wlan.c, modnetwork_globals.h
     (that there is no address before joining: from memory)
+
     Leans: firmware/delivery/mqtt/wifi.py
     """
     expect((network.STA_IF, network.STAT_IDLE, network.STAT_CONNECTING), (0, 1000, 1001))
@@ -66,7 +67,9 @@ def station_states():
 def names_of_digits_are_not_asked():
     """getaddrinfo of an address gives it back, as (family, type, proto, name, (address, port)).
 
-    Source: docs/library/socket.rst, getaddrinfo; ports/esp32/modsocket.c, esp_socket_getaddrinfo
+    Source: docs/library/socket.rst, getaddrinfo, and ports/esp32/modsocket.c,
+    esp_socket_getaddrinfo
+
     Leans: lib/names/lookup.py, lib/mqtt/client.py
     """
     _net()
@@ -75,9 +78,10 @@ def names_of_digits_are_not_asked():
 
 
 def an_unknown_name_is_202():
-    """A name that nobody knows is OSError -202.
+    """A name that no server knows is OSError -202.
 
-    Source: ports/esp32/modsocket.c, _socket_getaddrinfo2; lwIP netdb.h, EAI_FAIL 202
+    Source: ports/esp32/modsocket.c, _socket_getaddrinfo2, and lwIP netdb.h, EAI_FAIL 202
+
     Leans: lib/names/lookup.py, _NOT_FOUND
     """
     _net()
@@ -88,6 +92,7 @@ def connecting_without_waiting():
     """With setblocking(False) connect says EINPROGRESS, and poll says when it is done.
 
     Source: ports/esp32/modsocket.c, socket_connect, exception_from_errno
+
     Leans: lib/mqtt/connection.py, connect
     """
     net = _net()
@@ -102,9 +107,10 @@ def connecting_without_waiting():
 
 
 def a_closed_port_is_a_reset():
-    """Connecting to a port where nobody listens is ECONNRESET, as lwIP tells it.
+    """Connecting to a closed port is ECONNRESET, as lwIP reports it.
 
     Source: memory (lwIP: a RST in SYN_SENT is ERR_RST, which err_to_errno makes ECONNRESET)
+
     Leans: lib/mqtt/client.py takes any OSError
     """
     net = _net()
@@ -117,9 +123,10 @@ def a_closed_port_is_a_reset():
 
 
 def a_timeout_is_etimedout():
-    """settimeout(s): recv gives up after so long, with ETIMEDOUT.
+    """settimeout(s): recv gives up after that time, with ETIMEDOUT.
 
     Source: ports/esp32/modsocket.c, _socket_settimeout, _socket_read_data
+
     Leans: firmware/core/clock.py (ntptime)
     """
     sock = _open(b"s")
@@ -132,9 +139,10 @@ def a_timeout_is_etimedout():
 
 
 def setblocking_wipes_a_timeout():
-    """setblocking(True) makes a socket wait for ever, whatever settimeout said before.
+    """setblocking(True) makes a socket wait for ever, also after settimeout.
 
     Source: ports/esp32/modsocket.c, socket_setblocking (UINT64_MAX)
+
     Leans: lib/mqtt/client.py never blocks on a socket, for this reason
     """
     sock = _open(b"l")
@@ -146,10 +154,11 @@ def setblocking_wipes_a_timeout():
 
 
 def nothing_there_is_eagain():
-    """Without blocking recv says EAGAIN; read, readinto and readline say None.
+    """Without blocking recv says EAGAIN. The others (read, readinto, readline) say None.
 
-    Source: ports/esp32/modsocket.c, _socket_read_data; py/stream.c
-    Leans: lib/names/lookup.py; asyncio.StreamReader
+    Source: ports/esp32/modsocket.c, _socket_read_data, and py/stream.c
+
+    Leans: lib/names/lookup.py, and asyncio.StreamReader
     """
     sock = _open(b"s")
     sock.setblocking(False)
@@ -162,6 +171,7 @@ def the_end_reads_empty():
     """After the peer has closed, recv gives b"" again and again, and poll says POLLIN.
 
     Source: ports/esp32/modsocket.c, peer_closed
+
     Leans: lib/mqtt/client.py: EOFError of readexactly
     """
     sock = _open(b"c")
@@ -175,7 +185,8 @@ def the_end_reads_empty():
 def a_reset_is_an_error():
     """When the peer resets the connection recv raises ECONNRESET.
 
-    Source: ports/esp32/modsocket.c, _socket_read_data; lwIP err.c, ERR_RST
+    Source: ports/esp32/modsocket.c, _socket_read_data, and lwIP err.c, ERR_RST
+
     Leans: lib/mqtt/client.py, _exactly
     """
     sock = _open(b"r")
@@ -184,9 +195,10 @@ def a_reset_is_an_error():
 
 
 def sending_is_partial():
-    """Without blocking send takes what has room, and says how much; the rest is for later.
+    """Without blocking send takes the bytes that fit, and returns their number.
 
-    Source: ports/esp32/modsocket.c, _socket_send, socket_stream_write; lwIP TCP_SND_BUF 5744
+    Source: ports/esp32/modsocket.c, _socket_send, socket_stream_write, and lwIP TCP_SND_BUF 5744
+
     Leans: asyncio's StreamWriter.drain in lib/mqtt
     """
     sock = _open(b"s")
@@ -197,9 +209,11 @@ def sending_is_partial():
 
 
 def bytes_come_back():
-    """write() takes all while it may block; recv gives what is there, readinto fills.
+    """write() takes all while it may block. The others: recv gives the bytes so far, readinto
+    fills.
 
-    Source: docs/library/socket.rst; py/stream.c
+    Source: docs/library/socket.rst, and py/stream.c
+
     Leans: umqtt.simple, lib/mqtt
     """
     sock = _open(b"e")
@@ -214,9 +228,10 @@ def bytes_come_back():
 
 
 def blocking_readinto_fills_the_buffer():
-    """readinto of a socket that may block returns with a full buffer, or at the end.
+    """readinto of a blocking socket returns with a full buffer, or at the end.
 
     Source: py/stream.c, stream_readinto (mp_stream_read_exactly)
+
     Leans: nothing: lib/ reads with asyncio alone, which does not block
     """
     sock = _open(b"b")
@@ -227,10 +242,12 @@ def blocking_readinto_fills_the_buffer():
 
 
 def sockets_are_few():
-    """There are about ten sockets; the next one is ENFILE, and one that is closed comes back.
+    """There are about ten sockets. The next one is ENFILE. A closed one is free again.
 
-    Source: IDF Kconfig, LWIP_MAX_SOCKETS (10); esp-idf issue 11882 (errno 23); lwIP sockets.c
-    Leans: lib/names/lookup.py closes in `finally`; lib/mqtt/client.py, drop
+    Source: IDF Kconfig, LWIP_MAX_SOCKETS (10), and esp-idf issue 11882 (errno 23), and lwIP
+    sockets.c
+
+    Leans: lib/names/lookup.py closes in `finally`, and lib/mqtt/client.py, drop
     """
     _net()
     made = []
@@ -255,6 +272,7 @@ def a_closed_socket_is_dead():
     """Nothing works on a closed socket but close().
 
     Source: ports/esp32/modsocket.c, socket_stream_ioctl (MP_STREAM_CLOSE)
+
     Leans: lib/mqtt/client.py, drop: closes while a task reads
     """
     sock = _open(b"e")
@@ -265,10 +283,11 @@ def a_closed_socket_is_dead():
 
 
 def a_datagram_has_a_sender():
-    """recvfrom gives the bytes and (address, port) of who sent them.
+    """recvfrom gives the bytes, and (address, port) of the sender.
 
-    Source: docs/library/socket.rst, recvfrom; ports/esp32/modsocket.c, socket_recvfrom
-    Leans: lib/names/lookup.py, _answered; ntptime
+    Source: docs/library/socket.rst, recvfrom, and ports/esp32/modsocket.c, socket_recvfrom
+
+    Leans: lib/names/lookup.py, _answered, and ntptime
     """
     net = _net()
     where = socket.getaddrinfo(net["host"], net["port"])[0][-1]
@@ -286,7 +305,8 @@ def a_datagram_has_a_sender():
 def streams_over_sockets():
     """asyncio.StreamReader: readexactly, readline, drain, EOFError when the peer has closed.
 
-    Source: docs/library/asyncio.rst; extmod/asyncio/stream.py
+    Source: docs/library/asyncio.rst, and extmod/asyncio/stream.py
+
     Leans: lib/mqtt/client.py
     """
     import asyncio
@@ -314,9 +334,10 @@ def streams_over_sockets():
 
 
 def interrupts_of_time_go_on():
-    """A blocking recv lets ticks pass; its timeout is real time.
+    """A blocking recv lets ticks pass. Its timeout is real time.
 
     Source: ports/esp32/modsocket.c, SOCKET_POLL_US (100 ms a turn)
+
     Leans: firmware/core/supervisor.py, _WATCHDOG_MS outlasts the longest block
     """
     sock = _open(b"l")

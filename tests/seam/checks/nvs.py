@@ -31,10 +31,11 @@ class _Keys:
 
 
 def numbers_of_32_bits():
-    """set_i32 and get_i32 keep signed numbers of 32 bits; the last one counts.
+    """set_i32 and get_i32 keep signed numbers of 32 bits. The last one counts.
 
-    Source: docs/library/esp32.rst, NVS.set_i32; ports/esp32/esp32_nvs.c
-    Leans: firmware/build.py (boot counter), firmware/lora_keys.py
+    Source: docs/library/esp32.rst, NVS.set_i32, and ports/esp32/esp32_nvs.c
+
+    Leans: firmware/build.py (boot counter)
     """
     with _Keys("n") as nvs:
         for value in (0, 1, -1, 2**31 - 1, -(2**31), 42):
@@ -45,9 +46,11 @@ def numbers_of_32_bits():
 
 
 def blobs_of_any_bytes():
-    """set_blob takes bytes, bytearray, memoryview; get_blob fills a buffer and returns the length.
+    """set_blob takes bytes, bytearray, memoryview. The reader get_blob fills a buffer and returns
+    the length.
 
-    Source: docs/library/esp32.rst, NVS.get_blob; esp32_nvs.c, esp32_nvs_get_blob
+    Source: docs/library/esp32.rst, NVS.get_blob, and esp32_nvs.c, esp32_nvs_get_blob
+
     Leans: firmware/config/settings.py, read_blob
     """
     with _Keys("b") as nvs:
@@ -62,7 +65,8 @@ def blobs_of_any_bytes():
 def a_buffer_too_small_is_an_error():
     """get_blob into too small a buffer raises ESP_ERR_NVS_INVALID_LENGTH (-0x110C).
 
-    Source: docs/library/esp32.rst, NVS.get_blob; IDF nvs.h, nvs_get_blob
+    Source: docs/library/esp32.rst, NVS.get_blob, and IDF nvs.h, nvs_get_blob
+
     Leans: firmware/config/settings.py: the longest blob is 1500 bytes
     """
     with _Keys("b") as nvs:
@@ -72,9 +76,10 @@ def a_buffer_too_small_is_an_error():
 
 
 def a_missing_key_is_an_error():
-    """What is not there is ESP_ERR_NVS_NOT_FOUND (-0x1102), for reading and erasing.
+    """A missing key is ESP_ERR_NVS_NOT_FOUND (-0x1102), for reading and erasing.
 
-    Source: IDF nvs.h, ESP_ERR_NVS_BASE 0x1100 + 2; check_esp_err (errno is minus the code)
+    Source: IDF nvs.h, ESP_ERR_NVS_BASE 0x1100 + 2, and check_esp_err (errno is minus the code)
+
     Leans: firmware/config/settings.py, firmware/build.py
     """
     with _Keys("x") as nvs:
@@ -89,6 +94,7 @@ def another_type_is_an_error():
     """A number is not a blob, and the other way round: OSError.
 
     Source: docs/library/esp32.rst, NVS.get_i32 ("or has a different type")
+
     Leans: firmware/config/settings.py
     """
     with _Keys("t") as nvs:
@@ -100,7 +106,8 @@ def another_type_is_an_error():
 def keys_have_at_most_15_characters():
     """15 characters are stored, 16 are ESP_ERR_NVS_KEY_TOO_LONG (-0x1109).
 
-    Source: IDF, nvs_flash documentation, "Keys and Values"; nvs.h, ESP_ERR_NVS_BASE + 9
+    Source: IDF, nvs_flash documentation, "Keys and Values", and nvs.h, ESP_ERR_NVS_BASE + 9
+
     Leans: tools/tallypost/provisioning/provision.py and firmware/: names of keys
     """
     with _Keys("k" * 15) as nvs:
@@ -113,6 +120,7 @@ def an_erased_key_is_gone():
     """erase_key forgets a key, and it can be set again.
 
     Source: docs/library/esp32.rst, NVS.erase_key
+
     Leans: firmware/config/schema.py (a configuration taken back)
     """
     with _Keys("e") as nvs:

@@ -20,9 +20,10 @@ def _toggle(out, edges, pause_ms=2):
 
 
 def level_follows_the_wire():
-    """An input shows the level of the output that is wired to it; on(), off(), call, value().
+    """An input shows the level of the output that is wired to it: on(), off(), call, value().
 
-    Source: docs/library/machine.Pin.rst; ports/esp32/machine_pin.c
+    Source: docs/library/machine.Pin.rst, and ports/esp32/machine_pin.c
+
     Leans: lib/radio/chip.py (BUSY), boards: LED, beams
     """
     out, into = _wire()
@@ -39,9 +40,10 @@ def level_follows_the_wire():
 
 
 def constants_are_the_chips():
-    """Modes, pulls and triggers are numbers of the chip's driver; triggers can be or-ed.
+    """Modes, pulls and triggers are numbers of the chip's driver. Triggers can be or-ed.
 
-    Source: ports/esp32/machine_pin.c, machine_pin_locals_dict_table; IDF hal/gpio_types.h
+    Source: ports/esp32/machine_pin.c, machine_pin_locals_dict_table, and IDF hal/gpio_types.h
+
     Leans: boards/
     """
     expect((Pin.IN, Pin.OUT, Pin.OPEN_DRAIN), (1, 3, 7))
@@ -50,9 +52,10 @@ def constants_are_the_chips():
 
 
 def both_edges_in_order():
-    """A handler is called for each edge, in order, with the pin; its value is the new level.
+    """A handler is called for each edge, in order, with the pin. Its value is the new level.
 
-    Source: docs/reference/isr_rules.rst; ports/esp32/machine_pin.c, machine_pin_isr_handler
+    Source: docs/reference/isr_rules.rst, and ports/esp32/machine_pin.c, machine_pin_isr_handler
+
     Leans: lib/beam/edges.py, lib/beam/dual.py, lib/radio/chip.py
     """
     out, into = _wire()
@@ -67,9 +70,10 @@ def both_edges_in_order():
 
 
 def one_edge_alone():
-    """IRQ_RISING does not see the falling edges; irq(None) ends it.
+    """IRQ_RISING does not see the falling edges. Afterwards irq(None) ends it.
 
-    Source: docs/library/machine.Pin.rst, Pin.irq; ports/esp32/machine_pin.c, machine_pin_irq
+    Source: docs/library/machine.Pin.rst, Pin.irq, and ports/esp32/machine_pin.c, machine_pin_irq
+
     Leans: lib/radio/chip.py (DIO lines)
     """
     out, into = _wire()
@@ -85,6 +89,7 @@ def handlers_are_never_hard():
     """There is no hard interrupt: `hard` is no argument, a handler may allocate.
 
     Source: ports/esp32/machine_pin.c, machine_pin_irq (allowed_args)
+
     Leans: lib/beam/edges.py: time stamps are the handler's
     """
     out, into = _wire()
@@ -104,10 +109,11 @@ def handlers_are_never_hard():
 
 
 def an_error_stays_in_the_handler():
-    """What a handler raises is printed; the program goes on, and so does the handler.
+    """An error of a handler is printed. The program goes on, and so does the handler.
 
     Source: py/scheduler.c, mp_handle_pending_tail (mp_call_function_1_protected)
-    Leans: lib/beam/edges.py, lib/radio/chip.py: they raise nothing, because nobody would hear
+
+    Leans: lib/beam/edges.py, lib/radio/chip.py: they raise nothing, because no caller would see it
     """
     out, into = _wire()
     seen = []
@@ -128,6 +134,7 @@ def a_pin_is_one_object():
     """Pin(n) without a mode is the pin as it is: nothing is set up anew.
 
     Source: ports/esp32/machine_pin.c, mp_pin_make_new (objects are the chip's table)
+
     Leans: boards/common/esp32_board.py: beams and their counters name the same pins
     """
     out, into = _wire()
@@ -142,7 +149,8 @@ def a_pin_is_one_object():
 def queue_of_eight_then_silence():
     """While a handler runs 8 more calls wait, the rest is lost without an error.
 
-    Source: py/scheduler.c; ports/esp32/mpconfigport.h, MICROPY_SCHEDULER_DEPTH 8
+    Source: py/scheduler.c, and ports/esp32/mpconfigport.h, MICROPY_SCHEDULER_DEPTH 8
+
     Leans: lib/beam/edges.py: parity of edges, pulse counters beside
     """
     out, into = _wire()
@@ -167,7 +175,8 @@ def queue_of_eight_then_silence():
 def schedule_queue_of_eight():
     """micropython.schedule keeps 8 calls and says so when it is full.
 
-    Source: docs/library/micropython.rst, schedule; py/scheduler.c
+    Source: docs/library/micropython.rst, schedule, and py/scheduler.c
+
     Leans: nothing directly: pin handlers wait in the same queue
     """
     got = []
@@ -185,9 +194,10 @@ def schedule_queue_of_eight():
 
 
 def flag_set_by_an_interrupt():
-    """A pin's handler may set a ThreadSafeFlag; the task that waits for it goes on.
+    """A pin's handler may set a ThreadSafeFlag. The task that waits for it goes on.
 
-    Source: docs/library/asyncio.rst, ThreadSafeFlag; extmod/asyncio/event.py
+    Source: docs/library/asyncio.rst, ThreadSafeFlag, and extmod/asyncio/event.py
+
     Leans: lib/beam/dual.py, lib/radio/chip.py
     """
     import asyncio
@@ -215,11 +225,12 @@ def flag_set_by_an_interrupt():
 
 
 def an_erase_loses_edges():
-    """While a sector is erased no handler runs: most edges are lost, in silence.
+    """While a sector is erased no handler runs: most edges are lost without an error.
 
-    Source: ports/esp32/machine_pin.c (gpio_install_isr_service(0): not in IRAM); micropython
-    issue 3782; IDF, "Concurrency Constraints for Flash on SPI1"
-    Leans: lib/ring: erases ahead, in quiet moments; lib/beam/edges.py, Hardware
+    Source: ports/esp32/machine_pin.c (gpio_install_isr_service(0): not in IRAM), and micropython
+    issue 3782, and IDF, "Concurrency Constraints for Flash on SPI1"
+
+    Leans: lib/ring: erases ahead, in quiet moments, and lib/beam/edges.py, Hardware
     """
     label = need("scratch", "no partition to write to: --scratch LABEL")
     tx, rx = need("uart", "no wire: uart of the wiring file")
@@ -256,9 +267,11 @@ def an_erase_loses_edges():
 
 
 def pulse_counter_counts_both_edges():
-    """PCNT counts rising and falling edges in hardware; value() leaves the count alone.
+    """PCNT counts rising and falling edges in hardware. Reading with value() leaves the count
+    alone.
 
-    Source: docs/library/esp32.rst, PCNT; ports/esp32/esp32_pcnt.c
+    Source: docs/library/esp32.rst, PCNT, and ports/esp32/esp32_pcnt.c
+
     Leans: boards/common/esp32_board.py, lib/beam/edges.py
     """
     PCNT = _pcnt()
@@ -276,7 +289,8 @@ def pulse_counter_counts_both_edges():
 def pulse_counter_begins_again_at_0():
     """The count after 32766 is 0.
 
-    Source: ports/esp32/esp32_pcnt.c (unit limits -32768, 32767); IDF: a limit resets the count
+    Source: ports/esp32/esp32_pcnt.c (unit limits -32768, 32767), and IDF: a limit resets the count
+
     Leans: lib/beam/edges.py, Hardware (modulo 32767)
     """
     PCNT = _pcnt()
@@ -307,6 +321,7 @@ def unknown_pins_are_refused():
     """A pin that the chip does not have is a ValueError.
 
     Source: ports/esp32/machine_pin.c, machine_pin_find
+
     Leans: boards/: a wrong number must not pass
     """
     raises(ValueError, Pin, 99)

@@ -1,7 +1,7 @@
-"""What every script of checks begins with: how a check says what it found.
+"""The beginning of every script of checks: how a check reports its result.
 
-The host sends this text in front of an area's own, with `P` filled in: what is wired and in
-reach. A check is a function; what it returns was seen and is shown. Lines to the host:
+The host sends this text in front of an area's own, with `P` filled in: the wires and the network.
+A check is a function. Its value is shown. Lines to the host:
 
     @begin NAME    @pass NAME SEEN    @fail NAME WHY    @skip NAME WHY    @end AREA
 """
@@ -13,7 +13,7 @@ P = {}
 
 
 class Skip(Exception):
-    """The check cannot be made here; the text says what is missing."""
+    """The check cannot be made here. The text names the missing part."""
 
 
 class _Prelude:
@@ -21,7 +21,7 @@ class _Prelude:
 
 
 def need(key, what):
-    """What the wiring file, or an option, says under `key`."""
+    """The value of the wiring file, or of an option, under `key`."""
     if P.get(key) is None:
         raise Skip(what)
     return P[key]
@@ -38,7 +38,7 @@ def truth(condition, what):
 
 
 def raises(kind, function, *args):
-    """The exception that the call raises; it must be of this kind."""
+    """The exception that the call raises. It must be of this kind."""
     try:
         got = function(*args)
     except kind as error:
@@ -58,7 +58,7 @@ def took_ms(function, *args):
 
 
 def until(condition, ms=3000):
-    """Wait for it; False if it does not come."""
+    """Wait for it. False if it does not come."""
     start = time.ticks_ms()
     while not condition():
         if time.ticks_diff(time.ticks_ms(), start) > ms:

@@ -19,6 +19,7 @@ def other_numbers_are_refused():
     """There is no UART 9.
 
     Source: ports/esp32/machine_uart.c, mp_machine_uart_make_new
+
     Leans: boards/
     """
     raises(ValueError, UART, 9)
@@ -27,7 +28,9 @@ def other_numbers_are_refused():
 def nothing_there_is_none():
     """With timeout=0 nothing blocks: read and readinto say None, any() says 0.
 
-    Source: docs/library/machine.UART.rst; machine_uart.c, mp_machine_uart_read; py/stream.c
+    Source: docs/library/machine.UART.rst, and machine_uart.c, mp_machine_uart_read, and
+    py/stream.c
+
     Leans: lib/radar, lib/modem/at_client.py
     """
     uart = _loop()
@@ -37,9 +40,10 @@ def nothing_there_is_none():
 
 
 def timeout_waits_and_gives_up():
-    """timeout is how long the first byte is waited for, in milliseconds; then None.
+    """timeout is the wait for the first byte, in milliseconds. Then read gives None.
 
-    Source: docs/library/machine.UART.rst, init; machine_uart.c, mp_machine_uart_read
+    Source: docs/library/machine.UART.rst, init, and machine_uart.c, mp_machine_uart_read
+
     Leans: boards/common/esp32_board.py relies on timeout=0 being the other case
     """
     uart = _loop(timeout=80)
@@ -50,9 +54,11 @@ def timeout_waits_and_gives_up():
 
 
 def bytes_come_back():
-    """What is written arrives, in order; write() returns its length, readinto() how many came.
+    """Written bytes arrive in order. Results: write() returns its length, readinto() the number of
+    bytes.
 
-    Source: docs/library/machine.UART.rst; py/stream.c, stream_readinto
+    Source: docs/library/machine.UART.rst, and py/stream.c, stream_readinto
+
     Leans: lib/radar/ld24xx.py, lib/modem/at_client.py
     """
     uart = _loop()
@@ -71,9 +77,10 @@ def bytes_come_back():
 
 
 def the_buffer_holds_what_was_asked_for():
-    """rxbuf=8192 keeps 3000 bytes that nobody reads.
+    """rxbuf=8192 keeps 3000 unread bytes.
 
-    Source: docs/library/machine.UART.rst, rxbuf; machine_uart.c, uart_driver_install
+    Source: docs/library/machine.UART.rst, rxbuf, and machine_uart.c, uart_driver_install
+
     Leans: boards/common/esp32_board.py: 30 s of a radar
     """
     uart = _loop(rxbuf=8192)
@@ -86,10 +93,11 @@ def the_buffer_holds_what_was_asked_for():
 
 
 def overflow_is_silent():
-    """A full buffer loses what comes: no error, and what was there first is kept.
+    """A full buffer loses new bytes without an error. The first ones are kept.
 
-    Source: machine_uart.c (no event queue is read); IDF, UART driver, ring buffer full
-    Leans: lib/radar/ld24xx.py: resynchronises; firmware/core/health.py: counts
+    Source: machine_uart.c (no event queue is read), and IDF, UART driver, ring buffer full
+
+    Leans: lib/radar/ld24xx.py: resynchronises, and firmware/core/health.py: counts
     """
     uart = _loop(rxbuf=256)
     block = bytes(range(250))
@@ -103,9 +111,10 @@ def overflow_is_silent():
 
 
 def init_forgets_what_came():
-    """Setting the UART up again drops what was received and not read.
+    """Setting the UART up again drops received, unread bytes.
 
     Source: machine_uart.c, mp_machine_uart_init_helper (driver deleted and installed anew)
+
     Leans: lib/radar/ops243.py: another speed
     """
     uart = _loop(rxbuf=512)
@@ -119,6 +128,7 @@ def poll_tells_bytes_and_room():
     """poll says POLLIN when bytes wait, and POLLOUT always.
 
     Source: machine_uart.c, mp_machine_uart_ioctl (MP_STREAM_POLL)
+
     Leans: asyncio.StreamReader of lib/radar and lib/modem
     """
     import select
@@ -139,7 +149,8 @@ def poll_tells_bytes_and_room():
 def a_stream_reader_takes_what_is_there():
     """asyncio.StreamReader.readinto over a UART returns as soon as anything came.
 
-    Source: docs/library/asyncio.rst, Stream.readinto; extmod/asyncio/stream.py
+    Source: docs/library/asyncio.rst, Stream.readinto, and extmod/asyncio/stream.py
+
     Leans: lib/radar/ld24xx.py, lib/radar/ops243.py, lib/modem/at_client.py
     """
     import asyncio

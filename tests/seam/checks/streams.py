@@ -10,7 +10,7 @@ from prelude import code, expect, raises, took_ms, truth
 
 
 class _Pipe(io.IOBase):
-    """A stream that is ready when it is told so."""
+    """A stream that is ready when its own flag is set."""
 
     def __init__(self, data=b""):
         self.data = data
@@ -42,7 +42,8 @@ class _Pipe(io.IOBase):
 def poll_knows_its_streams():
     """register twice changes the flags, unregister forgets, modify of a stranger is ENOENT.
 
-    Source: docs/library/select.rst; extmod/modselect.c
+    Source: docs/library/select.rst, and extmod/modselect.c
+
     Leans: asyncio's queue of streams
     """
     expect((select.POLLIN, select.POLLOUT, select.POLLERR, select.POLLHUP), (1, 4, 8, 16))
@@ -60,9 +61,10 @@ def poll_knows_its_streams():
 
 
 def poll_waits_as_long_as_told():
-    """A time-out in milliseconds, and nothing ready is an empty list; ipoll too.
+    """A time-out in milliseconds. Nothing ready is an empty list, with ipoll too.
 
     Source: docs/library/select.rst, poll.poll
+
     Leans: asyncio.sleep_ms between interrupts
     """
     poll, pipe = select.poll(), _Pipe()
@@ -77,7 +79,8 @@ def poll_waits_as_long_as_told():
 def tasks_take_turns_by_time():
     """Tasks run in the order in which they are due, and of creation among equals.
 
-    Source: docs/library/asyncio.rst; extmod/modasyncio.c (task queue)
+    Source: docs/library/asyncio.rst, and extmod/modasyncio.c (task queue)
+
     Leans: firmware/app.py
     """
     got = []
@@ -98,9 +101,10 @@ def tasks_take_turns_by_time():
 
 
 def a_wait_ends_in_time():
-    """wait_for raises asyncio.TimeoutError, an Exception, and cancels what it waited for.
+    """wait_for raises asyncio.TimeoutError, an Exception, and cancels the awaited task.
 
-    Source: docs/library/asyncio.rst, wait_for; extmod/asyncio/funcs.py
+    Source: docs/library/asyncio.rst, wait_for, and extmod/asyncio/funcs.py
+
     Leans: lib/mqtt/client.py, lib/radar, lib/modem/at_client.py
     """
     got = []
@@ -129,9 +133,10 @@ def a_wait_ends_in_time():
 
 
 def cancelling_is_no_exception():
-    """CancelledError passes `except Exception`; cancelling what is done returns False.
+    """CancelledError passes `except Exception`. Cancelling a finished task returns False.
 
-    Source: docs/library/asyncio.rst, Task.cancel; extmod/asyncio/core.py
+    Source: docs/library/asyncio.rst, Task.cancel, and extmod/asyncio/core.py
+
     Leans: firmware/core/supervisor.py: `except Exception` around every task
     """
     got = []
@@ -151,18 +156,19 @@ def cancelling_is_no_exception():
         try:
             await task
         except asyncio.CancelledError:
-            got.append("told")
+            got.append("cancelled")
         expect((task.done(), task.cancel()), (True, False))
 
     truth(not issubclass(asyncio.CancelledError, Exception), "it is an Exception")
     asyncio.run(main())
-    expect(got, ["left", "told"])
+    expect(got, ["left", "cancelled"])
 
 
 def an_error_reaches_who_waits():
-    """What a task raises comes out of `await task`.
+    """An error of a task comes out of `await task`.
 
-    Source: docs/library/asyncio.rst, create_task; extmod/asyncio/core.py
+    Source: docs/library/asyncio.rst, create_task, and extmod/asyncio/core.py
+
     Leans: firmware/core/supervisor.py, fail
     """
 
@@ -181,9 +187,10 @@ def an_error_reaches_who_waits():
 
 
 def events_wake_all():
-    """Event: set wakes every task that waits; it stays set until it is cleared.
+    """Event: set wakes every task that waits. It stays set until it is cleared.
 
-    Source: docs/library/asyncio.rst, Event; extmod/asyncio/event.py
+    Source: docs/library/asyncio.rst, Event, and extmod/asyncio/event.py
+
     Leans: firmware/delivery/mqtt/wifi.py, firmware/delivery/mqtt/publisher.py, lib/mqtt/client.py
     """
     got = []
@@ -209,9 +216,10 @@ def events_wake_all():
 
 
 def a_lock_lets_one_in():
-    """Lock: one at a time, in the order of asking; released when an error passes.
+    """Lock: one at a time, in the order of asking. An error that passes releases it.
 
-    Source: docs/library/asyncio.rst, Lock; extmod/asyncio/lock.py
+    Source: docs/library/asyncio.rst, Lock, and extmod/asyncio/lock.py
+
     Leans: lib/mqtt/client.py, lib/lorawan/device/end_device.py
     """
     got = []
@@ -239,9 +247,10 @@ def a_lock_lets_one_in():
 
 
 def a_flag_is_used_up():
-    """ThreadSafeFlag: one task waits; being woken clears it; set before the wait counts.
+    """ThreadSafeFlag: one task waits. Waking clears the flag. A flag set before the wait counts.
 
-    Source: docs/library/asyncio.rst, ThreadSafeFlag; extmod/asyncio/event.py
+    Source: docs/library/asyncio.rst, ThreadSafeFlag, and extmod/asyncio/event.py
+
     Leans: lib/beam, lib/radio/chip.py, lib/radar
     """
 
@@ -269,7 +278,8 @@ def a_flag_is_used_up():
 def readers_of_our_own_streams():
     """StreamReader works on any io.IOBase with ioctl: readexactly, readinto, EOFError, drain.
 
-    Source: docs/library/asyncio.rst, "TCP stream connections"; extmod/asyncio/stream.py
+    Source: docs/library/asyncio.rst, "TCP stream connections", and extmod/asyncio/stream.py
+
     Leans: lib/mqtt/client.py, tests/firmware
     """
 
@@ -306,7 +316,8 @@ def the_queue_of_streams_is_reachable():
     """asyncio.core._io_queue.queue_read and queue_write can be yielded from a generator.
 
     Source: extmod/asyncio/core.py, IOQueue (not documented)
-    Leans: lib/mqtt/connection.py, connect; lib/names/lookup.py, _answered
+
+    Leans: lib/mqtt/connection.py, connect, and lib/names/lookup.py, _answered
     """
     pipe = _Pipe()
 
@@ -330,6 +341,7 @@ def a_loop_can_be_run_again():
     """asyncio.run works a second time, after an error of the first.
 
     Source: docs/library/asyncio.rst, run
+
     Leans: firmware/build.py (waits for provisioning first), firmware/app.py
     """
 
@@ -345,10 +357,11 @@ def a_loop_can_be_run_again():
 
 
 def the_console_is_polled():
-    """sys.stdin can be polled and says nothing while nobody types; its buffer is there.
+    """sys.stdin can be polled and is not ready while no byte is typed. Its buffer exists.
 
-    Source: docs/library/sys.rst, stdin; shared/runtime/sys_stdio_mphal.c, stdio_obj ioctl
-    Leans: a REPL beside the firmware; mpremote
+    Source: docs/library/sys.rst, stdin, and shared/runtime/sys_stdio_mphal.c, stdio_obj ioctl
+
+    Leans: a REPL beside the firmware, and mpremote
     """
     poll = select.poll()
     poll.register(sys.stdin, select.POLLIN)

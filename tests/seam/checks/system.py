@@ -10,11 +10,12 @@ from prelude import expect, raises, truth
 
 
 def it_is_an_esp32():
-    """sys.platform is "esp32", whatever chip of the family it is.
+    """sys.platform is "esp32" on every chip of the family.
 
-    Source: ports/esp32/mpconfigport.h, MICROPY_PY_SYS_PLATFORM; docs/library/sys.rst,
+    Source: ports/esp32/mpconfigport.h, MICROPY_PY_SYS_PLATFORM, and docs/library/sys.rst,
     implementation._machine ("... with ESP32")
-    Leans: tools and technicians; firmware/ does not look
+
+    Leans: tools and technicians, and firmware/ does not look
     """
     expect(sys.platform, "esp32")
     expect(sys.implementation.name, "micropython")
@@ -25,7 +26,8 @@ def it_is_an_esp32():
 def identity_of_six_bytes():
     """unique_id is the MAC address: six bytes, the same each time.
 
-    Source: docs/library/machine.rst, unique_id; ports/esp32/modmachine.c (esp_efuse_mac)
+    Source: docs/library/machine.rst, unique_id, and ports/esp32/modmachine.c (esp_efuse_mac)
+
     Leans: tools: which board this is
     """
     got = machine.unique_id()
@@ -36,17 +38,20 @@ def identity_of_six_bytes():
 def clock_of_the_core():
     """freq() is one of the chip's clocks, in hertz.
 
-    Source: docs/esp32/quickref.rst, machine.freq; ports/esp32/modmachine.c, mp_machine_get_freq
+    Source: docs/esp32/quickref.rst, machine.freq, and ports/esp32/modmachine.c,
+    mp_machine_get_freq
+
     Leans: budgets of time are for 240 MHz (160 on a C3)
     """
     truth(machine.freq() in (80_000_000, 160_000_000, 240_000_000), machine.freq())
 
 
 def reset_causes_are_numbers():
-    """PWRON 1, HARD 2, WDT 3, DEEPSLEEP 4, SOFT 5; reset_cause() is one of them.
+    """PWRON 1, HARD 2, WDT 3, DEEPSLEEP 4, SOFT 5. The value of reset_cause() is one of them.
 
-    Source: docs/library/machine.rst, "Reset causes"; ports/esp32/modmachine.c, reset_reason_t
-    Leans: firmware/app.py, _RESET_CAUSES; lib/wire/record.py
+    Source: docs/library/machine.rst, "Reset causes", and ports/esp32/modmachine.c, reset_reason_t
+
+    Leans: firmware/app.py, _RESET_CAUSES, and lib/wire/record.py
     """
     names = ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET")
     expect([getattr(machine, name) for name in names], [1, 2, 3, 4, 5])
@@ -54,9 +59,10 @@ def reset_causes_are_numbers():
 
 
 def one_watchdog_that_does_not_stop():
-    """Only WDT(0) exists, its time is positive, and there is nothing to stop it with.
+    """Only WDT(0) exists, its time is positive, and it cannot be stopped.
 
-    Source: docs/library/machine.WDT.rst; ports/esp32/machine_wdt.c
+    Source: docs/library/machine.WDT.rst, and ports/esp32/machine_wdt.c
+
     Leans: boards/common/esp32_board.py, firmware/app.py
     """
     raises(ValueError, machine.WDT, 1)
@@ -70,6 +76,7 @@ def no_second_clock_or_bus():
     """RTC(), SPI(1) and UART exist under the numbers that the boards use.
 
     Source: docs/esp32/quickref.rst, "Hardware SPI bus", "Real time clock (RTC)"
+
     Leans: boards/
     """
     truth(callable(machine.RTC().datetime), "RTC")
@@ -80,7 +87,8 @@ def no_second_clock_or_bus():
 def heap_is_told_in_bytes():
     """mem_free falls when something is kept, and comes back with collect().
 
-    Source: docs/library/gc.rst; py/modgc.c
+    Source: docs/library/gc.rst, and py/modgc.c
+
     Leans: firmware/core/health.py
     """
     gc.collect()
@@ -93,9 +101,10 @@ def heap_is_told_in_bytes():
 
 
 def threshold_is_set_and_read():
-    """gc.threshold(n) is read back rounded down to blocks; -1 switches it off.
+    """gc.threshold(n) is read back rounded down to blocks. A value of -1 switches it off.
 
-    Source: docs/library/gc.rst, threshold; py/modgc.c
+    Source: docs/library/gc.rst, threshold, and py/modgc.c
+
     Leans: firmware/boot.py, firmware/app.py
     """
     was = gc.threshold()
@@ -112,6 +121,7 @@ def a_locked_heap_gives_nothing():
     """Under heap_lock an allocation is a MemoryError, small numbers and views in place are none.
 
     Source: docs/library/micropython.rst, heap_lock
+
     Leans: tests/alloc: interrupt handlers of lib/beam and lib/radio
     """
     buf = bytearray(8)
@@ -130,9 +140,10 @@ def a_locked_heap_gives_nothing():
 
 
 def memory_errors_are_caught():
-    """Asking for more than there is is a MemoryError, and life goes on.
+    """Asking for too much memory is a MemoryError, and the program goes on.
 
-    Source: docs/reference/constrained.rst; py/malloc.c
+    Source: docs/reference/constrained.rst, and py/malloc.c
+
     Leans: firmware/core/clock.py, lib/names/lookup.py
     """
     raises(MemoryError, bytearray, 1 << 26)
@@ -142,7 +153,8 @@ def memory_errors_are_caught():
 def modules_are_let_go():
     """A module taken out of sys.modules is loaded again at the next import.
 
-    Source: docs/library/sys.rst, modules; py/objmodule.c, py/builtinimport.c
+    Source: docs/library/sys.rst, modules, and py/objmodule.c, py/builtinimport.c
+
     Leans: firmware/core/modules.py, unload
     """
     name = "tpconform_none"
@@ -156,6 +168,7 @@ def tracebacks_go_where_told():
     """sys.print_exception writes to a stream that has write().
 
     Source: docs/library/sys.rst, print_exception
+
     Leans: boards/common/esp32_board.py, firmware/core/log.py
     """
     out = io.StringIO()
@@ -169,7 +182,8 @@ def tracebacks_go_where_told():
 def random_bits():
     """getrandbits gives as many bits as asked for, up to 32, and they differ.
 
-    Source: docs/library/random.rst; extmod/modrandom.c
+    Source: docs/library/random.rst, and extmod/modrandom.c
+
     Leans: boards/common/esp32_board.py, random
     """
     import random

@@ -16,7 +16,8 @@ def _context():
 def a_context_that_insists():
     """A client's context takes CERT_REQUIRED and keeps it.
 
-    Source: docs/library/ssl.rst, SSLContext; extmod/modtls_mbedtls.c
+    Source: docs/library/ssl.rst, SSLContext, and extmod/modtls_mbedtls.c
+
     Leans: firmware/delivery/mqtt/tls.py
     """
     context = _context()
@@ -25,27 +26,31 @@ def a_context_that_insists():
 
 
 def bad_certificates_are_refused():
-    """load_verify_locations of what is no certificate is a ValueError.
+    """load_verify_locations raises ValueError for bytes that are not a certificate.
 
-    Source: docs/library/ssl.rst, load_verify_locations; extmod/modtls_mbedtls.c ("invalid cert")
+    Source: docs/library/ssl.rst, load_verify_locations, and extmod/modtls_mbedtls.c ("invalid
+    cert")
+
     Leans: firmware/delivery/mqtt/tls.py, wrapper
     """
     raises(ValueError, lambda: _context().load_verify_locations(cadata=b"\x30\x03nothing"))
 
 
 def errors_are_oserrors():
-    """There is no SSLError: what goes wrong is an OSError or a ValueError.
+    """There is no SSLError: an error is an OSError or a ValueError.
 
     Source: docs/library/ssl.rst, "Exceptions" (CPython difference)
+
     Leans: lib/mqtt/client.py, _write, _exactly
     """
     truth(not hasattr(ssl, "SSLError"), "ssl.SSLError is there")
 
 
 def wrapped_sockets_have_no_timeout():
-    """A TLS socket has setblocking and no settimeout; wrapping needs no handshake yet.
+    """A TLS socket has setblocking and no settimeout. Wrapping needs no handshake yet.
 
     Source: extmod/modtls_mbedtls.c, ssl_socket_locals_dict_table
+
     Leans: firmware/delivery/mqtt/tls.py, wrap
     """
     sock = _wrapped(b"s")
@@ -57,7 +62,8 @@ def wrapped_sockets_have_no_timeout():
 def a_peer_without_tls_is_an_error():
     """When the peer closes in the handshake, writing or reading raises OSError.
 
-    Source: extmod/modtls_mbedtls.c, mbedtls_raise_error; docs/library/ssl.rst
+    Source: extmod/modtls_mbedtls.c, mbedtls_raise_error, and docs/library/ssl.rst
+
     Leans: lib/mqtt/client.py
     """
     sock = _wrapped(b"c")

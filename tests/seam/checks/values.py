@@ -1,4 +1,4 @@
-"""Bytes, numbers and codes: what the wire forms, the ring and the MAC lean on."""
+"""Bytes, numbers and codes that the wire forms, the ring and the MAC rely on."""
 
 import binascii
 import errno
@@ -18,7 +18,8 @@ _LIMIT = const(0x1000_0000)
 def aes_of_one_block():
     """AES-128 in ECB, both ways: FIPS 197, appendix C.1.
 
-    Source: docs/library/cryptolib.rst; extmod/modcryptolib.c; FIPS 197
+    Source: docs/library/cryptolib.rst, and extmod/modcryptolib.c, and FIPS 197
+
     Leans: lib/lorawan/crypto.py
     """
     key = bytes(range(16))
@@ -35,7 +36,8 @@ def aes_of_one_block():
 def sha256_of_abc():
     """FIPS 180-4: SHA-256 of "abc", and in pieces.
 
-    Source: docs/library/hashlib.rst; FIPS 180-4
+    Source: docs/library/hashlib.rst, and FIPS 180-4
+
     Leans: updates (/b/ is reserved for signed ones)
     """
     wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -46,9 +48,10 @@ def sha256_of_abc():
 
 
 def crc32_goes_on():
-    """crc32 of "123456789" is 0xCBF43926, unsigned; a second argument continues it.
+    """crc32 of "123456789" is 0xCBF43926, unsigned. A second argument continues it.
 
-    Source: docs/library/binascii.rst, crc32; ITU-T V.42
+    Source: docs/library/binascii.rst, crc32, and ITU-T V.42
+
     Leans: lib/ring, firmware/counting/counter.py, lib/lorawan/session.py, lib/mqtt/frame.py
     """
     expect(binascii.crc32(b"123456789"), 0xCBF43926)
@@ -56,9 +59,11 @@ def crc32_goes_on():
 
 
 def struct_packs_without_gaps():
-    """Formats with "<" and "!" have no padding; pack_into and unpack_from take offsets and views.
+    """Formats with "<" and "!" have no padding. The functions pack_into and unpack_from take
+    offsets and views.
 
     Source: docs/library/struct.rst
+
     Leans: lib/ring, lib/wire, lib/lorawan, firmware/counting/counter.py
     """
     expect(struct.calcsize("<HBBII"), 12)
@@ -74,7 +79,8 @@ def struct_packs_without_gaps():
 def json_as_it_is_written():
     """dumps puts ", " and ": ", true, null, and escapes quotes and control characters.
 
-    Source: docs/library/json.rst; extmod/modjson.c; py/objstr.c, mp_str_print_json
+    Source: docs/library/json.rst, and extmod/modjson.c, and py/objstr.c, mp_str_print_json
+
     Leans: lib/wire/jsonform.py, firmware/config/schema.py (a CRC over it)
     """
     expect(json.dumps([1, True, None, "a"]), '[1, true, null, "a"]')
@@ -85,9 +91,10 @@ def json_as_it_is_written():
 
 
 def json_as_it_is_read():
-    """loads takes escapes, nested values and white space, and refuses what is cut short.
+    """loads takes escapes, nested values and white space. It refuses a text that is cut short.
 
-    Source: docs/library/json.rst; extmod/modjson.c
+    Source: docs/library/json.rst, and extmod/modjson.c
+
     Leans: firmware/commands/registry.py, firmware/config/schema.py, lib/wire/jsonform.py
     """
     expect(json.loads(' {"a": [1, -2.5, "\\u00e4\\n", {}], "b": false} '),
@@ -100,7 +107,9 @@ def json_as_it_is_read():
 def json_into_a_stream_of_ours():
     """json.dump writes piece by piece into a subclass of io.IOBase.
 
-    Source: docs/library/json.rst, dump; extmod/moductypes is not needed; py/stream.c, io.IOBase
+    Source: docs/library/json.rst, dump, and extmod/moductypes is not needed, and py/stream.c,
+    io.IOBase
+
     Leans: lib/mqtt/frame.py, lib/wire/jsonform.py
     """
 
@@ -117,9 +126,10 @@ def json_into_a_stream_of_ours():
 
 
 def views_share_and_move():
-    """A memoryview's slice is the buffer itself; moving within one buffer works both ways.
+    """A memoryview's slice is the buffer itself. Moving within one buffer works both ways.
 
-    Source: docs/differences/python_36.rst (memoryview); py/objarray.c (memmove)
+    Source: docs/differences/python_36.rst (memoryview), and py/objarray.c (memmove)
+
     Leans: lib/radar/ld24xx.py, lib/ring/region.py, lib/mqtt/frame.py
     """
     buf = bytearray(b"abcdefgh")
@@ -139,9 +149,10 @@ def views_share_and_move():
 
 
 def arrays_of_32_bits():
-    """array("i") and ("I") have 4 bytes an item, ("h") and ("H") 2; negative ones come back.
+    """array("i") and ("I") have 4 bytes an item, ("h") and ("H") 2. Negative ones come back.
 
-    Source: docs/library/array.rst; py/binary.c
+    Source: docs/library/array.rst, and py/binary.c
+
     Leans: lib/beam/edges.py, lib/passage, lib/wire/record.py
     """
     for code, size in (("b", 1), ("h", 2), ("H", 2), ("i", 4), ("I", 4)):
@@ -154,7 +165,8 @@ def arrays_of_32_bits():
 def numbers_grow():
     """Beyond 2^30 numbers go on as long as they like, and masks bring them back.
 
-    Source: docs/reference/constrained.rst ("small integers"); py/objint_mpz.c
+    Source: docs/reference/constrained.rst ("small integers"), and py/objint_mpz.c
+
     Leans: firmware/counting/counter.py, lib/lorawan: counters of 32 bits
     """
     value = 0xFFFF_FFFF
@@ -166,9 +178,10 @@ def numbers_grow():
 
 
 def floats_to_one_decimal():
-    """Floats are enough for a speed to a tenth; how many digits there are is shown.
+    """Floats are enough for a speed to a tenth. The number of digits is shown.
 
     Source: ports/esp32/mpconfigport.h, MICROPY_FLOAT_IMPL_FLOAT (single precision)
+
     Leans: lib/wire/jsonform.py, lib/passage
     """
     expect("%.1f" % 49.95 in ("49.9", "50.0"), True)
@@ -178,9 +191,10 @@ def floats_to_one_decimal():
 
 
 def bytes_are_searched():
-    """find and count with limits; split, partition; % on text.
+    """find and count with limits, split, partition, and % on text.
 
-    Source: docs/library/builtins.rst; py/objstr.c
+    Source: docs/library/builtins.rst, and py/objstr.c
+
     Leans: lib/ring/region.py, lib/modem, firmware/core/health.py
     """
     window = bytearray(b"\xff\xff\x5a\xff\x5a\xff")
@@ -192,9 +206,10 @@ def bytes_are_searched():
 
 
 def errors_have_their_number():
-    """OSError(n).errno is n, negative too, and with a text behind it; repr shows it.
+    """OSError(n).errno is n, negative too, and with a text behind it. The repr shows it.
 
-    Source: docs/library/errno.rst; py/objexcept.c
+    Source: docs/library/errno.rst, and py/objexcept.c
+
     Leans: lib/names/lookup.py, lib/mqtt/client.py, firmware/core/log.py
     """
     expect((OSError(-202).errno, OSError(-4354, "ESP_ERR_NVS_NOT_FOUND").errno), (-202, -4354))
@@ -206,8 +221,9 @@ def errors_have_their_number():
 def error_numbers_are_newlibs():
     """Error numbers are those of the chip's C library: ETIMEDOUT is 116, EINPROGRESS 119.
 
-    Source: micropython-lib issue 732 (errno.ETIMEDOUT on an ESP32); mpconfigport.h,
-    MICROPY_USE_INTERNAL_ERRNO 0; newlib, sys/errno.h
+    Source: micropython-lib issue 732 (errno.ETIMEDOUT on an ESP32), and mpconfigport.h,
+    MICROPY_USE_INTERNAL_ERRNO 0, and newlib, sys/errno.h
+
     Leans: lib/names/lookup.py, lib/mqtt/client.py: by name, never by number
     """
     names = ("ENOENT", "EAGAIN", "ENOMEM", "ECONNRESET", "ECONNREFUSED", "ETIMEDOUT",
@@ -216,9 +232,10 @@ def error_numbers_are_newlibs():
 
 
 def constants_cost_no_name():
-    """const() gives the number; one that begins with an underscore is no global of its file.
+    """const() gives the number. A constant with a leading underscore is no global of its file.
 
     Source: docs/library/micropython.rst, const
+
     Leans: every module: `_NAME = const(...)` takes no memory
     """
     expect(_LIMIT * 2, 0x2000_0000)
@@ -229,6 +246,7 @@ def assertions_hold():
     """assert is there: the interpreter does not drop it from source.
 
     Source: docs/library/micropython.rst, opt_level (0)
+
     Leans: all of lib/ and firmware/ (shipped with -O0)
     """
 

@@ -1,4 +1,4 @@
-"""What is promised of the detectors, on fewer runs than `make accuracy` makes."""
+"""Promised figures of the detectors, on fewer runs than `make accuracy` makes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_promise_holds(one: tuple[str, str]) -> None:
     assert found.recall.n > 50
 
 
-def test_a_broken_promise_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_promise_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = Cell(
         "ld2451", "moderate", "", Share(90, 100), Share(90, 91), Share(90, 90),
         {}, (2.5, (2.0, 3.0)), None, ["node: a violation"],
@@ -48,8 +48,8 @@ def _cell(scenario: str, recall: Share, precision: Share, pairs: float = 0.0) ->
 def test_precision_may_fall_a_little_in_noise_and_no_more() -> None:
     free_flow = _cell("moderate", Share(99, 100), Share(990, 1000))
     assert precision_losses([free_flow, _cell("rain", Share(99, 100), Share(971, 1000))]) == []
-    (told,) = precision_losses([free_flow, _cell("rain", Share(99, 100), Share(969, 1000))])
-    assert "beam, rain: precision falls by 0.0210, promised at most 0.02" in told
+    (message,) = precision_losses([free_flow, _cell("rain", Share(99, 100), Share(969, 1000))])
+    assert "beam, rain: precision falls by 0.0210, promised at most 0.02" in message
 
 
 def test_the_words_tell_counts_speeds_limits_and_pairs() -> None:
@@ -81,17 +81,17 @@ def test_a_damaged_line_shows_in_the_counters_and_stalls_nothing(
 ) -> None:
     noisy = live(accuracy.cell_plan(detector, "noisy_line", 1, 1), tmp_path)
     undamaged = live(accuracy.cell_plan(detector, "moderate", 1, 1), tmp_path)
-    told, quiet = (
+    damaged, clean = (
         sum(evidence.health["detector"].get(k, 0) for k in DAMAGE)
         for evidence in (noisy, undamaged)
     )
-    assert told > 20 and quiet < told / 4
+    assert damaged > 20 and clean < damaged / 4
     last_us = max(one.t_us for one in noisy.truth)
     assert max(one.t_us for one in noisy.observer.passages) > last_us - 60_000_000
     assert node_result(noisy)["violations"] == []
 
 
-def test_a_direction_byte_that_is_turned_round_is_told(tmp_path: Path) -> None:
+def test_a_reversed_direction_byte_is_reported(tmp_path: Path) -> None:
     for swapped in (0.0, 1.0):
         plan = replace(accuracy.cell_plan("ld2451", "moderate", 1, 1), faults={"swapped": swapped})
         (folder := tmp_path / str(swapped)).mkdir()
@@ -103,8 +103,8 @@ def test_a_direction_byte_that_is_turned_round_is_told(tmp_path: Path) -> None:
 def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_path: Path) -> None:
     plan = replace(accuracy.cell_plan(detector, "moderate", 1, 1), faults={"restart": 1800.0})
     evidence = live(plan, tmp_path)
-    told = evidence.health["detector"]
-    assert told["resync_bytes"] + told.get("bad_lines", 0) + told.get("bad_footer", 0) > 0
+    health = evidence.health["detector"]
+    assert health["resync_bytes"] + health.get("bad_lines", 0) + health.get("bad_footer", 0) > 0
     result = node_result(evidence)
     assert result["violations"] == [] and result["matched"]["recall"] > 0.97
     late = [one for one in evidence.observer.passages if one.t_us > 1_830_000_000]
@@ -122,14 +122,14 @@ def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_p
         ("ld2450", {"aside": 6.0}, {}, "misaligned"),
     ),
 )
-def test_who_cannot_see_the_line_says_so_and_does_not_call_it_observed(
+def test_a_blind_detector_says_so_and_is_not_called_observed(
     detector: str, faults: dict[str, float], config: dict[str, object], state: str, tmp_path: Path
 ) -> None:
     plan = replace(accuracy.cell_plan(detector, "moderate", 1, 3), passages=1000, faults=faults)
     evidence = live(replace(plan, config={**plan.config, **config}), tmp_path)
     assert records.violations(evidence) == []
-    told = [body["det"] for body in evidence.backend.delivered.values()]
-    assert state in told, told
+    states = [body["det"] for body in evidence.backend.delivered.values()]
+    assert state in states, states
     assert evidence.backend.delivered[max(evidence.backend.delivered)]["cov"] < 450
 
 
@@ -138,9 +138,9 @@ def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:
     options = [f"--{name}={path}" for name, path in files.items()]
     wanted = ["--detector=beam", "--scenario=pairs", "--seeds=2", "--hours=1"]
     assert accuracy.main([*options, *wanted]) == 0
-    told = json.loads(files["json"].read_text())
-    (cell,) = told["cells"]
-    assert told["simulated"] and cell["scenario"] == "pairs"
+    matrix_file = json.loads(files["json"].read_text())
+    (cell,) = matrix_file["cells"]
+    assert matrix_file["simulated"] and cell["scenario"] == "pairs"
     assert cell["recall"]["range"][0] < cell["recall"]["value"] < 0.9 < cell["precision"]["value"]
     assert "| beam | pairs | 0." in files["markdown"].read_text()
     assert cell["count_error_pct"] < -10 and cell["classed"]["value"] > 0.9
@@ -150,11 +150,11 @@ def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:
     assert "<th>as bicycle</th>" in page and "v85, km/h" in page
 
 
-def test_what_is_no_situation_is_refused_with_the_known_ones(
+def test_an_unknown_situation_is_refused_with_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert accuracy.main(["--scenario", "clock_steps"]) == 2
-    assert "not a situation" in (told := capsys.readouterr().err) and "platoons" in told
+    assert "not a situation" in (errors := capsys.readouterr().err) and "platoons" in errors
 
 
 def test_the_table_beside_the_detectors_has_every_cell() -> None:

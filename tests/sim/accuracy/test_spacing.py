@@ -1,4 +1,4 @@
-"""Headway, gap and occupancy as the backend has them, against the street's own."""
+"""Headway, gap and occupancy at the backend, against the street's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _street(evidence: Evidence) -> list[RoadUser]:
 
 
 def _true(users: list[RoadUser], direction: str) -> tuple[int, float, float, float]:
-    """Who followed somebody, mean headway and gap, seconds on the line."""
+    """Number of followers, mean headway and gap, seconds on the line."""
     going = [user for user in users if user.direction == direction]
     on_line = [user.length_m / (user.speed_kmh / 3.6) for user in going]
     headways = [(b.t_us - a.t_us) / 1e6 for a, b in zip(going, going[1:])]
@@ -36,30 +36,30 @@ def _true(users: list[RoadUser], direction: str) -> tuple[int, float, float, flo
     return n, sum(headways[i] for i in near) / n, sum(gaps[i] for i in near) / n, sum(on_line)
 
 
-def _told(evidence: Evidence, direction: str) -> tuple[int, float, float, float]:
+def _reported(evidence: Evidence, direction: str) -> tuple[int, float, float, float]:
     bodies = [body for body in evidence.backend.delivered.values() if "spacing" in body]
-    told = [(body["cov"], body["spacing"][direction]) for body in bodies]
-    n = sum(s["n"] for _, s in told)
-    headway = sum(s["n"] * (s["headway"] or 0) for _, s in told) / n
-    gap = sum(s["n"] * (s["gap"] or 0) for _, s in told) / n
-    return n, headway, gap, sum(cov * (s["occ"] or 0) / 100 for cov, s in told)
+    spacings = [(body["cov"], body["spacing"][direction]) for body in bodies]
+    n = sum(s["n"] for _, s in spacings)
+    headway = sum(s["n"] * (s["headway"] or 0) for _, s in spacings) / n
+    gap = sum(s["n"] * (s["gap"] or 0) for _, s in spacings) / n
+    return n, headway, gap, sum(cov * (s["occ"] or 0) / 100 for cov, s in spacings)
 
 
-@pytest.mark.parametrize("way", ("forward", "backward"))
+@pytest.mark.parametrize("direction", ("forward", "backward"))
 def test_a_beam_tells_headway_gap_and_occupancy(direction: str, tmp_path: Path) -> None:
     evidence = live(planned("moderate", BEAM, hours=HOURS), tmp_path)
     assert not records.violations(evidence)
     n, headway, gap, on_line = _true(_street(evidence), direction)
-    told = _told(evidence, direction)
-    assert told[0] == n > 100
-    assert abs(told[1] - headway) < 0.1 and abs(told[2] - gap) < 0.1
-    assert abs(told[3] - on_line) < 0.05 * on_line
+    reported = _reported(evidence, direction)
+    assert reported[0] == n > 100
+    assert abs(reported[1] - headway) < 0.1 and abs(reported[2] - gap) < 0.1
+    assert abs(reported[3] - on_line) < 0.05 * on_line
 
 
 def test_a_radar_tells_headways_alone(tmp_path: Path) -> None:
     evidence = live(planned("moderate", RADAR, hours=HOURS), tmp_path)
     assert not records.violations(evidence)
     n, headway, _, _ = _true(_street(evidence), "forward")
-    told = _told(evidence, "forward")
-    assert told[0] == n > 100 and abs(told[1] - headway) < 0.2
-    assert told[2] == told[3] == 0.0
+    reported = _reported(evidence, "forward")
+    assert reported[0] == n > 100 and abs(reported[1] - headway) < 0.2
+    assert reported[2] == reported[3] == 0.0

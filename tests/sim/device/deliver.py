@@ -1,8 +1,8 @@
 """A node without a detector at a real broker: its own delivery, intervals that close on demand.
 
-`deliver.py PORT USER ROOM FIRST_PID`. Each line on standard input is answered by a line of JSON:
-`close N` closes N intervals, `state` says how far delivery is. The uplink's pauses pass 200 times
-faster, its hours of patience 40 times; nothing else does, and the sockets are real.
+`deliver.py PORT USER ROOM FIRST_PID`. Each line on standard input gets a line of JSON: `close N`
+closes N intervals, `state` gives the state of delivery. The publisher's pauses pass 200 times
+faster, its acknowledgement time-outs 40 times. Nothing else does, and the sockets are real.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _PATIENCE_FASTER = 40
 
 
 class Hurried:
-    """asyncio whose waits are over sooner."""
+    """asyncio with shorter waits."""
 
     Event = asyncio.Event
     TimeoutError = asyncio.TimeoutError
@@ -58,7 +58,7 @@ class Joined:
 
 
 class Bench:
-    """What the application does to its board when a task dies."""
+    """The board's part when a task dies."""
 
     def print_exception(self, error):
         sys.print_exception(error)
@@ -68,7 +68,7 @@ class Bench:
 
 
 class Node(App):
-    """The application as far as delivery goes: ring, link, uplink, commands."""
+    """The application as far as delivery goes: ring, link, publisher, commands."""
 
     def __init__(self, port, user):
         self.board = Bench()
@@ -116,7 +116,8 @@ class Node(App):
             sys.stdout.write(json.dumps(self.state()) + "\n")
 
     def _close_interval(self):
-        """As many cars as the number of the record tells, so that each is known by its count."""
+        """The number of cars depends on the number of the record, so that each is known by its
+        count."""
         rec = self._interval
         seq = self.ring.next_seq
         rec.reset(_START + 900 * seq, 900 * seq)

@@ -1,8 +1,8 @@
-"""What a broker acknowledges and loses reaches the backend all the same, once.
+"""Messages that a broker acknowledges and loses still reach the backend, once.
 
-mosquitto acknowledges a publish that its access list denies, that nobody has subscribed to, that
-it has not saved yet, and that its queue has no room for. Each test makes sure that this has
-happened (the node has its PUBACKs, the backend has nothing) before the backend comes back.
+mosquitto acknowledges a publish that its access list denies, that has no subscriber, that it has
+not saved yet, and that its queue cannot hold. Each test makes sure that this has happened (the
+node has its PUBACKs, the backend has nothing) before the backend comes back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BOTH = BACKEND_ONLY + "topic write tallypost/v1/n1/#\n"
 
 @pytest.fixture
 def ends() -> Iterator[ExitStack]:
-    """Ends what a test has started."""
+    """Ends everything that a test has started."""
     with ExitStack() as stack:
         yield stack
 
@@ -50,11 +50,11 @@ def _node(ends: ExitStack, broker: Mosquitto, **options: int) -> Node:
 
 
 def _acknowledged(node: Node, sent: int) -> None:
-    """Until the broker has acknowledged so many intervals."""
+    """Wait until the broker has acknowledged that many intervals."""
     node.waits_until(lambda state: state["sent"] >= sent)
 
 
-def test_what_the_access_list_denied(tmp_path: Path, ends: ExitStack) -> None:
+def test_intervals_denied_by_the_access_list_come_later(tmp_path: Path, ends: ExitStack) -> None:
     access = tmp_path / "access"
     access.write_text(BOTH)
     broker = _broker(ends, tmp_path, *OPEN, f"acl_file {access}")
@@ -72,7 +72,9 @@ def test_what_the_access_list_denied(tmp_path: Path, ends: ExitStack) -> None:
     assert confirmed_whole(node, backend, 45)["rewinds"]
 
 
-def test_what_the_access_list_denied_a_new_node(tmp_path: Path, ends: ExitStack) -> None:
+def test_a_new_node_delivers_after_the_access_list_is_mended(
+    tmp_path: Path, ends: ExitStack
+) -> None:
     """A backend that has never confirmed learns of the gap by the next interval."""
     access = tmp_path / "access"
     access.write_text(BACKEND_ONLY)
@@ -88,7 +90,7 @@ def test_what_the_access_list_denied_a_new_node(tmp_path: Path, ends: ExitStack)
     confirmed_whole(node, backend, node.state()["closed"])
 
 
-def test_what_nobody_had_subscribed_to(tmp_path: Path, ends: ExitStack) -> None:
+def test_intervals_without_a_subscriber_come_later(tmp_path: Path, ends: ExitStack) -> None:
     broker = _broker(ends, tmp_path, *OPEN)
     node = _node(ends, broker)
     node.close(30)
@@ -103,7 +105,9 @@ def test_what_nobody_had_subscribed_to(tmp_path: Path, ends: ExitStack) -> None:
     confirmed_whole(node, backend, 61)
 
 
-def test_what_a_killed_broker_had_not_saved(tmp_path: Path, ends: ExitStack) -> None:
+def test_intervals_a_killed_broker_had_not_saved_come_later(
+    tmp_path: Path, ends: ExitStack
+) -> None:
     saved = ("persistence true", f"persistence_location {tmp_path}/", "autosave_interval 1800")
     broker = _broker(ends, tmp_path, "allow_anonymous true", *saved)
     backend = _backend(ends, tmp_path, broker)
@@ -120,8 +124,10 @@ def test_what_a_killed_broker_had_not_saved(tmp_path: Path, ends: ExitStack) -> 
 
 
 @pytest.mark.parametrize("session", ["tallypost-listen", ""])
-def test_what_no_queue_had_room_for(tmp_path: Path, ends: ExitStack, session: str) -> None:
-    """2000 messages while the backend is away; mosquitto keeps 1000 for a session, else none."""
+def test_intervals_beyond_the_queue_come_later(
+    tmp_path: Path, ends: ExitStack, session: str
+) -> None:
+    """2000 messages while the backend is away. mosquitto keeps 1000 for a session, else none."""
     broker = _broker(ends, tmp_path, *OPEN)
     backend = _backend(ends, tmp_path, broker, "--client-id", session)
     node = _node(ends, broker, room=ROOM_FOR_ONE)

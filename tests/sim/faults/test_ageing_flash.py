@@ -1,4 +1,4 @@
-"""Bits of the written log turn over while the power is away: what was counted arrives, once."""
+"""Bits of the written log flip while the power is away: every interval arrives, once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tests.support.runs.living import BEAM, RADAR, live, planned
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))
-def test_a_bit_that_turns_over_at_each_power_cut_costs_no_interval(
-    node: int, tmp_path: Path
-) -> None:
+def test_a_bit_that_flips_at_each_power_cut_costs_no_interval(node: int, tmp_path: Path) -> None:
     evidence = live(planned("ageing_flash", node, hours=6), tmp_path)
     assert records.violations(evidence) == []
     assert records.lost(evidence) == records.duplicated(evidence) == []

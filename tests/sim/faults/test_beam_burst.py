@@ -1,7 +1,7 @@
-"""A loose contact: a beam edge burst of 1 kHz for a second, while the flash stalls interrupts.
+"""A loose contact: a burst of edges at 1 kHz for a second, while the flash stalls interrupts.
 
-With a pulse counter on the pins every edge is counted; on a chip without one (ESP32-C3) the loss
-is noticed and the interval says so.
+With a pulse counter on the pins every edge is counted. On a chip without one (ESP32-C3) the loss
+is noticed and the interval reports it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def _interval(evidence: Evidence, seconds: float) -> Record:
 
 
 def _erases_s(trace: Path) -> list[float]:
-    """When a sector of the flash was erased, which stalls the chip for 80 ms."""
+    """Times of sector erases, each of which stalls the chip for 80 ms."""
     rows = (line.split(b" ", 2) for line in trace.read_bytes().splitlines() if line)
     return [int(row[0]) / 1e6 for row in rows if len(row) > 1 and row[1] == b"flash:erase"]
 
 
 def _folder(parent: Path, name: str) -> Path:
-    """A backend of its own for every life: both lives have the same log."""
+    """A backend of its own for every run: both runs have the same log."""
     (parent / name).mkdir()
     return parent / name
 
@@ -45,7 +45,7 @@ def _folder(parent: Path, name: str) -> Path:
     (("esp32_generic", 2), ("esp32c3_rak3172", 0)),
     ids=("PCNT", "without"),
 )
-def test_a_burst_is_counted_to_the_edge_or_its_loss_is_told(
+def test_a_burst_is_counted_to_the_edge_or_its_loss_is_reported(
     board: str, counters: int, tmp_path: Path
 ) -> None:
     [plan] = draw(RunOptions(hours=1.0, seed=3, nodes=f"beam@{board}"))
@@ -54,14 +54,14 @@ def test_a_burst_is_counted_to_the_edge_or_its_loss_is_told(
     at_s = min(t for t in _erases_s(tmp_path / "trace") if t > QUIET_S) - 0.4
     burst = live(replace(plan, faults={"chatter_at": at_s}), _folder(tmp_path, "burst"))
     assert not records.violations(burst)
-    told, quiet = burst.health["detector"], calm.health["detector"]
-    assert told["hardware"] == counters
+    health, quiet = burst.health["detector"], calm.health["detector"]
+    assert health["hardware"] == counters
     assert quiet["lost_edges"] == quiet["edge_overflow"] == 0
-    assert told["lost_edges"] + told["edge_overflow"] > 0, "the erase took some"
-    counted = told["edges"] - quiet["edges"]
+    assert health["lost_edges"] + health["edge_overflow"] > 0, "the erase took some"
+    counted = health["edges"] - quiet["edges"]
     assert counted == 2 * CHATTER_PULSES if counters else counted < 2 * CHATTER_PULSES
     assert _interval(burst, at_s).why & WHY_OVERFLOW
-    assert records.counted(burst) == records.counted(calm), "nobody was counted for it"
+    assert records.counted(burst) == records.counted(calm), "no passage was counted for it"
 
 
 def test_a_burst_in_a_quiet_moment_costs_nothing(tmp_path: Path) -> None:
@@ -69,6 +69,6 @@ def test_a_burst_in_a_quiet_moment_costs_nothing(tmp_path: Path) -> None:
     plan = replace(plan, passages=60)
     calm = live(plan, _folder(tmp_path, "calm"))
     burst = live(replace(plan, faults={"chatter_at": 1700.0}), _folder(tmp_path, "burst"))
-    told, quiet = burst.health["detector"], calm.health["detector"]
-    assert told["edges"] - quiet["edges"] == 2 * CHATTER_PULSES and told["lost_edges"] == 0
+    health, quiet = burst.health["detector"], calm.health["detector"]
+    assert health["edges"] - quiet["edges"] == 2 * CHATTER_PULSES and health["lost_edges"] == 0
     assert not any(record.why & WHY_OVERFLOW for record in burst.observer.closed.values())

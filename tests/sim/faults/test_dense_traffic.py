@@ -1,8 +1,8 @@
-"""Two passages a second while the network fails in every way it can: not one is missed for it.
+"""Two passages a second while the network fails in every way: not one is missed for it.
 
-No detector tells all of so many apart, trouble or not. So what is counted is held against what the
-same node counts on the same street while nothing fails; where the radar can tell them apart, it
-counts all but one in a thousand either way.
+No detector tells that many apart, with or without faults. So the counts are compared with those of
+the same node on the same street without faults. Where the radar can tell them apart, it counts all
+but one in a thousand in both runs.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ HEADWAY_S = 0.8  # least, of those who go the same way
 
 
 def _dense(node: int) -> NodePlan:
-    """Each trouble for long enough that whatever waits for an answer waits to its end: 14 s for a
-    name, 5 s for a connection, 10 s for an acknowledgement, 90 s for a silent broker."""
+    """Each fault lasts long enough for every wait to reach its end: 14 s for a name, 5 s for a
+    connection, 10 s for an acknowledgement, 90 s for a silent broker."""
     plan = planned("moderate", node, hours=HOURS)
     network_faults = replace(
         plan.network_faults,
@@ -44,7 +44,7 @@ def _dense(node: int) -> NodePlan:
 
 
 def _lived(plan: NodePlan, folder: Path) -> Score:
-    """How well the node counted; nothing else may be wrong."""
+    """The node's score. Nothing else may be wrong."""
     evidence = live(plan, folder)
     assert records.violations(evidence) == []
     assert records.lost(evidence) == records.duplicated(evidence) == []
@@ -56,15 +56,15 @@ def _lived(plan: NodePlan, folder: Path) -> Score:
 @pytest.mark.parametrize("node", (RADAR, BEAM))
 def test_a_network_that_stalls_costs_no_passage(node: int, tmp_path: Path) -> None:
     plan = _dense(node)
-    stirred, quiet = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
-    assert stirred.truth == quiet.truth == A_SECOND * HOURS * 3600
+    faulty, fault_free = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
+    assert faulty.truth == fault_free.truth == A_SECOND * HOURS * 3600
     # What a radar sends in a stall is timed by estimate: it may tell one more from another.
-    assert stirred.matched >= quiet.matched > 1000
-    assert stirred.confusion == quiet.confusion or node == RADAR
+    assert faulty.matched >= fault_free.matched > 1000
+    assert faulty.confusion == fault_free.confusion or node == RADAR
 
 
-def test_what_a_radar_can_tell_apart_is_counted_but_for_one_in_a_thousand(tmp_path: Path) -> None:
+def test_a_radar_counts_999_of_1000_separable_passages(tmp_path: Path) -> None:
     plan = replace(_dense(RADAR), passages=1400, headway_s=2.0)
-    stirred, quiet = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
-    assert stirred.matched >= quiet.matched >= 1400 - 1
-    assert stirred.counted - stirred.matched <= 1
+    faulty, fault_free = _lived(plan, tmp_path), _lived(fault_free_plan(plan), tmp_path)
+    assert faulty.matched >= fault_free.matched >= 1400 - 1
+    assert faulty.counted - faulty.matched <= 1

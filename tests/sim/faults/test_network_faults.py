@@ -1,5 +1,6 @@
-"""The broker, the line to it and the name servers fail: nothing is lost, doubled, out of order,
-and what is counted is what is counted in calm."""
+"""Broker, connection and name servers fail. Nothing is lost, duplicated or out of order, and the
+counts are those without faults.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ KEEPALIVE_S = 60
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))
-def test_acknowledgements_that_come_late(node: int, tmp_path: Path) -> None:
+def test_late_acknowledgements_lose_no_interval(node: int, tmp_path: Path) -> None:
     """2.5 to 15 s: some come after the node has given up, on a connection that is gone."""
     evidence = live(planned("puback_late", node, hours=3), tmp_path)
     quiet = unharmed(evidence, tmp_path)
@@ -65,7 +66,7 @@ def test_a_broker_that_refuses_for_an_hour_is_asked_ever_more_seldom(tmp_path: P
     assert len(ours & theirs) < len(ours) / 3, "two nodes do not come back together"
 
 
-def test_a_broker_that_is_away_for_a_day(tmp_path: Path) -> None:
+def test_a_broker_away_for_a_day_loses_no_interval(tmp_path: Path) -> None:
     """Every interval of the day arrives afterwards: 288 of 5 minutes."""
     plan = planned("broker_away_day", BEAM)
     evidence = live(plan, tmp_path)
@@ -77,8 +78,8 @@ def test_a_broker_that_is_away_for_a_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))
-def test_names_that_cannot_be_looked_up(node: int, tmp_path: Path) -> None:
-    """Not a passage is missed, as long as the node asks in vain."""
+def test_a_dead_dns_loses_no_interval(node: int, tmp_path: Path) -> None:
+    """Not a passage is missed while the node asks in vain."""
     evidence = live(planned("dns_dead", node, hours=3), tmp_path)
     unharmed(evidence, tmp_path)
     assert score(evidence.truth, evidence.observer.passages).recall == 1.0
@@ -89,7 +90,7 @@ LONG = "TALLYPOST_LONG" in os.environ
 
 @pytest.mark.skipif(not LONG, reason="a week; TALLYPOST_LONG=1 runs it")
 @pytest.mark.parametrize("node", (RADAR, BEAM))
-def test_a_broker_that_is_away_for_a_week(node: int, tmp_path: Path) -> None:
+def test_a_broker_away_for_a_week_loses_no_interval(node: int, tmp_path: Path) -> None:
     plan = planned("broker_away_week", node)
     evidence = live(plan, tmp_path)
     assert records.violations(evidence) == []
@@ -101,7 +102,7 @@ def test_a_broker_that_is_away_for_a_week(node: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not LONG, reason="a day; TALLYPOST_LONG=1 runs it")
-def test_a_wifi_that_flaps_for_a_day(tmp_path: Path) -> None:
+def test_wifi_that_flaps_for_a_day_loses_no_interval(tmp_path: Path) -> None:
     evidence = live(planned("wifi_flap", BEAM), tmp_path)
     unharmed(evidence, tmp_path)
     assert len(evidence.plan.network_faults.wifi_down) > 1800

@@ -1,4 +1,4 @@
-"""A node's delivery at a real broker: packet ids that go round, and messages meant ill."""
+"""A node's delivery at a real broker: packet ids that wrap, and hostile messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASE = "tallypost/v1/n1"
 
 @pytest.fixture
 def ends() -> Iterator[ExitStack]:
-    """Ends what a test has started."""
+    """Ends everything that a test has started."""
     with ExitStack() as stack:
         yield stack
 
@@ -54,7 +54,7 @@ def test_packet_ids_go_round_at_mosquitto(tmp_path: Path, ends: ExitStack) -> No
 
 
 class Stranger:
-    """A client that may write to the node's topics, and hears what the node replies."""
+    """A client that may write to the node's topics and receives the node's replies."""
 
     def __init__(self, port: int) -> None:
         self.replies: SimpleQueue[dict[str, Any]] = SimpleQueue()
@@ -72,12 +72,12 @@ class Stranger:
         self._client.publish(f"{BASE}/{suffix}", data, 1).wait_for_publish(TIMEOUT_S)
 
     def flood(self, suffix: str, payload: dict[str, Any], count: int) -> None:
-        """Send it so often, as fast as the broker takes it."""
+        """Send it that often, as fast as the broker takes it."""
         for _ in range(count):
             self._client.publish(f"{BASE}/{suffix}", json.dumps(payload), 1)
 
     def refused(self, suffix: str, payload: bytes | dict[str, Any]) -> str:
-        """Send it; returns the reason of the refusal."""
+        """Send it. Return the reason of the refusal."""
         self.send(suffix, payload)
         reply = self.replies.get(timeout=TIMEOUT_S)
         assert not reply["ok"], reply

@@ -1,4 +1,4 @@
-"""TLS between a node, a real mosquitto and the backend: only the right certificate will do."""
+"""TLS between a node, a real mosquitto and the backend: only the right certificate is accepted."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ def test_a_node_publishes_to_a_broker_of_its_authority(port: int, keys: Path) ->
 
 
 def test_a_broker_of_another_authority_gets_nothing(port: int, keys: Path) -> None:
-    told = _node(port, "localhost", keys / "other.der")
-    assert told == "down: tls: The certificate is not correctly signed by the trusted CA"
+    output = _node(port, "localhost", keys / "other.der")
+    assert output == "down: tls: The certificate is not correctly signed by the trusted CA"
 
 
 def test_a_broker_of_another_name_gets_nothing(port: int, keys: Path) -> None:
-    told = _node(port, "127.0.0.1", keys / "city.der")
-    assert told.startswith("down: tls: The certificate Common Name (CN) does not match")
+    output = _node(port, "127.0.0.1", keys / "city.der")
+    assert output.startswith("down: tls: The certificate Common Name (CN) does not match")
 
 
 def test_a_broker_without_tls_gets_nothing(keys: Path, tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_a_broker_without_tls_gets_nothing(keys: Path, tmp_path: Path) -> None:
         assert _node(port, "localhost", keys / "city.der").startswith("down: ")
 
 
-def test_what_is_no_certificate_is_named(port: int, tmp_path: Path) -> None:
+def test_a_bad_certificate_is_named(port: int, tmp_path: Path) -> None:
     for data in (b"", b"no certificate", b"\x30\x82\x01\x00" + bytes(256)):
         (tmp_path / "bad").write_bytes(data)
-        told = _node(port, "localhost", tmp_path / "bad")
-        assert told == "down: tls: no usable certificate in NVS key mqtt_ca"
+        output = _node(port, "localhost", tmp_path / "bad")
+        assert output == "down: tls: no usable certificate in NVS key mqtt_ca"
 
 
 def _listen(folder: Path, port: int, *options: str) -> int:

@@ -1,4 +1,4 @@
-"""A node with Wi-Fi and LoRaWAN: one stands in for the other, nothing is lost or doubled."""
+"""A node with Wi-Fi and LoRaWAN: one stands in for the other, nothing is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_lorawan_stands_in_while_there_is_no_wifi(kind: str, tmp_path: Path) -> 
     assert _reports(evidence, (down[1] + 5 * 60_000_000, 6 * HOUR)) <= 1, "Wi-Fi is back"
 
 
-def test_the_backend_has_it_before_wifi_is_back(tmp_path: Path) -> None:
+def test_the_backend_has_the_intervals_before_wifi_is_back(tmp_path: Path) -> None:
     plan = _planned("both-beam", 4.0, [(HOUR, 4 * HOUR - 1)])
     evidence = live(plan, tmp_path)
     _unharmed(evidence, tmp_path)
@@ -68,8 +68,8 @@ def test_the_backend_has_it_before_wifi_is_back(tmp_path: Path) -> None:
     assert {last for (last,) in rows} >= set(failing[-3:])
 
 
-def test_wifi_that_fails_again_and_again(tmp_path: Path) -> None:
-    """Shorter than the patience: the radio is silent. Longer: it goes on where it was."""
+def test_wifi_that_fails_again_and_again_loses_no_interval(tmp_path: Path) -> None:
+    """Shorter than the time-out: the radio is silent. Longer: it goes on where it was."""
     spans = [(HOUR, HOUR + HOUR // 3), (2 * HOUR, 4 * HOUR), (5 * HOUR, 7 * HOUR)]
     evidence = live(_planned("both-beam", 8.0, spans, seed=9), tmp_path)
     _unharmed(evidence, tmp_path)

@@ -1,4 +1,4 @@
-"""Every board's image runs: it counts with what the board has, and delivers by each link."""
+"""Every board's image runs: it counts with the board's detectors, and delivers by each link."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LINKS = [
 
 
 def kind(name: str, link: str) -> str:
-    """A node for the board; with LoRaWAN the radar where there is one."""
+    """A node for the board. With LoRaWAN it is the radar where there is one."""
     radar = "ld2451" in boards.load(name).features.detectors and link == "lorawan"
     return ("lora-" if link == "lorawan" else "") + ("radar" if radar else "beam")
 
 
 @pytest.mark.parametrize(("name", "link"), LINKS)
-def test_it_counts_and_delivers(name: str, link: str, tmp_path: Path) -> None:
+def test_a_board_counts_and_delivers(name: str, link: str, tmp_path: Path) -> None:
     [plan] = draw(RunOptions(hours=1.0, seed=4, nodes=f"{kind(name, link)}@{name}"))
     assert (plan.board, plan.link) == (name, link)
     evidence = live(plan, tmp_path)

@@ -1,4 +1,4 @@
-"""`make fuzz`: storms from seeds. Those that have found something once are here for good."""
+"""`make fuzz`: fault schedules from seeds. Those that once found an error are here for good."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def run(tmp_path: Path, *words: str) -> tuple[int, dict[str, object]]:
 
 
 @pytest.mark.parametrize("seed", FOUND)
-def test_a_storm_that_has_found_something(seed: int, tmp_path: Path) -> None:
+def test_a_fault_schedule_that_once_found_a_bug_passes(seed: int, tmp_path: Path) -> None:
     status, result = run(tmp_path, "--n", "1", "--seed", str(seed))
     assert status == 0 and result["violations"] == []
     assert result["intervals"]
 
 
-def test_a_violation_is_told_with_the_command_that_gives_it_again(
+def test_a_violation_is_reported_with_its_repeat_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = {"violations": ["storm-7: lost"], "violated": 1}
@@ -42,7 +42,7 @@ def test_a_violation_is_told_with_the_command_that_gives_it_again(
     ]
 
 
-def test_a_hundred_seeds_draw_every_trouble_and_the_same_ones_again() -> None:
+def test_a_hundred_seeds_draw_every_fault_and_repeat_them() -> None:
     drawn = [faulty_plan(seed) for seed in range(1, 101)]
     assert drawn == [faulty_plan(seed) for seed in range(1, 101)]
     said = " ".join(plan.summary() for plan in drawn)

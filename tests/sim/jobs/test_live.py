@@ -1,4 +1,4 @@
-"""Real time with a broker of our own: somebody else can watch."""
+"""Real time with a broker of our own: other clients can watch."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tests.support.runs.living import live
 from tests.support.runs.running import simulate
 
 
-def test_nothing_is_lost_or_doubled_over_lorawan(tmp_path: Path) -> None:
+def test_lorawan_loses_and_duplicates_no_interval(tmp_path: Path) -> None:
     ran = simulate(tmp_path, "--hours", "3", "--seed", "7", "--nodes", "lorawan")
     assert ran.status == 0, ran.out + ran.err
     assert [node["link"] for node in ran.nodes] == ["lorawan", "lorawan"]
@@ -47,13 +47,13 @@ def test_power_cuts_cost_no_interval_and_no_counter(tmp_path: Path) -> None:
     assert node["power_cuts"] >= 50 and node["intervals"]["lost"] == 0
 
 
-def test_nodes_with_and_without_it_side_by_side(tmp_path: Path) -> None:
+def test_nodes_with_and_without_lorawan_side_by_side(tmp_path: Path) -> None:
     ran = simulate(tmp_path, "--hours", "0.5", "--nodes", "beam,lora-beam")
     assert ran.status == 0, ran.out + ran.err
     assert [node["node"] for node in ran.nodes] == ["beam-1", "lora-beam-2"]
 
 
-def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+def test_an_impossible_node_is_refused(tmp_path: Path) -> None:
     for options, text in (
         (("--nodes", "0"), "nodes '0', wanted a number within 1 .. 1000"),
         (("--nodes", "radar,bike"), "nodes 'radar,bike', wanted"),

@@ -16,7 +16,7 @@ from tests.support.runs.running import simulate
         ("lorawan_as923", "lora-beam"),
     ],
 )
-def test_nothing_is_lost_or_doubled_in_another_region(
+def test_other_regions_lose_and_duplicate_no_interval(
     tmp_path: Path, scenario: str, nodes: str
 ) -> None:
     ran = simulate(tmp_path, "--seed", "7", "--nodes", nodes, "--scenario", scenario)

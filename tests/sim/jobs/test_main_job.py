@@ -14,7 +14,7 @@ NODE_KEYS = {
 }  # fmt: skip
 
 
-def test_three_hours_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_three_hours_lose_and_duplicate_no_interval(tmp_path: Path) -> None:
     ran = simulate(tmp_path, "--hours", "3", "--seed", "7")
     assert ran.status == 0, ran.out + ran.err
     assert set(ran.result) >= KEYS and ran.result["violations"] == []

@@ -28,7 +28,7 @@ def test_a_broker_that_refuses_is_one_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_nobody_at_the_port_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_port_without_a_broker_is_one_clear_line(tmp_path: Path) -> None:
     port = free_port()
     ran = simulate(tmp_path, *OPTIONS, "--broker", f"127.0.0.1:{port}")
     assert ran.status == 2

@@ -41,7 +41,7 @@ def sensor(plan: NodePlan) -> Detector:
 
 
 def recorded(plan: NodePlan, path: Path) -> Path:
-    """What the sensor of a plan sends, as a file."""
+    """The bytes of a plan's sensor, as a file."""
     model = sensor(plan)
     lines = [f"# detector: {plan.detector}"]
     for start_us in range(0, plan.end_us, STEP_US):
@@ -63,9 +63,9 @@ def replayed(path: Path, *options: str) -> list[tuple[str, str, float | None]]:
     ]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["stats"]["refused"] == 0
-    return [(one["direction"], one["class"], one["kmh"]) for one in told["passages"]]
+    replayed = json.loads(ran.stdout)
+    assert replayed["stats"]["refused"] == 0
+    return [(one["direction"], one["class"], one["kmh"]) for one in replayed["passages"]]
 
 
 def counted(evidence: Evidence) -> list[tuple[str, str, float | None]]:
@@ -73,14 +73,15 @@ def counted(evidence: Evidence) -> list[tuple[str, str, float | None]]:
     return [(p.direction, p.cls, round(p.kmh, 1) if p.kmh >= 0 else None) for p in passages]
 
 
-def test_a_beams_recording_gives_the_passages_of_the_day_it_is_of(tmp_path: Path) -> None:
+def test_a_beams_recording_gives_the_passages_of_its_day(tmp_path: Path) -> None:
     plan = planned("moderate", BEAM, hours=0.5)
     assert replayed(recorded(plan, tmp_path / "t.csv")) == counted(live(plan, tmp_path))
 
 
 @pytest.mark.parametrize("detector", ("ld2451", "ld2450", "ops243"))
-def test_a_radars_recording_gives_everybody(detector: str, tmp_path: Path) -> None:
-    """A radar's own draws go on while it is asked: it is held against the street, not a run."""
+def test_a_radars_recording_gives_all_passages(detector: str, tmp_path: Path) -> None:
+    """A radar's own random numbers go on while it is asked. So it is compared with the street, not
+    with a run."""
     name = "one_way" if detector == "ops243" else "moderate"
     plan = cell_plan(detector, name, 3, 1)
     found = replayed(recorded(plan, tmp_path / "t.csv"))
@@ -89,7 +90,7 @@ def test_a_radars_recording_gives_everybody(detector: str, tmp_path: Path) -> No
 
 
 def test_the_edges_of_a_doppler_module_are_speeds(tmp_path: Path) -> None:
-    """Three go by at 40 km/h: 44.71 Hz a km/h, for two seconds each."""
+    """Three cars pass at 40 km/h: 44.71 Hz a km/h, for two seconds each."""
     edge_us = 1e6 / (2 * 40 * 44.71)
     lines = [
         f"{(10_000_000 * (car + 1) + i * edge_us) / 1000:.3f},A,{i % 2}"
@@ -103,7 +104,7 @@ def test_the_edges_of_a_doppler_module_are_speeds(tmp_path: Path) -> None:
     assert all(kmh is not None and abs(kmh - 40) < 1 for _, _, kmh in found)
 
 
-def test_the_configuration_can_be_another(tmp_path: Path) -> None:
+def test_a_recording_can_be_replayed_with_another_configuration(tmp_path: Path) -> None:
     path = recorded(planned("moderate", RADAR, hours=0.2), tmp_path / "t.csv")
     usual, turned = replayed(path), replayed(path, "--set", "radar_dir_approach=0")
     assert len(usual) > 20 and {cls for _, cls, _ in usual} != {"car"}
@@ -149,7 +150,7 @@ def test_a_port_is_recorded_as_replay_reads_it(tmp_path: Path) -> None:
     replayed(path)
 
 
-def test_a_silent_or_missing_port_is_told(
+def test_a_silent_or_missing_port_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ours, theirs = pty.openpty()

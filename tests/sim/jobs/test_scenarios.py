@@ -1,4 +1,4 @@
-"""Every scenario, for as long as its trouble needs to show."""
+"""Every scenario, for as long as its faults need to show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOURS = {"power_cuts": "4", "wifi_flap": "1"}
 
 
 @pytest.mark.parametrize("scenario", sorted(set(names()) - {"moderate"}))
-def test_nothing_is_lost_in(scenario: str, tmp_path: Path) -> None:
+def test_a_scenario_loses_no_interval(scenario: str, tmp_path: Path) -> None:
     ran = simulate(
         tmp_path, "--scenario", scenario, "--seed", "3", "--hours", HOURS.get(scenario, "2")
     )

@@ -169,7 +169,7 @@ def test_the_watchdog_bites_a_node_that_sleeps_too_long(tmp_path: Path) -> None:
     assert log.lines() == ["1", "3"] and log.count("reset:watchdog") >= 1
 
 
-def test_sockets_have_the_manners_of_the_port(tmp_path: Path) -> None:
+def test_sockets_behave_as_on_the_port(tmp_path: Path) -> None:
     script = """
 import socket, time
 try:
@@ -202,14 +202,14 @@ def test_no_handler_runs_while_a_name_is_looked_up(tmp_path: Path) -> None:
     script = """
 import machine, socket, time
 p = machine.Pin(25, machine.Pin.IN, machine.Pin.PULL_UP)
-told = []
-p.irq(handler=lambda p: told.append(time.ticks_ms()))
+times = []
+p.irq(handler=lambda p: times.append(time.ticks_ms()))
 t = time.ticks_ms()
 try:
     socket.getaddrinfo("nowhere", 1883)
 except OSError:
-    print(len(told), time.ticks_diff(time.ticks_ms(), t))
-print(min(time.ticks_diff(at, t) for at in told))
+    print(len(times), time.ticks_diff(time.ticks_ms(), t))
+print(min(time.ticks_diff(at, t) for at in times))
 """
     edges = [(1_000_000 * (i + 1), 0x40, bytes([25, i % 2])) for i in range(12)]
     log, _ = board(tmp_path, script, edges, seconds=20)

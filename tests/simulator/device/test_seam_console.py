@@ -31,7 +31,7 @@ def test_reading_waits_until_all_is_there(tmp_path: Path) -> None:
     assert got[:4] == ["abc 2", "b'\\r\\n' last", " b'next\\n'", "3 bytearray(b'123') 4ä"]
 
 
-def test_asyncio_reads_it_and_a_poll_sees_it(tmp_path: Path) -> None:
+def test_asyncio_reads_the_console_and_a_poll_sees_it(tmp_path: Path) -> None:
     script = """
 import asyncio, select, sys
 async def main():
@@ -49,7 +49,7 @@ asyncio.run(main())
     assert got[:3] == ["0", "1", "b'one\\n' b't'"]
 
 
-def test_what_the_ring_does_not_hold_is_dropped_in_silence(tmp_path: Path) -> None:
+def test_bytes_beyond_the_ring_are_dropped_in_silence(tmp_path: Path) -> None:
     script = (
         "import sys, select, time\ntime.sleep(2)\n"
         "p = select.poll()\np.register(sys.stdin)\nn = 0\n"
@@ -59,7 +59,7 @@ def test_what_the_ring_does_not_hold_is_dropped_in_silence(tmp_path: Path) -> No
     assert output_lines(converse(tmp_path, script, [], [(1_000_000, typed)]))[0] == "259 8"
 
 
-def test_ctrl_c_ends_what_waits_and_nothing_else(tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_waiting_call_alone(tmp_path: Path) -> None:
     script = """
 import asyncio, esp32, micropython, sys, time
 try:
@@ -87,7 +87,7 @@ asyncio.run(main())
     assert got[4].startswith("Traceback") and "KeyboardInterrupt: " in got
 
 
-def test_what_follows_ctrl_c_is_not_read_by_the_program_that_it_ends(tmp_path: Path) -> None:
+def test_bytes_after_ctrl_c_are_not_read_by_the_ended_program(tmp_path: Path) -> None:
     script = """
 import asyncio, esp32, sys
 async def main():
@@ -101,7 +101,7 @@ asyncio.run(main())
     assert not [line for line in got if line.startswith("read")]
 
 
-def test_without_a_console_nothing_is_there_to_read(tmp_path: Path) -> None:
+def test_a_node_without_a_console_has_nothing_to_read(tmp_path: Path) -> None:
     script = (
         "import select, sys\nfrom micropython import const, kbd_intr\n"
         "p = select.poll()\np.register(sys.stdin)\nprint(p.poll(1000)[0][1])\n"

@@ -13,7 +13,7 @@ BANNER = (
 )
 
 
-def test_the_friendly_prompt_shows_values_and_takes_blocks(tmp_path: Path) -> None:
+def test_the_friendly_prompt_shows_values_and_reads_blocks(tmp_path: Path) -> None:
     typed = [b"x + 1\r", b"None\r", b"for i in range(2):\r", b"print(i)\r", b"\x7f\r", b"_\r"]
     got = converse(tmp_path, "x = 5\nprint('main')\n", typed)
     rub = b"\b\x1b[K"

@@ -20,7 +20,7 @@ busy, dio = Pin({BUSY}), Pin({DIO})
 
 
 class Echo:
-    """Answers with every byte inverted; BUSY for 500 us after each transaction, then a report."""
+    """Answers with every byte inverted. BUSY for 500 us after each transaction, then a report."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -93,7 +93,7 @@ SoftSPI(baudrate=100_000, sck=Pin(9), mosi=Pin(10), miso=Pin(11)).write(b"soft")
     assert echo.got == sizes and echo.powered == [True]
 
 
-def test_bits_take_their_time(tmp_path: Path) -> None:
+def test_a_bit_lasts_its_time_on_the_wire(tmp_path: Path) -> None:
     lines, _ = run(
         tmp_path,
         """
@@ -124,7 +124,7 @@ print(time.ticks_diff(time.ticks_us(), begin) // 50)
     assert lines == ["0 1", "1", "10"]
 
 
-def test_an_event_that_a_command_sets_going_is_not_slept_over(tmp_path: Path) -> None:
+def test_an_event_started_by_a_command_ends_a_sleep(tmp_path: Path) -> None:
     lines, _ = run(
         tmp_path,
         """

@@ -1,4 +1,4 @@
-"""The air and the gateway: who hears what."""
+"""Radio medium and gateway: which receiver gets which signal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answering:
         return Downlink(got.end_us + 1_000_000, got.freq_hz, got.sf, got.bw_hz, b"down", 1)
 
 
-class Place:
+class Setup:
     def __init__(self, clock_ppm: float = 0) -> None:
         self.bench = Bench()
         self.medium = self.bench.medium
@@ -47,19 +47,19 @@ class Place:
 
 
 def test_an_uplink_and_its_answer() -> None:
-    place = Place()
-    assert place.hear(UP) == 1
-    (got,) = place.network.got
+    setup = Setup()
+    assert setup.hear(UP) == 1
+    (got,) = setup.network.got
     assert (got.raw, got.freq_hz, got.sf) == (b"up", 868_100_000, 7)
-    down = place.far.signals[-1]
+    down = setup.far.signals[-1]
     assert down.begin_us == UP.end_us() + 1_000_000
     assert (down.modulation.inverted, down.crc, down.dbm) == (True, False, 14)
 
 
 def test_a_clock_that_is_wrong_moves_the_answer() -> None:
-    place = Place(clock_ppm=-40)
-    place.hear(UP)
-    assert place.far.signals[-1].begin_us == UP.end_us() + 1_000_000 - 40
+    setup = Setup(clock_ppm=-40)
+    setup.hear(UP)
+    assert setup.far.signals[-1].begin_us == UP.end_us() + 1_000_000 - 40
 
 
 @pytest.mark.parametrize(
@@ -75,44 +75,44 @@ def test_a_clock_that_is_wrong_moves_the_answer() -> None:
     ],
     ids=("IQ", "sync word", "optimisation", "bandwidth", "no sub-band", "no CRC", "weak"),
 )
-def test_what_a_gateway_does_not_take(signal: Signal) -> None:
-    assert Place().hear(signal) == 0
+def test_a_signal_that_does_not_fit_is_not_received(signal: Signal) -> None:
+    assert Setup().hear(signal) == 0
 
 
-def test_the_long_way_needs_a_slow_data_rate() -> None:
+def test_a_long_path_needs_a_slow_data_rate() -> None:
     for sf, heard in ((7, 0), (10, 0), (11, 1), (12, 1)):
-        place = Place()
-        place.medium.path_db = 147.0  # -16 dB of signal to noise
+        setup = Setup()
+        setup.medium.path_db = 147.0  # -16 dB of signal to noise
         assert (
-            place.hear(replace(UP, modulation=lorawan_modulation(sf, 125_000, False))) == heard
+            setup.hear(replace(UP, modulation=lorawan_modulation(sf, 125_000, False))) == heard
         ), sf
 
 
 def test_collisions_and_the_stronger_one() -> None:
     other = replace(UP, sender="n2", begin_us=UP.begin_us + 10_000)
-    assert Place().hear(UP, other) == 0
-    assert Place().hear(UP, replace(other, dbm=5.0)) == 1
-    assert Place().hear(UP, replace(other, freq_hz=868_300_000)) == 2
-    assert Place().hear(UP, replace(other, modulation=lorawan_modulation(9, 125_000, False))) == 2
-    assert Place().hear(UP, replace(other, begin_us=UP.end_us())) == 2
+    assert Setup().hear(UP, other) == 0
+    assert Setup().hear(UP, replace(other, dbm=5.0)) == 1
+    assert Setup().hear(UP, replace(other, freq_hz=868_300_000)) == 2
+    assert Setup().hear(UP, replace(other, modulation=lorawan_modulation(9, 125_000, False))) == 2
+    assert Setup().hear(UP, replace(other, begin_us=UP.end_us())) == 2
 
 
 def test_a_gateway_is_deaf_while_it_sends_and_when_it_is_away() -> None:
-    place = Place()
+    setup = Setup()
     answer_us = UP.end_us() + 1_000_000
-    assert place.hear(UP, replace(UP, begin_us=answer_us + 5000, freq_hz=868_500_000)) == 1
-    place.gateway.away.append((100_000_000, 200_000_000))
+    assert setup.hear(UP, replace(UP, begin_us=answer_us + 5000, freq_hz=868_500_000)) == 1
+    setup.gateway.away.append((100_000_000, 200_000_000))
     for begin_us, total in ((99_990_000, 1), (150_000_000, 1), (200_000_001, 2)):
-        assert place.hear(replace(UP, begin_us=begin_us)) == total
+        assert setup.hear(replace(UP, begin_us=begin_us)) == total
 
 
 def test_a_fifth_is_lost() -> None:
-    place = Place()
-    place.medium.loss = 0.2
-    heard = place.hear(*(replace(UP, begin_us=UP.begin_us * n) for n in range(1, 300)))
+    setup = Setup()
+    setup.medium.loss = 0.2
+    heard = setup.hear(*(replace(UP, begin_us=UP.begin_us * n) for n in range(1, 300)))
     assert 20 <= heard <= 50  # of the 60 that come before the minute is over
-    place.bench.wait(300_000_000)
-    assert 0.7 < len(place.network.got) / 299 < 0.9
+    setup.bench.wait(300_000_000)
+    assert 0.7 < len(setup.network.got) / 299 < 0.9
 
 
 def test_a_window_wants_six_symbols_of_the_preamble() -> None:

@@ -1,4 +1,4 @@
-"""The emulated SX1262 does what the data sheet says, and notices what it forbids."""
+"""The emulated SX1262 follows its data sheet and notices forbidden actions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def window(bench: Bench, symbols: str = "08", register: str = "20", iq: str = "0
 
 
 def hear(bench: Bench, signal: Signal, after_us: int = 0) -> str:
-    """What GetIrqStatus says after a signal."""
+    """GetIrqStatus after a signal."""
     bench.medium.send(replace(signal, begin_us=bench.now_us + after_us))
     bench.wait(500_000)
     return bench.send("12000000")[2:].hex()
@@ -107,7 +107,7 @@ def test_the_window_ends_after_its_symbols(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("after_us", (1900, 2048, 8000))
-def test_too_little_of_the_preamble_is_nothing(bench: Bench, after_us: int) -> None:
+def test_too_short_a_preamble_is_not_received(bench: Bench, after_us: int) -> None:
     window(bench)
     assert hear(bench, DOWN, after_us) == ("0002" if after_us == 1900 else "0200")
 
@@ -125,7 +125,7 @@ def test_too_little_of_the_preamble_is_nothing(bench: Bench, after_us: int) -> N
     ],
     ids=("frequency", "SF", "bandwidth", "IQ", "sync word", "optimisation", "weak"),
 )
-def test_nothing_is_heard_that_does_not_fit(bench: Bench, signal: Signal) -> None:
+def test_a_signal_that_does_not_fit_the_window_is_not_heard(bench: Bench, signal: Signal) -> None:
     window(bench)
     assert hear(bench, signal, 500) == "0200"
 

@@ -1,4 +1,4 @@
-"""The emulated SX1276 does what the data sheet says, and notices what it forbids."""
+"""The emulated SX1276 follows its data sheet and notices forbidden actions."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_window_ends_after_its_symbols(bench: Bench) -> None:
     ],
     ids=("frequency", "SF", "IQ", "sync word", "weak"),
 )
-def test_nothing_is_heard_that_does_not_fit(bench: Bench, signal: Signal) -> None:
+def test_a_signal_that_does_not_fit_the_window_is_not_heard(bench: Bench, signal: Signal) -> None:
     window(bench)
     assert hear(bench, signal, 500) == 0x80
 

@@ -1,4 +1,4 @@
-"""The simulated gateway speaks Semtech's UDP protocol, as read off its bytes by a small server."""
+"""The simulated gateway speaks Semtech's UDP protocol, as a small server reads its bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UPLINK = bytes.fromhex("00010000d07ed5b37030051c000ba3040001005ee3e667")
 
 
 class Server:
-    """The other end: takes datagrams apart, answers as a network server would."""
+    """The other end: parses datagrams, answers as a network server would."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -31,7 +31,7 @@ class Server:
         self.gateway: Any = None
 
     def receive(self) -> tuple[int, bytes, bytes]:
-        """(kind, token, what follows the EUI)."""
+        """(kind, token, bytes behind the EUI)."""
         data, self.gateway = self.socket.recvfrom(4096)
         assert data[0] == 2 and data[4:12] == EUI_BYTES
         return data[3], data[1:3], data[12:]
@@ -65,7 +65,7 @@ class ForwarderBench:
         assert self.forwarder.receive(self.bench.now_us, 20)
 
     def error(self, **changes: Any) -> str:
-        """What TX_ACK says to a downlink."""
+        """The error in TX_ACK after a downlink."""
         self.server.transmit(**changes)
         self.receive()
         kind, token, body = self.server.receive()
@@ -106,7 +106,7 @@ def test_an_uplink_becomes_a_push_and_its_answer_a_downlink(far: ForwarderBench)
     assert (down.modulation.sf, down.modulation.inverted, down.crc) == (7, True, False)
 
 
-def test_what_cannot_be_sent_is_said(far: ForwarderBench) -> None:
+def test_an_impossible_downlink_is_answered_with_its_error(far: ForwarderBench) -> None:
     far.bench.wait(60_000_000)
     now = far.bench.now_us
     assert far.error(tmst=now - 5) == "TOO_LATE"
@@ -134,7 +134,7 @@ def test_broken_datagrams_are_dropped(far: ForwarderBench) -> None:
     assert far.forwarder.counts["dropped"] == 12 and far.forwarder.counts["txnb"] == 0
 
 
-def test_it_stays_reachable(far: ForwarderBench) -> None:
+def test_a_keep_alive_goes_out_every_five_seconds(far: ForwarderBench) -> None:
     for second in range(1, 31):
         far.forwarder.keep_alive(second * 1_000_000)
     kinds = [far.server.receive()[0] for _ in range(7)]

@@ -1,4 +1,4 @@
-"""The checkers of time find what no clock of the node can have said, and gaps within a life."""
+"""The checkers of time find a time that no clock of the node had, and gaps within a boot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY_S = 86_400
 
 
 def lived(*steps: tuple[int, int]) -> Evidence:
-    """The clean run, with what the node said of its boot; steps of the time server (s, s)."""
+    """The clean run with a boot message, and steps of the time server (s, s)."""
     evidence = clean()
     network_faults = NetworkFaults(ntp_offset_s=[(at_s * S, seconds) for at_s, seconds in steps])
     evidence.plan = replace(evidence.plan, network_faults=network_faults)
@@ -25,7 +25,7 @@ def lived(*steps: tuple[int, int]) -> Evidence:
 
 
 def shifted(evidence: Evidence, first: int, seconds: int) -> None:
-    """From interval `first` on they claim to be so much later."""
+    """Intervals from `first` on, moved by that many seconds."""
     for number in range(first, 9):
         closed(evidence, number, start=evidence.observer.closed[number].start + seconds)
 
@@ -42,7 +42,7 @@ def test_an_interval_may_follow_a_wrong_time_server() -> None:
     assert records.violations(evidence) == []
 
 
-def test_but_no_other_time_and_not_before_it_was_wrong() -> None:
+def test_a_time_that_no_server_gave_is_a_violation() -> None:
     for first, seconds in ((4, DAY_S + 2000), (3, DAY_S), (4, -DAY_S)):
         evidence = lived((3 * LENGTH_S, DAY_S))
         shifted(evidence, first, seconds)
@@ -50,7 +50,7 @@ def test_but_no_other_time_and_not_before_it_was_wrong() -> None:
         assert any(f"interval {first} is" in text for text in found), (first, seconds, found)
 
 
-def test_what_was_resolved_wrongly_is_found() -> None:
+def test_a_start_that_was_resolved_wrongly_is_found() -> None:
     evidence = lived()
     record = evidence.observer.closed[5]
     closed(evidence, 5, start=0)

@@ -1,5 +1,6 @@
-"""The checkers of LoRaWAN find every kind of fault in a doctored run, and stay quiet in a clean
-one: eight intervals of which the backend holds the first four as one."""
+"""The checkers of LoRaWAN find every kind of fault in a doctored run, and none in a clean one:
+eight intervals, the first four of which the backend holds as one.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +146,7 @@ def test_a_fault_is_found(doctor: Callable[[Evidence], None], text: str) -> None
     assert any(text in line for line in found), found
 
 
-def test_what_is_closed_after_the_run_may_be_confirmed_later() -> None:
+def test_an_interval_closed_after_the_run_may_be_unconfirmed() -> None:
     evidence = lora()
     evidence.observer.closed_us[8] = evidence.plan.end_us + 1
     not_confirmed(evidence)

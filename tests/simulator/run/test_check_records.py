@@ -1,4 +1,4 @@
-"""The checkers find every kind of fault in a doctored run, and stay quiet in a clean one."""
+"""The checkers find every kind of fault in a doctored run, and none in a clean one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_result_of_a_clean_run() -> None:
 
 
 @pytest.mark.parametrize(("doctor", "text"), FAULTS, ids=[f[0].__name__ for f in FAULTS])
-def test_one_fault_is_one_violation(doctor: Doctor, text: str) -> None:
+def test_a_fault_is_one_violation(doctor: Doctor, text: str) -> None:
     evidence = clean()
     doctor(evidence)
     found = records.violations(evidence)
@@ -71,7 +71,7 @@ def test_faults_do_not_hide_each_other() -> None:
     assert len(records.violations(evidence)) == 5
 
 
-def test_everything_within_a_long_interval_is_counted_as_doubled() -> None:
+def test_intervals_within_a_long_one_are_duplicates() -> None:
     evidence = clean()
     body(evidence, 1)["len"] = 4 * LENGTH_S
     assert records.duplicated(evidence) == [2, 3, 4]

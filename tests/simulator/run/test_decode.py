@@ -1,4 +1,4 @@
-"""The checker's own reading of the node's storage, and the observer that is built on it."""
+"""The checkers' own decoder of the node's storage, and the observer that uses it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ print(hexlify(flash.cells).decode())
 """
 
 
-def test_it_reads_what_the_firmware_writes() -> None:
+def test_a_log_of_the_firmware_is_decoded() -> None:
     log, cells = on_node(_ON_NODE, "tests/fakes").split()
     partition = bytes.fromhex(cells)
     held = decode.intervals(partition)
@@ -101,7 +101,7 @@ def test_another_length_or_version_is_none(data: bytes) -> None:
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=10, max_size=10), st.integers(0, 65535))
 @few
-def test_every_counter_comes_back(totals: list[int], why: int) -> None:
+def test_counters_at_their_limits_come_back(totals: list[int], why: int) -> None:
     speeds = [(452, 65535), (231, 0)]
     changed = replace(RECORD, totals=totals, why=why, speeds=speeds, histograms=[{31: 65535}, {}])
     assert decode.record(packed(changed)) == changed
@@ -124,7 +124,7 @@ def test_a_torn_entry_is_none() -> None:
 
 @given(st.binary(max_size=80))
 @few
-def test_no_bytes_are_taken_for_an_entry(data: bytes) -> None:
+def test_random_bytes_are_no_entry(data: bytes) -> None:
     assert decode.entry(data) is None and decode.rtc_copy(data) is None
 
 
@@ -165,7 +165,7 @@ def program(number: int, coverage: int = 900, at: int = SMALL * SECTOR + 32) -> 
     return struct.pack("<I", RING_AT + at) + entry(number, 1, packed(record_))
 
 
-def test_the_observer_sees_what_is_closed_and_what_is_given_twice() -> None:
+def test_the_observer_sees_closed_intervals_and_repeated_numbers() -> None:
     observer = NodeObserver((RING_AT, RING_SIZE))
     observer.on("flash:program", 1, program(3))
     observer.on("flash:program", 2, program(3))  # written again: it did not read back

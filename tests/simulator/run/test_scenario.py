@@ -1,4 +1,4 @@
-"""Scenarios and plans: what a seed decides, and which files are refused."""
+"""Scenarios and plans: the power of the seed, and refused files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_scenario_can_be_drawn_and_has_a_title() -> None:
+def test_the_scenarios_can_all_be_drawn_and_have_a_title() -> None:
     assert len(scenario.names()) >= 8 and "moderate" in scenario.names()
     for name in scenario.names():
         plans = draw(RunOptions(scenario=name, nodes="3"))
@@ -66,7 +66,7 @@ def test_a_shorter_run_has_less_of_everything() -> None:
                 assert all(start < node.end_us for start, _ in spans)
 
 
-def test_power_cuts_are_as_many_as_asked_for() -> None:
+def test_a_run_has_the_power_cuts_it_asks_for() -> None:
     for node in draw(RunOptions(hours=3.0, scenario="power_cuts")):
         assert len(node.power_cuts) == 100 and node.power_cuts == sorted(node.power_cuts)
         assert min(node.power_cuts) >= 5
@@ -170,7 +170,7 @@ def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
         draw(RunOptions(scenario="bad"))
 
 
-def test_every_fault_can_be_asked_for(folder: Path) -> None:
+def test_a_scenario_can_ask_for_any_fault(folder: Path) -> None:
     text = "[faults.beam]\nbounce = 0.1\nblocked_from = 60\nblocked_to = 90.5\n"
     (folder / "good.toml").write_text(f'title = "x"\n{text}[faults.radar]\nempty = 1\nmissed = 0')
     radar, beam = draw(RunOptions(scenario="good"))

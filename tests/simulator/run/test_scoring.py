@@ -1,4 +1,4 @@
-"""The matcher pairs single passages with the truth: misses and phantoms do not cancel."""
+"""The scores pair single passages with the truth: misses and phantoms do not cancel."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def passage(t_s: float, direction: str = "forward", cls: str = "car") -> Passage
 TRUTH = [passage(10 * i, ("forward", "backward")[i % 2]) for i in range(1, 11)]
 
 
-def test_the_same_is_a_perfect_match() -> None:
+def test_equal_passages_are_a_perfect_match() -> None:
     found = score(TRUTH, list(TRUTH))
     assert (found.matched, found.precision, found.recall) == (10, 1.0, 1.0)
     assert found.direction_errors == 0 and found.confusion == {"car": {"car": 10}}
 
 
-def test_nothing_counted_and_nothing_there() -> None:
+def test_scores_without_passages_are_zero_or_one() -> None:
     assert score([], []).recall == score([], []).precision == 1.0
     assert (score(TRUTH, []).recall, score(TRUTH, []).precision) == (0.0, 1.0)
     assert (score([], TRUTH).recall, score([], TRUTH).precision) == (1.0, 0.0)
@@ -37,7 +37,7 @@ def test_a_miss_and_a_phantom_do_not_cancel() -> None:
     assert found.precision == found.recall == 0.9
 
 
-def test_one_that_is_counted_twice_is_a_phantom() -> None:
+def test_a_passage_that_is_counted_twice_is_a_phantom() -> None:
     found = score(TRUTH, [*TRUTH, TRUTH[4]])
     assert found.matched == 10 and found.recall == 1.0 and found.precision == 10 / 11
 
@@ -60,7 +60,7 @@ def test_the_right_direction_goes_first() -> None:
     assert (found.matched, found.direction_errors) == (2, 0)
 
 
-def test_two_that_follow_each_other_keep_their_order() -> None:
+def test_close_followers_keep_their_order() -> None:
     truth = [passage(10, cls="car"), passage(12, cls="heavy")]
     found = score(truth, [passage(11.8, cls="car"), passage(11.9, cls="heavy")])
     assert found.confusion == {"heavy": {"heavy": 1}, "car": {"car": 1}}

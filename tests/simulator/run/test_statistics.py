@@ -8,7 +8,7 @@ from simulator.run.results.statistics import binned_percentile, mean_range, perc
 
 
 def test_wilson_as_in_the_literature() -> None:
-    """Newcombe 1998, table I: 81 of 263 -> .2553 to .3662; 0 of 20 -> 0 to .1611."""
+    """Newcombe 1998, table I: 81 of 263 -> .2553 to .3662, and 0 of 20 -> 0 to .1611."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=5e-5)

@@ -1,4 +1,4 @@
-"""Recordings: what is read, and what is refused with file, line and what would be right."""
+"""Recordings: accepted lines, and refusals with file, line and the right form."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def subscribe(pattern: str, qos: int = 1) -> bytes:
 
 
 class Client:
-    """A node's connection: what it got, and how it ended."""
+    """A node's connection: its received packets, and its end."""
 
     def __init__(self, broker: Broker, node: str = "n1", hello: bytes | None = None) -> None:
         self.got: list[bytes] = []
@@ -54,7 +54,7 @@ class Client:
         self.got.append(data)
 
     def send(self, *packets: bytes) -> list[bytes]:
-        """Feed packets; return what came back since."""
+        """Feed packets. Return the packets that came back since."""
         self.got.clear()
         for data in packets:
             self.link.feed(1, data)
@@ -119,7 +119,7 @@ def test_a_subscriber_gets_what_it_asked_for_with_the_lower_qos(broker: Broker) 
     ]
 
 
-def test_what_is_not_acknowledged_comes_again_to_a_durable_session(broker: Broker) -> None:
+def test_an_unacknowledged_message_comes_again_to_a_durable_session(broker: Broker) -> None:
     topic = f"{ROOT}/n1/ack"
     first = Client(broker)
     first.send(subscribe(topic))
@@ -164,7 +164,7 @@ def test_a_retained_message_waits_for_subscribers(broker: Broker) -> None:
     assert got == [b"\x90\x03\0\x07\x01"]
 
 
-def test_an_empty_retained_message_takes_the_old_one_away(broker: Broker) -> None:
+def test_an_empty_retained_message_deletes_the_old_one(broker: Broker) -> None:
     topic = f"{ROOT}/n1/status"
     Client(broker).send(publish(topic, b"on", flags=1), publish(topic, b"", flags=1))
     observer = Client(broker, "n1", connect("watcher"))
@@ -190,7 +190,7 @@ def test_the_last_will_is_published_when_a_client_vanishes(
     assert broker.retained == {topic: b"off"}
 
 
-def test_a_goodbye_takes_the_last_will_back(
+def test_a_disconnect_deletes_the_last_will(
     broker: Broker, heard: list[tuple[str, bytes]]
 ) -> None:
     client = Client(broker, hello=connect(will=(f"{ROOT}/n1/status", b"off")))

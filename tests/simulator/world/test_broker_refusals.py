@@ -1,4 +1,4 @@
-"""What the world's broker refuses: garbage, strangers, and topics of other nodes."""
+"""Refusals of the world's broker: garbage, strangers, and topics of other nodes."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_node_cannot_listen_to_another() -> None:
     assert client.got == []
 
 
-def test_a_node_cannot_listen_to_what_was_kept_for_another() -> None:
+def test_a_node_cannot_read_the_retained_message_of_another() -> None:
     broker = Broker(ROOT)
     Client(broker, "n2").send(subscribe(f"{ROOT}/n2/cmd"))
     broker.publish(1, f"{ROOT}/n2/cmd", b"not yours", 1, True)

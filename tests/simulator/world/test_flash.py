@@ -43,7 +43,7 @@ def test_an_erase_is_one_sector_and_is_counted(path: Path) -> None:
     assert flash.violations == []
 
 
-def test_what_is_written_is_there_after_a_restart(path: Path) -> None:
+def test_written_bytes_are_there_after_a_restart(path: Path) -> None:
     flash = chip(path)
     flash.program(100, b"kept")
     flash.close()
@@ -55,7 +55,7 @@ def test_what_is_written_is_there_after_a_restart(path: Path) -> None:
 @pytest.mark.parametrize(
     ("offset", "length"), ((4 * SECTOR - 1, 2), (-1, 1), (4 * SECTOR, 1), (0, 4 * SECTOR + 1))
 )
-def test_nothing_is_written_outside_the_chip(path: Path, offset: int, length: int) -> None:
+def test_a_write_outside_the_chip_is_refused(path: Path, offset: int, length: int) -> None:
     flash = chip(path)
     for call in (flash.program, flash.tear_program):
         with pytest.raises(ValueError, match="outside the chip"):
@@ -98,7 +98,7 @@ def test_a_torn_program_leaves_a_prefix_and_then_nothing(path: Path) -> None:
         lengths.add(done)
         assert torn[done + 4 :] == old[done + 4 :], seed
         for now, wanted in zip(torn[done : done + 4], data[done : done + 4]):
-            assert now & wanted == wanted, "a bit was cleared that nobody asked for"
+            assert now & wanted == wanted, "a bit was cleared without being asked for"
     assert len(lengths) > 30 and min(lengths) < 60 and max(lengths) > 200
 
 
@@ -136,7 +136,7 @@ def test_the_seed_decides_how_it_tears(path: Path) -> None:
     assert state(5) == state(5) != state(6)
 
 
-def test_ageing_turns_over_bits_of_what_is_written_and_of_nothing_else(tmp_path: Path) -> None:
+def test_ageing_flips_bits_of_written_bytes_alone(tmp_path: Path) -> None:
     path = tmp_path / "flash.bin"
     path.write_bytes(b"\xff" * 4096 + b"\x5a" * 100 + b"\xff" * 3996)
     flash = Flash(path, random.Random(4))

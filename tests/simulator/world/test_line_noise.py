@@ -1,4 +1,4 @@
-"""A detector's noise belongs to the street, not to what the node does."""
+"""A detector's noise depends on the street, not on the node's commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reports(model: Model, asked_at_s: range) -> list[Input]:
 
 
 @pytest.mark.parametrize("model", (Ld2451, Ld2450, Ops243))
-def test_noise_is_the_same_whatever_was_asked_before(model: Model) -> None:
+def test_noise_does_not_depend_on_earlier_calls(model: Model) -> None:
     calm, asked = reports(model, range(0)), reports(model, range(5, 50))
     assert len(calm) > 1000
     assert asked == calm

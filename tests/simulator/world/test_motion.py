@@ -1,4 +1,4 @@
-"""How a queue is let go, and how its road users come: what the street promises to the sensors."""
+"""How a queue is released, and how its road users come: the street's promise to the sensors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_stop_brakes_stands_and_goes_on() -> None:
 
 
 @pytest.mark.parametrize("distance_m", (1.0, 5.0, 25.0, 60.0))
-def test_the_line_is_crossed_when_it_says(distance_m: float) -> None:
+def test_the_line_is_crossed_at_the_time_of_the_trajectory(distance_m: float) -> None:
     stop = Stop(departs_us=100 * S, stands_us=20 * S, distance_m=distance_m, speed_kmh=20.0)
     t_us, speed_kmh = stop.crossing
     assert stop.at(t_us) == pytest.approx((0.0, speed_kmh), abs=1e-3)
@@ -57,10 +57,10 @@ def test_bunched_traffic_follows_closely_at_one_speed_and_never_overlaps() -> No
             slower = [b.speed_kmh < 1.04 * a.speed_kmh for a, b in held_up]
             assert sum(slower) > 0.9 * len(slower)  # the others came so by chance
             walkers = [user.speed_kmh for user in going if user.cls == "pedestrian"]
-            assert walkers and max(walkers) < 8, "nobody walks as fast as a car"
+            assert walkers and max(walkers) < 8, "no walker is as fast as a car"
 
 
-def test_half_of_the_pairs_is_beside_the_other() -> None:
+def test_a_pair_share_of_one_half_adds_half_the_vehicles() -> None:
     alone, together = made(5, Traffic()), made(5, Traffic(pairs=0.5))
     assert 1.4 < len(together) / len(alone) < 1.6
 
@@ -80,7 +80,7 @@ def test_one_way_traffic_changes_every_half_hour() -> None:
         assert user.direction == ("forward", "backward")[user.t_us // (1800 * S) % 2]
 
 
-def test_who_turns_back_comes_near_the_line_and_never_crosses_it() -> None:
+def test_a_u_turn_comes_near_the_line_and_never_crosses_it() -> None:
     users = made(11, Traffic(), passages=300)
     rng = random.Random(1)
     assert with_u_turns(users, {}, (2.0, 20.0), rng) == users

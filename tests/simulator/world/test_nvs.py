@@ -17,7 +17,7 @@ class PowerCut(Exception):
 
 
 class Chip:
-    """NOR flash in memory; the power fails at operation `cut_at`, and tears it."""
+    """NOR flash in memory. The power fails at operation `cut_at`, and tears it."""
 
     def __init__(self, pages: int = 3, cut_at: int = -1, seed: int = 1) -> None:
         self.cells = bytearray(b"\xff" * (pages * PAGE))
@@ -73,7 +73,7 @@ def test_blobs_come_back(length: int) -> None:
     assert chip.open().get_blob(SPACE, "config") == blob
 
 
-def test_what_is_not_there_is_a_key_error() -> None:
+def test_a_missing_key_is_a_key_error() -> None:
     nvs = Chip().open()
     for get in (nvs.get_i32, nvs.get_blob, nvs.erase_key):
         with pytest.raises(KeyError):

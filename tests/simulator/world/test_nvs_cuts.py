@@ -11,7 +11,8 @@ STEPS = 14
 
 
 def use(nvs: NvsPartition, held: dict[str, object], first: int, steps: int = STEPS) -> None:
-    """Change two values again and again; `held` is what must be there, `next` what may be."""
+    """Change two values again and again. `held` has the values that must be there, `next` the one
+    that may be."""
     for i in range(first, first + steps):
         held["next"] = i
         nvs.set_i32(SPACE, "boot", i)
@@ -47,7 +48,7 @@ def prepared(cells: bytes, cut_at: int = -1) -> Chip:
 
 
 def operations(cells: bytes, until_erase: bool = False) -> int:
-    """How many there are in the steps, or up to the first page that is recycled."""
+    """The number of operations in the steps, or up to the first page that is recycled."""
     chip = prepared(cells)
     nvs = chip.open()
     for i in range(STEPS):

@@ -1,4 +1,4 @@
-"""Boards for tests, and the programs of a technician against them."""
+"""Boards for tests, and a technician's programs against them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ran:
 
 
 def run(program: str, *args: str | Path, timeout_s: float = HANG_S) -> Ran:
-    """A program of the virtual environment, with what it wrote on either stream."""
+    """A program of the virtual environment, with its output on either stream."""
     done = subprocess.run(
         [BIN / program, *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace", timeout=timeout_s,
@@ -43,7 +43,7 @@ def mpremote(board: VirtualBoard, *args: str | Path) -> Ran:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for it; fails only where it would never come."""
+    """Wait for it. Fails only if it would never come."""
     end = time.monotonic() + HANG_S
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -59,7 +59,7 @@ def settled(board: VirtualBoard) -> bytes:
 
 
 class Listener:
-    """Somebody at the port with a terminal program; `heard` grows while he reads."""
+    """A person at the port with a terminal program. `heard` grows while it reads."""
 
     def __init__(self, port: str | Path) -> None:
         self._serial = serial.serial_for_url(str(port), timeout=0.05)
@@ -79,7 +79,7 @@ class Listener:
         self._serial.rts = rts
 
     def read_until(self, text: bytes) -> bytes:
-        """Read on until the text is there; returns what came up to its end, and forgets it."""
+        """Read on until the text is there. Return the bytes up to its end, and drop them."""
 
         def there() -> bool:
             self.heard += self._serial.read(4096)

@@ -1,4 +1,4 @@
-"""What a board does with what is in its flash: boots it in the simulator, for a few seconds."""
+"""Boots the contents of a board's flash in the simulator, for a few seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACES = {"flash:program", "flash:erase"}
 
 @dataclass(frozen=True)
 class Life:
-    """node: under which it counts, "" = it refuses. logged: it wrote to its log."""
+    """node: the name under which it counts, "" = it refuses. logged: it wrote to its log."""
 
     node: str
     boot: int
@@ -30,7 +30,7 @@ class Life:
 
 
 def boot(flash: Path, seconds: float = 4) -> Life:
-    """The file is changed as a board's flash would be."""
+    """Change the file as a board's flash would be changed."""
     compile_shims()
     log = Log()
     node = Node(NodeSpec("n1", flash, 1_750_000_000, 1), DeadNetwork(), ScriptedSensor(), log)

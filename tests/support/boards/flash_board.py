@@ -1,7 +1,7 @@
-"""A board to be flashed: as `mock_board`, with the flasher stub's own way of erasing.
+"""A board to be flashed: like `mock_board`, with the flasher stub's own way of erasing.
 
-The stub erases the sectors that it is about to program; what comes over the wire, what is erased
-and when it was is kept for whoever wants to know.
+The stub erases the sectors that it is about to program. The bytes on the wire and the erased
+sectors are kept for the test.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.support.boards.mock_board import SECTOR, MockBoard, Nor, Unplugged
 
 
 class StubFlash(Nor):
-    """wire: bytes of data that came. sectors: erased, in order. read_only: it takes nothing."""
+    """wire: received bytes of data. sectors: erased, in order. read_only: it takes no writes."""
 
     def __init__(self, cells: bytes) -> None:
         super().__init__(cells)

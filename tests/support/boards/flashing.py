@@ -1,4 +1,4 @@
-"""What the tests of `tallypost flash` share: boards in all states, and what is said of them."""
+"""Common parts of the tests of `tallypost flash`: boards in all states, and facts about them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def files_of(vfs: bytes) -> dict[str, bytes]:
 
 
 def release(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> bytes:
-    """What `flash` finds built from now on: other files."""
+    """From now on `flash` finds these other files built."""
     vfs = image.file_system(files, VFS.size)
     monkeypatch.setattr(board_image, "load", lambda _board: BoardImage(vfs, {}))
     return vfs

@@ -1,4 +1,4 @@
-"""A genuine MicroPython file, and files of the same form that are made up."""
+"""A genuine MicroPython file, and made-up files of the same form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BANNER = b"MicroPython v%s on 2026-04-06\0"
 
 
 def genuine() -> Path:
-    """ESP32_GENERIC v1.25.0 as its makers publish it; skips the test where it cannot be had."""
+    """ESP32_GENERIC v1.25.0 as its makers publish it. Skips the test where it is not available."""
     try:
         third_party.fetch(archive=third_party.MICROPYTHON)
     except ToolError as error:

@@ -1,7 +1,8 @@
-"""Boards behind sockets: the boot loader of esp32-mock-bootloader before a flash with physics.
+"""Boards behind sockets: the boot loader of esp32-mock-bootloader in front of a flash with
+physics.
 
-Programming only clears bits; the cable can be pulled after any number of bytes that were erased or
-programmed, and tears what was under way. Each board has a MAC of its own.
+Programming only clears bits. The cable can be pulled after any number of erased or programmed
+bytes, and tears the current operation. Each board has its own MAC.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Unplugged(Exception):
 
 
 class Nor(server.FlashImage):
-    """cut_after: bytes that may still be erased or programmed; None: any number."""
+    """cut_after: bytes that may still be erased or programmed. None: any number."""
 
     def __init__(self, cells: bytes) -> None:
         super().__init__()
@@ -84,7 +85,9 @@ class Nor(server.FlashImage):
 
 
 class Link(server.BootloaderConnection):
-    """Waits for what a busy host sends late: the package gives up reading flash after 50 ms."""
+    """Waits for bytes that a busy host sends late: the package gives up reading flash after 50
+    ms.
+    """
 
     def __init__(self, sock: socket.socket, stop: threading.Event) -> None:
         super().__init__(sock=sock)
@@ -131,7 +134,7 @@ class MockBoard:
         self.plugged = True
 
     def unplug(self) -> None:
-        """Nobody answers at the port any more."""
+        """The port does not answer any more."""
         self.close()
 
     def close(self) -> None:
@@ -141,7 +144,7 @@ class MockBoard:
 
 @contextmanager
 def own_answers() -> Iterator[None]:
-    """The package gives all boards one MAC and 4 MB of flash; here each thread answers its own."""
+    """The package gives all boards one MAC and 4 MB of flash. Here each thread answers its own."""
     plain = server._read_reg_value_for_chip
 
     def answer(addr: int, chip: str) -> int:

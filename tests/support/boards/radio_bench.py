@@ -11,7 +11,7 @@ from simulator.world.lorawan.radio_medium import RadioMedium, ReceivedFrame, Sig
 
 
 class Bench:
-    """now_us: the time. lines: of the chip. edges: (time, line, level)."""
+    """now_us: the time. levels: of the chip's lines. edges: (time, line, level)."""
 
     def __init__(self) -> None:
         self.now_us = 0
@@ -43,7 +43,7 @@ class Bench:
         self.wait(10_000)
 
     def send(self, text: str, settle_us: int = 10_000) -> bytes:
-        """One transaction; the bytes that came back."""
+        """One transaction. Returns the bytes that came back."""
         self.chip.select(0)
         answer: bytes = self.chip.transfer(bytes.fromhex(text))
         self.chip.select(1)

@@ -50,7 +50,7 @@ def image(path: Path, script: str, more: Mapping[str, bytes] = MappingProxyType(
 
 
 class ScriptedSensor:
-    """Sends the given inputs at the given times; remembers what it is told."""
+    """Sends the given inputs at the given times, and keeps the node's bytes."""
 
     def __init__(self, inputs: Sequence[Input] = ()) -> None:
         self.inputs = sorted(inputs)
@@ -68,7 +68,7 @@ class ScriptedSensor:
 
 
 class Log:
-    """Keeps what the kernel reports."""
+    """Keeps the reports of the kernel."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, int, bytes | str]] = []
@@ -84,7 +84,7 @@ class Log:
 
 
 class DeadNetwork:
-    """A network in which nobody answers, except to names."""
+    """A network that answers nothing, except names."""
 
     def wifi_up(self, _node: str, _t_us: int) -> bool:
         return True

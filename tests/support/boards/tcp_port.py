@@ -1,4 +1,4 @@
-"""A TCP port at which somebody answers: for pyserial, a serial port with something behind it."""
+"""A TCP port with an answering function: for pyserial, a serial port with a device behind it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 
 class TcpPort:
-    """talk: what is done with each connection, in a thread of the port's own; OSError ends it.
+    """talk: called with each connection, in a thread of the port's own. OSError ends it.
 
-    number: of the port. url: what pyserial, esptool and mpremote take.
+    number: of the port. url: for pyserial, esptool and mpremote.
     """
 
     def __init__(self, talk: Callable[[socket.socket], None]) -> None:
@@ -23,7 +23,7 @@ class TcpPort:
         self._thread.start()
 
     def close(self) -> None:
-        """Nobody answers any more; waits for the connection that is open. Twice is once."""
+        """Stop answering. Waits for the connection that is open. Twice is once."""
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)  # closing alone does not wake accept()
         self._server.close()

@@ -1,4 +1,4 @@
-"""Somebody at the console of a board with a one-file image, in virtual time."""
+"""A person at the console of a board with a one-file image, in virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ RUN_MAX_US = 100_000_000
 
 
 class Typist:
-    """Types each text when the prompt waits, or at its time (us); the node ends after the last."""
+    """Types each text when the prompt waits, or at its time (us). The node ends after the last
+    one.
+    """
 
     name = "testboard"
 
@@ -61,7 +63,7 @@ def converse(
     *,
     more: Mapping[str, bytes] = MappingProxyType({}),
 ) -> bytes:
-    """Run `main` as /main.py and type; returns what the console showed."""
+    """Run `main` as /main.py and type. Return the console's output."""
     compile_shims()
     spec = NodeSpec("n1", image(folder / "flash.bin", main, more), 0, 1)
     node = Node(spec, DeadNetwork(), ScriptedSensor(), Log())

@@ -1,7 +1,7 @@
 """A node at the end of a serial line, as a TCP port: `socket://127.0.0.1:PORT`.
 
-It answers commands with what a test gives it, and misbehaves as real lines do: log lines, noise
-and half lines in between, somebody else instead of a node, a cable that is pulled.
+It answers commands with the values of a test, and misbehaves as real lines do: log lines, noise
+and half lines in between, another device instead of a node, a cable that is pulled.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ IDENTITY: Body = {
 
 
 class Refuse(Exception):
-    """Raised by an answer: the node says no."""
+    """Raised by an answer: the node refuses the command."""
 
 
 class FakeNode:
     """answers: by command, a value or a function of the command. A function may return a `Stream`.
 
-    banner: what it says when it first hears something. deaf: it never answers. pulled_after:
-    commands until the cable is pulled. around: bytes before every answer.
+    banner: sent after the first received bytes. deaf: it never answers. pulled_after: commands
+    until the cable is pulled. around: bytes before every answer.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class FakeNode:
         self._at.close()
 
     def names(self) -> list[str]:
-        """Commands that came, without the greeting."""
+        """Received commands, without the greeting."""
         return [body["cmd"] for body in self.commands if body["cmd"] != "ping"]
 
     def _talk(self, link: socket.socket) -> None:
@@ -90,7 +90,7 @@ class FakeNode:
 
 
 class Stream:
-    """A result and the lines that follow it; bytes go as they are, %s in them is the id."""
+    """A result and the lines that follow it. Bytes go unchanged, %s in them is the id."""
 
     def __init__(self, result: Any, *bodies: Body | bytes) -> None:
         self.result = result
@@ -109,7 +109,8 @@ def _line(body: Body) -> bytes:
 
 
 def tidy(text: str) -> str:
-    """Output without what differs from run to run: port numbers, spaces at the ends of lines."""
+    """Output without the parts that differ from run to run: port numbers, spaces at the ends of
+    lines."""
     text = re.sub(r"socket://127\.0\.0\.1:\d+", "PORT", text)
     return "\n".join(line.rstrip() for line in text.splitlines())
 

@@ -1,4 +1,4 @@
-"""What a node publishes, made by hand for tests of the backend."""
+"""Messages of a node, made by hand for tests of the backend."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sys.stdout.write(CLOSE)
 
 
 def on_node(script: str, *paths: str) -> str:
-    """Run a script in the node's interpreter; returns what it printed."""
+    """Run a script in the node's interpreter. Return its output."""
     search = ":".join([*(str(ROOT / path) for path in ("lib", *paths)), ".frozen"])
     command = [Path(sys.executable).parent / "micropython", "-X", "heapsize=2m", "-c", script]
     result = subprocess.run(
@@ -58,7 +58,7 @@ def tally(forward: int = 0, backward: int = 0) -> Body:
 
 
 def interval(seq: int, cars: int = 1, total: int | None = None, **other: Any) -> Body:
-    """An interval with `cars` forward; by default every interval had as many."""
+    """An interval with `cars` forward. By default every interval had as many."""
     speed = {"mean": None, "n": 0, "hist": []}
     minutes = 15 * (seq - 1)
     return {

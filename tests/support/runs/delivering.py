@@ -24,7 +24,7 @@ ROOM_FOR_SEVERAL = 8192
 
 
 class Node:
-    """tests/sim/device/deliver.py, told over its standard input what to do."""
+    """tests/sim/device/deliver.py, controlled over its standard input."""
 
     def __init__(
         self, port: int, *, user: str = "", room: int = ROOM_FOR_SEVERAL, pid: int = 0
@@ -40,7 +40,7 @@ class Node:
         )  # fmt: skip
 
     def close(self, count: int) -> None:
-        """Have it close so many intervals."""
+        """Let it close that many intervals."""
         self._order(f"close {count}")
 
     def state(self) -> dict[str, Any]:
@@ -53,15 +53,15 @@ class Node:
         bound = Timer(TIMEOUT_S, self._process.kill)
         bound.daemon = True
         bound.start()
-        told = []  # its log
+        printed = []
         while not (answer := self._process.stdout.readline()).startswith("{"):
-            told.append(answer)
-            assert answer, f"the node has ended: {told}"
+            printed.append(answer)
+            assert answer, f"the node has ended: {printed}"
         bound.cancel()
         return dict(json.loads(answer))
 
     def waits_until(self, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Until its state is such; returns it."""
+        """Wait until its state is such. Return it."""
         until = time.monotonic() + TIMEOUT_S
         while not reached(state := self.state()):
             assert time.monotonic() < until, state
@@ -74,7 +74,7 @@ class Node:
 
 
 class Backend:
-    """`tallypost listen` with one database, for as often as it is started."""
+    """`tallypost listen` with one database, however often it is started."""
 
     def __init__(self, folder: Path, port: int, *options: str) -> None:
         self.db = folder / "counts.sqlite"
@@ -92,8 +92,8 @@ class Backend:
         with self._news.open("ab") as news, self._said.open("ab") as said:
             self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=news, stderr=said)
         until = time.monotonic() + TIMEOUT_S
-        while "listening to" not in (told := self._said.read_text()):
-            assert time.monotonic() < until and self._process.poll() is None, told
+        while "listening to" not in (said := self._said.read_text()):
+            assert time.monotonic() < until and self._process.poll() is None, said
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -109,14 +109,14 @@ class Backend:
     def held(self) -> int:
         return int(self.rows("SELECT count(*) FROM records")[0][0])
 
-    def told(self) -> list[int]:
-        """Numbers of the intervals it has announced, in that order."""
+    def announced(self) -> list[int]:
+        """Numbers of the announced intervals, in that order."""
         lines = [json.loads(line) for line in self._news.read_text().splitlines()]
         return [line["seq"] for line in lines if line["what"] == "interval"]
 
 
 def cars(seq: int) -> dict[str, int]:
-    """Cars of an interval by direction, as the node was told to count them."""
+    """Cars of an interval by direction, as `close` lets the node count them."""
     return {"forward": 0 if seq % 2 else seq % 7, "backward": seq % 7 if seq % 2 else 0}
 
 
@@ -132,5 +132,5 @@ def confirmed_whole(node: Node, backend: Backend, closed: int) -> dict[str, Any]
     assert backend.rows("SELECT node, log, confirmed FROM logs") == [("n1", state["log"], closed)]
     for table in ("gone", "doubts", "quarantine"):
         assert backend.rows(f"SELECT * FROM {table}") == [], table
-    assert sorted(backend.told()) == list(range(1, closed + 1))
+    assert sorted(backend.announced()) == list(range(1, closed + 1))
     return state

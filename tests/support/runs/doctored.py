@@ -1,4 +1,6 @@
-"""Doctors for a faultless run: each puts in one fault, with the violation that must be found."""
+"""Doctors for a faultless run: each adds one fault. The violation that must be found is beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ Doctor = Callable[[Evidence], object]
 
 
 def closed(evidence: Evidence, number: int, **change: Any) -> None:
-    """Change a closed interval everywhere alike: in the trace, in flash and at the backend."""
+    """Change a closed interval everywhere: in the trace, in flash and at the backend."""
     records = evidence.observer.closed
     records[number] = replace(records[number], **change)
     evidence.ring = ring(records, evidence.confirmed)
@@ -90,7 +92,7 @@ def other_record(evidence: Evidence) -> None:
 
 
 def rewritten(evidence: Evidence) -> None:
-    """The node closes another interval under a number that it has given already."""
+    """The node closes another interval under a used number."""
     other = replace(evidence.observer.closed[2], coverage=1)
     data = entry(2, 1, packed(other))
     evidence.observer.on("flash:program", 7300 * S, struct.pack("<I", 0x300000 + 14 * 4096) + data)
@@ -107,7 +109,7 @@ def totals_jump(evidence: Evidence) -> None:
 
 
 def _count(evidence: Evidence, number: int, more: int) -> None:
-    """Put cars into an interval, or take them, as if the totals had always been so."""
+    """Add cars to an interval, or remove them, as if the totals had always been so."""
     records = evidence.observer.closed
     for later in range(number, 9):
         counts, totals = list(records[later].counts), list(records[later].totals)
@@ -159,7 +161,7 @@ def flash_rule(evidence: Evidence) -> None:
 
 
 def deaf(evidence: Evidence) -> None:
-    """A connection that is kept although nothing comes any more."""
+    """A connection that is kept although no byte comes any more."""
     evidence.observer.on("net:open", 60 * S, "ok")
     evidence.observer.on("net:rx", 100 * S, b"x")
     evidence.observer.on("net:close", 194 * S, "by the node")

@@ -1,4 +1,4 @@
-"""Lives a scenario's plan in this process, and the same plan without its trouble."""
+"""Runs a scenario's plan in this process, and the same plan without faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RADAR, BEAM = 0, 1
 
 
 def planned(scenario: str, node: int, *, hours: float = 0.0, seed: int = 3) -> NodePlan:
-    """The plan of one node; without `hours` for as long as the scenario says."""
+    """The plan of one node. Without `hours` it is as long as the scenario."""
     hours = hours or load(scenario).hours
     return draw(RunOptions(hours=hours, seed=seed, scenario=scenario))[node]
 
@@ -25,20 +25,20 @@ def live(plan: NodePlan, folder: Path) -> Evidence:
 
 
 def unharmed(evidence: Evidence, folder: Path) -> Evidence:
-    """Nothing was lost or doubled, all came in order, and what was counted is what is counted
-    without the trouble; returns that calm life."""
+    """Nothing was lost or duplicated, all came in order, and the counts are those without faults.
+    Returns the run without faults."""
     assert records.violations(evidence) == []
     assert records.lost(evidence) == records.duplicated(evidence) == []
     assert evidence.order == sorted(evidence.observer.closed)
     quiet = live(fault_free_plan(evidence.plan), folder)
     assert _by_direction(evidence) == _by_direction(quiet)
-    lived, unstirred = (score(s.truth, s.observer.passages) for s in (evidence, quiet))
-    assert (lived.truth, lived.recall) == (unstirred.truth, unstirred.recall)
+    faulty, fault_free = (score(s.truth, s.observer.passages) for s in (evidence, quiet))
+    assert (faulty.truth, faulty.recall) == (fault_free.truth, fault_free.recall)
     return quiet
 
 
 def _by_direction(evidence: Evidence) -> dict[str, int]:
-    """Without the classes: a sector of the log is erased at another moment, and an edge that a
+    """Without the classes. A sector of the log is erased at another moment, and an edge that a
     light barrier sees meanwhile is noted up to 80 ms late, which may cost the speed."""
     return {
         direction: sum(classes.values())

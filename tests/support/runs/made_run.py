@@ -1,4 +1,4 @@
-"""A run that never happened: what is seen of a node that does everything right, made by hand.
+"""A run that never happened: the evidence of a node that does everything right, made by hand.
 
 Two hours, one boot, eight closed intervals of 15 minutes with three passages each. The packing
 here is a third one, beside the firmware's and the checker's.
@@ -39,7 +39,7 @@ def sparse(values: list[int]) -> bytes:
 
 
 def digits(values: Iterable[int]) -> bytes:
-    """Numbers to base 8, least digit first, in the nibbles of bytes; 8 = another follows."""
+    """Numbers to base 8, least digit first, in the nibbles of bytes. 8 = another follows."""
     text = ""
     for value in values:
         octal = f"{value:o}"[::-1]
@@ -119,7 +119,7 @@ def message(number: int, record: Record) -> dict[str, Any]:
 
 
 def live(observer: NodeObserver, start_utc: int) -> tuple[dict[int, Record], list[Passage]]:
-    """Let the watcher see two hours of a node's life; returns what was closed and the truth."""
+    """Let the observer see two hours of a node. Return the closed intervals and the truth."""
     totals = [0] * 10
     truth = []
     records = {}
@@ -147,7 +147,7 @@ def live(observer: NodeObserver, start_utc: int) -> tuple[dict[int, Record], lis
 
 
 def clean(scenario: str = "moderate") -> Evidence:
-    """What a run saw in which nothing is wrong."""
+    """The evidence of a run without faults."""
     plan = plans.draw(plans.RunOptions(hours=2.0, seed=7, nodes="1", scenario=scenario))[0]
     observer = NodeObserver((RING_AT, RING_SIZE))
     records, truth = live(observer, plan.start_utc)

@@ -23,7 +23,7 @@ LIMIT_S = 400
 
 @dataclass
 class Ran:
-    """How a run ended; `result` is what it wrote with --json, empty if nothing."""
+    """The end of a run. `result` is the content of its --json file, empty if there is none."""
 
     status: int
     out: str
@@ -76,7 +76,7 @@ class Mosquitto:
         wait_for(self.port)
 
     def read_again(self) -> None:
-        """Have it read its access list again."""
+        """Let it read its access list again."""
         self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
@@ -100,7 +100,7 @@ def mosquitto(folder: Path, *lines: str) -> Iterator[int]:
 
 
 def wait_for(port: int) -> None:
-    """Until something listens there."""
+    """Wait until a program listens there."""
     until = time.monotonic() + 30
     while True:
         try:

@@ -1,5 +1,6 @@
-"""After a reset: what is still there. `P["kind"]`: hard, soft, watchdog. `P["cause"]`: what
-`reset_cause()` said, before the interpreter started afresh for this."""
+"""After a reset: the state that is left. `P["kind"]`: hard, soft, watchdog. `P["cause"]`: the
+value of `reset_cause()` before the interpreter started afresh for this.
+"""
 
 import os
 import time
@@ -15,7 +16,8 @@ def the_cause_is_told():
     """reset_cause(): 2 after machine.reset(), 3 after the watchdog, 5 after a soft reset.
 
     Source: ports/esp32/modmachine.c, machine_reset_cause (esp_reset_reason)
-    Leans: firmware/app.py, hello; lib/wire/record.py
+
+    Leans: firmware/app.py, hello, and lib/wire/record.py
     """
     expect(P["cause"], _CAUSES[P["kind"]])
 
@@ -23,7 +25,8 @@ def the_cause_is_told():
 def rtc_memory_is_kept():
     """RTC.memory outlives the reset.
 
-    Source: docs/library/machine.RTC.rst, memory; machine_rtc.c (RTC_NOINIT_ATTR)
+    Source: docs/library/machine.RTC.rst, memory, and machine_rtc.c (RTC_NOINIT_ATTR)
+
     Leans: firmware/counting/recovery.py: the open interval
     """
     if P["counting"]:
@@ -32,9 +35,10 @@ def rtc_memory_is_kept():
 
 
 def the_clock_goes_on():
-    """The real-time clock shows the time of before, and what has passed since.
+    """The real-time clock goes on from the time before the reset.
 
     Source: IDF, "System Time" (the RTC timer keeps the time over any reset but power-on)
+
     Leans: firmware/core/clock.py, source RTC
     """
     passed = time.time() - NVS("tpconform").get_i32("clock")
@@ -42,9 +46,10 @@ def the_clock_goes_on():
 
 
 def nvs_is_kept():
-    """What was committed is there.
+    """Committed values are there.
 
     Source: docs/library/esp32.rst, NVS.commit
+
     Leans: firmware/build.py, firmware/config/settings.py
     """
     buf = bytearray(8)
@@ -53,10 +58,11 @@ def nvs_is_kept():
 
 
 def files_are_kept():
-    """A file that was closed is there.
+    """A closed file is there.
 
     Source: littlefs, DESIGN.md (a closed file is committed)
-    Leans: updates; provisioning
+
+    Leans: updates, and provisioning
     """
     with open("/tpconform.kept") as file:
         expect(file.read(), P["kind"])
@@ -65,7 +71,8 @@ def files_are_kept():
 def everything_is_put_away():
     """The scratch file and the keys can be removed.
 
-    Source: docs/library/os.rst, remove; docs/library/esp32.rst, NVS.erase_key
+    Source: docs/library/os.rst, remove, and docs/library/esp32.rst, NVS.erase_key
+
     Leans: this run: it leaves nothing behind
     """
     os.remove("/tpconform.kept")

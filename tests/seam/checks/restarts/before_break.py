@@ -1,6 +1,6 @@
-"""A program that only Ctrl-C ends; it notes what reached it.
+"""A program that only Ctrl-C ends. It keeps the bytes that reached it.
 
-It reads the console byte by byte, as firmware/console/reader.py does. What it hears was typed by
+It reads the console byte by byte, as firmware/console/reader.py does. Its bytes were typed by
 mpremote: CR and Ctrl-B, when that leaves the raw prompt.
 """
 
