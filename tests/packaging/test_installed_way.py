@@ -13,9 +13,9 @@ from tests.packaging.installed import Installed
 from tests.support.boards.bench import HANG_S, Make, until
 from tests.support.runs.running import mosquitto
 
-from simulator.board.life import Around
+from simulator.board.life import Environment
 from simulator.board.stock import stand_in
-from simulator.run.plans.plan import Target
+from simulator.run.plans.plan import BrokerAddress
 from tallypost.hardware import boards
 
 NAME = "esp32_generic"
@@ -49,8 +49,10 @@ def files(tmp_path: Path) -> Path:
 
 def test_flash_provision_check_and_listen(tool: Installed, files: Path, make: Make) -> None:
     with mosquitto(files, "allow_anonymous true") as broker:
-        around = Around(broker=Target("127.0.0.1", broker), wifi=WIFI, per_hour=1200)
-        board = make(NAME, is_blank=True, speed=10.0, around=around)
+        environment = Environment(
+            broker=BrokerAddress("127.0.0.1", broker), wifi=WIFI, per_hour=1200
+        )
+        board = make(NAME, is_blank=True, speed=10.0, environment=environment)
         at = ("--port", board.path)
         flashed = json.loads(
             told(tool, "flash", *at, "--micropython", files / "micropython.bin", "--json")
@@ -75,4 +77,5 @@ def test_flash_provision_check_and_listen(tool: Installed, files: Path, make: Ma
         ) as listener:  # fmt: skip
             until(lambda: database.exists() and intervals(database) >= 1)
             listener.terminate()
-    assert '"direction": "forward"' in told(tool, "report", "--db", database, "--json")
+    rows = told(tool, "report", "--db", database, "--node", "gate-1", "--json")
+    assert '"direction": "forward"' in rows
