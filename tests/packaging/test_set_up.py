@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import environment
 import pip
@@ -58,14 +59,15 @@ class Checkout:
         return cls(root)
 
     def set_up(
-        self, role: str = "dev", before: str = "", **how: object
+        self, role: str = "dev", before: str = "", **how: Any
     ) -> subprocess.CompletedProcess[str]:
         """The set-up, after the statements `before` have changed its view of the machine."""
-        environ = {**os.environ, **UNREACHABLE, **how.pop("environ", {})}  # type: ignore[dict-item]
+        more: dict[str, str] = how.pop("environ", {})
+        environ = {**os.environ, **UNREACHABLE, **more}
         return subprocess.run(
             [self.python, "-c", AS_ANOTHER.format(before=before), "--role", role],
             cwd=self.root, env=environ, capture_output=True, text=True, check=False, **how,
-        )  # type: ignore[call-overload, no-any-return]  # fmt: skip
+        )  # fmt: skip
 
     def has_environment(self, role: str) -> Checkout:
         """Put one there in which only packages differ, without the seconds that pip takes."""
