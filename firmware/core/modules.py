@@ -6,15 +6,17 @@ _kept = ()  # names; empty until `keep_modules`
 
 
 def keep_modules():
-    """The start is over: the modules that are loaded now stay.
-
-    Their packages do not: nothing but an import needs a package, and an import makes it anew.
-    """
+    """The start is over: the modules that are loaded now stay."""
     global _kept
+    unload_packages()
+    _kept = tuple(sys.modules)
+
+
+def unload_packages():
+    """Drop the packages. Only an import needs one, and makes it anew."""
     for name in list(sys.modules):
         if hasattr(sys.modules[name], "__path__") and name != "asyncio":
             unload(name)
-    _kept = tuple(sys.modules)
 
 
 def unload_modules():
@@ -37,5 +39,6 @@ def unload(name):
     """Drop a module if it is loaded."""
     if sys.modules.pop(name, None):
         package, _, short = name.rpartition(".")
-        if package in sys.modules:
-            delattr(sys.modules[package], short)
+        package = sys.modules.get(package)
+        if hasattr(package, short):  # a package that was made anew lacks older modules
+            delattr(package, short)
