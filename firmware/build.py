@@ -5,16 +5,18 @@ the links are loaded, which are the largest part, so that they fill the holes th
 """
 
 import gc
+import sys
 
 # It leaves, so it is bound by its package: nothing else may refer to it.
 import counting.build
 from app import App
 from console.reader import serve_console
 from core.health import Health
-from core.modules import unload, unload_packages
+from core.modules import keep_modules, unload
+from core.version import VERSION
 from micropython import const
 
-CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
+_CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
 def build_app(board):
@@ -27,17 +29,34 @@ def build_app(board):
     app.counter.on_record = app.uplink.wake
     console = board.console()
     app.supervisor.add(
-        "console", lambda progress: serve_console(app, console, progress), CONSOLE_BOUND_S
+        "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
     )
+    app.starting = _start(app)
     _unload(("build", "delivery.lorawan.build", "delivery.mqtt.build", "core.version"))
+    keep_modules()
     return app
 
 
 def _unload(names):
+    """Drop modules, and all packages: only an import needs one, and makes it anew."""
     for name in names:
         unload(name)
-    unload_packages()
+    for name in list(sys.modules):
+        if hasattr(sys.modules[name], "__path__") and name != "asyncio":
+            unload(name)
     gc.collect()
+
+
+async def _start(app):
+    """Report the start, and start the watchdog, the tasks and the detector."""
+    log = app.log
+    log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
+    cause = app.hello()["reset"]
+    app.uplink.event("start", reset=cause, version=VERSION, dropped=app.ring.dropped)
+    for code, reason in app.faults:
+        app.uplink.event("fault", code=code, reason=reason)
+    app.supervisor.start()
+    await app.detector.start()
 
 
 def build_links(app):

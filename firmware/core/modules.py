@@ -6,17 +6,9 @@ _kept = ()  # names; empty until `keep_modules`
 
 
 def keep_modules():
-    """The start is over: the modules that are loaded now stay."""
+    """The modules that are loaded now stay."""
     global _kept
-    unload_packages()
     _kept = tuple(sys.modules)
-
-
-def unload_packages():
-    """Drop the packages. Only an import needs one, and makes it anew."""
-    for name in list(sys.modules):
-        if hasattr(sys.modules[name], "__path__") and name != "asyncio":
-            unload(name)
 
 
 def unload_modules():
