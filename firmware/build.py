@@ -14,8 +14,18 @@ from console.reader import serve_console
 from core.health import Health
 from core.modules import keep_modules, unload
 from core.version import VERSION
+from delivery.lorawan.device import open_device
 from micropython import const
 
+# Modules that leave: those of the device when it is open, the others at the end.
+_OF_DEVICE = (
+    "bare_radio", "delivery.lorawan.modem_device", "delivery.lorawan.radio_device",
+    "lorawan.regions.tables",
+)  # fmt: skip
+_OF_BUILD = (
+    "build", "core.version", "delivery.lorawan.build", "delivery.lorawan.device",
+    "delivery.mqtt.build",
+)  # fmt: skip
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
@@ -32,7 +42,7 @@ def build_app(board):
         "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
     )
     app.starting = _start(app)
-    _unload(("build", "delivery.lorawan.build", "delivery.mqtt.build", "core.version"))
+    _unload(_OF_BUILD)
     keep_modules()
     return app
 
@@ -63,17 +73,13 @@ def build_links(app):
     """Build the links of the configuration. Without a usable radio MQTT delivers."""
     wanted, device = app.config["link"], None
     if wanted != "mqtt":
-        from delivery.lorawan.device import open_device  # bytes
-
         device = open_device(app)
-        open_device = None
-        _unload(("bare_radio", "delivery.lorawan.device", "delivery.lorawan.modem_device",
-                 "delivery.lorawan.radio_device", "lorawan.regions.tables"))  # fmt: skip
+        _unload(_OF_DEVICE)
     if wanted != "lorawan" or not device:
-        from delivery.mqtt import build as mqtt  # 29,900 bytes
+        from delivery.mqtt.build import build_mqtt  # 29,900 bytes
 
-        mqtt.build_mqtt(app)
+        build_mqtt(app)
     if device:
-        from delivery.lorawan.build import build_lorawan  # bytes
+        from delivery.lorawan.build import build_lorawan  # 20,600 bytes
 
         build_lorawan(app, device)

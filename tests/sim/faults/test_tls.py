@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NODE = """
 import asyncio, json, sys
 from mqtt import Client, LinkDown
-from tls_link import wrapper
+from delivery.mqtt.tls import wrapper
 
 port, host, ca = sys.argv[1:4]
 
