@@ -1,7 +1,7 @@
 """The application: its parts, its heartbeat, and the two loaders of seldom-needed code.
 
-`build.py` builds the parts. The heartbeat runs once a second: time-outs of the detector,
-intervals, and the watchdog, which is fed only while every task makes progress
+`build.py` builds the parts and starts the tasks. The heartbeat comes once a second: time-outs of
+the detector, intervals, and the watchdog, which is fed only while every task makes progress
 (`core/supervisor.py`).
 """
 
@@ -11,7 +11,7 @@ import time
 
 from core.faults import STALLED, STORAGE, refusal
 from core.log import Log
-from core.modules import keep_modules, unload_modules
+from core.modules import unload_modules
 from core.supervisor import Supervisor
 from core.version import VERSION
 from micropython import const
@@ -49,12 +49,13 @@ class App:
         self.streaming = None  # the task that streams lines to the console
         self.faults = []  # code and reason of each fault found at the start
         self.refused_commands = 0
+        self.starting = None  # a coroutine that starts the tasks
         self._detecting = None  # the detector's task and its progress
         self._progress = None
         self._reset_at = 0
 
     def add_fault(self, code, reason):
-        """Note a fault found at the start. `run` makes an event of it."""
+        """Note a fault found at the start. It becomes an event."""
         self.faults.append((code, reason))
         self.log.error("fault %d: %s", code, reason)
 
@@ -66,11 +67,6 @@ class App:
             "log": "%08x" % self.ring.log_id, "detector": self.config["detector"],
             "storage": self.storage,
         }  # fmt: skip
-
-    def status(self):
-        body = self.hello()
-        body.update(self.health.report(self))
-        return body
 
     def losses(self):
         """Running number of bytes or edges that the detector's line has lost."""
@@ -100,7 +96,7 @@ class App:
     def command(self, payload, out=None):
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
         try:
-            from commands.registry import handle  # 3,300 bytes
+            from commands.registry import handle  # 4,800 bytes
 
             return handle(self, payload, out)
         except MemoryError:
@@ -113,26 +109,47 @@ class App:
 
     def start(self):
         """Run the application. Returns never."""
-        keep_modules()
         gc.collect()
         gc.threshold(-1)
         asyncio.run(self.run())
 
     async def run(self):
-        """Start the tasks and be the heartbeat. Returns never."""
-        self.log.info("%s %s boot %d on %s", self.node, VERSION, self.boot, self.board.NAME)
-        cause = _RESET_CAUSES[self.board.reset_cause()]
-        self.uplink.event("start", reset=cause, version=VERSION, dropped=self.ring.dropped)
-        for code, reason in self.faults:
-            self.uplink.event("fault", code=code, reason=reason)
-        self.supervisor.start()
-        await self.detector.start()
-        gc.collect()
-        detector = self.config["detector"]
-        self.log.info("%s: state %d, %d bytes free", detector, self.detector.state, gc.mem_free())
+        """Start, and then beat once a second. Returns never."""
+        await self.starting
+        self.starting = None  # it leaves the heap
+        kind, state, free = self.config["detector"], self.detector.state, self.health.look()
+        self.log.info("%s: state %d, %d bytes free", kind, state, free)
         self._progress = self.supervisor.watch("detector", _DETECTOR_BOUND_S)
         self._detecting = self.supervisor.spawn(self._detect(), "detector")
-        await self._heartbeat()
+        due_ms = time.ticks_ms()
+        while True:
+            state = self._beat(state)
+            due_ms = time.ticks_add(due_ms, 1000)
+            await asyncio.sleep_ms(max(1, time.ticks_diff(due_ms, time.ticks_ms())))
+
+    def _beat(self, state):
+        """Once a second. state: of the detector, a second ago; returns the present one."""
+        now_ms = time.ticks_ms()
+        if self.detector.tick(now_ms):
+            self._detecting.cancel()
+            self._detecting = self.supervisor.spawn(self._detect(), "detector")
+        self._count_passages()
+        uptime = self.uptime_s()
+        try:
+            self.counter.tick(now_ms, uptime, self.detector.state)
+            if uptime % _PREPARE_S == 0:
+                self.ring.prepare()
+        except (OSError, RingError) as error:
+            self.supervisor.fail(STORAGE, "ring", error)
+        if self.detector.state != state:
+            self._report_detector(state)
+        if self._reset_at and uptime >= self._reset_at:
+            self.counter.checkpoint()
+            self.board.reset()
+        stalled = self.supervisor.check(uptime)
+        if stalled:
+            self._stalled(stalled)
+        return self.detector.state
 
     async def _detect(self):
         progress, detector = self._progress, self.detector
@@ -148,42 +165,11 @@ class App:
             self.counter.add(passage)
             passage = self.detector.pop()
 
-    async def _heartbeat(self):
-        due_ms = time.ticks_ms()
-        state = self.detector.state
-        while True:
-            now_ms = time.ticks_ms()
-            if self.detector.tick(now_ms):
-                self._detecting.cancel()
-                self._detecting = self.supervisor.spawn(self._detect(), "detector")
-            self._count_passages()
-            uptime = self.uptime_s()
-            try:
-                self._count(now_ms, uptime)
-            except (OSError, RingError) as error:
-                self.supervisor.fail(STORAGE, "ring", error)
-            if self.detector.state != state:
-                state = self._note_state(state)
-            if self._reset_at and uptime >= self._reset_at:
-                self.counter.checkpoint()
-                self.board.reset()
-            stalled = self.supervisor.check(uptime)
-            if stalled:
-                self._stalled(stalled)
-            due_ms = time.ticks_add(due_ms, 1000)
-            await asyncio.sleep_ms(max(1, time.ticks_diff(due_ms, time.ticks_ms())))
-
-    def _note_state(self, was):
+    def _report_detector(self, was):
         """Report a detector that can no longer count, or can again. Traffic is no event."""
         state = self.detector.state
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
-        return state
-
-    def _count(self, now_ms, uptime):
-        self.counter.tick(now_ms, uptime, self.detector.state)
-        if uptime % _PREPARE_S == 0:
-            self.ring.prepare()
 
     def _stalled(self, name):
         """Put the fault into the log that outlives the reset, and start over."""

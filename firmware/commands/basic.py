@@ -8,7 +8,9 @@ def ping(_app, _body):
 
 
 def status(app, _body):
-    return app.status()
+    body = app.hello()
+    body.update(app.health.report(app))
+    return body
 
 
 def log(app, _body):

@@ -7,18 +7,17 @@ command: `App.command` drops them after it. State that lasts longer is in the ap
 
 import json
 
-from commands import basic
+from commands import basic, diagnostics
 from core.faults import CommandError, ConfigError, refusal
 
 _BYTES_MAX = 2048
 _ID_CHARS_MAX = 100
-_BASIC = {
-    "config_get": basic.config_get, "config_set": basic.config_set,
-    "config_stored": basic.config_stored, "log": basic.log, "ping": basic.ping,
-    "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
+_LOADED = {
+    "check": diagnostics.check, "config_get": basic.config_get, "config_set": basic.config_set,
+    "config_stored": basic.config_stored, "identity": diagnostics.identity, "log": basic.log,
+    "ping": basic.ping, "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
 }  # fmt: skip
-_LOADED = ("calibrate", "check", "identity")  # by `_load`
-_ON_CONSOLE = ("aim", "confirm", "records")  # by `_load_for_console`
+_ON_CONSOLE = ("aim", "confirm", "records")
 _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
 
 
@@ -39,33 +38,26 @@ def handle(app, payload, out=None):
 
 def _result(app, body, out):
     cmd, more = body.get("cmd"), ()
-    names = list(_BASIC) + list(_LOADED) + list(_ON_CONSOLE if out else ())
+    names = ["calibrate"] + list(_LOADED) + list(_ON_CONSOLE if out else ())
     if cmd not in names:
         raise CommandError("unknown command; known: %s" % ", ".join(sorted(names)))
     if not app.node and cmd not in _ALWAYS:
         raise CommandError("not provisioned: run `tallypost provision`")
     if cmd in _ON_CONSOLE:
-        function, more = _load_for_console(cmd), (out,)
-    else:
-        function = _BASIC.get(cmd) or _load(cmd)
-    return function(app, body, *more)
+        more = (out,)
+    return (_LOADED.get(cmd) or _load(cmd))(app, body, *more)
 
 
 def _load(cmd):
-    if cmd == "calibrate":
-        from commands.calibration import calibrate  # 2,200 bytes
-
-        return calibrate
-    from commands import diagnostics  # 1,400 bytes
-
-    return diagnostics.check if cmd == "check" else diagnostics.identity
-
-
-def _load_for_console(cmd):
+    """The function of a command whose module is loaded for it."""
     if cmd == "aim":
         from console.live_view import aim  # 6,800 bytes
 
         return aim
+    if cmd == "calibrate":
+        from commands.calibration import calibrate  # 2,200 bytes
+
+        return calibrate
     from console import log_export  # 3,100 bytes
 
     return log_export.confirm if cmd == "confirm" else log_export.records

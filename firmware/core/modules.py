@@ -6,14 +6,8 @@ _kept = ()  # names; empty until `keep_modules`
 
 
 def keep_modules():
-    """The start is over: the modules that are loaded now stay.
-
-    Their packages do not: nothing but an import needs a package, and an import makes it anew.
-    """
+    """The modules that are loaded now stay."""
     global _kept
-    for name in list(sys.modules):
-        if hasattr(sys.modules[name], "__path__") and name != "asyncio":
-            unload(name)
     _kept = tuple(sys.modules)
 
 
@@ -37,5 +31,6 @@ def unload(name):
     """Drop a module if it is loaded."""
     if sys.modules.pop(name, None):
         package, _, short = name.rpartition(".")
-        if package in sys.modules:
-            delattr(sys.modules[package], short)
+        package = sys.modules.get(package)
+        if hasattr(package, short):  # a package that was made anew lacks older modules
+            delattr(package, short)

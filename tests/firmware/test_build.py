@@ -4,7 +4,7 @@ import random
 import struct
 from binascii import crc32
 
-from build import open_ring
+from counting.build import open_ring
 from core.faults import STORAGE
 from nor import Nor
 from ring import INTERVAL, Ring

@@ -13,7 +13,7 @@ _PORT_MAX = const(12)  # behind it commands and configuration, which are answere
 
 
 class DownlinkQueue:
-    """link: the scheduler. node: store_config(values), reset_soon()."""
+    """link: the scheduler. node: log, store_config(values), reset_soon()."""
 
     def __init__(self, link, node, ring):
         self.link = link
@@ -24,15 +24,18 @@ class DownlinkQueue:
         self.reboots = False  # when everything is answered
 
     def receive(self, port, payload):
-        """Carry out a downlink. Without room for its answer it is refused."""
+        """Carry out a downlink. Without memory, or room for its answer, it is refused."""
         is_command = _PORT_ACK < port <= _PORT_MAX
         if port != _PORT_ACK and not (is_command and len(self.answers) < _ANSWERS_MAX):
             self.refused += 1
             return
-        from delivery.lorawan.downlink_handlers import handle_downlink  # 4,500 bytes
-
+        answer, is_done = None, False
         try:
+            from delivery.lorawan.downlink_handlers import handle_downlink  # 4,500 bytes
+
             answer, is_done = handle_downlink(self, port, payload)
+        except MemoryError:
+            self.node.log.warn("lorawan: no memory for a downlink")
         finally:
             unload_modules()
         if not is_done:

@@ -24,7 +24,7 @@ class FakeApp:
         self.uplink = self
         self.resets = 0
         self.asked = []
-        self.counter = self
+        self.counter = self.health = self
         self.rec = Interval()
         self.events = []
 
@@ -34,8 +34,11 @@ class FakeApp:
     def schema(self):
         return schema
 
-    def status(self):
+    def hello(self):
         return {"state": "online"}
+
+    def report(self, _app):
+        return {"queue": 3}
 
     def reset_soon(self):
         self.resets += 1
@@ -90,8 +93,8 @@ def test_an_id_too_long_to_be_sent_back_is_refused():
         assert len(json.dumps(reply)) < 200
 
 
-def test_status_is_that_of_the_application():
-    assert _ok(id=1, cmd="status") == {"state": "online"}
+def test_status_holds_the_greeting_and_the_health():
+    assert _ok(id=1, cmd="status") == {"state": "online", "queue": 3}
 
 
 def test_log_gives_the_last_lines():

@@ -22,16 +22,29 @@ def _free():
 
 def test_modules_loaded_after_the_start_leave_and_give_their_memory_back():
     _load()
-    for name in LATE + ("commands.basic",):
+    for name in LATE + ("commands.basic", "commands", "console"):
         modules.unload(name)  # their names stay on the heap, so they are loaded once before
     modules.keep_modules()
     before = _free()
     _load()
     assert before - _free() > 8000
     modules.unload_modules()
-    for name in LATE + ("commands.basic", "commands", "console", "radar", "wire"):
+    for name in LATE + ("commands.basic", "commands", "console"):
         assert name not in sys.modules, name
     assert before - _free() < 300
+
+
+def test_modules_leave_whose_package_was_made_anew():
+    import core.log  # noqa: F401 - it stays
+
+    for name in ("commands", "core"):
+        modules.unload(name)
+    modules.keep_modules()
+    _load()
+    assert not hasattr(sys.modules["core"], "log"), "the package is a new one"
+    for name in ("core.log", "commands.registry"):
+        modules.unload(name)
+        assert name not in sys.modules
 
 
 def test_modules_loaded_before_the_end_of_the_start_stay():
