@@ -6,7 +6,7 @@ import json
 from board_parts import FakePin, FakeUart, beam_settings, radar_settings
 from commands.registry import handle
 from console_node import CAR, Network, SerialNode
-from virtual_time import VirtualTime
+from sensor_line import VirtualTime
 
 
 def test_identity_holds_no_secret():
