@@ -1,7 +1,7 @@
 """Composition root: builds the application, from the board's pins to the backend's links.
 
-It is needed once and then leaves the heap. What counts is built first. Its builder leaves before
-the links are loaded, which are the largest part, so that they fill the holes that it leaves.
+It is needed once and then leaves the heap. The counting part is built first. Its builder leaves
+before the links are loaded. They are the largest part, and fill the holes that it leaves.
 """
 
 import gc

@@ -49,7 +49,7 @@ def _result(app, body, out):
 
 
 def _load(cmd):
-    """The function of a command whose module is loaded for it."""
+    """Load the module of a command, and return its function."""
     if cmd == "aim":
         from console.live_view import aim  # 6,800 bytes
 

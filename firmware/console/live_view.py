@@ -19,7 +19,7 @@ from wire.record import CLASSES, DIRECTIONS
 
 _SECONDS_MAX = const(600)
 _STEP_MS = const(200)
-_IDLE_STEPS = const(5)  # there is a line once a second, whatever happens
+_IDLE_STEPS = const(5)  # there is a line at least once a second
 _BLINK_STEPS = const(2)
 _PASSAGES_MAX = const(8)  # shown between two lines; more are counted only
 

@@ -66,7 +66,7 @@ class Pieces(io.IOBase):
 
 
 async def answer_line(app, console, stream, one):
-    """Answer a line whose first byte is in `one`: a brace, or the end of an empty line."""
+    """Answer a line. one: its first byte, a brace or the end of an empty line."""
     out = Pieces(console.write)
     if one[0] != _BRACE:
         out.write(_greeting(app))

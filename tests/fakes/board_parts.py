@@ -9,7 +9,7 @@ from nor import Nor
 
 
 class FakeUart(io.IOBase):
-    """A UART whose other end is `answer(bytes) -> bytes`; `inject()` puts bytes on the line."""
+    """A UART with `answer(bytes) -> bytes` at its other end. `inject()` puts bytes on the line."""
 
     def __init__(self, answer=None):
         self._answer = answer

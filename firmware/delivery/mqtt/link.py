@@ -61,7 +61,7 @@ class MqttLink:
             self.on_refused(reason)
 
     async def publish(self, suffix, fill, retain=False, qos=1):
-        """Send the output of `fill(frame)`, or a dict as JSON; return what `fill` returned.
+        """Send the output of `fill(frame)`, or a dict as JSON. Returns the result of `fill`.
 
         Returns when the broker has taken the message (qos 1). Raises LinkDown, and FrameFull for
         a message that no frame holds.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 from board_parts import FakePin, FakeUart, beam_settings, radar_settings
 from commands.registry import handle
@@ -112,3 +113,22 @@ def test_a_radar_that_has_been_quiet_is_asked_at_once():
     clock.us += 5_500_000
     assert radar.probe() == 6000
     assert radar.tick(clock.ticks_ms()), "wait is to run anew, and to ask"
+
+
+class Full:
+    """Stands for the registry of commands while the heap is full."""
+
+    @staticmethod
+    def handle(*_args):
+        raise MemoryError
+
+
+def test_a_command_that_finds_no_memory_is_refused_and_counted():
+    node = SerialNode()
+    kept, sys.modules["commands.registry"] = sys.modules["commands.registry"], Full
+    assert node.command(b'{"id":1,"cmd":"check"}') == {
+        "v": 1, "id": None, "ok": False, "error": "no memory"
+    }  # fmt: skip
+    assert node.refused_commands == 1
+    sys.modules["commands.registry"] = kept
+    assert node.command(b'{"id":1,"cmd":"ping"}')["ok"]

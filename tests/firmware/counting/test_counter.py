@@ -1,4 +1,4 @@
-"""Counting into intervals in step with UTC, and saying what was not seen."""
+"""Intervals in step with UTC, their coverage, and the reasons for missing coverage."""
 
 from counting_node import (
     BLOCKED, CAR, MISALIGNED, MISCONFIGURED, OK, QUIET, SILENT, UTC, WALKER, Node, no_overlap,
@@ -21,7 +21,7 @@ def test_intervals_end_at_multiples_of_their_length():
         no_overlap(node)
 
 
-def test_a_record_says_who_counted_and_since_when():
+def test_a_record_names_boot_reset_cause_and_configuration():
     node = Node(UTC + 100)
     node.seconds(801, QUIET)
     rec = node.closed()[0]
@@ -53,7 +53,7 @@ def test_a_record_is_announced_after_it_can_be_read():
     assert seen == [1, 2]
 
 
-def test_what_a_detector_did_not_see_is_not_covered():
+def test_time_in_which_the_detector_did_not_see_is_not_covered():
     for state, why in (
         (SILENT, WHY_SILENT), (BLOCKED, WHY_BLOCKED), (MISCONFIGURED, WHY_MISCONFIGURED),
         (MISALIGNED, WHY_SILENT), (0, WHY_SILENT),

@@ -1,4 +1,4 @@
-"""The clock becomes known, or steps: no interval overlaps, no passage is lost."""
+"""The clock becomes known or steps. No interval overlaps and no passage is lost."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Resets, power cuts, damaged RTC memory: what was counted goes on, and says how."""
+"""Resets, power cuts, damaged RTC memory: counting continues, and the record says why."""
 
 import random
 
@@ -36,7 +36,7 @@ def test_many_resets_in_one_interval_lose_no_passage():
     no_overlap(node)
 
 
-def test_an_interval_that_ended_during_the_reset_is_closed_as_far_as_it_was_seen():
+def test_an_interval_that_ended_during_the_reset_is_closed_with_its_coverage():
     node = Node(UTC)
     node.seconds(400)
     node.counter.add(CAR)
@@ -49,7 +49,7 @@ def test_an_interval_that_ended_during_the_reset_is_closed_as_far_as_it_was_seen
     no_overlap(node)
 
 
-def test_a_reset_before_the_time_was_known_keeps_what_was_counted():
+def test_a_reset_before_the_time_was_known_keeps_the_counts():
     node = Node(0)
     node.seconds(50)
     node.counter.add(CAR)
@@ -63,7 +63,7 @@ def test_a_reset_before_the_time_was_known_keeps_what_was_counted():
     assert second.coverage == second.length == 550
 
 
-def test_a_power_cut_costs_what_came_after_the_checkpoint_and_says_so():
+def test_a_power_cut_costs_the_passages_after_the_checkpoint_and_is_marked():
     node = Node(UTC)
     node.counter.add(CAR)
     node.seconds(185)  # checkpoints after 1, 61, 121 and 181 s
@@ -82,7 +82,7 @@ def test_a_power_cut_costs_what_came_after_the_checkpoint_and_says_so():
     no_overlap(node)
 
 
-def test_totals_go_on_through_power_cuts():
+def test_totals_continue_through_power_cuts():
     node = Node(UTC)
     for i in range(4):
         node.counter.add(CAR)
@@ -192,7 +192,7 @@ def test_resets_cuts_and_steps_in_any_order_never_overlap_nor_double():
         assert totals == sorted(totals), "cumulative totals never go back"
 
 
-def test_trouble_with_the_flash_is_raised_and_the_passages_stay_in_rtc_memory():
+def test_an_error_of_the_flash_is_raised_and_the_passages_stay_in_rtc_memory():
     node = Node(UTC)
     node.counter.add(CAR)
     append, node.ring.append = node.ring.append, _broken
@@ -215,7 +215,7 @@ def _broken(*_args):
     raise RingError("ring: flash does not hold what is written to it")
 
 
-def test_a_ring_that_refuses_a_checkpoint_is_told_to_the_caller():
+def test_the_error_of_a_refused_checkpoint_is_raised():
     node = Node(UTC)
     node.ring.checkpoint = _broken
     try:

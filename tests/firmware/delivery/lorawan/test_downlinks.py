@@ -1,6 +1,7 @@
 """Downlinks are confirmed, carried out and answered. A wrong downlink is refused."""
 
 import random
+import sys
 
 from lora_net import Net
 
@@ -124,3 +125,21 @@ def test_random_downlinks_change_nothing_and_stop_nothing():
     net.close_interval()
     net.run(3600)
     assert 5 in net.held
+
+
+class Full:
+    """Stands for the handlers while the heap is full."""
+
+    @staticmethod
+    def handle_downlink(*_args):
+        raise MemoryError
+
+
+def test_a_downlink_that_finds_no_memory_is_refused_and_may_come_again():
+    net = ready()
+    sys.modules["delivery.lorawan.downlink_handlers"] = Full
+    net.ack(3)
+    assert net.ring.cursor(1) == (4, 0) and net.link.stats()["refused"] == 1
+    del sys.modules["delivery.lorawan.downlink_handlers"]
+    net.ack(3)
+    assert net.ring.cursor(1) == (4, 3) and net.link.stats()["refused"] == 1
