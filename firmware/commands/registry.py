@@ -55,7 +55,7 @@ def _load(cmd):
 
         return aim
     if cmd == "calibrate":
-        from commands.calibration import calibrate  # 2,200 bytes
+        from commands.calibration import calibrate  # 2,000 bytes
 
         return calibrate
     from console import log_export  # 3,100 bytes

@@ -63,10 +63,12 @@ class LateImport:
 
     def before(self) -> tuple[str, ...]:
         """Modules that are in memory when it runs."""
-        if self.place.startswith("firmware/build.py"):
-            return ("build",)
-        link = "lorawan" if "/lorawan/" in self.place else "mqtt"
-        return (*_NODE, f"delivery.{link}.build")
+        path = self.place.partition(".py")[0].removeprefix("firmware/")
+        own = path.replace("/", ".")
+        if own == "build":
+            return (own,)
+        link = "lorawan" if "/lorawan/" in path else "mqtt"
+        return (*_NODE, f"delivery.{link}.build", own)
 
 
 def late_imports() -> list[LateImport]:

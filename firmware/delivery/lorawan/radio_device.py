@@ -6,8 +6,8 @@ Boards with a modem have no `lorawan` in their image, so this is a module beside
 from lorawan.device.end_device import EndDevice
 from lorawan.device.storage import NvsStore
 from lorawan.frames import Identity
+from lorawan.regions import eu868
 from lorawan.regions.region import Region
-from lorawan.regions.tables import table
 from micropython import const
 
 _PAYLOAD_BYTES = const(51)  # every data rate of EU868 carries them; frames are made for that
@@ -19,9 +19,18 @@ def radio_device(driver, keys, store, *, rng, log, recent, region):
     store: NVS of the MAC. recent: memory that outlives a reset. region: `lora_region` of the
     configuration. Raises ValueError for wrong keys.
     """
-    limits = table(region)
-    driver.mhz = (limits.BANDS[0][0] + limits.BANDS[-1][1]) // 2_000_000
+    table = _table(region)
+    driver.mhz = (table.BANDS[0][0] + table.BANDS[-1][1]) // 2_000_000
     return EndDevice(
-        driver, Identity(*keys), Region(limits, _PAYLOAD_BYTES), NvsStore(store),
+        driver, Identity(*keys), Region(table, _PAYLOAD_BYTES), NvsStore(store),
         rng=rng, log=log, recent=recent,
     )  # fmt: skip
+
+
+def _table(region):
+    """The table of a region. The others leave memory with this module."""
+    if region == "EU868":
+        return eu868
+    from lorawan.regions import as923, us915  # 7,400 bytes
+
+    return us915 if region == "US915" else as923.Group(region)

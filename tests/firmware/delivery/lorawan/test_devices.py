@@ -5,17 +5,15 @@ import sys
 
 from board_parts import FakeLog, FakeNvs
 from config.schema import rows
+from core.modules import unload
 from delivery.lorawan import radio_device as module
 from delivery.lorawan.modem_device import modem_device
 
 KEYS = (bytes(8), bytes(8), bytes(16))
-# Region, frequency in MHz for which the chip is calibrated, tables in memory after this region and
-# those above it.
+# Region, and the frequency in MHz for which the chip is calibrated.
 REGIONS = (
-    ("EU868", 866, ("eu868",)), ("AS923", 921, ("eu868", "as923")),
-    ("AS923-2", 921, ("eu868", "as923")), ("AS923-3", 918, ("eu868", "as923")),
-    ("AS923-4", 918, ("eu868", "as923")),
-    ("US915", 915, ("eu868", "as923", "us915", "fixed_plan")),
+    ("EU868", 866), ("AS923", 921), ("AS923-2", 921), ("AS923-3", 918), ("AS923-4", 918),
+    ("US915", 915),
 )  # fmt: skip
 
 
@@ -38,11 +36,24 @@ def test_every_region_of_the_configuration_has_its_table():
 
 def test_the_device_gets_the_table_of_its_region_and_calibrates_its_chip_for_it():
     module.EndDevice = lambda driver, identity, region, store, **rest: region
-    for name, mhz, modules in REGIONS:
+    for name, mhz in REGIONS:
         region, calibrated = _device(name)
         assert (region.table.NAME, calibrated, region.sure_bytes) == (name, mhz, 51)
+
+
+def test_a_node_in_europe_loads_no_other_table():
+    _device("EU868")
+    for name, is_loaded in (("eu868", True), ("as923", False), ("us915", False)):
+        assert ("lorawan.regions." + name in sys.modules) == is_loaded, name
+
+
+def test_the_table_in_use_outlives_its_module():
+    module.EndDevice = lambda driver, identity, region, store, **rest: region
+    for name, _mhz in REGIONS:
+        region, _calibrated = _device(name)
         for one in ("eu868", "as923", "us915", "fixed_plan"):
-            assert ("lorawan.regions." + one in sys.modules) == (one in modules), (name, one)
+            unload("lorawan.regions." + one)
+        assert region.table.NAME == name and region.modulation(region.table.RX2_RATE)
 
 
 def test_a_device_is_not_joined_at_first():
