@@ -7,16 +7,17 @@ command: `App.command` drops them after it. State that lasts longer is in the ap
 
 import json
 
-from commands import basic, diagnostics
+from commands import basic
 from core.faults import CommandError, ConfigError, refusal
 
 _BYTES_MAX = 2048
 _ID_CHARS_MAX = 100
 _LOADED = {
-    "check": diagnostics.check, "config_get": basic.config_get, "config_set": basic.config_set,
-    "config_stored": basic.config_stored, "identity": diagnostics.identity, "log": basic.log,
-    "ping": basic.ping, "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
+    "config_get": basic.config_get, "config_set": basic.config_set,
+    "config_stored": basic.config_stored, "log": basic.log, "ping": basic.ping,
+    "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
 }  # fmt: skip
+_LATE = ("calibrate", "check", "identity")
 _ON_CONSOLE = ("aim", "confirm", "records")
 _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
 
@@ -38,7 +39,7 @@ def handle(app, payload, out=None):
 
 def _result(app, body, out):
     cmd, more = body.get("cmd"), ()
-    names = ["calibrate"] + list(_LOADED) + list(_ON_CONSOLE if out else ())
+    names = list(_LATE) + list(_LOADED) + list(_ON_CONSOLE if out else ())
     if cmd not in names:
         raise CommandError("unknown command; known: %s" % ", ".join(sorted(names)))
     if not app.node and cmd not in _ALWAYS:
@@ -54,12 +55,14 @@ def _load(cmd):
         from console.live_view import aim  # 6,800 bytes
 
         return aim
+    if cmd in ("check", "identity"):
+        from commands import diagnostics  # 1,200 bytes
+
+        return diagnostics.check if cmd == "check" else diagnostics.identity
+    from commands import calibration, log_export  # 5,000 bytes
+
     if cmd == "calibrate":
-        from commands.calibration import calibrate  # 2,000 bytes
-
-        return calibrate
-    from console import log_export  # 3,100 bytes
-
+        return calibration.calibrate
     return log_export.confirm if cmd == "confirm" else log_export.records
 
 

@@ -3,8 +3,8 @@
 Three commands exist only on the console. Lines with their id follow the first two (streams.py):
 
     aim      seconds (1..600; 0 ends it): reports of the detector and passages, live_view.py
-    records  from, to: records of the log, log_export.py
-    confirm  log, seq: the backend's acknowledgement, carried by hand, log_export.py
+    records  from, to: records of the log, commands/log_export.py
+    confirm  log, seq: the backend's acknowledgement, carried by hand, commands/log_export.py
 """
 
 import asyncio

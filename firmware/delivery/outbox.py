@@ -38,6 +38,7 @@ class Outbox:
         self._sent, self._confirmed = ring.cursor(link)
         self.confirms = self._confirmed > 0  # there is a backend that confirms
         self._ack_timeout_min_s = self._ack_timeout_s = ack_timeout_s
+        self._ack_due_s = uptime_s() + ack_timeout_s  # by then a confirmation makes progress
         self.anchor = None  # (uptime, utc) by which the records of this boot get their start
         self._resend_ranges = []  # (first, last) numbers, as requested
         self.refused_acks = 0
@@ -74,6 +75,7 @@ class Outbox:
             self._confirmed = max(seq, self._confirmed)
             self._sent = max(self._sent, self._confirmed)
             self._ack_timeout_s = self._ack_timeout_min_s
+            self._expect_ack()
             self._save_cursors()
         self.wake()
 
@@ -96,8 +98,13 @@ class Outbox:
 
     def _sent_to(self, seq):
         if seq > self._sent:
+            if self._sent <= self._confirmed:
+                self._expect_ack()
             self._sent = seq
             self._save_cursors()
+
+    def _expect_ack(self):
+        self._ack_due_s = self._uptime_s() + self._ack_timeout_s
 
     def _retransmit_from_confirmed(self, timeout_max_s):
         """No confirmation came in time: send again from there, with twice the time-out."""

@@ -50,7 +50,7 @@ def node(frames: list[Frame]) -> list[dict[str, Any]]:
         }
         for frame in frames
     ]  # fmt: skip
-    script = str(Path(__file__).with_name("lora_packet.js"))
+    script = str(Path(__file__).parent / "support" / "lora_packet.js")
     done = subprocess.run(
         ["node", script], input=json.dumps(asked), env=env, capture_output=True, text=True
     )

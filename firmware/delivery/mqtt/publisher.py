@@ -60,13 +60,17 @@ class Publisher(Outbox):
                 progress.made()
 
     async def _rest(self):
-        """Wait for news. When the confirmation stays away, retransmit."""
+        """Wait for news. When the confirmation stays away, retransmit.
+
+        News do not prolong the wait: there may be a new record before every time-out.
+        """
         self._news.clear()
         if not self.confirms or self._confirmed >= self._sent:
             await self._news.wait()
             return
         try:
-            await asyncio.wait_for(self._news.wait(), self._ack_timeout_s)
+            wait_s = max(0, self._ack_due_s - self._uptime_s())
+            await asyncio.wait_for(self._news.wait(), wait_s)
         except asyncio.TimeoutError:
             self._retransmit_from_confirmed(_ACK_TIMEOUT_MAX_S)
 

@@ -16,9 +16,9 @@ FILES = {"boot.py": b"boot()", "main.py": b"main()", "a/app.mpy": b"M" * 9000}
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build of a fixed size, independent of the firmware."""
-    release(monkeypatch, tmp_path, FILES)
+    release(monkeypatch, FILES)
 
 
 @pytest.mark.usefixtures("small")

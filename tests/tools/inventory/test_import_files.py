@@ -187,5 +187,5 @@ def test_the_access_list_names_what_the_firmware_uses() -> None:
     source = "".join(path.read_text() for path in (ROOT / "firmware").rglob("*.py"))
     published = set(re.findall(r'publish\(\s*"(\w+)"', source)) | {"status"}
     assert published == set(import_files.WRITES)
-    watched = re.search(r"_WATCHED = (.*)", source)
-    assert watched and set(re.findall(r'"(\w+)"', watched[1])) == set(import_files.READS)
+    subscribed = re.search(r"_SUBSCRIBED = (.*)", source)
+    assert subscribed and set(re.findall(r'"(\w+)"', subscribed[1])) == set(import_files.READS)

@@ -93,6 +93,19 @@ def test_the_ack_timeout_doubles_up_to_an_hour_until_a_confirmation_resets_it():
     assert Fast.waits[0] == 120
 
 
+def test_new_records_do_not_put_off_the_retransmission():
+    node = Node(5)
+    node.ack(2)
+
+    def later():
+        node.clock.go(100)
+        node.add()
+        node.uplink.wake()
+
+    node.run(then=later)
+    assert Fast.waits == [120, 20], Fast.waits
+
+
 def test_a_confirmation_in_time_prevents_the_repetition():
     node = Node(5)
     node.ack(1)
