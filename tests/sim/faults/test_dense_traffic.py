@@ -1,9 +1,9 @@
 """Two passages a second while the network fails in every way: not one is missed for it.
 
 No detector tells that many apart, with or without faults. So the counts are compared with those of
-the same node on the same street without faults: a beam counts no less. A radar is timed by estimate
-in a stall, and so merges some others: half a percent either way. Where it can tell them apart, it
-counts all but one in a thousand in both runs.
+the same node on the same street without faults: a beam counts no less. A radar's passages are
+timed by estimate in a stall, and so some merge: half a percent either way. Where it can tell them
+apart, it counts all but one in a thousand in both runs.
 """
 
 from __future__ import annotations
