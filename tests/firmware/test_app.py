@@ -35,8 +35,7 @@ from core.modules import unload  # noqa: E402
 from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
 from nor import Nor  # noqa: E402
-from ring import EVENT, Ring, RingError  # noqa: E402
-from sensor_line import VirtualTime  # noqa: E402
+from ring import EVENT, Ring  # noqa: E402
 from wire.record import Interval  # noqa: E402
 
 clock.time = Wall
@@ -254,125 +253,6 @@ def test_a_fault_found_at_the_start_is_an_event_behind_the_start():
     assert fault["code"] == STORAGE and "foreign data" in fault["reason"]
 
 
-def test_a_detector_that_asks_for_it_is_waited_for_anew():
-    app, waits = _built(), []
-
-    async def wait():
-        waits.append(1)
-        await asyncio.sleep(60)
-
-    asks = [True]
-    app.detector.wait = wait
-    app.detector.tick = lambda _now_ms: bool(asks) and asks.pop()
-    assert not _run(app, lambda app: waits)
-    assert app.supervisor.started.count("detector") == 2 and len(waits) == 1
-    assert app.board.resets == 0
-
-
-def _events_of(app, name):
-    """The events of one name, without what all events have."""
-    found = [event for event in _events(app.ring) if event["event"] == name]
-    common = ("event", "uptime", "boot", "utc")
-    return [{key: one[key] for key in one if key not in common} for one in found]
-
-
-def test_a_detector_that_fails_or_recovers_is_an_event_and_traffic_is_none():
-    app = _built()
-    states = iter((2, 1, 4, 4, 6, 1, 2))
-
-    def tick(_now_ms):
-        app.detector.state = next(states, 2)
-
-    app.detector.tick = tick
-    _quickly(app)
-    assert not _run(app, lambda app: app.board.dog.feeds > 8)
-    assert _events_of(app, "detector") == [
-        {"was": 1, "state": 4}, {"was": 4, "state": 6}, {"was": 6, "state": 1}
-    ]  # fmt: skip
-
-
-class Quick:
-    """Stands for the module `time` of the heartbeat: each look is a second later."""
-
-    ticks_add, ticks_diff = time.ticks_add, time.ticks_diff
-    ms = 0
-
-    @classmethod
-    def ticks_ms(cls):
-        cls.ms += 1000
-        return cls.ms
-
-
-def _quickly(app):
-    """The heart beats without a rest. uptime_s counts its beats."""
-    sys.modules["app"].time = Quick
-    app.uptime_s = lambda: 1 + app.board.dog.feeds
-
-
-def test_the_heart_beats_once_a_second_and_makes_up_for_a_late_beat():
-    app = _built()
-    beats = []
-    virtual = VirtualTime(sys.modules["app"])
-
-    def tick(now_ms):
-        beats.append(now_ms)
-        if len(beats) == 3:
-            virtual.us += 700_000  # something has taken its time
-        if len(beats) == 6:
-            raise Ended
-
-    virtual.CancelledError, virtual.create_task = asyncio.CancelledError, asyncio.create_task
-    app.detector.tick = tick
-    try:
-        asyncio.run(app.run())
-    except Ended:
-        assert beats == [1000, 2000, 3000, 4000, 5000, 6000], beats
-
-
-def test_a_log_that_cannot_be_written_is_a_fault_and_a_reset():
-    app = _built()
-
-    def broken(*_args):
-        raise RingError("ring: flash does not hold what is written to it")
-
-    app.ring.checkpoint = broken
-    assert _run(app, _fed) and app.board.resets == 1 and app.board.dog.feeds == 0
-    assert "error fault %d: ring" % STORAGE in app.log.tail()[-1]
-
-
-def test_the_log_is_erased_ahead_every_sixteen_seconds():
-    app = _built()
-    prepared = []
-    _quickly(app)
-    app.ring.prepare = lambda: prepared.append(app.uptime_s())
-    assert not _run(app, lambda app: app.board.dog.feeds > 50)
-    assert prepared[:3] == [16, 32, 48]
-
-
-def test_a_reset_that_was_asked_for_comes_two_seconds_later_and_loses_no_passage():
-    app = _built()
-    _quickly(app)
-    waiting, seen = [], []
-
-    def ask(app):
-        if app.board.dog.feeds == 10 and not seen:
-            app.reset_soon()
-            waiting.append(CAR)
-            seen.append(app.uptime_s())
-        return False
-
-    app.detector.wait = lambda: asyncio.sleep(60)
-    app.detector.pop = lambda: waiting.pop() if waiting else None
-    assert _run(app, ask) and app.board.resets == 1
-    assert app.uptime_s() == seen[0] + 2
-    app.board.rtc_memory().write(b"")
-    rec = Interval()
-    assert restore_interval(
-        rec, app.ring, app.board.rtc_memory(), uptime=1, utc=0, length_s=900
-    ).is_cut
-    assert rec.counts[2] == 1, "it is in flash, too"
-
-
 def test_the_clock_gives_records_their_time_and_a_step_of_it_is_an_event():
     for link in ("mqtt", "lorawan", "both"):
         Wall.seconds = 0
@@ -382,10 +262,11 @@ def test_the_clock_gives_records_their_time_and_a_step_of_it_is_an_event():
         anchor = (app.uptime_s(), UTC)
         for outbox in (app.uplink, app.lora):
             assert outbox is None or outbox.anchor == app.counter.anchor == anchor, link
-        assert _events_of(app, "clock_step") == [], "the first time is no step"
+        assert _events(app.ring) == [], "the first time is no step"
         app.clock.set(UTC + 3600, 2)
         app.clock.set(UTC + 3000, 2)
-        assert _events_of(app, "clock_step") == [{"seconds": 3600}, {"seconds": -600}]
+        steps = [(event["event"], event["seconds"]) for event in _events(app.ring)]
+        assert steps == [("clock_step", 3600), ("clock_step", -600)]
 
 
 class Ended(Exception):

@@ -1,4 +1,4 @@
-"""More road users than a tracker has room for: they are counted as refused, nobody else suffers."""
+"""More road users than a tracker has room for. Those that it refuses are counted."""
 
 from passage.planar_tracker import PlanarTracker
 from passage.queue import PassageQueue
