@@ -60,11 +60,12 @@ def _build_counter(app):
 
 
 def _count_boot(nvs):
+    """The number of this start, 1 to 65535. Records are keyed by it. 0 means none."""
     try:
         boot = nvs.get_i32("boot")
     except OSError:
         boot = 0
-    boot = (boot + 1) & 0xFFFF
+    boot = boot % 0xFFFF + 1
     nvs.set_i32("boot", boot)
     nvs.commit()
     return boot

@@ -17,25 +17,30 @@ class Ntp:
         raise OSError(110)
 
 
-class Unset:
-    """Stands for the module `time` of the clock: its real-time clock was never set."""
+class Wall:
+    """Stands for the module `time` of the clock: a real-time clock that was never set."""
 
-    @staticmethod
-    def time():
-        return 0
+    seconds = 0
+
+    @classmethod
+    def time(cls):
+        return cls.seconds
 
 
 sys.modules["ntptime"] = Ntp
 
 from core import clock  # noqa: E402 - after its ntptime is in place
-from core.faults import STALLED  # noqa: E402
+from core.faults import STALLED, STORAGE  # noqa: E402
 from core.modules import unload  # noqa: E402
 from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
+from nor import Nor  # noqa: E402
 from ring import EVENT, Ring  # noqa: E402
 from wire.record import Interval  # noqa: E402
 
-clock.time = Unset
+clock.time = Wall
+UTC = 1_800_000_000
+OFFSET = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 CAR = (0, 2, 402, 0, -1, 402)
 MQTT = ["clock", "console", "detector", "health", "link", "publisher", "wifi"]
 LORAWAN = ["lorawan", "lorawan device"]
@@ -87,12 +92,23 @@ def _fresh_build():
     return build
 
 
+class Board(FakeBoard):
+    """A board whose clock can be set."""
+
+    def set_utc(self, utc):
+        Wall.seconds = utc - OFFSET
+
+
+def _board(link="mqtt"):
+    config = json.dumps({"link": link, "detector": "beam"}).encode()
+    return Board(sealed(config=config, **KEYS), Device())
+
+
 def _built(link="mqtt", board=None):
     """An application on a board with light barriers."""
     build = _fresh_build()
     sys.modules["app"].Supervisor = Noting
-    config = json.dumps({"link": link, "detector": "beam"}).encode()
-    return build.build_app(board or FakeBoard(sealed(config=config, **KEYS), Device()))
+    return build.build_app(board or _board(link))
 
 
 def _run(app, until, timeout_ms=3000):
@@ -144,18 +160,23 @@ def _stall(app):
     app.uptime_s = lambda: next(seconds)
 
 
+def _events(ring):
+    events, buf = [], bytearray(600)
+    for seq in range(1, ring.next_seq):
+        kind, n = ring.read(seq, buf)
+        events += [json.loads(bytes(buf[:n]))] if kind == EVENT else []
+    return events
+
+
 def test_a_task_that_stalls_is_an_event_and_a_reset_and_the_watchdog_is_not_fed():
     app = _built()
     _stall(app)
     assert _run(app, _fed), "no reset"
     assert app.board.resets == 1 and app.board.dog.feeds == 0
     assert app.log.tail()[-1].endswith("error fault 2: publisher: 'no progress'")
-    ring, buf = Ring(app.board.flash, app.board.random), bytearray(600)
+    ring = Ring(app.board.flash, app.board.random)
     ring.open()
-    events = []
-    for seq in range(1, ring.next_seq):
-        kind, n = ring.read(seq, buf)
-        events += [json.loads(bytes(buf[:n]))] if kind == EVENT else []
+    events = _events(ring)
     assert [event["event"] for event in events] == ["start", "fault"]
     assert events[1]["code"] == STALLED == 2 and "publisher" in events[1]["reason"]
 
@@ -209,6 +230,43 @@ def test_a_passage_is_counted_by_the_heartbeat_while_the_detectors_task_waits():
     app.detector.wait = lambda: asyncio.sleep(60)
     app.detector.pop = lambda: waiting.pop() if waiting else None
     assert not _run(app, lambda app: app.counter.passages == 1)
+
+
+def test_each_start_has_the_next_number_and_none_is_number_0():
+    board = _board()
+    assert [_built(board=board).boot for _ in range(3)] == [1, 2, 3]
+    assert board.nvs("").kept["boot"] == 3, "it outlives a power cut"
+    for before, number in ((65534, 65535), (65535, 1)):
+        board.nvs("").kept["boot"] = before
+        app = _built(board=board)
+        assert app.boot == app.hello()["boot"] == number == board.nvs("").kept["boot"]
+
+
+def test_a_fault_found_at_the_start_is_an_event_behind_the_start():
+    board = _board()
+    board.flash = Nor(24)
+    board.flash.cells[700:720] = b"somebody else's data"
+    app = _built(board=board)
+    assert not _run(app, _fed)
+    start, fault = _events(app.ring)
+    assert start["event"] == "start" and fault["event"] == "fault"
+    assert fault["code"] == STORAGE and "foreign data" in fault["reason"]
+
+
+def test_the_clock_gives_records_their_time_and_a_step_of_it_is_an_event():
+    for link in ("mqtt", "lorawan", "both"):
+        Wall.seconds = 0
+        app = _built(link)
+        app.counter.close()  # its time is not known yet
+        app.clock.set(UTC, 2)
+        anchor = (app.uptime_s(), UTC)
+        for outbox in (app.uplink, app.lora):
+            assert outbox is None or outbox.anchor == app.counter.anchor == anchor, link
+        assert _events(app.ring) == [], "the first time is no step"
+        app.clock.set(UTC + 3600, 2)
+        app.clock.set(UTC + 3000, 2)
+        steps = [(event["event"], event["seconds"]) for event in _events(app.ring)]
+        assert steps == [("clock_step", 3600), ("clock_step", -600)]
 
 
 class Ended(Exception):

@@ -183,6 +183,16 @@ def test_records_come_32_for_a_command():
     assert node.ring.cursor(0) == (0, 0), "nothing is confirmed by it"
 
 
+def test_the_node_counts_between_the_lines_of_an_export():
+    node, written = SerialNode(count=12), []
+
+    def watch(_step):
+        written.append(node.port.text.count(b'"topic"'))
+
+    node.stream(_end, watch, id=7, cmd="records", **{"from": 1, "to": 12})
+    assert set(range(1, 12)) <= set(written), written
+
+
 def test_lost_records_are_reported():
     node = SerialNode(count=2)
     node.ring.first_seq = 2

@@ -110,7 +110,7 @@ def test_the_tasks_and_the_watchdog_begin_with_the_start():
     async def main():
         supervisor.add("task", task, 10)
         await asyncio.sleep_ms(2)
-        assert begun == []
+        assert begun == [] and supervisor.watchdog is None
         supervisor.start()
         await asyncio.sleep_ms(2)
 

@@ -46,6 +46,24 @@ def test_a_passage_counts_in_the_interval_it_happened_in():
     assert node.counter.passages == 4
 
 
+def test_headways_and_gaps_are_counted_until_the_detector_is_blind():
+    node = Node(UTC)
+
+    def cars(*fronts_ms):
+        for front_ms in fronts_ms:
+            node.counter.add((0, 2, 500, front_ms, 400, 500))
+
+    cars(1000, 3000, 8000)
+    node.seconds(1, SILENT)
+    cars(9000, 9500)  # the first of them has no headway: others may have passed unseen
+    node.seconds(899)
+    (rec,) = node.closed()
+    assert rec.counts[2] == 5
+    number, headways, gaps, on_line = [rec.spacing[kind * 2] for kind in range(4)]
+    assert (number, headways, gaps) == (3, 75, 63), "in 0.1 s"
+    assert on_line == 200, "in 0.01 s"
+
+
 def test_a_record_is_announced_after_it_can_be_read():
     node, seen = Node(UTC), []
     node.counter.on_record = lambda: seen.append(len(node.closed()))

@@ -95,6 +95,80 @@ def test_walkers_in_single_file_are_counted_one_by_one():
     assert len(Gate().play(edges)) == 6
 
 
+def test_the_legs_of_a_slow_walker_are_one_walker_and_two_in_a_queue_are_two():
+    """At 0.8 m/s. The second occlusion begins 128 mm behind the first, or 184 mm."""
+    for second_ms, count in ((310, 1), (380, 2)):
+        for first in ("A", "B"):
+            got = Gate().play(_body(first, 375, [(0, 150), (second_ms, second_ms + 150)]))
+            assert len(got) == count, (second_ms, got)
+            assert all(passage[1:3] == (0, 28) for passage in got), got
+            assert got[0][4] == (second_ms + 150 if count == 1 else 150), "time on the line"
+
+
+def test_a_passage_is_dated_to_its_front_at_the_second_beam():
+    gate = Gate()
+    begin_ms = gate.clock.ticks_ms()
+    (passage,) = gate.play(_body("A", 214, [(0, 210)], start=1000))
+    assert (passage[3], passage[4]) == (begin_ms + 1214, 210)
+    assert passage[5] == passage[2], "beams look across: there is no angle to correct"
+
+
+def test_a_break_of_one_beam_long_after_the_other_is_no_passage():
+    for first, second in (("A", "B"), ("B", "A")):
+        for apart, lone in ((1400, 0), (1600, 2)):
+            gate = Gate()
+            got = gate.play(
+                [(0, first, 0), (200, first, 1), (apart, second, 0), (apart + 200, second, 1)]
+            )
+            assert gate.detector.stats()["one_beam_only"] == lone, apart
+            assert len(got) == (0 if lone else 1)
+
+
+def test_the_class_follows_from_length_and_speed():
+    for length_mm, kmh, cls in (
+        (400, 5, 0), (990, 20, 0), (1010, 18, 1), (2900, 18, 1), (1010, 3.8, 4), (3100, 30, 2),
+        (6900, 50, 2), (7100, 50, 3),
+    ):  # fmt: skip
+        ms_a_mm = 3.6 / kmh
+        got = Gate().play(_body("A", 300 * ms_a_mm, [(0, length_mm * ms_a_mm)]))
+        assert [passage[1] for passage in got] == [cls], (length_mm, kmh, got)
+
+
+def test_breaks_too_close_to_tell_the_time_between_count_without_a_speed():
+    for apart_ms, no_speed in ((1, 1), (3, 0)):
+        gate = Gate()
+        got = gate.play(_body("A", apart_ms, [(0, 300)]))
+        assert len(got) == 1 and (got[0][2] == -1) == bool(no_speed)
+        assert gate.detector.stats()["no_speed"] == no_speed
+
+
+def test_a_waiting_detector_wakes_with_an_edge_and_counts():
+    for kind in (DualBeam, SingleBeam):
+        gate = Gate(kind)
+
+        async def main(gate=gate):
+            passages = []
+            for t, pin, level in ((0, gate.a, 0), (50, gate.b, 0), (200, gate.a, 1),
+                                  (250, gate.b, 1), (700, gate.a, 0)):  # fmt: skip
+                gate.clock.us = (5000 + t) * 1000
+                if pin.handler:
+                    pin.set(level)
+                    await asyncio.wait_for_ms(gate.detector.wait(), 500)
+                passages += [1] if gate.detector.pop() else [0]
+            return passages
+
+        assert asyncio.run(main()) == [0, 0, 0, 0, 1], "once the beam was clear for long enough"
+
+
+def test_what_came_before_the_start_is_forgotten():
+    gate = Gate()
+    gate.a.set(0)
+    gate.tick_after(100)
+    asyncio.run(gate.detector.start())
+    assert gate.detector.beams() == [(True, 1), (False, 0)]
+    assert gate.play([(0, "A", 1)]) == [], "an occlusion whose begin was not seen"
+
+
 def test_front_and_rear_that_disagree_give_no_speed():
     got = Gate().play([(0, "A", 0), (100, "B", 0), (400, "A", 1), (800, "B", 1)])
     assert _shown(got) == [(0, 4, -1)]
@@ -204,6 +278,29 @@ def test_one_beam_counts_and_measures_how_long_it_was_broken():
     assert _single((0, 70), (150, 210)) == [(0, 4, -1, 210)]
     assert _single((0, 210), (700, 900)) == [(0, 4, -1, 210), (0, 4, -1, 200)]
     assert _single((0, 3)) == []
+
+
+def test_one_beam_reports_what_it_saw():
+    gate = Gate(SingleBeam)
+    gate.play([(0, "A", 0), (210, "A", 1), (900, "A", 0)])
+    gate.a.handler(gate.a)  # the edge before it was lost
+    gate.tick_after(0)
+    assert gate.detector.beams() == [(True, 4)]
+    assert gate.detector.stats() == {
+        "edges": 4, "hardware": 0, "lost_edges": 1, "edge_overflow": 0, "refused": 0
+    }  # fmt: skip
+
+
+def test_one_beam_with_a_counter_knows_how_many_edges_it_missed():
+    clock = VirtualTime(beam.edges, beam.single, now_ms=5000)
+    counter, pin = FakeCounter(), FakePin()
+    single = SingleBeam(pin, beam_settings(), [counter])
+    asyncio.run(single.start())
+    counter.edges = 10
+    pin.set(0)
+    single.tick(clock.ticks_ms())
+    stats = single.stats()
+    assert (stats["edges"], stats["hardware"], stats["lost_edges"]) == (10, 1, 9)
 
 
 def test_one_beam_that_stays_broken_is_reported():

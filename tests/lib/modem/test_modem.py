@@ -72,6 +72,22 @@ def test_confirmed_uplinks_say_whether_they_were_acknowledged():
         assert seen.device.state()["errors"]["not_acked"] == 1, name
 
 
+def test_rui3_is_told_before_each_uplink_whether_to_ask_for_an_acknowledgement():
+    seen = Seen("rui3")
+    sent, acked = b"\r\nOK\r\n+EVT:TX_DONE\r\n", b"\r\nOK\r\n+EVT:SEND_CONFIRMED_OK\r\n"
+    seen.uart.script[b"AT+SEND="] = [sent, acked, sent]
+
+    async def work():
+        for confirmed in (False, True, False):
+            assert await seen.device.send(2, b"\x01", confirmed)
+
+    _after_join(seen, work)
+    said = [line for line in seen.uart.written if line[:7] in (b"AT+CFM=", b"AT+SEND")]
+    assert [line.strip() for line in said] == [
+        b"AT+CFM=0", b"AT+SEND=2:01", b"AT+CFM=1", b"AT+SEND=2:01", b"AT+CFM=0", b"AT+SEND=2:01"
+    ]  # fmt: skip
+
+
 def test_network_time_comes_where_the_dialect_has_it():
     for name, times in (("rui3", 1), ("e5", 1), ("rn2483", 0)):
         seen = Seen(name)

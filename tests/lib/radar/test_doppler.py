@@ -112,3 +112,13 @@ def test_a_board_without_a_counter_is_misconfigured():
     asyncio.run(driver.start())
     driver.tick(1000)
     assert driver.state == MISCONFIGURED and driver.pop() is None
+
+
+def test_the_live_view_gets_speeds_as_they_are_measured():
+    clock = VirtualTime(radar.doppler)
+    counter, shown = Counter(clock, [(40 * HERTZ, 1.0)]), []
+    driver = Doppler([counter], SETTINGS)
+    asyncio.run(driver.start())
+    driver.watch = shown.append
+    run(driver, clock, counter.end_ms + 2000)
+    assert 7 <= len(shown) <= 10 and all(abs(speed - 400) <= 5 for speed in shown), shown

@@ -262,3 +262,39 @@ def test_a_person_right_in_front_of_the_radar_for_a_minute_blocks_it():
         driver, uart, clock = _started(Radar(2))
         _read(driver, uart, clock, [_frame((200 + i, y, 5)) for i in range(7)], 700)
         assert driver.state == state, (y, driver.state)
+
+
+def test_statistics_count_slots_that_went_stale_and_the_live_view_gets_each_report():
+    driver, uart, clock = _started(Radar(2))
+    shown = []
+    driver.watch = lambda frames: shown.append(frames.count)
+    assert driver.stats()["stale_slots"] == 0
+    stale = _frame((900, 2000, 0), (100, 1500, 20))
+    _read(driver, uart, clock, [stale], 10)
+    assert driver.stats()["stale_slots"] == 0 and shown == [3] * 10
+    _read(driver, uart, clock, [stale], 10)
+    assert driver.stats()["stale_slots"] == 1, "once for each slot"
+    _read(driver, uart, clock, [_frame((901, 2000, 0)), EMPTY], 2)
+    assert len(shown) == 21, "an empty report is not shown"
+
+
+def test_a_radar_that_was_away_is_configured_anew_when_it_answers():
+    device = Radar(2)
+    driver, _uart, clock = _started(device)
+    begin_ms, answers, away = clock.ticks_ms(), device.__call__, []
+    driver._uart._answer = lambda data: b"" if away else answers(data)
+    away.append(1)
+    run(driver, clock, begin_ms + 130_000)
+    assert driver.state == SILENT and driver.stats()["silences"] == 1
+    away.clear()
+    device.mode = 1  # as it comes from the maker
+    run(driver, clock, begin_ms + 260_000)
+    assert driver.state == QUIET and device.mode == 2
+
+
+def test_noise_without_an_end_is_dropped_and_the_next_frame_found():
+    frames = Reports()
+    assert _give(frames, b"\xaa\xff\x03\x00" + bytes(range(1, 200)) * 20 + M1) == [(REPORT, 3)]
+    assert frames.bad_footer == 1 and frames.resync_bytes == 4 + 199 * 20
+    frames.drop()
+    assert frames.rest() == 0 and _give(frames, M1) == [(REPORT, 3)]

@@ -219,3 +219,98 @@ def test_movement_without_a_pause_blocks_the_sensor_and_a_pause_ends_that():
     assert _read(driver, sensor, *[line] * 150, step_ms=1900) == OK
     assert _read(driver, sensor, *[line] * 15, step_ms=1900) == BLOCKED
     assert _read(driver, sensor, b"0\r\n", line, after_ms=1200) == OK
+
+
+def _watched(driver, sensor, seconds, then):
+    """Let it run; then(second) is called once a second. (second, state) of each change."""
+    begin_ms, tick, changes = sensor.clock.ticks_ms(), driver.tick, [(0, driver.state)]
+
+    def ticked(now_ms):
+        again = tick(now_ms)
+        second = (now_ms - begin_ms) // 1000
+        then(second)
+        if driver.state != changes[-1][1]:
+            changes.append((second, driver.state))
+        return again
+
+    driver.tick = ticked
+    run(driver, sensor.clock, begin_ms + seconds * 1000)
+    return changes
+
+
+def test_a_silent_sensor_is_a_fault_after_ten_seconds_and_looked_for_once_a_minute():
+    sensor = Sensor()
+    driver = _started(sensor)
+    sensor._dead, tries = True, []
+    begin_ms = sensor.clock.ticks_ms()
+    sensor.init = lambda **_settings: tries.append((sensor.clock.ticks_ms() - begin_ms) // 1000)
+    changes = _watched(driver, sensor, 150, lambda second: None)
+    assert changes in ([(0, QUIET), (10, SILENT)], [(0, QUIET), (11, SILENT)])
+    starts = tries[0], tries[9], tries[18]  # it tries three rates three times
+    assert len(tries) == 27 and 10 <= starts[0] <= 11, tries
+    assert all(60 <= later - sooner <= 66 for sooner, later in zip(starts, starts[1:])), starts
+    assert driver.stats()["silences"] == 1
+
+
+def test_a_silent_sensor_that_is_found_counts_again():
+    sensor = Sensor()
+    driver = _started(sensor)
+    sensor._dead = True
+
+    def repaired(second):
+        sensor._dead = second < 60
+
+    changes = _watched(driver, sensor, 80, repaired)
+    assert [state for _second, state in changes] == [QUIET, SILENT, QUIET], changes
+    assert all(command in sensor.heard for command in SET)
+
+
+def test_a_sensor_that_speaks_again_gets_its_settings_at_once():
+    sensor = Sensor()
+    driver = _started(sensor)
+    run(driver, sensor.clock, sensor.clock.ticks_ms() + 9000)
+    sensor._dead = True
+    run(driver, sensor.clock, sensor.clock.ticks_ms() + 10_000)
+    assert driver.state == SILENT
+    sensor._dead, sensor.heard = False, b""
+    assert _read(driver, sensor, b"0\r\n", b"0\r\n", after_ms=3000) == QUIET
+    assert all(command in sensor.heard for command in SET)
+
+
+def test_a_technician_sees_when_the_sensor_was_heard_last():
+    sensor = Sensor()
+    driver = _started(sensor)
+    assert driver.probe() == 0
+    _read(driver, sensor, b"0\r\n", after_ms=700)
+    assert 650 <= driver.probe() <= 700
+
+
+def test_the_live_view_gets_speeds_with_a_strength_and_statistics_count_all_lines():
+    sensor = Sensor()
+    driver = _started(sensor)
+    before, shown = driver.stats(), []
+    driver.watch = lambda lines: shown.append((lines.first, lines.last))
+    lines = (b"500,20", b"0", b"1,2,3", b"{what}", b'{"Clock":7}')
+    _read(driver, sensor, *[line + b"\r\n" for line in lines])
+    assert shown == [(50_000, 2000)]
+    after = driver.stats()
+    grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+    assert grown == {"frames_ok": 4, "bad_lines": 1, "other_lines": 1, "ghosts": 1}
+
+
+def test_speeds_below_the_least_are_no_road_user():
+    for kmh, state in ((b"-1.94", QUIET), (b"-2.05", OK)):
+        sensor = Sensor()
+        assert _read(_started(sensor), sensor, b"500," + kmh + b"\r\n") == state, kmh
+
+
+def test_reports_that_waited_in_a_stall_are_dated_one_by_one():
+    sensor = Sensor()
+    driver = _started(sensor)
+    passed_ms = sensor.clock.ticks_ms() + 10_000
+    inbound = b"".join(b"%d.0,36.00\r\n" % (60 + 9 * i) for i in range(20))
+    sensor.at(passed_ms, inbound + b"0\r\n" * 10)
+    sensor.clock.us = passed_ms * 1000
+    (passage,) = run(driver, sensor.clock, passed_ms + 3000)
+    assert passage[:3] == (0, 2, 360)
+    assert abs(passed_ms - 10 * 160 - passage[3]) <= 200, passed_ms - passage[3]

@@ -126,14 +126,17 @@ def test_a_new_log_keeps_its_id_when_the_header_of_its_only_record_sector_is_dam
 
 
 class Weak(Nor):
-    """A flash on which one program operation leaves a bit wrong."""
+    """A flash on which one program operation, or each from there on, leaves a bit wrong."""
 
     weak_at = 0
+    is_worn = False
+    wrong = 0
 
     def writeblocks(self, n, buf, off=0):
         super().writeblocks(n, buf, off)
-        if self.ops == self.weak_at:
+        if self.ops == self.weak_at or self.is_worn and self.ops > self.weak_at:
             self.cells[n * self.size + off + 14] ^= 1
+            self.wrong += 1
 
 
 def test_a_record_that_flash_does_not_hold_is_written_again_and_counted():
@@ -145,6 +148,56 @@ def test_a_record_that_flash_does_not_hold_is_written_again_and_counted():
     assert ring.stats()["corrupt"] == 1
     ring = _open(flash)
     assert _read(ring, 1)[1] == _payload(1) and _read(ring, 2)[1] == _payload(2)
+
+
+def test_a_bit_that_flash_does_not_hold_costs_nothing_wherever_it_is():
+    for weak_at in range(1, 130):
+        flash = Weak()
+        ring = _open(flash)
+        flash.weak_at = flash.ops + weak_at
+        for i in range(1, 41):
+            assert ring.append(EVENT, _payload(i)) == i
+            ring.checkpoint(b"open %d" % i)
+            ring.set_cursor(i % 2, i, i - 1)
+        assert ring.stats()["corrupt"] == flash.wrong <= 1
+        buf = bytearray(100)
+        for held in (ring, _open(flash)):
+            assert held.cursor(0) == (40, 39) and held.cursor(1) == (39, 38), weak_at
+            assert bytes(buf[: held.last_checkpoint(buf)]) == b"open 40", weak_at
+            assert held.next_seq == 41 and held.first_seq == 1
+            for i in range(1, 41):
+                assert _read(held, i) == (EVENT, _payload(i)), (weak_at, i)
+
+
+def test_a_worn_out_flash_is_an_error_and_not_a_silent_loss():
+    for write in (
+        lambda ring: ring.append(INTERVAL, _payload(1)),
+        lambda ring: ring.checkpoint(_payload(1)),
+        lambda ring: ring.set_cursor(0, 0, 0),
+    ):
+        flash = Weak()
+        ring = _open(flash)
+        flash.is_worn, flash.weak_at = True, flash.ops
+        try:
+            write(ring)
+        except RingError as error:
+            assert "does not hold" in str(error)
+        else:
+            raise AssertionError("lost in silence")
+        assert ring.next_seq == 1
+
+
+def test_a_log_of_which_only_a_damaged_sector_is_left_goes_on_behind_it():
+    flash = Nor()
+    ring = _open(flash)
+    ring.append(INTERVAL, _payload(1))
+    place = _newest_sector(ring) * 512
+    flash.cells[place + 8] ^= 1  # the header
+    flash.cells[place + 50] ^= 1  # the record
+    again = _open(flash, 2)
+    assert again.log_id == ring.log_id and again.stats()["corrupt"] == 1
+    assert again.append(EVENT, b"next") == again.first_seq
+    assert _read(_open(flash), again.first_seq) == (EVENT, b"next")
 
 
 def test_a_foreign_partition_is_not_formatted():
