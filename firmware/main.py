@@ -1,7 +1,10 @@
 """Builds the application for the board of this image, and runs it."""
 
+import sys
+
 import board
 import build
+import vfs
 
 
 def built():
@@ -13,4 +16,6 @@ def built():
 
 
 app = built()
+vfs.umount("/app")  # the search of boot.py leaves the heap
+sys.path[0] = "/a"
 app.start()

@@ -20,8 +20,12 @@ FIRMWARE_DEPTH_MAX = 8  # modules in the longest chain of imports
 BY_NAME = "getattr(__" + "import__"  # neither a search nor a type checker finds such an import
 DRIVERS = {"radar", "beam"}  # they fill the queue of `passage`
 THIRD_PARTY = {"mqtt": {"umqtt"}}
-# The port's own NTP client knows the epoch of the chip; TLS comes with the port.
-PORT_MODULES = {"delivery/mqtt/build": {"ntptime"}, "delivery/mqtt/tls": {"ssl"}}
+# The port's own NTP client knows the epoch of the chip; TLS comes with the port. The start
+# searches for modules in its own way.
+PORT_MODULES = {
+    "boot": {"os", "vfs"}, "main": {"vfs"},
+    "delivery/mqtt/build": {"ntptime"}, "delivery/mqtt/tls": {"ssl"},
+}  # fmt: skip
 FOR_BOARDS = {
     "esp32_board", "bare_radio", "radio", "core.rtc", "delivery.lorawan.modem_device",
     "delivery.lorawan.radio_device",

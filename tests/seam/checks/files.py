@@ -1,8 +1,11 @@
 """The file system, on one file of its own, which is removed again."""
 
+import io
 import os
+import sys
 
-from prelude import code, expect, truth
+import vfs
+from prelude import Skip, code, expect, truth
 
 _OLD, _NEW = "/tpconform.old", "/tpconform.new"
 
@@ -84,3 +87,67 @@ def space_is_told():
     got = os.statvfs("/")
     expect(got[0], 4096)
     truth(0 < got[3] < got[2], "free %d of %d" % (got[3], got[2]))
+
+
+class _Asked:
+    """A file system that notes each question of an import, and has one module, `tpconform`."""
+
+    def __init__(self):
+        self.questions = []
+
+    def mount(self, readonly, mkfs):
+        pass
+
+    def umount(self):
+        pass
+
+    def stat(self, path):
+        self.questions.append(path)
+        if path != "/tpconform.py":
+            raise OSError(2)
+        return (0x8000,) + (0,) * 9
+
+    def open(self, path, mode):
+        return io.BytesIO(b"SEEN = 5\n")
+
+
+def an_import_asks_a_mounted_object():
+    """A module is asked for as folder, source and .mpy. A mounted object may answer.
+
+    Source: py/builtinimport.c, stat_module, and extmod/vfs.c, mp_vfs_import_stat
+
+    Leans: boot.py, whose search saves most reads of a start
+    """
+    asked = _Asked()
+    vfs.mount(asked, "/tpconform")
+    sys.path.insert(0, "/tpconform")
+    kept = sys.modules.pop("binascii", None)
+    try:
+        expect(__import__("tpconform").SEEN, 5)
+        sys.modules["binascii"] = __import__("binascii")
+        __import__("binascii")
+        names = ["/binascii", "/binascii.py", "/binascii.mpy"]
+        expect(asked.questions, ["/tpconform", "/tpconform.py"] + names)
+    finally:
+        sys.path.pop(0)
+        vfs.umount("/tpconform")
+        sys.modules.pop("tpconform", None)
+        sys.modules.pop("binascii", None)
+        if kept:
+            sys.modules["binascii"] = kept
+
+
+def the_tested_umqtt_is_the_one_that_runs():
+    """The slot's umqtt.simple comes before the one that is frozen into MicroPython.
+
+    Source: py/builtinimport.c, stat_top_level, and ports/esp32/boards/manifest.py
+
+    Leans: lib/mqtt, which knows the faults of that version
+    """
+    try:
+        os.stat("/a/umqtt/simple.mpy")
+    except OSError:
+        raise Skip("no application on the board")
+    import umqtt.simple
+
+    expect(umqtt.simple.__file__, "/app/umqtt/simple.mpy")

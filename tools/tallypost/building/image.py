@@ -21,8 +21,12 @@ from tallypost.hardware.partitions import TABLE_OFFSET, pack
 from tallypost.i18n import _
 
 BLOCK = 4096
+# Short folders on flash: LittleFS reads a folder as a whole for every question. Shorter ones would
+# take so many blocks that a second slot did not fit.
+_FOLDER_BYTES_MAX = 512
 _PLAIN = ("boot.py", "main.py")  # the port runs these by name, as source
-_THIRD_PARTY = {"lib/umqtt/simple.mpy": "umqtt/simple.py"}
+# In the slot, which is searched before the modules frozen into MicroPython: they have one, too.
+_THIRD_PARTY = {"a/umqtt/simple.mpy": "umqtt/simple.py"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class ImageFile:
     @property
     def shown_as(self) -> str:
         """The name in a traceback of the node: the module name, which is in memory anyway."""
-        name = self.target.removeprefix("a/").removeprefix("lib/").removesuffix(".mpy")
+        name = self.target.removeprefix("a/").removesuffix(".mpy")
         return name.removesuffix("/__init__").replace("/", ".")
 
 
@@ -132,6 +136,7 @@ def file_system(files: dict[str, bytes], size: int) -> bytes:
     fs = LittleFS(
         block_size=BLOCK, block_count=size // BLOCK, read_size=32, prog_size=32,
         cache_size=128, lookahead_size=32, block_cycles=100, disk_version=0x0002_0000,
+        metadata_max=_FOLDER_BYTES_MAX,
     )  # fmt: skip
     try:
         for target in sorted(files):
