@@ -9,8 +9,9 @@ import asyncio
 import gc
 import time
 
-from core.faults import STALLED, STORAGE, refusal
+from core.faults import STALLED, STARVED, STORAGE, refusal
 from core.log import Log
+from core.memory import CONNECTION_BYTES, TLS_CONNECTION_BYTES
 from core.modules import unload_modules
 from core.supervisor import Supervisor
 from core.version import VERSION
@@ -19,6 +20,7 @@ from ring import RingError
 
 _PREPARE_S = const(16)
 _DETECTOR_BOUND_S = const(60)
+_WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
@@ -33,6 +35,7 @@ class App:
         self.log = Log()
         self.uptime_s = self.log.uptime_s
         self.supervisor = Supervisor(board, self.log)
+        self.supervisor.on_fault = self.note_fault
         self.node = ""  # the node id, empty on a board without an identity
         self.boot = 0  # number of this start, 1 to 65535
         self.config = None  # Settings in force
@@ -41,7 +44,7 @@ class App:
         self.clock = None
         self.counter = None
         self.detector = None
-        self.health = None
+        self.memory = None
         self.wifi = self.link = None  # of MQTT
         self.lora = None  # the scheduler of LoRaWAN
         self.uplink = None  # the outbox of the first link: publisher of MQTT, else scheduler
@@ -58,6 +61,12 @@ class App:
         """Note a fault found at the start. It becomes an event."""
         self.faults.append((code, reason))
         self.log.error("fault %d: %s", code, reason)
+
+    def note_fault(self, code, reason):
+        """Put a fault that ends in a reset into the log, which outlives it."""
+        if self.uplink:
+            self.uplink.event("fault", code=code, reason=reason)
+            self.counter.checkpoint()
 
     def hello(self):
         """The payload of `status`."""
@@ -111,13 +120,13 @@ class App:
         """Run the application. Returns never."""
         gc.collect()
         gc.threshold(-1)
-        asyncio.run(self.run())
+        self.supervisor.run(self.run())
 
     async def run(self):
         """Start, and then beat once a second. Returns never."""
         await self.starting
         self.starting = None  # it leaves the heap
-        kind, state, free = self.config["detector"], self.detector.state, self.health.look()
+        kind, state, free = self.config["detector"], self.detector.state, self.memory.look()
         self.log.info("%s: state %d, %d bytes free", kind, state, free)
         self._progress = self.supervisor.watch("detector", _DETECTOR_BOUND_S)
         self._detecting = self.supervisor.spawn(self._detect(), "detector")
@@ -146,9 +155,11 @@ class App:
         if self._reset_at and uptime >= self._reset_at:
             self.counter.checkpoint()
             self.board.reset()
+        if self.link and uptime % _WATCH_S == 0:
+            self._watch_memory(uptime)
         stalled = self.supervisor.check(uptime)
         if stalled:
-            self._stalled(stalled)
+            self.supervisor.fail(STALLED, stalled, "no progress")
         return self.detector.state
 
     async def _detect(self):
@@ -171,10 +182,9 @@ class App:
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
 
-    def _stalled(self, name):
-        """Put the fault into the log that outlives the reset, and start over."""
-        try:
-            self.uplink.event("fault", code=STALLED, reason=name + " made no progress")
-            self.counter.checkpoint()
-        finally:
-            self.supervisor.fail(STALLED, name, "no progress")
+    def _watch_memory(self, uptime):
+        """Start over when the network has had no memory to connect with for too long."""
+        bytes_min = TLS_CONNECTION_BYTES if self.config["mqtt_tls"] else CONNECTION_BYTES
+        reason = self.memory.starved(uptime, self.link.is_up(), bytes_min)
+        if reason:
+            self.supervisor.fail(STARVED, "memory", reason)

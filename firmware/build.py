@@ -11,7 +11,7 @@ import sys
 import counting.build
 from app import App
 from console.reader import serve_console
-from core.health import Health
+from core.memory import Memory
 from core.modules import keep_modules, unload
 from core.version import VERSION
 from delivery.lorawan.device import open_device
@@ -34,7 +34,7 @@ def build_app(board):
     """Return the application of a board. Without an identity it never returns."""
     app = App(board)
     once = counting.build.build_counting(app)
-    app.health = Health()
+    app.memory = Memory(board.system_heap, app.log)
     _unload(once)
     build_links(app)
     app.counter.on_record = app.uplink.wake

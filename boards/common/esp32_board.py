@@ -8,7 +8,7 @@ import sys
 import time
 
 import machine
-from esp32 import NVS, Partition
+from esp32 import HEAP_DATA, NVS, Partition, idf_heap_info
 
 _FILTER = 1023  # of 12.5 ns: the longest there is, for spikes of a long cable
 _EPOCH_2000 = 946_684_800
@@ -106,6 +106,15 @@ class Esp32Board:
 
     def mac(self):
         return machine.unique_id()
+
+    def system_heap(self):
+        """ESP-IDF's heap: (bytes free, bytes of the largest block, fewest bytes free so far)."""
+        free = largest = free_min = 0
+        for _total, now, block, least in idf_heap_info(HEAP_DATA):
+            free += now
+            largest = max(largest, block)
+            free_min += least
+        return free, largest, free_min
 
     def reset(self):
         machine.reset()

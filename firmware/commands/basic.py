@@ -1,6 +1,7 @@
 """The small commands. See registry.py."""
 
 from core.faults import CommandError
+from core.health import report
 
 
 def ping(_app, _body):
@@ -9,7 +10,7 @@ def ping(_app, _body):
 
 def status(app, _body):
     body = app.hello()
-    body.update(app.health.report(app))
+    body.update(report(app))
     return body
 
 

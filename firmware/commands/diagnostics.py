@@ -4,8 +4,6 @@ Numbers: `state` of the detector as in wire/record.py, `reason` of the Wi-Fi is 
 They hold no secret and no single road user.
 """
 
-import gc
-
 from config.settings import read_blob
 from core.version import VERSION
 
@@ -26,16 +24,20 @@ def identity(app, _body):
 
 
 def check(app, _body):
-    """The present state of every part. Edges and frames are counted from the start."""
-    gc.collect()
-    free, rec = gc.mem_free(), app.counter.rec
+    """The present state of every part. Edges and frames are counted from the start.
+
+    heap: bytes free in MicroPython's heap, and at the lowest. idf: bytes free in the system's
+    heap, its largest block, and bytes free at the lowest.
+    """
+    free, memory, rec = app.memory.look(), app.memory, app.counter.rec
     return {
         "node": app.node, "uptime": app.uptime_s(), "reset": app.hello()["reset"],
         "faults": app.faults,
         "detector": _detector(app), "wifi": _wifi(app), "mqtt": _mqtt(app),
         "lora": app.lora.stats() if app.lora else None,
         "clock": {"source": app.clock.source, "age": app.clock.age_s(), "utc": app.clock.utc()},
-        "ring": _ring(app), "heap": [free, min(free, app.health.heap_free_min)],
+        "ring": _ring(app), "heap": [free, memory.free_min], "heap_size": memory.size,
+        "idf": memory.system_heap(),
         "interval": {"start": rec.start, "len": rec.length, "cov": rec.coverage, "why": rec.why},
         "supply_mv": rec.supply_mv or None,
         "temp_c": None if rec.temp_c == _NO_TEMPERATURE else rec.temp_c,

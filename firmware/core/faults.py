@@ -4,6 +4,8 @@ TASK_DIED = 1  # a task ended with an exception
 STALLED = 2  # a task made no progress within its bound
 STORAGE = 3  # the ring cannot be written
 RADIO = 4  # the LoRaWAN radio or modem cannot be used
+LOOP_ENDED = 5  # an exception ended the event loop
+STARVED = 6  # the network has no memory left to connect with
 
 # The reply on the console when the heap has no room for a better one.
 NO_MEMORY = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'

@@ -8,7 +8,7 @@ TASK_DIED. Both end in a reset.
 
 import asyncio
 
-from core.faults import TASK_DIED
+from core.faults import LOOP_ENDED, TASK_DIED
 from micropython import const
 
 _WATCHDOG_MS = const(60_000)  # longer than the longest name resolution, which blocks everything
@@ -44,6 +44,7 @@ class Supervisor:
         self._board = board
         self._log = log
         self.watchdog = None  # of the board, from `start` on
+        self.on_fault = None  # function(code, reason): called before the reset
         self._watched = []  # Progress of each long-lived task
         self._added = []  # coroutines and their names, until `start`
 
@@ -63,6 +64,17 @@ class Supervisor:
         for coro, name in self._added:
             self.spawn(coro, name)
         self._added = None
+
+    def run(self, coro):
+        """Run the event loop. Returns never.
+
+        An exception out of the loop is a fault: a socket that finds no memory raises one while the
+        loop waits. Without this the board would stand at a prompt.
+        """
+        try:
+            asyncio.run(coro)
+        except Exception as error:
+            self.fail(LOOP_ENDED, "event loop", error)
 
     def spawn(self, coro, name):
         """Start a task and return it. An exception that ends it is a fault."""
@@ -86,10 +98,16 @@ class Supervisor:
         return None
 
     def fail(self, code, part, error):
-        """Log a fault and reset the board. The open interval is safe in RTC memory."""
+        """Log a fault, report it and reset the board. The open interval is safe in RTC memory.
+
+        error: an exception, or a text.
+        """
         try:
             self._log.error("fault %d: %s: %r", code, part, error)
             if isinstance(error, Exception):
                 self._board.print_exception(error)
+            if self.on_fault:
+                form = "%s: %s" if isinstance(error, str) else "%s: %r"
+                self.on_fault(code, form % (part, error))
         finally:  # the heap may be too full even for a line
             self._board.reset()

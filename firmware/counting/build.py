@@ -30,7 +30,7 @@ def build_counting(app):
     board, nvs = app.board, app.nvs
     app.node, reason = identity.read(nvs)
     if not app.node:
-        asyncio.run(_wait_for_provisioning(app, reason))
+        app.supervisor.run(_wait_for_provisioning(app, reason))
     app.boot = _count_boot(nvs)
     app.config = app.schema().load(nvs, app.log)
     app.log.level = app.config["log_level"]

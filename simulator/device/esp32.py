@@ -16,6 +16,7 @@ _TABLE = const(0x8000)
 _ENTRY = const(32)
 _BLOCK = const(4096)
 _CHUNK_BYTES = const(1024)
+HEAP_DATA = 4  # MALLOC_CAP_8BIT
 _GET_I32 = const(0)  # operations of NVS
 _SET_I32 = const(1)
 _GET_BLOB = const(2)

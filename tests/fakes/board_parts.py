@@ -253,6 +253,7 @@ class FakeBoard:
         self.lit = []
         self.resets = 0
         self.shown = []
+        self.system = (28_000, 19_000, 24_000)  # ESP-IDF's heap: free, largest block, lowest
         if device:
             self.lorawan = lambda keys, log, region: device
 
@@ -289,6 +290,9 @@ class FakeBoard:
 
     def mac(self):
         return b"\x24\x6f\x28\x00\x00\x0a"
+
+    def system_heap(self):
+        return self.system
 
     def led(self, on):
         self.lit.append(on)

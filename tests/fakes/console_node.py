@@ -7,7 +7,7 @@ from app import App
 from board_parts import FakeBoard, FakeLog, FakeNvs, FakeProgress, FakeRtc, FakeUart
 from config.schema import accept
 from console.reader import serve_console
-from core.health import Health
+from core.memory import Memory
 from core.supervisor import Supervisor
 from counting.counter import Counter
 from publisher_node import Node as PublisherNode
@@ -84,7 +84,7 @@ class SerialNode(App):
         self.uplink = self.publisher.uplink
         self.link = self.wifi = Network(True)
         self.board.wlan().joined = True
-        self.health = Health()
+        self.memory = Memory(self.board.system_heap, self.log)
         self.detector = Detector()
         self.uptime_s = lambda: 100
         self.counter = Counter(

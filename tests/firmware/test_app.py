@@ -30,7 +30,7 @@ class Wall:
 sys.modules["ntptime"] = Ntp
 
 from core import clock  # noqa: E402 - after its ntptime is in place
-from core.faults import STALLED, STORAGE  # noqa: E402
+from core.faults import LOOP_ENDED, STALLED, STARVED, STORAGE  # noqa: E402
 from core.modules import unload  # noqa: E402
 from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
@@ -99,16 +99,17 @@ class Board(FakeBoard):
         Wall.seconds = utc - OFFSET
 
 
-def _board(link="mqtt"):
-    config = json.dumps({"link": link, "detector": "beam"}).encode()
+def _board(link="mqtt", **settings):
+    settings.update({"link": link, "detector": "beam"})
+    config = json.dumps(settings).encode()
     return Board(sealed(config=config, **KEYS), Device())
 
 
-def _built(link="mqtt", board=None):
+def _built(link="mqtt", board=None, **settings):
     """An application on a board with light barriers."""
     build = _fresh_build()
     sys.modules["app"].Supervisor = Noting
-    return build.build_app(board or _board(link))
+    return build.build_app(board or _board(link, **settings))
 
 
 def _run(app, until, timeout_ms=3000):
@@ -160,6 +161,24 @@ def _stall(app):
     app.uptime_s = lambda: next(seconds)
 
 
+def test_a_task_that_stalls_is_an_event_and_a_reset_and_the_watchdog_is_not_fed():
+    app = _built()
+    _stall(app)
+    assert _run(app, _fed), "no reset"
+    assert app.board.resets == 1 and app.board.dog.feeds == 0
+    assert app.log.tail()[-1].endswith("error fault 2: publisher: 'no progress'")
+    events = _events(_on_flash(app))
+    assert [event["event"] for event in events] == ["start", "fault"]
+    assert events[1]["code"] == STALLED == 2 and "publisher" in events[1]["reason"]
+
+
+def _on_flash(app):
+    """The log, as the next start finds it."""
+    ring = Ring(app.board.flash, app.board.random)
+    ring.open()
+    return ring
+
+
 def _events(ring):
     events, buf = [], bytearray(600)
     for seq in range(1, ring.next_seq):
@@ -168,17 +187,14 @@ def _events(ring):
     return events
 
 
-def test_a_task_that_stalls_is_an_event_and_a_reset_and_the_watchdog_is_not_fed():
-    app = _built()
-    _stall(app)
-    assert _run(app, _fed), "no reset"
-    assert app.board.resets == 1 and app.board.dog.feeds == 0
-    assert app.log.tail()[-1].endswith("error fault 2: publisher: 'no progress'")
-    ring = Ring(app.board.flash, app.board.random)
-    ring.open()
-    events = _events(ring)
-    assert [event["event"] for event in events] == ["start", "fault"]
-    assert events[1]["code"] == STALLED == 2 and "publisher" in events[1]["reason"]
+def _restored(app):
+    """The open interval, as the next start finds it."""
+    rec = Interval()
+    restored = restore_interval(
+        rec, app.ring, app.board.rtc_memory(), uptime=1, utc=0, length_s=900
+    )
+    assert restored.is_cut
+    return rec
 
 
 def test_the_open_interval_outlives_the_reset_of_a_stalled_task():
@@ -187,11 +203,55 @@ def test_the_open_interval_outlives_the_reset_of_a_stalled_task():
     app.counter.add(CAR)
     _stall(app)
     assert _run(app, _fed)
-    rec = Interval()
-    restored = restore_interval(
-        rec, app.ring, app.board.rtc_memory(), uptime=1, utc=0, length_s=900
-    )
-    assert restored.is_cut and rec.counts[2] == 2
+    assert _restored(app).counts[2] == 2
+
+
+def _started(app):
+    """Run `App.start` up to the reset of the board."""
+    try:
+        app.start()
+    except SystemExit:
+        return
+    raise AssertionError("it ended without a reset")
+
+
+def test_an_exception_out_of_the_event_loop_is_an_event_and_a_reset():
+    app = _built()
+    app.counter.add(CAR)
+
+    queue = asyncio.core._io_queue
+
+    def starved(_ms):
+        raise OSError(5)  # as lwIP does without memory
+
+    queue.wait_io_event = starved
+    try:
+        _started(app)
+    finally:
+        del queue.wait_io_event
+    assert app.board.resets == 1 and _restored(app).counts[2] == 1
+    fault = _events(_on_flash(app))[-1]
+    assert fault["code"] == LOOP_ENDED == 5 and fault["reason"] == "event loop: OSError(5,)"
+
+
+def test_a_node_that_has_no_memory_to_connect_says_so_and_restarts_with_its_interval():
+    for tls, largest in ((0, 4000), (1, 16_000)):
+        app = _built(mqtt_tls=tls)
+        app.counter.add(CAR)
+        app.board.system = (20_000, largest, 300)
+        minutes = iter(range(60, 6000, 60))
+        app.uptime_s = lambda: next(minutes)
+        _run(app, _fed)
+        for _ in range(10):
+            app.supervisor.check = lambda _uptime: None
+            try:
+                app._beat(1)
+            except SystemExit:
+                break
+        assert app.board.resets == 1 and _restored(app).counts[2] == 1
+        fault = _events(_on_flash(app))[-1]
+        assert fault["code"] == STARVED == 6
+        assert "block of %d bytes, a connection needs" % largest in fault["reason"]
 
 
 def test_a_full_flash_does_not_keep_a_stalled_node_from_its_reset():
@@ -283,8 +343,33 @@ def test_a_board_without_an_identity_counts_nothing_and_blinks():
     board = Blinking(FakeNvs())
     try:
         _fresh_build().build_app(board)
-    except Ended:
+    except SystemExit:  # an exception out of the event loop ends in a reset
+        assert isinstance(board.shown[0], Ended)
         assert board.lit == [True, False] and board.dog.feeds == 0
         assert board.flash is None and board.nvs("").commits == 0
         return
     raise AssertionError("it counts")
+
+
+def test_a_health_report_that_finds_no_memory_ends_no_task():
+    app = _built()
+    requests = sys.modules["delivery.mqtt.requests"]
+    asked = []
+
+    async def full(*_args, **_options):
+        asked.append(1)
+        raise MemoryError
+
+    class Soon:
+        """Stands for the module `asyncio`: a quarter of an hour is over at once."""
+
+        @staticmethod
+        def sleep(_seconds):
+            return asyncio.sleep(0)
+
+    app.link.publish, requests.asyncio = full, Soon
+    try:
+        assert not _run(app, lambda _app: len(asked) > 1)
+    finally:
+        requests.asyncio = asyncio
+    assert app.board.resets == 0

@@ -57,7 +57,7 @@ class LoraService:
         rec = app.counter.rec
         return (
             app.boot, app.board.reset_cause(), app.detector.state, app.clock.source,
-            app.config.hash, rec.supply_mv, rec.temp_c, app.health.look() >> 10,
+            app.config.hash, rec.supply_mv, rec.temp_c, app.memory.look() >> 10,
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from core.faults import refusal
+from core.health import report
 from micropython import const
 from mqtt import FrameFull, LinkDown
 
@@ -64,8 +65,10 @@ class RequestHandler:
                 await app.link.publish("health", self._write_health, qos=0)
             except LinkDown:
                 app.log.debug("no health report while the link is down")
+            except MemoryError:
+                app.log.warn("no memory for a health report")
             progress.made()
 
     def _write_health(self, frame):
         # The report is built here, so that it lives no longer than it takes to write it.
-        json.dump(self._app.health.report(self._app), frame)
+        json.dump(report(self._app), frame)

@@ -4,6 +4,7 @@ import json
 import random
 
 from board_parts import FakeLog, FakeNvs
+from commands import basic
 from commands.registry import handle
 from config import schema
 from config.schema import accept
@@ -24,7 +25,7 @@ class FakeApp:
         self.uplink = self
         self.resets = 0
         self.asked = []
-        self.counter = self.health = self
+        self.counter = self
         self.rec = Interval()
         self.events = []
 
@@ -36,9 +37,6 @@ class FakeApp:
 
     def hello(self):
         return {"state": "online"}
-
-    def report(self, _app):
-        return {"queue": 3}
 
     def reset_soon(self):
         self.resets += 1
@@ -94,7 +92,11 @@ def test_an_id_too_long_to_be_sent_back_is_refused():
 
 
 def test_status_holds_the_greeting_and_the_health():
-    assert _ok(id=1, cmd="status") == {"state": "online", "queue": 3}
+    kept, basic.report = basic.report, lambda app: {"queue": 3}
+    try:
+        assert _ok(id=1, cmd="status") == {"state": "online", "queue": 3}
+    finally:
+        basic.report = kept
 
 
 def test_log_gives_the_last_lines():

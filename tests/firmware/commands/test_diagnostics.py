@@ -38,7 +38,18 @@ def test_check_reports_every_part_and_fits_an_mqtt_message():
     assert found["ring"]["storage"] == "flash" and found["ring"]["newest"] == 5
     assert found["ring"]["opened"] == 1 and found["ring"]["sectors"] > 10
     assert found["interval"]["cov"] == 80 and found["heap"][0] >= found["heap"][1] > 0
+    assert found["idf"] == [28_000, 19_000, 24_000] and found["heap_size"] > found["heap"][0]
     assert found["supply_mv"] is None and found["temp_c"] is None and found["lora"] is None
+
+
+def test_status_reports_both_heaps_and_the_largest_block():
+    node = SerialNode()
+    node.clock.failures = 0
+    found = node.ask(id=1, cmd="status")["result"]
+    assert (found["idf_free"], found["idf_largest"], found["idf_free_min"]) == (
+        28_000, 19_000, 24_000
+    )  # fmt: skip
+    assert found["heap_size"] > found["heap_free"] >= found["heap_free_min"] > 0
 
 
 def test_check_of_a_node_without_network_has_the_reason():

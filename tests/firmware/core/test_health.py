@@ -3,7 +3,7 @@
 import json
 
 from console_node import CAR, Network, SerialNode
-from core import health as module
+from core.health import report
 
 
 def _node():
@@ -21,17 +21,17 @@ def _node():
 
 def test_the_report_has_every_part_and_can_be_sent():
     node = _node()
-    report = node.health.report(node)
-    assert len(json.dumps(report)) < 1000
-    assert (report["v"], report["node"], report["boot"], report["uptime"]) == (1, "n1", 3, 100)
-    assert report["queue"] == 2 and report["passages"] == 1
-    assert report["ring"] == node.ring.stats() and report["detector"] == node.detector.stats()
-    assert report["clock"] == {"source": 2, "age": 0, "failures": 9}
-    assert report["link"] == {
+    found = report(node)
+    assert len(json.dumps(found)) < 1000
+    assert (found["v"], found["node"], found["boot"], found["uptime"]) == (1, "n1", 3, 100)
+    assert found["queue"] == 2 and found["passages"] == 1
+    assert found["ring"] == node.ring.stats() and found["detector"] == node.detector.stats()
+    assert found["clock"] == {"source": 2, "age": 0, "failures": 9}
+    assert found["link"] == {
         "refused_acks": 2, "rewinds": 0, "refused_commands": 4, "connects": 7, "failures": 6,
         "wifi_joins": 8,
     }  # fmt: skip
-    assert "lora" not in report
+    assert "lora" not in found
 
 
 def test_a_node_with_lorawan_alone_reports_it_in_place_of_mqtt():
@@ -41,30 +41,6 @@ def test_a_node_with_lorawan_alone_reports_it_in_place_of_mqtt():
 
     node = _node()
     node.link, node.lora = None, Lora()
-    report = node.health.report(node)
-    assert report["lora"] == {"frames": 3}
-    assert report["link"] == {"refused_acks": 2, "rewinds": 0, "refused_commands": 4}
-
-
-class Heap:
-    """Stands for the module `gc`: so many bytes are free, once the garbage is collected."""
-
-    def __init__(self, *free):
-        self._free = iter(free)
-        self._is_clean = False
-
-    def collect(self):
-        self._is_clean = True
-
-    def mem_free(self):
-        assert self._is_clean
-        self._is_clean = False
-        return next(self._free)
-
-
-def test_the_fewest_free_bytes_are_kept():
-    node = _node()
-    module.gc = Heap(90_000, 70_000, 80_000)
-    assert [node.health.look(), node.health.look()] == [90_000, 70_000]
-    report = node.health.report(node)
-    assert (report["heap_free"], report["heap_free_min"]) == (80_000, 70_000)
+    found = report(node)
+    assert found["lora"] == {"frames": 3}
+    assert found["link"] == {"refused_acks": 2, "rewinds": 0, "refused_commands": 4}

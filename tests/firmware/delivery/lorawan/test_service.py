@@ -59,7 +59,7 @@ class Node(app.App):
         self.ring = Ring(Nor(), random.getrandbits)
         self.ring.open()
         self.boot = 3
-        self.counter = self.detector = self.health = self
+        self.counter = self.detector = self.memory = self
         self.rec, self.state, self.supply_mv, self.temp_c = self, 1, 3300, -7
 
     def look(self):

@@ -1,0 +1,57 @@
+"""Watches the two heaps of a node: MicroPython's own, and the system's beside it.
+
+Wi-Fi, sockets and TLS take their memory from the system's heap. On a chip without PSRAM
+MicroPython's heap grows out of the same memory and never gives a block back. A node whose system
+heap has no large block left counts, but can never connect again. Only a restart helps.
+"""
+
+import gc
+
+from core.modules import unload_modules
+from micropython import const
+
+CONNECTION_BYTES = 4096  # one block: a TCP connection with its buffers
+TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its header
+STARVED_S = const(600)  # this long without a link and without such a block: restart
+
+
+class Memory:
+    """system_heap: function() -> (free bytes, largest block, fewest free bytes), of the board.
+
+    free_min: fewest bytes that were free in MicroPython's heap since the start. size: bytes of
+    that heap when `look` was called last.
+    """
+
+    def __init__(self, system_heap, log):
+        self.system_heap = system_heap
+        self._log = log
+        self.free_min = 1 << 30
+        self.size = 0
+        self._starving_s = 0  # uptime at which memory was first too small, 0 = it is not
+
+    def look(self):
+        """Collect garbage, note the free bytes and return them. Call it in quiet moments."""
+        unload_modules()
+        gc.collect()
+        free = gc.mem_free()
+        size = free + gc.mem_alloc()
+        if self.size and size > self.size:
+            self._log.warn("heap: grew to %d bytes; %d free in blocks of at most %d beside it",
+                           size, *self.system_heap()[:2])  # fmt: skip
+        self.size = size
+        self.free_min = min(self.free_min, free)
+        return free
+
+    def starved(self, uptime, is_up, bytes_min):
+        """The reason for a restart, None without one. Call it once a minute.
+
+        is_up: of the link. bytes_min: the block that a connection needs.
+        """
+        largest = self.system_heap()[1]
+        if is_up or largest >= bytes_min:
+            self._starving_s = 0
+        elif not self._starving_s:
+            self._starving_s = uptime
+        elif uptime - self._starving_s >= STARVED_S:
+            return "block of %d bytes, a connection needs %d" % (largest, bytes_min)
+        return None
