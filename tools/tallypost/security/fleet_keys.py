@@ -185,7 +185,8 @@ def canonical(node: str, serial: int, config: dict[str, Any]) -> bytes:
         is_text = isinstance(value, str)
         if isinstance(value, bool) or not (is_text or isinstance(value, int)):
             raise _unsignable(key)
-        if is_text and any(char < " " for char in value):
+        # A node cannot join the two escaped halves of a character beyond U+FFFF.
+        if is_text and any(not " " <= char <= "\uffff" for char in value):
             raise _unsignable(key)
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"{TITLE}\n{node}\n{serial}\n{text}".encode()
@@ -194,7 +195,7 @@ def canonical(node: str, serial: int, config: dict[str, Any]) -> bytes:
 def _unsignable(key: str) -> ToolError:
     return ToolError(
         _("{key}: this value cannot be signed").format(key=key),
-        _("Use numbers and texts without control characters."),
+        _("Use numbers and texts without control characters and emoji."),
     )
 
 
