@@ -61,7 +61,8 @@ def test_a_board_out_of_the_box_becomes_a_node_that_counts(
     )
     until(lambda: listed(board)["board"] == name)
     tallypost(
-        "provision", name, board.path, "--node", "n1", "--set", "detector=beam",
+        "provision", name, board.path, "--node", "n1", "--insecure-plain",
+        "--set", "detector=beam",
         "--secrets-out", str(file.with_name("secrets.json")),
     )  # fmt: skip
     until(lambda: len(observer.passages) >= 3)

@@ -17,7 +17,7 @@ import pytest
 from simulator.run.checkers import decode_lorawan
 from tests.conformance.support import payload
 from tallypost.backend import lorawan
-from tallypost.backend import lorawan_examples
+from tallypost.decoder import lorawan_examples
 
 RECORDS = int(os.environ.get("PAYLOAD_RECORDS", "10000"))
 UP = [vector for vector in payload.vectors() if vector["fPort"] < 10]
@@ -149,7 +149,7 @@ def _or_none(read: Any, port: int, data: bytes) -> Any:
 def test_the_published_examples_are_those_of_the_vectors() -> None:
     for path, text in lorawan_examples.files().items():
         assert path.read_text() == text, (
-            f"{path.name}: python -m tallypost.backend.lorawan_examples"
+            f"{path.name}: python -m tallypost.decoder.lorawan_examples"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.tidy.source import ROOT, files, imports, name
 
 DEVICE_STDLIB = {
-    "array", "asyncio", "binascii", "cryptolib", "errno", "gc", "io", "json", "math",
+    "array", "asyncio", "binascii", "cryptolib", "errno", "gc", "hashlib", "io", "json", "math",
     "micropython", "random", "socket", "struct", "sys", "time",
 }  # fmt: skip
 HARDWARE = {"machine", "network", "esp32"}

@@ -57,7 +57,11 @@ def test_wrong_usage_exits_with_one_line_and_no_result(
     (
         (("size", "--board", "nope"), 2, "unknown board 'nope'"),
         (("flash", "--board", "nope", "--port", "/dev/null"), 2, "unknown board 'nope'"),
-        (("provision", "/gone.bin", "--node", "n1", "--dry-run"), 1, "/gone.bin: No such file"),
+        (
+            ("provision", "/gone.bin", "--node", "n1", "--dry-run", "--insecure-plain"),
+            1,
+            "/gone.bin: No such file",
+        ),
         (("provision", "x.bin"), 2, "--node is missing"),
         (("provision", "--node", "n1"), 2, "Give exactly one target: --port PORT or FLASHFILE."),
         (("provision", "x.bin", "--port", "p", "--node", "n1"), 2, "the target is missing or not"),

@@ -29,6 +29,12 @@ VERBS = {
         "building.micropython_verb", N_("manage the MicroPython files kept on this machine")
     ),
     "provision": ("provisioning.provision_verb", N_("write identity and secrets to a board")),
+    "keys": (
+        "security.keys_verb", N_("manage the keys that sign settings which can lose a node")
+    ),
+    "authority": (
+        "security.authority_verb", N_("manage the authority of the broker's certificate")
+    ),
     "label": ("inventory.labels", N_("draw labels with QR codes for the nodes of an inventory")),
     "flash": (
         "flashing.flash",
@@ -46,7 +52,7 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
-    "decoder": ("backend.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
+    "decoder": ("decoder.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
 }  # fmt: skip
 

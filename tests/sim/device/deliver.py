@@ -1,14 +1,17 @@
 """A node without a detector at a real broker: its own delivery, intervals that close on demand.
 
-`deliver.py PORT USER ROOM FIRST_PID`. Each line on standard input gets a line of JSON: `close N`
-closes N intervals, `state` gives the state of delivery. The publisher's pauses pass 200 times
-faster, its acknowledgement time-outs 40 times. Nothing else does, and the sockets are real.
+`deliver.py PORT USER ROOM FIRST_PID [IDENTITY]`. IDENTITY: a JSON file with `node`, `host`,
+`password` and `ca` (DER, hexadecimal) of a node that uses TLS. Each line on standard input gets a
+line of JSON: `close N` closes N intervals, `state` gives the state of delivery. The publisher's
+pauses pass 200 times faster, its acknowledgement time-outs 40 times. Nothing else does, and the
+sockets are real.
 """
 
 import asyncio
 import json
 import random
 import sys
+from binascii import unhexlify
 
 from delivery.mqtt import link
 from delivery.mqtt import publisher
@@ -54,7 +57,7 @@ class Joined:
         await asyncio.sleep_ms(0)
 
     async def resolve(self, host):
-        return host
+        return "127.0.0.1"
 
 
 class Bench:
@@ -70,20 +73,24 @@ class Bench:
 class Node(App):
     """The application as far as delivery goes: ring, link, publisher, commands."""
 
-    def __init__(self, port, user):
+    def __init__(self, port, user, identity):
         self.board = Bench()
-        self.node = "n1"
+        self.node = identity.get("node", "n1")
         self.log = Log()
         self.supervisor = Supervisor(self.board, self.log)
         self.refused_commands = 0
         self.nvs = FakeNvs()
-        self.config = accept({"mqtt_host": "127.0.0.1", "mqtt_port": port, "mqtt_keepalive": 30})
+        ca = unhexlify(identity.get("ca", ""))
+        self.config = accept({
+            "mqtt_host": identity.get("host", "127.0.0.1"), "mqtt_port": port,
+            "mqtt_keepalive": 30, "mqtt_tls": 1 if ca else 0,
+        })  # fmt: skip
         self.clock = FakeClock(_START)
         self.ring = Ring(Nor(256, 4096), random.getrandbits)
         self.ring.open()
         self.link = link.MqttLink(
-            self.config, {"mqtt_user": user}, self.node, Joined(),
-            Backoff(random.getrandbits, 50, 500), log=self.log,
+            self.config, {"mqtt_user": user, "mqtt_pass": identity.get("password")}, self.node,
+            Joined(), Backoff(random.getrandbits, 50, 500), log=self.log, ca=ca,
         )  # fmt: skip
         self.client = self.link._client
         self.link.hello = self.hello
@@ -95,7 +102,7 @@ class Node(App):
         self._buf = bytearray(MAX_BYTES)
 
     def hello(self):
-        return {"v": 1, "node": "n1", "state": "online", "log": self._log_id()}
+        return {"v": 1, "node": self.node, "state": "online", "log": self._log_id()}
 
     def _log_id(self):
         return "%08x" % self.ring.log_id
@@ -143,9 +150,13 @@ class Node(App):
 
 def main():
     port, user, room, first_pid = sys.argv[1:5]
+    identity = {}
+    if len(sys.argv) > 5:
+        with open(sys.argv[5]) as file:
+            identity = json.load(file)
     publisher.asyncio = Hurried
     link.message_bytes = lambda: int(room)
-    node = Node(int(port), user)
+    node = Node(int(port), user, identity)
     node.client.pid = int(first_pid)
     asyncio.run(node.run())
 

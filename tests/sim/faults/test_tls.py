@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from tallypost import cli
 from tallypost.faults import ToolError
-from tallypost.provisioning.secrets_input import read_certificate, read_config
+from tallypost.provisioning.secrets_input import read_certificates
 from tests.support.runs.running import mosquitto
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -138,23 +137,22 @@ def test_the_backend_listens_with_the_authority(
     assert "certificate of the authority, PEM." in capsys.readouterr().err
 
 
-def test_a_certificate_is_read_from_pem_and_der(keys: Path, tmp_path: Path) -> None:
+def test_certificates_are_read_from_pem_and_der(keys: Path, tmp_path: Path) -> None:
     der = (keys / "city.der").read_bytes()
-    assert read_certificate(keys / "city.pem") == read_certificate(keys / "city.der") == der
-    two = tmp_path / "two.pem"
-    two.write_bytes((keys / "city.pem").read_bytes() + (keys / "other.pem").read_bytes())
-    for bad in (two, keys / "city.key", keys / "names", tmp_path / "none"):
+    assert read_certificates(keys / "city.pem") == read_certificates(keys / "city.der") == [der]
+    city, other = (keys / "city.pem").read_bytes(), (keys / "other.pem").read_bytes()
+    two, three = tmp_path / "two.pem", tmp_path / "three.pem"
+    two.write_bytes(city + other)
+    three.write_bytes(city + other + city)
+    assert read_certificates(two) == [der, (keys / "other.der").read_bytes()]
+    for bad in (three, keys / "city.key", keys / "names", tmp_path / "none"):
         with pytest.raises(ToolError, match=bad.name):
-            read_certificate(bad)
+            read_certificates(bad)
 
 
-def test_an_authority_turns_tls_on(
+def test_a_bad_authority_is_refused_before_anything_is_written(
     keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["provision", str(tmp_path / "none.bin"), "--node", "n1", "--dry-run", "--json"]
     assert cli.main([*words, "--mqtt-ca", str(keys / "city.key")]) == 1
-    assert "does not hold exactly one certificate" in capsys.readouterr().err
-
-    assert read_config(None, [], tls=True) == {"mqtt_tls": 1, "mqtt_port": 8883}
-    assert read_config(None, ["mqtt_port=1884"], tls=True)["mqtt_port"] == 1884
-    assert json.dumps(read_config(None, [])) == "{}"
+    assert "does not hold certificates" in capsys.readouterr().err

@@ -27,15 +27,16 @@ class Node:
     """tests/sim/device/deliver.py, controlled over its standard input."""
 
     def __init__(
-        self, port: int, *, user: str = "", room: int = ROOM_FOR_SEVERAL, pid: int = 0
-    ) -> None:
+        self, port: int, *, user: str = "", room: int = ROOM_FOR_SEVERAL, pid: int = 0,
+        identity: Path | None = None,
+    ) -> None:  # fmt: skip
         env = {
             **os.environ,
             "MICROPYPATH": ":".join([*(str(ROOT / p) for p in SEARCH), ".frozen"]),
         }
         self._process = subprocess.Popen(
             [str(Path(sys.executable).parent / "micropython"), "-X", "heapsize=16m", str(NODE),
-             str(port), user, str(room), str(pid)],
+             str(port), user, str(room), str(pid), *([str(identity)] if identity else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True,
         )  # fmt: skip
 

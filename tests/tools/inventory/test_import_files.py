@@ -17,16 +17,19 @@ import paho.mqtt.client as paho
 import pytest
 
 from tallypost.hardware.boards import ROOT
-from tallypost.inventory import import_files
+from tallypost.inventory import broker_files, import_files
+from tallypost.inventory.import_files import Broker, ChirpStack
 from tallypost.inventory.inventory import Inventory, Secret
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 SECRETS = {"n-1": "first:secret$", "n_2": "zweites Geheimnis"}
 KEY = "000102030405060708090a0b0c0d0e0f"
+BROKER = Broker({8883: True})
 APPLICATION, PROFILE = (
     "5a6a8d3c-0000-4000-8000-000000000001",
     "5a6a8d3c-0000-4000-8000-000000000002",
 )
+CHIRPSTACK = ChirpStack(APPLICATION, PROFILE)
 
 
 @pytest.fixture
@@ -45,17 +48,20 @@ def inventory(tmp_path: Path) -> Inventory:
 
 
 def test_all_files_are_readable_by_their_owner_alone(inventory: Inventory) -> None:
-    names = import_files.write_all(inventory, APPLICATION, PROFILE)
-    assert names == ["chirpstack.json", "mosquitto.acl", "mosquitto.passwd", "ttn.csv"]
+    names = import_files.write_all(inventory, BROKER, CHIRPSTACK)
+    assert names == [
+        "broker/mosquitto.acl", "broker/mosquitto.conf", "broker/mosquitto.passwd",
+        "chirpstack.json", "listen.password", "office.password", "ttn.csv",
+    ]  # fmt: skip
     for name in names:
         path = inventory.folder / name
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not any(secret in path.read_text() for secret in SECRETS.values())
-    assert "n3" not in (inventory.folder / "mosquitto.passwd").read_text()
+    assert "n3" not in (inventory.folder / "broker" / "mosquitto.passwd").read_text()
 
 
 def test_the_file_for_the_things_stack_has_its_columns(inventory: Inventory) -> None:
-    import_files.write_all(inventory)
+    import_files.write_all(inventory, None)
     with open(inventory.folder / "ttn.csv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     assert rows == [
@@ -81,7 +87,7 @@ def test_an_id_that_the_things_stack_refuses_is_left_empty(
 
 
 def test_the_file_for_chirpstack_has_the_bodies_of_its_calls(inventory: Inventory) -> None:
-    import_files.write_all(inventory, APPLICATION, PROFILE)
+    import_files.write_all(inventory, None, CHIRPSTACK)
     device, keys = json.loads((inventory.folder / "chirpstack.json").read_text())
     assert device["path"] == "/api/devices"
     body = device["body"]["device"]
@@ -92,7 +98,7 @@ def test_the_file_for_chirpstack_has_the_bodies_of_its_calls(inventory: Inventor
 
 
 def test_a_password_hash_is_salted_and_has_the_form_of_mosquitto() -> None:
-    one, two = import_files.password_hash("x"), import_files.password_hash("x")
+    one, two = broker_files.password_hash("x"), broker_files.password_hash("x")
     assert one != two and one.startswith("$7$101$") and len(one.split("$")) == 5
 
 
@@ -100,14 +106,15 @@ def test_a_password_hash_is_salted_and_has_the_form_of_mosquitto() -> None:
 def broker(inventory: Inventory) -> Iterator[int]:
     if not MOSQUITTO:
         pytest.skip("mosquitto is not installed")
-    import_files.write_all(inventory)
+    import_files.write_all(inventory, BROKER)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    acl, passwords = inventory.folder / "mosquitto.acl", inventory.folder / "mosquitto.passwd"
+    folder = inventory.folder / "broker"
+    acl, passwords = folder / "mosquitto.acl", folder / "mosquitto.passwd"
     with open(acl, "a") as file:
         file.write("user city\ntopic readwrite tallypost/v1/#\n")
     with open(passwords, "a") as file:
-        file.write(f"city:{import_files.password_hash('city')}\n")
+        file.write(f"city:{broker_files.password_hash('city')}\n")
     config = inventory.folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\nuser root\n"
@@ -186,6 +193,6 @@ def test_the_access_list_names_what_the_firmware_uses() -> None:
     """Names of topics in the firmware's sources, and those of the list."""
     source = "".join(path.read_text() for path in (ROOT / "firmware").rglob("*.py"))
     published = set(re.findall(r'publish\(\s*"(\w+)"', source)) | {"status"}
-    assert published == set(import_files.WRITES)
+    assert published == set(broker_files.WRITES)
     subscribed = re.search(r"_SUBSCRIBED = (.*)", source)
-    assert subscribed and set(re.findall(r'"(\w+)"', subscribed[1])) == set(import_files.READS)
+    assert subscribed and set(re.findall(r'"(\w+)"', subscribed[1])) == set(broker_files.READS)

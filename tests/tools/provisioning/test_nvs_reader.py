@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simulator.world.test_nvs import Chip, PowerCut
 
-from tallypost.provisioning import nvs_image
-from tallypost.provisioning import nvs_reader
-from tallypost.provisioning.nvs_reader import PAGE, Contents
+from tallypost.nvs import nvs_image
+from tallypost.nvs import nvs_reader
+from tallypost.nvs.nvs_reader import PAGE, Contents
 
 CONTENTS: Contents = {
     "lora": {"nonces": bytes(30), "session": random.Random(2).randbytes(400)},

@@ -229,7 +229,7 @@ def test_the_shared_image_has_no_identity_and_no_secret() -> None:
 
 def test_the_secrets_file_is_for_its_owner_only(flash: Path, tmp_path: Path) -> None:
     out = tmp_path / "secret.json"
-    argv = ["provision", str(flash), "--node", "n1", "--secrets-out", str(out)]
+    argv = ["provision", str(flash), "--node", "n1", "--insecure-plain", "--secrets-out", str(out)]
     assert cli.main(argv) == 0
     secret = json.loads(out.read_text())
     assert secret == {"user": "n1", "password": blob(flash, "mqtt_pass").decode()}

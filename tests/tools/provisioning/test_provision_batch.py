@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +116,8 @@ def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
     """Each board has its own row, and secrets that no other board has."""
     secrets = secrets_of(out)
     assert stat.S_IMODE((out / "secrets.json").stat().st_mode) == 0o600
-    seen = set()
+    seen: set[str] = set()
+    authority = ssl.PEM_cert_to_DER_cert((out / "ca.pem").read_text())
     for i in good:
         found, name = nvs(bytes(bench[i].flash.data)), f"street-{i:02}"
         assert found.get_blob("tallypost", "id").decode() == name
@@ -123,13 +125,18 @@ def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
         assert config.pop("link", "mqtt") == ("both" if i % 2 else "mqtt")
         assert config == {
             "site": f"Löwenplatz {i}", "detector": "beam", "interval_min": 5, "mqtt_host": "b",
+            "mqtt_port": 8883, "mqtt_tls": 1,
         }  # fmt: skip
         secret = found.get_blob("tallypost", "mqtt_pass").decode()
         assert secret == secrets[name]["mqtt_pass"]
         row = inventory(out)[name]
         assert row["mac"] == f"24:0a:c4:00:00:{i:02x}" and row["chip"] == "esp32"
         assert row["site"] == f"Löwenplatz {i}" and row["version"] and row["time"].endswith("Z")
-        seen.add(secret)
+        assert found.get_blob("tallypost", "mqtt_ca") == authority
+        assert len(found.get_blob("tallypost", "fleet_key")) == 384
+        assert found.get_blob("tallypost", "mac_key").hex() == secrets[name]["mac_key"]
+        assert found.get_i32("tallypost", "cfg_serial") > 0
+        seen |= {secret, secrets[name]["mac_key"]}
         if i % 2:
             key = found.get_blob("tallypost", "lora_app_key").hex()
             assert key == secrets[name]["app_key"]
@@ -138,14 +145,16 @@ def check_boards(bench: list[MockBoard], good: list[int], out: Path) -> None:
             seen.add(key)
         else:
             assert row["dev_eui"] == "" and "lora_app_key" not in found.keys("tallypost")
-    assert len(seen) == len(good) + sum(i % 2 for i in good)
+    assert len(seen) == 2 * len(good) + sum(i % 2 for i in good)
 
 
 def check_no_secret(said: str, out: Path) -> None:
     """Terminal, inventory and access list show no secret."""
-    public = said + (out / "inventory.csv").read_text() + (out / "mosquitto.acl").read_text()
+    public = (
+        said + (out / "inventory.csv").read_text() + (out / "broker" / "mosquitto.acl").read_text()
+    )
     for secret in secrets_of(out).values():
-        assert secret["mqtt_pass"] not in public
+        assert secret["mqtt_pass"] not in public and secret["mac_key"] not in public
         assert not secret["app_key"] or secret["app_key"] not in public.lower()
     assert WIFI not in public
 
@@ -187,7 +196,9 @@ def test_a_single_board_has_the_same_inventory(bench: list[MockBoard], tmp_path:
     other = ("--port", bench[1].url, "--node", "n2", "--out", out, "--board", kind(1))
     assert call(*other) == 1
     assert call(*other, "--log", "erase") == 0
-    assert "n1" not in (out / "mosquitto.acl").read_text(), "the board is another node now"
+    assert "n1" not in (out / "broker" / "mosquitto.acl").read_text(), (
+        "the board is another node now"
+    )
 
 
 def test_a_pattern_takes_ports_by_their_number(tmp_path: Path, capsys: Capture) -> None:

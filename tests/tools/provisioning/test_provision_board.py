@@ -17,7 +17,7 @@ from tests.support.boards.mock_board import MockBoard, own_answers
 from tallypost import cli
 from tallypost.building import build
 from tallypost.faults import ToolError
-from tallypost.provisioning import nvs_reader
+from tallypost.nvs import nvs_reader
 from tallypost.provisioning.preserved_state import Journal
 from tallypost.provisioning.identity import Identity, LoraKeys
 from tallypost.provisioning.flash_target import FileTarget
@@ -56,7 +56,8 @@ def call(tmp_path: Path, capsys: Capture) -> Call:
 
     def run(port: str, *words: str) -> tuple[int, str, str]:
         given = ("--mqtt-password-file", str(tmp_path / "mqtt"))
-        status = cli.main(["provision", "--port", port, "--node", "n1", *given, *words])
+        fixed = ["provision", "--port", port, "--node", "n1", "--insecure-plain"]
+        status = cli.main([*fixed, *given, *words])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
@@ -249,6 +250,7 @@ def test_a_repeat_uses_the_secret_that_is_already_in_its_file(
 ) -> None:
     out = tmp_path / "secret.json"
     words = ["provision", "--port", board.url, "--node", "n1", "--secrets-out", str(out)]
+    words += ["--insecure-plain"]
     board.flash.cut_after = 5000
     assert cli.main(words) == 1
     made = json.loads(out.read_text())["password"]

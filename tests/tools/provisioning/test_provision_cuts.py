@@ -14,7 +14,7 @@ from tests.support.boards.mock_board import MockBoard, Nor, Unplugged
 from tests.tools.provisioning.test_provision_board import KEYS, LORA, NONCES, image, state, used
 
 from tallypost import cli
-from tallypost.provisioning import nvs_reader
+from tallypost.nvs import nvs_reader
 from tallypost.provisioning.identity import Identity
 from tallypost.provisioning.provision import prepare, write
 
@@ -91,7 +91,7 @@ def words(tmp_path: Path) -> list[str]:
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys").write_text(json.dumps(keys))
     return [
-        "provision", "--board", LORA, "--set", "link=mqtt", "--node", "old-1",
+        "provision", "--board", LORA, "--set", "link=mqtt", "--node", "old-1", "--insecure-plain",
         "--site", "new", "--wifi-ssid", "net",
         "--wifi-password-file", f"{tmp_path}/wifi", "--mqtt-user", "u",
         "--mqtt-password-file", f"{tmp_path}/mqtt", "--lorawan", f"{tmp_path}/keys",

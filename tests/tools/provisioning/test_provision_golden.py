@@ -29,7 +29,7 @@ def test_the_output_is_as_agreed(
     """Two calls: a new node, then another node in its place, with a warning."""
     (tmp_path / "mqtt").write_text("between-us-two\n")
     secret = ("--mqtt-password-file", str(tmp_path / "mqtt"))
-    fixed = ["provision", "--lang", language, str(flash), *secret]
+    fixed = ["provision", "--lang", language, str(flash), "--insecure-plain", *secret]
     assert cli.main([*fixed, "--node", "n1", "--wifi-ssid", "city", "--set", "mqtt_host=b"]) == 0
     program_counts(flash)
     assert cli.main([*fixed, "--node", "n2"]) == 2
@@ -53,7 +53,7 @@ def said(tmp_path: Path, capsys: Capture) -> Iterator[Callable[..., str]]:
     (tmp_path / "mqtt").write_text("between-us-two\n")
 
     def run(port: str, *words: str) -> str:
-        fixed = ["provision", "--port", port, "--node", "n1"]
+        fixed = ["provision", "--port", port, "--node", "n1", "--insecure-plain"]
         fixed += ["--mqtt-password-file", str(tmp_path / "mqtt")]
         assert cli.main([*fixed, *words]) == 1
         captured = capsys.readouterr()

@@ -27,7 +27,7 @@ def call(flash: Path, tmp_path: Path, capsys: Capture) -> Call:
     (tmp_path / "broken.json").write_text("{")
 
     def run(*words: str) -> tuple[int, str, str]:
-        argv = ["provision", str(flash), "--node", "n1"]
+        argv = ["provision", str(flash), "--node", "n1", "--insecure-plain"]
         argv += [word.replace("@", f"{tmp_path}/") for word in words]
         status = cli.main(argv)
         captured = capsys.readouterr()
@@ -55,7 +55,8 @@ def test_no_secret_is_printed(call: Call, flash: Path, more: tuple[str, ...]) ->
 
 def test_a_port_in_the_place_of_a_file_is_refused(tmp_path: Path, capsys: Capture) -> None:
     made = str(tmp_path / "made.json")
-    assert cli.main(["provision", "/dev/null", "--node", "n1", "--secrets-out", made]) == 1
+    plain = ("--insecure-plain", "--secrets-out", made)
+    assert cli.main(["provision", "/dev/null", "--node", "n1", *plain]) == 1
     said = capsys.readouterr().err
     assert said == (
         "error: /dev/null: this is a device, not a flash file."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from tests.support.nodes.fake_node import IDENTITY, FakeNode, Refuse, run
 from tests.support.nodes.node_facts import CONFIG
 
 from tallypost.cli import main
 from tallypost.connection import line
+from tallypost.security.fleet_keys import FleetKeys, canonical
 from tallypost.technician import config, monitor
 
 Body = dict[str, Any]
@@ -91,6 +95,27 @@ def test_config_set_with_reboot_puts_the_value_in_force(capsys: Capture) -> None
         status, out, err = run(capsys, "config", node, "set", "interval_min=5", "--reboot")
         assert node.in_force["interval_min"] == 5 and node.boot == 4
     assert (status, err) == (0, "") and "interval_min  5" in out
+
+
+def test_settings_that_can_lose_a_node_are_signed(capsys: Capture, tmp_path: Path) -> None:
+    keys = FleetKeys.open(tmp_path)
+    with Settings() as node:
+        words = ("set", "mqtt_host=b", "--keys", str(tmp_path))
+        status, out, err = run(capsys, "config", node, *words)
+        [body] = [one for one in node.commands if one["cmd"] == "config_set"]
+    assert status == 0 and "PRIVATE" not in out + err
+    text = canonical(IDENTITY["node"], body["serial"], body["config"])
+    signature = base64.b64decode(body["sig"])
+    keys.public(1).verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_other_settings_are_not_signed_and_a_missing_key_is_told(capsys: Capture) -> None:
+    with Settings() as node:
+        _, _, err = run(capsys, "config", node, "set", "site=x")
+        assert "sign" not in err
+        status, _, err = run(capsys, "config", node, "set", "mqtt_host=b")
+        assert not any("sig" in body for body in node.commands)
+    assert status == 0 and "not signed: mqtt_host. A node with a fleet key refuses it." in err
 
 
 def test_a_node_that_falls_back_to_older_values_is_an_error(capsys: Capture) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 from tallypost import console
 from tallypost.backend import messages, network_server
 from tallypost.backend.collector import Collector, News, Receiver
-from tallypost.backend.listener import Listener, use_tls
+from tallypost.backend.listener import Listener, Login
 from tallypost.backend.lora_collector import LoraCollector
 from tallypost.backend.layout import rfc3339
+from tallypost.backend.rights import probe_rights
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import N_, _, grouped, ngettext
 
@@ -107,14 +108,13 @@ def run(args: argparse.Namespace) -> int:
         )
     tell = console.result_json if args.json else show
     collector, topics = _collector(args, lambda *news: tell(as_object(*news)))
-    listener = Listener(collector, topics, args.client_id)
-    if args.user or args.password_file:
-        listener.client.username_pw_set(args.user or None, _password(args.password_file))
+    login = Login(args.user, _password(args.password_file), args.ca)
     port = (8883 if args.ca else 1883) if args.port is None else args.port
+    listener = Listener(collector, topics, args.client_id, login)
     try:
-        if args.ca:
-            use_tls(listener.client, args.ca)
         listener.connect(args.host, port)
+        for text in [] if args.lorawan else probe_rights(listener, args.root):
+            console.note(_("warning: {text}").format(text=text))
         console.note(
             _("listening to {source} at {host}:{port}, storing in {path}").format(
                 source=args.lorawan or args.root, host=args.host, port=port, path=args.db

@@ -1,6 +1,10 @@
 """The connection of a collector to an MQTT broker.
 
 The message of the broker is acknowledged (PUBACK) after the commit, and the session is durable.
+
+The protocol is MQTT 5, because its acknowledgements say whether an access list denies a message. A
+broker that does not know it gets MQTT 3.1.1. An access list of mosquitto never refuses a
+subscription, so the listener also sends a message to itself (rights.py).
 """
 
 from __future__ import annotations
@@ -8,11 +12,15 @@ from __future__ import annotations
 import sqlite3
 import ssl
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from tallypost import console
 from tallypost.backend.collector import Publication
@@ -23,6 +31,9 @@ _KEEPALIVE_S = 60
 _LOOP_STEP_S = 0.5
 _CONNECT_TIMEOUT_S = 10
 _RECONNECT_WAIT_MAX_S = 30.0
+_SESSION_FOR_EVER = 0xFFFFFFFF  # s; the broker may end it earlier
+_PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+_UNKNOWN_PROTOCOL = (1, 132)  # codes of CONNACK, of MQTT 3.1.1 and of MQTT 5
 
 
 class Consumer(Protocol):
@@ -31,30 +42,86 @@ class Consumer(Protocol):
     def on_message(self, topic: str, payload: bytes, utc: float) -> list[Publication]: ...
 
 
-class Listener:
-    """Connects a collector to a broker. Everything happens in the thread that calls `loop()`."""
+@dataclass(frozen=True)
+class Login:
+    """How to reach a broker. ca: authorities, PEM; None: no TLS."""
 
-    def __init__(self, collector: Consumer, topics: list[str], client_id: str) -> None:
+    user: str = ""
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+
+
+class Listener:
+    """Connects a collector to a broker. Everything happens in the thread that calls `loop()`.
+
+    on_foreign(topic): is asked first. True: the message is not for the collector.
+    """
+
+    def __init__(
+        self, collector: Consumer, topics: list[str], client_id: str, login: Login = Login()
+    ) -> None:  # fmt: skip
         self._collector = collector
         self._topics = topics
+        self._client_id = client_id
+        self._login = login
         self._refused = ""
+        self._is_unknown_protocol = False
         self._subscribed = False
         self._failed: Exception | None = None
         self._waiting_acks: dict[str, Publication] = {}  # by topic, the next one of a node
         self._sent_acks: dict[int, str] = {}  # by packet id, topics without a PUBACK yet
-        self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=not client_id, manual_ack=True
-        )
-        self.client.on_connect = self._connected
-        self.client.on_subscribe = self._confirmed
-        self.client.on_message = self._message
-        self.client.on_publish = self._published
+        self._denied: set[str] = set()  # topics for which the broker denied an acknowledgement
+        self.on_foreign: Callable[[str], bool] = lambda _topic: False
+        self.results: dict[int, bool] = {}  # by packet id, of `send`: whether the broker took it
+        self.protocol = _PROTOCOLS[0]
+        self.client = self._new_client()
+
+    def _new_client(self) -> mqtt.Client:
+        """A client that speaks `self.protocol`. Raises ToolError for a bad authority."""
+        is_new = self.protocol == MQTTProtocolVersion.MQTTv5
+        clean = None if is_new else not self._client_id
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, self._client_id, clean, protocol=self.protocol,
+            manual_ack=True,
+        )  # fmt: skip
+        client.on_connect = self._connected
+        client.on_subscribe = self._confirmed
+        client.on_message = self._message
+        client.on_publish = self._published
+        if self._login.user or self._login.password is not None:
+            client.username_pw_set(self._login.user or None, self._login.password)
+        if self._login.ca:
+            use_tls(client, self._login.ca)
+        return client
 
     def connect(self, host: str, port: int) -> None:
         """Connect, and wait until the broker has accepted the subscription. Raises ToolError."""
+        for self.protocol in _PROTOCOLS:
+            if self.client.protocol != self.protocol:
+                self.client = self._new_client()
+            self._is_unknown_protocol = False
+            try:
+                self._connect(host, port)
+                return
+            except ToolError:
+                if not self._is_unknown_protocol or self.protocol == _PROTOCOLS[-1]:
+                    raise
+            self._refused = ""
+
+    def _open(self, host: str, port: int) -> None:
+        if self.protocol != MQTTProtocolVersion.MQTTv5:
+            self.client.connect(host, port, _KEEPALIVE_S)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        if self._client_id:
+            properties.SessionExpiryInterval = _SESSION_FOR_EVER
+        clean = not self._client_id
+        self.client.connect(host, port, _KEEPALIVE_S, clean_start=clean, properties=properties)
+
+    def _connect(self, host: str, port: int) -> None:
         broker = f"{host}:{port}"
         try:
-            self.client.connect(host, port, _KEEPALIVE_S)
+            self._open(host, port)
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason
             raise ToolError(
@@ -69,6 +136,9 @@ class Listener:
                     command=f"mosquitto -p {port}"
                 ),
             ) from error
+        self._wait_for_subscription(broker)
+
+    def _wait_for_subscription(self, broker: str) -> None:
         until = time.monotonic() + _CONNECT_TIMEOUT_S
         while not self._subscribed:
             if time.monotonic() > until:
@@ -85,12 +155,20 @@ class Listener:
                     _("Check --user and --password-file."),
                 )
             if code != mqtt.MQTT_ERR_SUCCESS and not self.client.is_connected():
+                self._is_unknown_protocol = True  # some brokers close without an answer
                 raise ToolError(
                     _("{broker}: the connection was lost: {reason}").format(
                         broker=broker, reason=mqtt.error_string(code)
                     ),
                     _("Check that the port is that of an MQTT broker."),
                 )
+        if self._refused:
+            raise ToolError(
+                _("{broker}: the broker refuses to send {topics}").format(
+                    broker=broker, topics=self._refused
+                ),
+                _("Allow this user to read these topics in the access list of the broker."),
+            )
 
     def loop(self, seconds: float) -> None:
         """Listen for this time. A lost connection is made again. Raises ToolError."""
@@ -124,10 +202,13 @@ class Listener:
     ) -> None:
         if reason.is_failure:
             self._refused = str(reason)
+            self._is_unknown_protocol = reason.value in _UNKNOWN_PROTOCOL
             return
         client.subscribe([(topic, 1) for topic in self._topics])
 
-    def _confirmed(self, *_args: Any) -> None:
+    def _confirmed(self, _client: Any, _data: Any, _mid: int, codes: Any, *_args: Any) -> None:
+        refused = [topic for topic, code in zip(self._topics, codes) if code.is_failure]
+        self._refused = ", ".join(refused)
         self._subscribed = True
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -137,6 +218,9 @@ class Listener:
             topic = message.topic
         except UnicodeDecodeError:  # the collector knows no node of this name
             topic = ""
+        if self.on_foreign(topic):
+            client.ack(message.mid, message.qos)
+            return
         try:
             answers = self._collector.on_message(topic, bytes(message.payload), time.time())
         except sqlite3.Error as error:
@@ -163,8 +247,23 @@ class Listener:
             packet_id = self.client.publish(*self._waiting_acks.pop(topic)).mid
             self._sent_acks[packet_id] = topic
 
-    def _published(self, _client: mqtt.Client, _data: Any, mid: int, *_args: Any) -> None:
-        self._sent_acks.pop(mid, None)
+    def send(self, topic: str) -> int:
+        """Publish an empty message. `results` has its end under the packet id returned here."""
+        return self.client.publish(topic, b"", 1, False).mid
+
+    def _published(
+        self, _client: mqtt.Client, _data: Any, mid: int, reason: Any, *_args: Any
+    ) -> None:
+        is_denied = bool(reason is not None and reason.is_failure)
+        topic = self._sent_acks.pop(mid, "")
+        if not topic:
+            self.results = {mid: not is_denied}
+        elif is_denied and topic not in self._denied:
+            self._denied.add(topic)
+            text = _(
+                "The broker denies the topic {topic}, so the node is never confirmed: {reason}"
+            )
+            console.note(text.format(topic=topic, reason=reason))
 
 
 def use_tls(client: mqtt.Client, ca: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tallypost import ports
 from tallypost.backend.collector import Publication
-from tallypost.backend.listener import Listener, use_tls
+from tallypost.backend.listener import Listener, Login
 from tallypost.connection.line import BAUD, Refused, connect
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
@@ -103,12 +103,8 @@ class BrokerNode:
         topics = [f"{self._base}/{suffix}" for suffix in ("reply", *suffixes)]
         self._replies: dict[str, dict[str, Any]] = {}
         self.messages: list[tuple[str, dict[str, Any]]] = []  # suffix, body
-        self._listener = Listener(self, topics, "")
-        client = self._listener.client
-        if args.user or args.password_file:
-            client.username_pw_set(args.user or None, _password(args.password_file))
-        if args.ca:
-            use_tls(client, args.ca)
+        login = Login(args.user, _password(args.password_file), args.ca)
+        self._listener = Listener(self, topics, "", login)
         self._listener.connect(*_address(args.host, _MQTT_TLS_PORT if args.ca else _MQTT_PORT))
 
     def __enter__(self) -> BrokerNode:

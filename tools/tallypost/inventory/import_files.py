@@ -1,8 +1,8 @@
 """Files that make the nodes of an inventory known to brokers and LoRaWAN servers.
 
-mosquitto.passwd   user:$7$ITERATIONS$SALT$HASH, PBKDF2-HMAC-SHA512, salt and hash in base64. The
-                   salt has 12 bytes: mosquitto 1.6 and 2.0 accept no other length
-mosquitto.acl      each node may write and read its own topics only
+broker/            the folder of the broker, see broker_files.py
+*.password         the passwords of the users `tallypost-listen` and `tallypost-office`
+mac_keys.json      by node the key of its records, for `tallypost listen --mac-keys`
 ttn.csv            The Things Stack, "CSV File Reference": separated by semicolons, a header row
 chirpstack.json    ChirpStack v4 has no import file. These are the bodies of its REST calls, in
                    their order. It calls the AppKey of LoRaWAN 1.0.x `nwkKey` (api/device.proto)
@@ -12,21 +12,24 @@ All hold secrets, or values derived from secrets, and have mode 0600.
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import io
 import json
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tallypost.inventory import broker_files
+from tallypost.inventory.broker_files import read_old
 from tallypost.inventory.inventory import Inventory, Secret, write_private
 
-WRITES = ("status", "counts", "event", "health", "config", "reply")
-READS = ("ack", "cmd")
-_SALT_BYTES, _ITERATIONS = 12, 101  # the secrets are long and random: more rounds add nothing
+_BROKER_FILES = ("broker/mosquitto.passwd", "broker/mosquitto.acl", "broker/mosquitto.conf")
+_SECRET_BYTES = 18
+Pair = tuple[dict[str, str], Secret]
+
 _TTN = (
     "id", "dev_eui", "join_eui", "name", "frequency_plan_id", "lorawan_version",
     "lorawan_phy_version", "app_key",
@@ -35,10 +38,28 @@ _TTN_ID = re.compile("(?=.{3,36}$)[a-z0-9]+(-[a-z0-9]+)*")
 _EU868 = ("EU_863_870_TTN", "MAC_V1_0_4", "RP002_V1_0_3")
 
 
-def write_all(inventory: Inventory, application: str = "", profile: str = "") -> list[str]:
+@dataclass(frozen=True)
+class Broker:
+    """listeners: by port whether it uses TLS. folder: of the files at the broker, "": as it is."""
+
+    listeners: dict[int, bool]
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class ChirpStack:
+    """UUIDs. Without them chirpstack.json is not written."""
+
+    application: str = ""
+    profile: str = ""
+
+
+def write_all(
+    inventory: Inventory, broker: Broker | None, chirp: ChirpStack = ChirpStack()
+) -> list[str]:
     """Write the files for every node of the inventory. Returns their names.
 
-    application, profile: UUIDs of ChirpStack. Without them chirpstack.json is not written.
+    broker: None: no node has MQTT, and the files of the broker stay as they are.
     """
     pairs = [
         (row, inventory.secrets[node])
@@ -46,40 +67,46 @@ def write_all(inventory: Inventory, application: str = "", profile: str = "") ->
         if node in inventory.secrets
     ]
     lora = [(row, secret) for row, secret in pairs if secret.app_key and row["dev_eui"]]
-    files = {"mosquitto.passwd": passwords(s for _, s in pairs), "mosquitto.acl": acl(pairs)}
+    files = _broker_files(inventory, broker, pairs) if broker else {}
+    macs = {row["node"]: secret.mac_key for row, secret in pairs if secret.mac_key}
+    if macs:
+        files["mac_keys.json"] = json.dumps(macs, indent=1) + "\n"
     if lora:
         files["ttn.csv"] = ttn(lora)
-        if application and profile:
-            files["chirpstack.json"] = chirpstack(lora, application, profile)
+        if chirp.application and chirp.profile:
+            files["chirpstack.json"] = chirpstack(lora, chirp.application, chirp.profile)
     for name, text in files.items():
         write_private(inventory.folder / name, text)
     return sorted(files)
 
 
-def passwords(known: Iterable[Secret]) -> str:
-    """Lines of a mosquitto password file."""
-    return "".join(f"{one.mqtt_user}:{password_hash(one.mqtt_pass)}\n" for one in known)
+def _broker_files(inventory: Inventory, broker: Broker, pairs: list[Pair]) -> dict[str, str]:
+    """Contents by name. Users of the secrets that have no row lose their access."""
+    folder = inventory.folder
+    old = {name: read_old(folder / name) for name in _BROKER_FILES}
+    users = {user: _own_password(folder / password_file(user)) for user in broker_files.USERS}
+    known = [(secret.mqtt_user, secret.mqtt_pass) for _row, secret in pairs]
+    ours = {secret.mqtt_user for secret in inventory.secrets.values()} | users.keys()
+    nodes = [(row["node"], secret) for row, secret in pairs]
+    passwd, acl, conf = _BROKER_FILES
+    files = {
+        passwd: broker_files.merged_passwords(old[passwd], [*known, *users.items()], ours),
+        acl: broker_files.merged_acl(old[acl], broker_files.acl(nodes), ours),
+        conf: broker_files.merged_conf(old[conf], broker.listeners, broker.folder),
+    }
+    return files | {password_file(user): f"{word}\n" for user, word in users.items()}
 
 
-def password_hash(password: str) -> str:
-    salt = secrets.token_bytes(_SALT_BYTES)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    encoded = (base64.b64encode(part).decode() for part in (salt, digest))
-    return f"$7${_ITERATIONS}${'$'.join(encoded)}"
+def password_file(user: str) -> str:
+    """The name of the file with the password of one of our own users."""
+    return f"{user.removeprefix('tallypost-')}.password"
 
 
-def acl(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
-    """An access list of mosquitto. Every topic that it does not name is denied."""
-    lines = []
-    for row, secret in pairs:
-        lines.append(f"user {secret.mqtt_user}")
-        for access, names in (("write", WRITES), ("read", READS)):
-            lines += [f"topic {access} {secret.mqtt_root}/{row['node']}/{name}" for name in names]
-        lines.append("")
-    return "\n".join(lines)
+def _own_password(path: Path) -> str:
+    return read_old(path).strip() or secrets.token_urlsafe(_SECRET_BYTES)
 
 
-def ttn(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
+def ttn(pairs: Iterable[Pair]) -> str:
     """The rows for The Things Stack. For an empty id it makes one from the DevEUI."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
@@ -93,9 +120,7 @@ def ttn(pairs: Iterable[tuple[dict[str, str], Secret]]) -> str:
     return text.getvalue()
 
 
-def chirpstack(
-    pairs: Iterable[tuple[dict[str, str], Secret]], application: str, profile: str
-) -> str:
+def chirpstack(pairs: Iterable[Pair], application: str, profile: str) -> str:
     """A list of calls, each with method, path and body."""
     calls: list[dict[str, Any]] = []
     for row, secret in pairs:

@@ -34,12 +34,16 @@ def by_number(name: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Secret:
-    """The secrets of one node. app_key: 32 hexadecimal digits, "" without LoRaWAN."""
+    """The secrets of one node. Keys in hexadecimal digits.
+
+    app_key: 32 digits, "" without LoRaWAN. mac_key: 64 digits, "" if its records are not signed.
+    """
 
     mqtt_user: str
     mqtt_pass: str = field(repr=False)
     mqtt_root: str = TOPIC_ROOT
     app_key: str = field(default="", repr=False)
+    mac_key: str = field(default="", repr=False)
 
 
 class Inventory:

@@ -58,6 +58,11 @@ def warnings(identity: Identity) -> list[str]:
     found = []
     if not identity.wifi_ssid:
         found.append(_("No Wi-Fi is named. The node cannot reach a broker. Add --wifi-ssid NAME."))
+    elif not identity.wifi_pass:
+        text = _("The Wi-Fi '{ssid}' has no password: anybody can take the place of it.")
+        found.append(text.format(ssid=identity.wifi_ssid))
+    if not config["mqtt_tls"]:
+        found.append(_("MQTT is in plain text: everybody on the way reads counts and passwords."))
     if config["mqtt_host"] == _DEFAULTS["mqtt_host"]:
         found.append(
             _("mqtt_host is '{host}', which no node can reach. Add --set mqtt_host=HOST.").format(

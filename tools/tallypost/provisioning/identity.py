@@ -3,6 +3,14 @@
 The node reads these keys of the NVS namespace `tallypost`. `seal` is the CRC-32, little-endian,
 over all keys present, in the order of SEALED: key, 0, length as u16, value. If the seal is wrong,
 the node refuses to count, because it may hold half of one identity and half of another.
+
+Keys that the seal does not cover, because the node can do without each of them:
+
+    mqtt_ca2             DER, a second authority, for the time of a change
+    fleet_key, fleet_key2
+                         the moduli of the RSA keys that may sign settings, big-endian
+    mac_key              32 bytes, the key of the node for the HMAC of its records
+    cfg_serial           i32, the serial of the last signed settings; older ones are refused
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ from typing import Any
 
 from tallypost.faults import ToolError
 from tallypost.i18n import _
+from tallypost.inventory.broker_files import USERS
 from tallypost.inventory.inventory import NODE_ID
 
 NAMESPACE = "tallypost"
@@ -25,6 +34,8 @@ SEALED = (
 )  # fmt: skip
 _CONFIG_MAX_BYTES = 1500  # buffer of the node
 _SECRET_BYTES = 18
+MAC_KEY_BYTES = 32
+FLEET_KEYS_MAX = 2
 _CA_MAX_BYTES = 1500  # buffer of the node
 _MAX_BYTES = {"wifi_ssid": 32, "wifi_pass": 63, "mqtt_user": 64, "mqtt_pass": 64}
 _WIFI_PASS_MIN = 8  # characters
@@ -64,6 +75,10 @@ class Identity:
     mqtt_pass: str = field(default="", repr=False)
     mqtt_ca: bytes = field(default=b"", repr=False)  # DER
     lora: LoraKeys | None = None
+    mqtt_ca2: bytes = field(default=b"", repr=False)  # DER
+    fleet_keys: tuple[bytes, ...] = field(default=(), repr=False)  # moduli
+    mac_key: bytes = field(default=b"", repr=False)
+    serial: int = 0
 
     def complete(self) -> Identity:
         """With a user name and a new secret where none was given. Raises ToolError."""
@@ -84,6 +99,7 @@ class Identity:
                     " the beginning."
                 ),
             )
+        _check_names(self.mqtt_user, str(self.config.get("mqtt_root", "")))
         for name, maximum in _MAX_BYTES.items():
             size = len(_utf8(name, getattr(self, name)))
             if size > maximum:
@@ -94,9 +110,10 @@ class Identity:
                 .format(minimum=_WIFI_PASS_MIN),
                 _("Give the password of the Wi-Fi network."),
             )  # fmt: skip
-        if len(self.mqtt_ca) > _CA_MAX_BYTES:
-            advice = _("Use an authority with an elliptic key: it has about 600 bytes.")
-            raise _too_long("mqtt_ca", len(self.mqtt_ca), _CA_MAX_BYTES, advice)
+        for name in ("mqtt_ca", "mqtt_ca2"):
+            if (size := len(getattr(self, name))) > _CA_MAX_BYTES:
+                advice = _("Use an authority with an elliptic key: it has about 600 bytes.")
+                raise _too_long(name, size, _CA_MAX_BYTES, advice)
         if len(self.config_blob) > _CONFIG_MAX_BYTES:
             advice = _("Remove settings from the configuration.")
             raise _too_long("config", len(self.config_blob), _CONFIG_MAX_BYTES, advice)
@@ -128,11 +145,21 @@ class Identity:
         return {key: values[key] for key in SEALED if values.get(key)}
 
     @property
-    def entries(self) -> dict[str, bytes]:
+    def unsealed(self) -> dict[str, int | bytes]:
+        """The keys that the seal does not cover. Empty ones are left out."""
+        names = ("fleet_key", "fleet_key2")
+        values: dict[str, int | bytes] = {"mqtt_ca2": self.mqtt_ca2, "mac_key": self.mac_key}
+        values |= dict(zip(names, self.fleet_keys, strict=False))
+        values |= {"cfg_serial": self.serial}
+        return {key: value for key, value in values.items() if value}
+
+    @property
+    def entries(self) -> dict[str, int | bytes]:
         """All keys for NVS. The node id comes last: without it there is no identity."""
         sealed = self.sealed
         node = sealed.pop("id")
-        return {"config": self.config_blob, **sealed, "seal": seal(self.sealed), "id": node}
+        values = {"config": self.config_blob, **self.unsealed, **sealed}
+        return {**values, "seal": seal(self.sealed), "id": node}
 
 
 def seal(values: dict[str, bytes]) -> bytes:
@@ -143,6 +170,21 @@ def seal(values: dict[str, bytes]) -> bytes:
             head = key.encode() + b"\0" + struct.pack("<H", len(values[key]))
             crc = zlib.crc32(head + values[key], crc)
     return struct.pack("<I", crc)
+
+
+def _check_names(user: str, root: str) -> None:
+    """Raises ToolError for names that would mean something else in the files of a broker."""
+    for name, text, bad in (("mqtt_user", user, ":#+"), ("mqtt_root", root, "")):
+        if not text.isprintable() or text != text.strip() or set(text) & set(bad):
+            raise ToolError(
+                _("{name} = {text} is not allowed").format(name=name, text=repr(text)),
+                _("Use letters, digits, '-' and '_'."),
+            )
+    if user in USERS:
+        raise ToolError(
+            _("mqtt_user = '{user}' is a user of the backend").format(user=user),
+            _("Use another name for the node."),
+        )
 
 
 def _utf8(name: str, text: str) -> bytes:

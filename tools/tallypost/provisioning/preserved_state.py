@@ -20,7 +20,7 @@ from pathlib import Path
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 from tallypost.provisioning.identity import NAMESPACE, SEALED, LoraKeys, seal
-from tallypost.provisioning.nvs_reader import Contents
+from tallypost.nvs.nvs_reader import Contents
 
 LORA = "lora"
 _NONCES = "nonces"  # version u8 = 1 | next DevNonce u32 | ... (lib/lorawan/persistence.py)

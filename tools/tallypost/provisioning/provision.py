@@ -18,12 +18,12 @@ from pathlib import Path
 from tallypost.faults import USAGE, ToolError
 from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, Partition, unpack
 from tallypost.i18n import _
-from tallypost.provisioning import nvs_image
-from tallypost.provisioning import nvs_reader
+from tallypost.nvs import nvs_image
+from tallypost.nvs import nvs_reader
 from tallypost.provisioning import preserved_state
 from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.identity import NAMESPACE, Identity, LoraKeys
-from tallypost.provisioning.nvs_reader import PAGE, Contents
+from tallypost.nvs.nvs_reader import PAGE, Contents
 from tallypost.provisioning.preserved_state import Journal, PreservedState
 
 __all__ = ("Identity", "LoraKeys", "Plan", "prepare", "provision", "write")

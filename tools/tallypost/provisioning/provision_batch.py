@@ -22,12 +22,14 @@ from tallypost.faults import USAGE, ToolError
 from tallypost.hardware import boards
 from tallypost.i18n import N_, _
 from tallypost.inventory import import_files
+from tallypost.inventory.import_files import ChirpStack
 from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number
 from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
 from tallypost.provisioning.board_rows import Row
-from tallypost.provisioning.identity import KEY_BYTES
+from tallypost.provisioning.identity import KEY_BYTES, MAC_KEY_BYTES
 from tallypost.provisioning.provision import prepare, write
+from tallypost.provisioning.trust import Trust, check_transport
 from tallypost.resources import version
 
 DONE, SKIPPED, FAILED = N_("done"), N_("skipped"), N_("failed")
@@ -70,8 +72,11 @@ def run(args: argparse.Namespace, base: Row) -> int:
     inventory = Inventory(args.out)
     rows = _rows(args.csv, base) if args.csv else [replace(base, port=args.port)]
     _check_known(rows, inventory)
+    for row in rows:
+        check_transport(row.identity, args)
     outcomes, ready = _assign(rows, _ports(args), inventory, args.again or not args.csv)
-    jobs = [_with_secrets(row, port, inventory) for row, port in ready]
+    trust = Trust(args, [row.identity for row in rows])
+    jobs = [_with_secrets(trust, row, port, inventory) for row, port in ready]
     if not args.dry_run and jobs:
         inventory.store_secrets({job.row.node: _secret(job) for job in jobs})
     for outcome in _provision_all(jobs, inventory, args):
@@ -80,8 +85,8 @@ def run(args: argparse.Namespace, base: Row) -> int:
             inventory.append(_inventory_row(outcome))
     files: list[str] = []
     if not args.dry_run and inventory.rows:
-        ids = args.chirpstack_application, args.chirpstack_profile
-        files = import_files.write_all(inventory, *ids)
+        chirp = ChirpStack(args.chirpstack_application, args.chirpstack_profile)
+        files = import_files.write_all(inventory, trust.broker(), chirp)
     _show(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
     for text in sorted(
         {text for job in jobs for text in compatibility.warnings(job.row.identity)}
@@ -164,14 +169,16 @@ def _assign(
     return outcomes, ready
 
 
-def _with_secrets(row: Row, port: str, inventory: Inventory) -> Job:
+def _with_secrets(trust: Trust, row: Row, port: str, inventory: Inventory) -> Job:
     """The row with the secrets that an earlier call made for the node, or with new ones."""
-    identity, known = row.identity, inventory.secrets.get(row.node)
+    identity, known = trust.give(row.identity), inventory.secrets.get(row.node)
     if known:
         user = identity.mqtt_user or known.mqtt_user
         password = identity.mqtt_pass or known.mqtt_pass
         identity = replace(identity, mqtt_user=user, mqtt_pass=password)
-    identity = identity.complete()
+    mac_key = bytes.fromhex(known.mac_key) if known else b""
+    mac_key = mac_key or secrets.token_bytes(MAC_KEY_BYTES)
+    identity = replace(identity, mac_key=mac_key).complete()
     app_key = b""
     if row.join_eui is not None:
         earlier = bytes.fromhex(known.app_key) if known else b""
@@ -182,7 +189,8 @@ def _with_secrets(row: Row, port: str, inventory: Inventory) -> Job:
 def _secret(job: Job) -> Secret:
     identity = job.row.identity
     root = identity.config.get("mqtt_root", TOPIC_ROOT)
-    return Secret(identity.mqtt_user, identity.mqtt_pass, root, job.app_key.hex())
+    keys = job.app_key.hex(), identity.mac_key.hex()
+    return Secret(identity.mqtt_user, identity.mqtt_pass, root, *keys)
 
 
 def _provision_all(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tallypost.hardware import boards
 from tallypost.i18n import _
+from tallypost.inventory.broker_files import FOLDER
 from tallypost.provisioning import board_rows
 from tallypost.provisioning.provision import ERASE, KEEP
 
@@ -78,7 +79,12 @@ def _secret_options(verb: argparse.ArgumentParser) -> None:
         "--mqtt-ca",
         type=Path,
         metavar=file,
-        help=_("use TLS; file with the certificate of the authority"),
+        help=_("certificate of the authority of the city, PEM or DER (default: one in --out)"),
+    )
+    add(
+        "--insecure-plain",
+        action="store_true",
+        help=_("use MQTT without TLS: everybody on the way reads counts and passwords"),
     )
 
 
@@ -111,6 +117,11 @@ def _output_options(verb: argparse.ArgumentParser) -> None:
         type=Path,
         metavar=_("FOLDER"),
         help=_("folder for inventory, secrets and import files"),
+    )
+    add(
+        "--broker-folder",
+        metavar=_("FOLDER"),
+        help=_("folder of the files at the broker (default: {folder})").format(folder=FOLDER),
     )
     add("--json", action="store_true", help=_("print the result as JSON, without a secret"))
 

@@ -16,6 +16,7 @@ from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
 from tallypost.provisioning import provision_batch
 from tallypost.provisioning import secrets_input
+from tallypost.provisioning import trust
 from tallypost.provisioning.board_rows import Row
 from tallypost.provisioning.flash_target import FileTarget, FlashTarget
 from tallypost.provisioning.identity import EUI_BYTES, Identity
@@ -31,16 +32,18 @@ def run(args: argparse.Namespace) -> int:
     _check_usage(args)
     identity = Identity(
         node=args.node or "",
-        config=secrets_input.read_config(args.config, _pairs(args), tls=bool(args.mqtt_ca)),
+        config=secrets_input.read_config(args.config, _pairs(args)),
         wifi_ssid=args.wifi_ssid,
         wifi_pass=secrets_input.read_secret(args.wifi_password_file),
         mqtt_user=args.mqtt_user,
         mqtt_pass=secrets_input.read_secret(args.mqtt_password_file),
-        mqtt_ca=secrets_input.read_certificate(args.mqtt_ca),
         lora=secrets_input.read_lora_keys(args.lorawan),
     )
     has_keys = bool(identity.lora or args.join_eui)
     identity = compatibility.with_link(identity, has_keys)
+    identity = replace(identity, config=trust.with_transport(identity.config, args))
+    if not args.csv:
+        trust.check_authority(identity, args)
     if args.port:
         compatibility.check(identity, has_keys, boards.load(args.board))
     if args.out:
@@ -113,6 +116,7 @@ def _run_one(args: argparse.Namespace, identity: Identity) -> int:
             _("Add --secrets-out FILE, or --mqtt-password-file FILE."),
             USAGE,
         )
+    identity = trust.Trust(args, [identity]).give(identity)
     complete = _with_secret_of(args.secrets_out, identity).complete()
     if args.flash:
         file = FileTarget(args.flash)

@@ -12,6 +12,7 @@ from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
 from tallypost.provisioning import settings
 from tallypost.provisioning.identity import LoraKeys
+from tallypost.security.authority import TRUSTED_MAX
 
 _LORA_KEYS = ("dev_eui", "join_eui", "app_key")
 PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -35,23 +36,25 @@ def read_secret(path: Path | None) -> str:
     return lines[0]
 
 
-def read_certificate(path: Path | None) -> bytes:
-    """One certificate of a PEM or DER file as DER, b"" without a file. Raises ToolError."""
-    if path is None:
-        return b""
-    advice = _("Name a file with one certificate of the authority, PEM or DER.")
+def read_certificates(path: Path) -> list[bytes]:
+    """One or two certificates of a PEM file, or one of a DER file, as DER. Raises ToolError."""
+    advice = _("Name a file with one or two certificates of authorities, PEM or DER.")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ToolError(f"{path}: {os_reason(error)}", advice) from error
     try:
         found = PEM.findall(data.decode("ascii", "replace"))
-        der = ssl.PEM_cert_to_DER_cert(found[0]) if len(found) == 1 else data
-        ssl.create_default_context(cadata=der)
+        certificates = [ssl.PEM_cert_to_DER_cert(one) for one in found] or [data]
+        for der in certificates:
+            ssl.create_default_context(cadata=der)
     except (ssl.SSLError, ValueError) as error:
-        what = _("{path}: the file does not hold exactly one certificate")
+        what = _("{path}: the file does not hold certificates")
         raise ToolError(what.format(path=path), advice) from error
-    return der
+    if len(certificates) > TRUSTED_MAX:
+        what = _("{path}: the file holds {n} certificates")
+        raise ToolError(what.format(path=path, n=len(certificates)), advice)
+    return certificates
 
 
 def read_lora_keys(path: Path | None) -> LoraKeys | None:
@@ -78,11 +81,10 @@ def read_lora_keys(path: Path | None) -> LoraKeys | None:
     return LoraKeys(**keys)
 
 
-def read_config(path: Path | None, pairs: list[str], tls: bool = False) -> dict[str, Any]:
+def read_config(path: Path | None, pairs: list[str]) -> dict[str, Any]:
     """The values of a file, overridden by those of KEY=VALUE, checked as the node checks them.
 
-    tls: use TLS on the port that is reserved for it, unless the values say otherwise. Raises
-    ToolError.
+    Raises ToolError.
     """
     config: Any = {}
     advice = _("Name a file with one JSON object.")
@@ -102,6 +104,5 @@ def read_config(path: Path | None, pairs: list[str], tls: bool = False) -> dict[
             what = _("--set {pair}: the key or the value is missing").format(pair=pair)
             raise ToolError(what, _("Write it as --set KEY=VALUE."), USAGE)
         config[key] = settings.from_text(key, text)
-    complete = {"mqtt_tls": 1, "mqtt_port": 8883, **config} if tls else dict(config)
-    settings.check(complete)
-    return complete
+    settings.check(config)
+    return dict(config)

@@ -1,13 +1,15 @@
 """`tallypost config get|set`: the configuration in force, and the one after the next reboot.
 
-The node checks new values. They are in force after a reboot: `--reboot` reboots the node, waits
-until it is back, and compares.
+The node checks new values. Settings that can lose a node or hand it over are signed with a key of
+the fleet (security/fleet_keys.py). They are in force after a reboot: `--reboot` reboots the node,
+waits until it is back, and compares.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 from tallypost import console
@@ -15,6 +17,7 @@ from tallypost.connection import transports
 from tallypost.connection.line import Line
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import _
+from tallypost.security.fleet_keys import SIGNED, FleetKeys
 
 _REBOOT_TIMEOUT_S = 60.0
 _STEP_S = 1.0
@@ -35,6 +38,10 @@ def options(verb: argparse.ArgumentParser) -> None:
         "--reboot", action="store_true",
         help=_("reboot the node, and wait until the values are in force"),
     )  # fmt: skip
+    add(
+        "--keys", type=Path, metavar=_("FOLDER"),
+        help=_("folder of tallypost provision --out: its key signs settings that can lose a node"),
+    )  # fmt: skip
     add("--json", action="store_true", help=_("print JSON"))
 
 
@@ -47,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         _check_keys(node.name, [*wanted, *texts], in_force)
         change = {key: _typed(in_force[key], text) for key, text in texts.items()}
         if change:
-            _store(node, change)
+            _store(node, change, _signature(node, change, args.keys))
         stored = node.ask("config_stored") or in_force
         if args.reboot:
             reboot(node)
@@ -91,9 +98,21 @@ def _typed(old: Any, text: str) -> int | str:
     return text
 
 
-def _store(node: transports.Node, change: Body) -> None:
+def _signature(node: transports.Node, change: Body, folder: Path | None) -> Body:
+    """The keys `serial` and `sig` of the command, none if the change needs no signature."""
+    named = sorted(SIGNED & change.keys())
+    if not named:
+        return {}
+    if not folder:
+        text = _("not signed: {keys}. A node with a fleet key refuses it. Add --keys FOLDER.")
+        console.note(text.format(keys=", ".join(named)))
+        return {}
+    return FleetKeys(folder).sign(node.ask("identity")["node"], change)
+
+
+def _store(node: transports.Node, change: Body, signature: Body) -> None:
     """Store values and compare them with those in the node: a line may change a digit."""
-    stored = node.ask("config_set", config=change)["stored"]
+    stored = node.ask("config_set", config=change, **signature)["stored"]
     if stored != change:
         raise ToolError(
             _("{node}: the line changed the values: {stored} is stored, not {change}").format(

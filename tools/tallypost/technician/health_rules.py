@@ -116,7 +116,7 @@ def _wifi(wifi: Body | None) -> list[Finding]:
     if wifi is None:
         return []
     if wifi["up"]:
-        return [_signal(wifi)]
+        return [_signal(wifi), *_open_network(wifi)]
     ssid, reason = wifi["ssid"], wifi["reason"]
     if not ssid:
         what, advice = _("no network is provisioned"), _("Run: tallypost provision")
@@ -134,6 +134,15 @@ def _wifi(wifi: Body | None) -> list[Finding]:
     return [Finding(WIFI, FAIL, what.format(ssid=ssid, reason=reason), advice)]
 
 
+def _open_network(wifi: Body) -> list[Finding]:
+    """A warning if the node has no password for its network. Older firmware does not say so."""
+    if not wifi.get("open"):
+        return []
+    what = _("'{ssid}' is open: anybody can take its place").format(ssid=wifi["ssid"])
+    advice = _("Run tallypost provision with a network that has a password (WPA2 or WPA3).")
+    return [Finding(WIFI, WARN, what, advice)]
+
+
 def _signal(wifi: Body) -> Finding:
     rssi = wifi.get("rssi")
     fields = {"ssid": wifi["ssid"], "rssi": rssi, "ip": wifi.get("ip")}
@@ -149,8 +158,12 @@ def _broker(mqtt: Body | None) -> list[Finding]:
         return []
     address, error = f"{mqtt['host']}:{mqtt['port']}", mqtt["error"]
     if mqtt["up"]:
-        text = _("connected to {address} with TLS") if mqtt["tls"] else _("connected to {address}")
-        return [Finding(BROKER, PASS, text.format(address=address))]
+        if mqtt["tls"]:
+            text = _("connected to {address} with TLS")
+            return [Finding(BROKER, PASS, text.format(address=address))]
+        what = _("connected to {address} in plain text: counts and password can be read")
+        advice = _("Run tallypost provision without --insecure-plain.")
+        return [Finding(BROKER, WARN, what.format(address=address), advice)]
     if not error:
         what = _("{address}: not connected yet").format(address=address)
         return [Finding(BROKER, FAIL, what, _("See the finding about Wi-Fi."))]

@@ -13,7 +13,7 @@ from esp_idf_nvs_partition_gen import nvs_partition_gen as generator
 
 from tallypost.faults import ToolError
 from tallypost.i18n import _
-from tallypost.provisioning.nvs_reader import PAGE, Contents
+from tallypost.nvs.nvs_reader import PAGE, Contents
 
 _PAGES_MIN = 3  # of ESP-IDF; the largest identity fits then
 

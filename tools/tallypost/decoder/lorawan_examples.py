@@ -1,6 +1,6 @@
 """The examples that the public device repositories require, made from the test vectors.
 
-    python -m tallypost.backend.lorawan_examples
+    python -m tallypost.decoder.lorawan_examples
 
 writes lib/wire/lorawan/ttn/tallypost-codec.yaml and the test files of chirpstack/.
 """
@@ -56,7 +56,7 @@ def ttn() -> str:
             for v in down
         ],
     }  # fmt: skip
-    lines = ["# Written by tools/tallypost/backend/lorawan_examples.py."]
+    lines = ["# Written by tools/tallypost/decoder/lorawan_examples.py."]
     for part, examples in parts.items():
         lines += [f"{part}:", "  fileName: tallypost.js", "  examples:"]
         for vector, given, wanted in examples:

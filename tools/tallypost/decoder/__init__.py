@@ -1,0 +1,1 @@
+"""The LoRaWAN decoder and device files for network servers. See README.md."""

@@ -1,0 +1,1 @@
+"""Writes and reads an NVS partition of ESP-IDF. See README.md."""

@@ -1,0 +1,1 @@
+"""The authority of a city, and the keys that sign settings. See README.md."""
