@@ -52,6 +52,8 @@ class App:
         self.streaming = None  # the task that streams lines to the console
         self.faults = []  # code and reason of each fault found at the start
         self.refused_commands = 0
+        self.used_ids = ()  # marks of the commands that changed the node, newest last
+        self.config_set_s = -60  # uptime of the last change of the configuration
         self.starting = None  # a coroutine that starts the tasks
         self._detecting = None  # the detector's task and its progress
         self._progress = None

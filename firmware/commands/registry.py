@@ -1,16 +1,22 @@
 """The commands of the backend and of technicians. Each has an id, and each is answered.
 
+A command may name the number of the start that it is meant for (`boot`), and the last second in
+which it may be carried out (`expires`, UTC in unix seconds). A command that changes the node is
+carried out once for each id, and over MQTT not too often.
+
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
 console as well, and write more lines to it: NAME(app, body, out). The modules are loaded for one
 command: `App.command` drops them after it. State that lasts longer is in the application.
 """
 
 import json
+from binascii import crc32
 
 from commands import basic
 from core.faults import CommandError, ConfigError, refusal
 
 _BYTES_MAX = 2048
+_NESTING_MAX = 8  # printing a value recurses on a C stack of 15 KB
 _ID_CHARS_MAX = 100
 _LOADED = {
     "config_get": basic.config_get, "config_set": basic.config_set,
@@ -19,6 +25,10 @@ _LOADED = {
 }  # fmt: skip
 _LATE = ("calibrate", "check", "identity")
 _ON_CONSOLE = ("aim", "confirm", "records")
+_ONCE = ("calibrate", "config_set", "reboot")  # they change the node
+_IDS_MAX = 8
+_REBOOT_MIN_S = 300  # of uptime: a start costs records, and seconds without a count
+_CONFIG_SET_MIN_S = 60  # between two: each wears the flash
 _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
 
 
@@ -35,6 +45,9 @@ def handle(app, payload, out=None):
     except (CommandError, ConfigError, ValueError) as error:
         app.refused_commands += 1
         return refusal(name, error)
+    except Exception as error:  # a command must not end the task that received it
+        app.refused_commands += 1
+        return refusal(name, repr(error))
 
 
 def _result(app, body, out):
@@ -46,7 +59,44 @@ def _result(app, body, out):
         raise CommandError("not provisioned: run `tallypost provision`")
     if cmd in _ON_CONSOLE:
         more = (out,)
-    return (_LOADED.get(cmd) or _load(cmd))(app, body, *more)
+    _check_fresh(app, body)
+    mark = crc32(repr(body["id"]).encode())
+    if cmd in _ONCE:
+        _check_once(app, cmd, mark, out)
+    result = (_LOADED.get(cmd) or _load(cmd))(app, body, *more)
+    if cmd in _ONCE:
+        app.used_ids = (app.used_ids + (mark,))[-_IDS_MAX:]
+        if cmd == "config_set":
+            app.config_set_s = app.uptime_s()
+    return result
+
+
+def _check_fresh(app, body):
+    """Raises CommandError for a command that comes late, or is meant for another start."""
+    if body.get("boot", app.boot) != app.boot:
+        raise CommandError("command for boot %r, this is %d" % (body["boot"], app.boot))
+    expires = body.get("expires")
+    if expires is None:
+        return
+    if type(expires) is not int:
+        raise CommandError("expires = %r, wanted UTC in unix seconds" % expires)
+    utc = app.clock.utc() if app.clock else 0
+    if not utc or utc > expires:
+        raise CommandError("command expired: the clock shows %d" % utc)
+
+
+def _check_once(app, cmd, mark, out):
+    """Raises CommandError for an id that was used, and over MQTT for a command too soon."""
+    if mark in app.used_ids:
+        raise CommandError("%s: this id was used, it is not carried out twice" % cmd)
+    now_s, least_s = app.uptime_s(), 0
+    if not out:  # a person at the cable may hurry
+        if cmd == "reboot":
+            least_s = _REBOOT_MIN_S
+        elif cmd == "config_set":
+            least_s = app.config_set_s + _CONFIG_SET_MIN_S
+    if now_s < least_s:
+        raise CommandError("%s: too soon, again in %d s" % (cmd, least_s - now_s))
 
 
 def _load(cmd):
@@ -66,13 +116,36 @@ def _load(cmd):
     return log_export.confirm if cmd == "confirm" else log_export.records
 
 
+def _check_nesting(payload):
+    """Raises ValueError for brackets that are too deep, or more open than closed.
+
+    `json.loads` of some versions takes a text that was cut short as whole.
+    """
+    depth, is_text, is_escaped = 0, False, False
+    for byte in payload:
+        if is_text:
+            is_text = is_escaped or byte != 0x22
+            is_escaped = byte == 0x5C and not is_escaped
+        elif byte == 0x22:
+            is_text = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > _NESTING_MAX:
+                raise ValueError("nested deeper than %d" % _NESTING_MAX)
+        elif byte in b"]}":
+            depth -= 1
+    if depth:
+        raise ValueError("cut short")
+
+
 def _parse(payload):
     if len(payload) > _BYTES_MAX:
         raise CommandError("command of %d bytes, at most %d" % (len(payload), _BYTES_MAX))
     try:
+        _check_nesting(payload)
         body = json.loads(payload)
-    except ValueError:
-        raise CommandError("command is not JSON")
+    except ValueError as error:
+        raise CommandError("command is not JSON: %s" % error)
     if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
         raise CommandError("command needs an object with id and cmd")
     if len(str(body["id"])) > _ID_CHARS_MAX:  # it comes back in the reply, which has to fit

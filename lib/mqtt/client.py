@@ -18,15 +18,16 @@ from mqtt.frame import Frame, encode_length
 from mqtt.reader import Reader
 
 _DUP = const(8)
+_CLEAN_SESSION = const(2)
 _RESOLVE_MS = const(3_600_000)
 
 
 class Client(Reader):
     """client_id, server, port, user, password, keepalive (s) as in umqtt.simple.
 
-    on_message(topic, payload) is called with bytes. on_refused(reason) is called for a message
-    that is malformed, or too long for the heap. frame_bytes: longest message, with its header and
-    topic.
+    on_message(topic, payload, is_retained) is called with bytes. on_refused(reason) is called for
+    a message that is malformed, or too long for the heap. frame_bytes: longest message, with its
+    header and topic.
     """
 
     def __init__(self, client_id, server, port, *, user, password, keepalive, frame_bytes):
@@ -63,6 +64,9 @@ class Client(Reader):
         Raises LinkDown, or Refused with the broker's code.
         """
         packet = self._connect_packet()
+        at = 9 if packet[1] < 0x80 else 10  # the flags (MQTT 3.1.1, 3.1.2)
+        # A kept session would send the message that was too long again.
+        packet[at] = packet[at] & ~_CLEAN_SESSION | (_CLEAN_SESSION if self.unread else 0)
         try:
             await self._connect()
             await self._write(packet)

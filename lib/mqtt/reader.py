@@ -1,7 +1,8 @@
 """Reads the packets of the broker, in one place, and notices its silence.
 
 A message that is malformed, or too long for the heap, is skipped, acknowledged and reported. A
-packet that breaks the framing ends the connection.
+message that would take too long to skip is not read: it ends the connection, as a packet does
+that breaks the framing.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _QOS_1 = const(2)
 _INBOUND_MAX = const(2048)
+_SKIPPED_MAX = const(16_384)  # bytes: longer than a command or an acknowledgement ever is
 _TOPIC_MAX = const(256)
 
 
@@ -23,8 +25,9 @@ class Reader:
     """The reading half of a `Client`, which has `_reader`, `_send(packet)` and `keepalive` (s)."""
 
     def __init__(self):
-        self.on_message = None  # function(topic, payload), with bytes
+        self.on_message = None  # function(topic, payload, is_retained), with bytes
         self.on_refused = None  # function(reason)
+        self.unread = b""  # topic of a message that was too long to be read
         self.oversized = self.malformed = 0
         self._pending = 0  # packet id of the publish in flight, 0 = none
         self._acked = asyncio.Event()  # it was acknowledged, or the connection is lost
@@ -100,6 +103,11 @@ class Reader:
         """Skip a message too long for the heap, but acknowledge it: else it comes for ever."""
         self.oversized += 1
         reason = "message of %d bytes, at most %d" % (size, _INBOUND_MAX)
+        if size > _SKIPPED_MAX:
+            topic = struct.unpack("!H", await self._exactly(2))[0]
+            if first & 0xF0 == _PUBLISH and topic <= _TOPIC_MAX:
+                self.unread = await self._exactly(topic)
+            raise LinkDown(reason)
         pid = None
         if first & 0xF6 == _PUBLISH | _QOS_1:
             topic = struct.unpack("!H", await self._exactly(2))[0]
@@ -147,4 +155,4 @@ class Reader:
             self.malformed += 1
             self._refuse("topic of %d bytes" % (end - 2))
         elif self.on_message:
-            self.on_message(body[2:end], body[start:])
+            self.on_message(body[2:end], body[start:], first & 1)

@@ -51,9 +51,11 @@ class MqttLink:
     async def wait_up(self):
         await self._up.wait()
 
-    def _received(self, topic, payload):
+    def _received(self, topic, payload, is_retained):
         suffix = topic[len(self._base) :]
-        if self.on_message and topic.startswith(self._base) and suffix in _SUBSCRIBED:
+        if is_retained:  # it would be obeyed at every start
+            self._refused("%s: retained message, dropped" % suffix.decode())
+        elif self.on_message and topic.startswith(self._base) and suffix in _SUBSCRIBED:
             self.on_message(suffix.decode(), payload)
 
     def _refused(self, reason):
@@ -108,13 +110,16 @@ class MqttLink:
         listener = asyncio.create_task(self._listen())
         try:
             for suffix in _SUBSCRIBED:
-                await client.subscribe(self._base + suffix)
+                if self._base + suffix != client.unread:
+                    await client.subscribe(self._base + suffix)
             await client.retransmit()
             self._up.set()
             self.connects += 1
             self._log.info("mqtt: connected")
             await self.publish("status", self.hello(), True)
             await self.publish("config", self._config_message(), True)
+            if client.unread:
+                self._refused("message too long to be read, its topic is closed for a while")
             self._backoff.reset()
             progress.idle()  # the publisher stalls if this does not end with the connection
             await listener
@@ -126,8 +131,14 @@ class MqttLink:
         """Read packets until the connection is gone, and end all waiting for it."""
         try:
             await self._client.listen()
-        except LinkDown as error:
-            self._ended = str(error)
+        except Exception as error:  # a listener that ends for any reason ends the connection
+            self._ended = str(error) or repr(error)
+            self._client.drop()
+
+    def reopen(self):
+        """Subscribe again to the topic of a message that was too long, in a new session."""
+        if self._client.unread:
+            self._client.unread = b""
             self._client.drop()
 
     def _config_message(self):

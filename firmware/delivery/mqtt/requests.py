@@ -26,7 +26,7 @@ class RequestHandler:
         if suffix == "ack":
             try:
                 app.uplink.acknowledge(payload)
-            except ValueError as error:
+            except Exception as error:  # whatever is wrong with it, the link goes on
                 app.uplink.refused_acks += 1
                 self._answer(refusal(None, error))
         elif self._replies < _REPLIES_MAX:
@@ -49,7 +49,7 @@ class RequestHandler:
         try:
             try:
                 await link.publish("reply", body, qos=0)
-            except FrameFull as error:
+            except (FrameFull, MemoryError) as error:
                 await link.publish("reply", refusal(body["id"], error), qos=0)
         except LinkDown:
             self._app.log.warn("a reply was lost with the link")
@@ -67,6 +67,7 @@ class RequestHandler:
                 app.log.debug("no health report while the link is down")
             except MemoryError:
                 app.log.warn("no memory for a health report")
+            app.link.reopen()
             progress.made()
 
     def _write_health(self, frame):

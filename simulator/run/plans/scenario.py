@@ -198,7 +198,10 @@ def _interval(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
 
 
-FAULT_SPANS = "broker_away wifi_down ntp_away dns_dead half_open refused puback_late".split()
+FAULT_SPANS = (
+    "broker_away", "wifi_down", "ntp_away", "dns_dead", "half_open", "refused", "puback_late",
+    "hostile_broker",
+)  # fmt: skip
 _INTERVALS = (1, 5, 15, 60)
 _PLACES = ("radar", "beam")
 _SHARE = _number(0, 1)

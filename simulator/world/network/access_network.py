@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from simulator.world.network import dns
+from simulator.world.network import dns, hostile
 from simulator.world.network.broker import Broker, Connection
 
 UNIX_TO_NTP = 2_208_988_800
@@ -45,6 +45,7 @@ class NetworkFaults:
     half_open: list[Span] = field(default_factory=list)  # connections die without notice
     refused: list[Span] = field(default_factory=list)  # the broker refuses with code 3 or 5
     puback_late: list[Span] = field(default_factory=list)
+    hostile_broker: list[Span] = field(default_factory=list)  # see hostile.py
     puback_late_us: Span = (2_500_000, 2_500_000)  # delay, from and to
 
 
@@ -182,10 +183,14 @@ class EmbeddedBrokerNetwork(AccessNetwork):
         self._broker = broker
         broker.refusal = self._refusal
         broker.ack_late_us = self._ack_late_us
+        broker.is_hostile = lambda t_us: _is_in(faults.hostile_broker, t_us)
 
     def begin(self) -> None:
         super().begin()
         self._broker.call_at = self.call_at
+        for start_us, end_us in self._faults.hostile_broker:
+            for t_us in range(start_us, end_us, hostile.PERIOD_US):
+                self.call_at(t_us, partial(self._broker.harass, t_us))
 
     def _refusal(self, t_us: int) -> int:
         """The CONNACK code: unavailable or not authorised, as from a broker that starts or has

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.world.network import mqtt
+from simulator.world.network import hostile, mqtt
 from simulator.world.network.mqtt import PACKET_MAX, Malformed, encode_length, matches
 
 __all__ = (
@@ -62,6 +62,7 @@ class Broker:
         self.refused = 0
         self.refusal: Callable[[int], int] = lambda _t: 0  # CONNACK code at a time
         self.ack_late_us: Callable[[int], int] = lambda _t: 0  # delay of the next PUBACK
+        self.is_hostile: Callable[[int], bool] = lambda _t: False  # at a time, see hostile.py
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
         self._subscribers: list[Subscriber] = []
 
@@ -86,6 +87,11 @@ class Broker:
             if granted and self.allows(session.node, topic):
                 connection = self.connected.get(client)
                 queue_message(session, connection, t_us, (topic, payload), min(qos, max(granted)))
+
+    def harass(self, t_us: int) -> None:
+        """Send a hostile message to every client."""
+        for connection in self.connected.values():
+            connection.harass(t_us)
 
     def stop(self, t_us: int) -> None:
         """The broker goes away, and all connections with it. Durable sessions stay."""
@@ -238,7 +244,23 @@ class Connection:
             for topic, payload in self._broker.retained.items():
                 if matches(pattern, topic) and self._broker.allows(self._node, topic):
                     self.out(t_us, mqtt.publish(topic, payload, 0x31))
+            if self._broker.is_hostile(t_us):
+                self._greet(t_us, pattern)
         self.out(t_us, mqtt.packet(0x90, bytes(answer)))
+
+    def _greet(self, t_us: int, pattern: str) -> None:
+        """The hostile manner: retained messages, the last one without an end."""
+        for suffix, payload in hostile.KEPT:
+            if pattern == f"{self._broker.root}/{self._node}/{suffix}":
+                self.out(t_us, mqtt.publish(pattern, payload, hostile.RETAINED))
+        if pattern.endswith("/cmd"):
+            self.out(t_us, hostile.huge(pattern))
+
+    def harass(self, t_us: int) -> None:
+        """The hostile manner: one message that is no order."""
+        suffix, payload = hostile.SENT[t_us // hostile.PERIOD_US % len(hostile.SENT)]
+        topic = f"{self._broker.root}/{self._node}/{suffix}"
+        self.out(t_us, mqtt.publish(topic, payload, hostile.LIVE))
 
     def expired(self, t_us: int) -> bool:
         """True if the client has been silent for one and a half keep-alives."""

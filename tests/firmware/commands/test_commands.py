@@ -3,7 +3,7 @@
 import json
 import random
 
-from board_parts import FakeLog, FakeNvs
+from board_parts import FakeClock, FakeLog, FakeNvs
 from commands import basic
 from commands.registry import handle
 from config import schema
@@ -15,7 +15,12 @@ class FakeApp:
     """The application as far as commands need it."""
 
     node = "n1"
+    boot = 7
     tally = None
+    clock = None
+    used_ids = ()
+    config_set_s = -60
+    uptime = 1000
 
     def __init__(self):
         self.refused_commands = 0
@@ -28,6 +33,9 @@ class FakeApp:
         self.counter = self
         self.rec = Interval()
         self.events = []
+
+    def uptime_s(self):
+        return self.uptime
 
     def event(self, name, **fields):
         self.events.append((name, fields))
@@ -125,6 +133,7 @@ def test_a_second_config_set_is_added_to_the_stored_configuration():
     app = FakeApp()
     assert _ok(app, id=1, cmd="config_stored") is None
     _ok(app, id=1, cmd="config_set", config={"interval_min": 60})
+    app.uptime += 60
     _ok(app, id=2, cmd="config_set", config={"site": "gate"})
     _refused(app, id=3, cmd="config_set", config={"mqtt_port": 0})
     stored = _ok(app, id=4, cmd="config_stored")
@@ -195,9 +204,95 @@ def test_an_unknown_command_is_refused_with_the_known_ones():
 
 
 def test_a_payload_that_is_not_json_is_refused():
-    for payload in (b"", b"{", b"\xff\xfe\xfd", b"ping", b'{"id":1,"cmd":"ping"', b"[" * 2000):
+    for payload in (
+        b"", b"{", b"\xff\xfe\xfd", b"ping", b'{"id":1,"cmd":"ping"', b"[" * 2000, b'{"id":"}"',
+        b'{"id":1,"cmd":"ping","x":["\\"]}"]',
+    ):  # fmt: skip
         reply = _give(payload)
         assert not reply["ok"] and reply["id"] is None and "not JSON" in reply["error"], payload
+
+
+def test_a_command_is_nested_at_most_eight_deep():
+    """Printing recurses on the C stack of the chip: 180 lists in a value ended the link's task."""
+    head, tail = b'{"id":1,"cmd":"config_set","config":{"site":', b"}}"
+    reply = _give(head + b"[" * 6 + b"]" * 6 + tail)
+    assert reply["id"] == 1 and "site" in reply["error"]
+    reply = _give(head + b"[" * 7 + b"]" * 7 + tail)
+    assert reply["id"] is None and "nested deeper than 8" in reply["error"]
+    assert _give(b'{"id":1,"cmd":"ping","x":"%s"}' % (b"[" * 100))["ok"], "a text nests nothing"
+
+
+def test_a_command_that_fails_in_any_way_is_answered_with_its_id():
+    def failing(error):
+        def fail(*_args):
+            raise error
+
+        return fail
+
+    for error in (
+        RuntimeError("depth"), TypeError("t"), KeyError("k"), MemoryError("m"), OSError(28),
+        AttributeError("a"), OverflowError("o"), ValueError("v"), ZeroDivisionError("z"),
+    ):  # fmt: skip
+        app = FakeApp()
+        app.resend = failing(error)
+        assert _refused(app, id="x", cmd="resend", **{"from": 1, "to": 2})
+
+
+def test_a_command_for_another_start_is_refused():
+    app = FakeApp()
+    assert _ok(app, id=1, cmd="ping", boot=7) == "pong"
+    for boot in (6, 8, "7", None, [], 1 << 70):
+        assert "this is 7" in _refused(app, id=1, cmd="reboot", boot=boot)
+    assert app.resets == 0
+
+
+def test_a_command_is_not_carried_out_late():
+    app = FakeApp()
+    app.clock = FakeClock(1_800_000_000)
+    assert _ok(app, id=1, cmd="ping", expires=1_800_000_000) == "pong"
+    for expires in (1_799_999_999, 0, -1):
+        assert "expired" in _refused(app, id=2, cmd="reboot", expires=expires)
+    for expires in ("1800000000", 1.8e9, [], True):
+        assert "UTC" in _refused(app, id=3, cmd="reboot", expires=expires)
+    app.clock = FakeClock()
+    assert "expired" in _refused(app, id=4, cmd="reboot", expires=1_900_000_000)
+    assert app.resets == 0
+
+
+def test_a_command_that_changes_the_node_is_carried_out_once_for_an_id():
+    app = FakeApp()
+    _ok(app, id="a", cmd="reboot")
+    assert "not carried out twice" in _refused(app, id="a", cmd="reboot")
+    _ok(app, id="b", cmd="reboot")
+    assert "not carried out twice" in _refused(app, id="a", cmd="reboot")
+    assert app.resets == 2
+    for _ in range(2):  # to read twice changes nothing
+        _ok(app, id="c", cmd="resend", **{"from": 1, "to": 2})
+    _refused(app, id="d", cmd="config_set", config={"site": 1})
+    _ok(app, id="d", cmd="config_set", config={"site": "x"})
+    for i in range(8):
+        _ok(app, id=i, cmd="reboot")
+    assert len(app.used_ids) == 8
+
+
+def test_a_reboot_over_mqtt_waits_for_five_minutes_of_uptime():
+    app = FakeApp()
+    app.uptime = 299
+    assert "again in 1 s" in _refused(app, id=1, cmd="reboot") and app.resets == 0
+    reply = handle(app, b'{"id":2,"cmd":"reboot"}', object())
+    assert reply["ok"] and app.resets == 1, "a person at the cable may hurry"
+    app.uptime = 300
+    _ok(app, id=1, cmd="reboot")
+
+
+def test_config_set_over_mqtt_is_carried_out_once_a_minute():
+    app = FakeApp()
+    _ok(app, id=1, cmd="config_set", config={"site": "a"})
+    app.uptime += 59
+    assert "again in 1 s" in _refused(app, id=2, cmd="config_set", config={"site": "b"})
+    assert json.loads(app.nvs.kept["config"])["site"] == "a"
+    app.uptime += 1
+    _ok(app, id=2, cmd="config_set", config={"site": "b"})
 
 
 def test_a_command_without_a_usable_id_is_refused():

@@ -6,7 +6,7 @@ import struct
 import time
 
 from fake_broker import length
-from mqtt_session import with_listener
+from mqtt_session import reconnect, with_listener
 
 
 def _hears(data, ends=False, **options):
@@ -14,7 +14,7 @@ def _hears(data, ends=False, **options):
     messages = []
 
     async def body(client, broker):
-        client.on_message = lambda topic, payload: messages.append((topic, payload))
+        client.on_message = lambda topic, payload, _is_retained: messages.append((topic, payload))
         broker.send(data)
         while client.connected and (ends or broker.sockets[0].rx):
             await asyncio.sleep_ms(1)
@@ -70,6 +70,44 @@ def test_a_refused_message_of_qos_1_is_acknowledged_all_the_same():
         client, broker, messages, ended = _hears(bad + good)
         assert broker.others == [(0x40, b"\0\x07")] and messages == [(b"b", b"good")]
         assert (client.oversized, client.malformed) == counts and ended == []
+
+
+def test_a_message_beyond_16_kb_is_not_read_and_its_session_is_given_up():
+    """100 MB at a command's topic: to skip them would take minutes, at every connection."""
+    packet = _publish(b"root/n1/cmd", b"", 1)
+    bad = packet[:1] + length(100_000_000) + packet[2:] + b"x" * 5000
+    flags = []
+
+    async def body(client, broker):
+        flags.append(broker.connects[-1][7])
+        broker.send(bad)
+        while client.connected:
+            await asyncio.sleep_ms(1)
+        assert len(broker.sockets[0].rx) >= 5000, "the payload stays unread"
+        for unread in (client.unread, b""):
+            client.unread = unread
+            (await reconnect(client)).cancel()
+            flags.append(broker.connects[-1][7])
+
+    client, broker, ended = with_listener(body)
+    assert ended == ["message of 100000000 bytes, at most 2048"] and broker.others == []
+    assert flags[0] & 2 == 0 and flags[1] == flags[0] | 2 and flags[2] == flags[0]
+    client, _broker, messages, ended = _hears(_publish(b"a", b"x" * 16_381) + _publish(b"b", b""))
+    assert messages == [(b"b", b"")] and client.unread == b"" and ended == []
+
+
+def test_a_retained_message_is_told_from_a_live_one():
+    heard = []
+
+    async def body(client, broker):
+        client.on_message = lambda topic, _payload, is_retained: heard.append((topic, is_retained))
+        old = _publish(b"old", b"x", 1)
+        broker.send(bytes((old[0] | 1,)) + old[1:] + _publish(b"new", b"x", 1))
+        while len(heard) < 2:
+            await asyncio.sleep_ms(1)
+
+    with_listener(body)
+    assert heard == [(b"old", 1), (b"new", 0)]
 
 
 def test_a_long_message_whose_topic_ends_beyond_it_ends_the_connection():

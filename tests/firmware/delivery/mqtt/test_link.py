@@ -16,6 +16,8 @@ class Client:
 
     def __init__(self, *_args, **_more):
         self.wrap = None
+        self.unread = b""
+        self.error = LinkDown("broken pipe")
         self.topics, self.messages = [], []
         self.opened = self.dropped = 0
         self.ended = asyncio.Event()
@@ -40,7 +42,7 @@ class Client:
 
     async def listen(self):
         await self.ended.wait()
-        raise LinkDown("broken pipe")
+        raise self.error
 
     def drop(self):
         self.dropped += 1
@@ -111,6 +113,58 @@ def test_a_connected_link_is_idle_and_has_sent_status_and_configuration():
         await asyncio.sleep_ms(2)
         assert progress.reports[:4] == ["idle", "made", "idle", "made"] and link.failures == 1
         assert link.error == "broken pipe"
+
+    _run(link, progress, steps)
+
+
+def test_a_retained_message_is_dropped_with_a_reason():
+    link, wifi, progress = _linked(mqtt_root="city")
+    refused, heard = [], []
+    link.on_refused, link.on_message = refused.append, lambda *heard_: heard.append(heard_)
+    for topic in (b"cmd", b"ack"):
+        Client.made.on_message(b"city/n1/" + topic, b"x", 1)
+        Client.made.on_message(b"city/n1/" + topic, b"x", 0)
+    assert refused == ["cmd: retained message, dropped", "ack: retained message, dropped"]
+    assert heard == [("cmd", b"x"), ("ack", b"x")]
+
+
+def test_a_listener_that_fails_in_any_way_ends_the_connection():
+    link, wifi, progress = _linked()
+    wifi.up.set()
+
+    async def steps():
+        for error in (RuntimeError("depth"), MemoryError("full"), TypeError("t"), KeyError("k")):
+            await asyncio.sleep_ms(20)
+            client, failures = Client.made, link.failures
+            client.error = error
+            client.ended.set()
+            while link.failures == failures:
+                await asyncio.sleep_ms(1)
+            client.ended.clear()
+            assert link.error == str(error) and client.dropped
+
+    _run(link, progress, steps)
+
+
+def test_a_topic_with_a_message_too_long_to_be_read_is_closed_for_a_while():
+    link, wifi, progress = _linked(mqtt_root="city")
+    wifi.up.set()
+    refused = []
+    link.on_refused = refused.append
+
+    async def steps():
+        await asyncio.sleep_ms(5)
+        client = Client.made
+        client.unread = b"city/n1/cmd"
+        client.ended.set()
+        await asyncio.sleep_ms(5)
+        client.ended.clear()
+        del client.topics[:]
+        await asyncio.sleep_ms(20)
+        assert link.is_up() and client.topics == [b"city/n1/ack"] and len(refused) == 1
+        dropped = client.dropped
+        link.reopen()
+        assert client.unread == b"" and client.dropped == dropped + 1
 
     _run(link, progress, steps)
 
