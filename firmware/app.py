@@ -11,7 +11,7 @@ import time
 
 from core.faults import STALLED, STARVED, STORAGE, refusal
 from core.log import Log
-from core.memory import CONNECTION_BYTES, TLS_CONNECTION_BYTES
+from core.memory import COLLECT_BYTES_MIN, CONNECTION_BYTES, TLS_CONNECTION_BYTES
 from core.modules import unload_modules
 from core.supervisor import Supervisor
 from core.version import VERSION
@@ -106,6 +106,7 @@ class App:
 
     def command(self, payload, out=None):
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
+        gc.collect()
         try:
             from commands.registry import handle  # 3,200 bytes
 
@@ -121,7 +122,8 @@ class App:
     def start(self):
         """Run the application. Returns never."""
         gc.collect()
-        gc.threshold(-1)
+        # A quarter of the room stays in one piece: where a request finds none, the heap grows.
+        gc.threshold(max(COLLECT_BYTES_MIN, self.memory.room() * 3 // 4))
         self.supervisor.run(self.run())
 
     async def run(self):

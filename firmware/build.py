@@ -4,6 +4,7 @@ It is needed once and then leaves the heap. The counting part is built first. It
 before the links are loaded. They are the largest part, and fill the holes that it leaves.
 """
 
+import asyncio
 import gc
 import sys
 
@@ -12,7 +13,7 @@ import counting.build
 from app import App
 from console.reader import serve_console
 from core.memory import Memory
-from core.modules import keep_modules, unload
+from core.modules import keep_modules, unload, unload_modules
 from core.version import VERSION
 from delivery.lorawan.device import open_device
 from micropython import const
@@ -27,6 +28,14 @@ _OF_BUILD = (
     "build", "core.version", "delivery.lorawan.build", "delivery.lorawan.device",
     "delivery.mqtt.build",
 )  # fmt: skip
+# Modules that come and go while the node runs, each with those that it loads.
+_LATE = (
+    "config.schema", "console.session", "console.live_view", "commands.registry",
+    "commands.diagnostics", "commands.calibration", "commands.log_export",
+)  # fmt: skip
+_LATE_OF_MQTT = ("mqtt.connection", "names.query")
+_LATE_OF_TLS = ("delivery.mqtt.tls",)
+_LATE_OF_LORAWAN = ("delivery.lorawan.downlink_handlers", "wire.note")
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
@@ -68,6 +77,28 @@ async def _start(app):
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()
     await app.detector.start()
+    app.supervisor.spawn(_learn_names(app), "names")
+
+
+async def _learn_names(app):
+    """Load each late module once, and drop it.
+
+    Its names stay on the heap for good. So they get their place now, while the heap is in one
+    piece, and the table of all names grows for the last time. A later import needs small blocks.
+    """
+    names = list(_LATE)
+    if app.link:
+        names += _LATE_OF_MQTT + (_LATE_OF_TLS if app.config["mqtt_tls"] else ())
+    if app.lora:
+        names += _LATE_OF_LORAWAN
+    for name in names:
+        try:
+            __import__(name)
+        except MemoryError:
+            app.log.warn("no memory for %s", name)
+        unload_modules()
+        gc.collect()
+        await asyncio.sleep_ms(0)  # counting comes first
 
 
 def build_links(app):
@@ -77,7 +108,7 @@ def build_links(app):
         device = open_device(app)
         _unload(_OF_DEVICE)
     if wanted != "lorawan" or not device:
-        from delivery.mqtt.build import build_mqtt  # 29,700 bytes
+        from delivery.mqtt.build import build_mqtt  # 27,300 bytes
 
         build_mqtt(app)
     if device:

@@ -109,7 +109,7 @@ def _load(cmd):
         from commands import diagnostics  # 1,200 bytes
 
         return diagnostics.check if cmd == "check" else diagnostics.identity
-    from commands import calibration, log_export  # 5,000 bytes
+    from commands import calibration, log_export  # 5,600 bytes
 
     if cmd == "calibrate":
         return calibration.calibrate

@@ -9,6 +9,7 @@ This module only waits. `session.py` answers, and is loaded for one line.
 """
 
 import asyncio
+import gc
 
 from core.faults import NO_MEMORY
 from core.modules import unload_modules
@@ -43,6 +44,7 @@ async def serve_console(app, console, progress):
 
 async def _answer(app, console, stream, one):
     """Answer a line. The import is bound in the frame of this function and leaves with it."""
+    gc.collect()
     try:
         from console.session import answer_line  # 1,800 bytes
 

@@ -9,7 +9,7 @@ import gc
 from core.faults import NO_MEMORY, CommandError
 from core.modules import unload_modules
 
-_FREE_BYTES_MIN = 10_000  # of heap: counting and delivery need room meanwhile
+_ROOM_BYTES_MIN = 8000  # of heap: counting and delivery need room meanwhile
 
 
 def begin(app, steps, name, out):
@@ -24,8 +24,9 @@ def begin(app, steps, name, out):
     if not steps:
         return
     gc.collect()
-    if gc.mem_free() < _FREE_BYTES_MIN:
-        raise CommandError("no memory to spare: %d bytes free" % gc.mem_free())
+    room = app.memory.room()
+    if room < _ROOM_BYTES_MIN:
+        raise CommandError("no memory to spare: %d bytes free" % room)
     app.streaming = app.supervisor.spawn(_stream(app, steps, name, out), "stream")
 
 

@@ -10,6 +10,7 @@ import gc
 from core.modules import unload_modules
 from micropython import const
 
+COLLECT_BYTES_MIN = 4096  # allocated between two collections
 CONNECTION_BYTES = 4096  # one block: a TCP connection with its buffers
 TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its header
 STARVED_S = const(600)  # this long without a link and without such a block: restart
@@ -18,8 +19,8 @@ STARVED_S = const(600)  # this long without a link and without such a block: res
 class Memory:
     """system_heap: function() -> (free bytes, largest block, fewest free bytes), of the board.
 
-    free_min: fewest bytes that were free in MicroPython's heap since the start. size: bytes of
-    that heap when `look` was called last.
+    free_min: fewest bytes that MicroPython found free since the start, with the block that its
+    heap could grow by. size: bytes of its heap when `look` was called last.
     """
 
     def __init__(self, system_heap, log):
@@ -29,12 +30,19 @@ class Memory:
         self.size = 0
         self._starving_s = 0  # uptime at which memory was first too small, 0 = it is not
 
+    def room(self):
+        """Bytes free in MicroPython's heap as it is.
+
+        The port's own figure has the block that the heap would grow by in it.
+        """
+        return gc.mem_free() - self.system_heap()[1]
+
     def look(self):
         """Collect garbage, note the free bytes and return them. Call it in quiet moments."""
         unload_modules()
         gc.collect()
         free = gc.mem_free()
-        size = free + gc.mem_alloc()
+        size = gc.mem_alloc() + self.room()
         if self.size and size > self.size:
             self._log.warn("heap: grew to %d bytes; %d free in blocks of at most %d beside it",
                            size, *self.system_heap()[:2])  # fmt: skip

@@ -2,7 +2,7 @@
 
 from mqtt.backoff import Backoff
 from mqtt.client import Client
-from mqtt.connection import LinkDown, Refused
 from mqtt.frame import FrameFull
+from mqtt.reader import LinkDown
 
-__all__ = ("Backoff", "Client", "FrameFull", "LinkDown", "Refused")
+__all__ = ("Backoff", "Client", "FrameFull", "LinkDown")

@@ -7,19 +7,14 @@ silent broker is noticed within 1.5 keep-alives.
 """
 
 import asyncio
-import socket
 import struct
-import time
 
 from micropython import const
 
-from mqtt.connection import LinkDown, connect, is_session_kept
 from mqtt.frame import Frame, encode_length
-from mqtt.reader import Reader
+from mqtt.reader import LinkDown, Reader
 
 _DUP = const(8)
-_CLEAN_SESSION = const(2)
-_RESOLVE_MS = const(3_600_000)
 
 
 class Client(Reader):
@@ -49,8 +44,8 @@ class Client(Reader):
         self.ack_ms = 10_000  # limit for a PUBACK
         self.connected = False
         self.retransmits = 0
-        self._address = None
-        self._resolved_ms = 0
+        self.address = None  # of the broker, looked up once an hour
+        self.resolved_ms = 0
         self._stream = None
         self._reader = None
         self._unacked = (0, None, 0)  # packet id, mark, flags of the last publish without PUBACK
@@ -61,19 +56,26 @@ class Client(Reader):
     async def open(self):
         """Connect without blocking. True if the broker kept the session.
 
-        Raises LinkDown, or Refused with the broker's code.
+        Raises LinkDown, or Refused with the broker's code. The caller may unload mqtt.connection
+        afterwards.
         """
-        packet = self._connect_packet()
-        at = 9 if packet[1] < 0x80 else 10  # the flags (MQTT 3.1.1, 3.1.2)
-        # A kept session would send the message that was too long again.
-        packet[at] = packet[at] & ~_CLEAN_SESSION | (_CLEAN_SESSION if self.unread else 0)
         try:
-            await self._connect()
+            from mqtt import connection  # RAM: 1.3 KB, needed for a moment
+
+            packet = self._connect_packet()
+            # A kept session would send the message that was too long again.
+            connection.ask_for_session(packet, is_clean=self.unread)
+            self._stream = await connection.open_stream(self)
+            self._reader = asyncio.StreamReader(self._stream)
             await self._write(packet)
-            is_kept = is_session_kept(await asyncio.wait_for_ms(self._exactly(4), self.connect_ms))
+            connack = await asyncio.wait_for_ms(self._exactly(4), self.connect_ms)
+            is_kept = connection.is_session_kept(connack)
         except asyncio.TimeoutError:
             self.drop()
             raise LinkDown("no CONNACK within %d ms" % self.connect_ms)
+        except MemoryError:
+            self.drop()
+            raise LinkDown("no memory to connect")
         except LinkDown as error:
             self.drop()
             raise error
@@ -97,34 +99,6 @@ class Client(Reader):
             finally:
                 capture.unload()
         return self._packet
-
-    async def _connect(self):
-        """Connect a socket to the broker."""
-        try:
-            await self._look_up()
-            self._stream = sock = socket.socket()
-            sock.setblocking(False)
-            await asyncio.wait_for_ms(connect(sock, self._address), self.connect_ms)
-            if self.wrap:
-                self._stream = self.wrap(sock)
-        except asyncio.TimeoutError:
-            raise LinkDown("connect: no answer within %d ms" % self.connect_ms)
-        except OSError as error:
-            raise LinkDown("connect: %r" % error)
-        self._reader = asyncio.StreamReader(self._stream)
-
-    async def _look_up(self):
-        """Look up the broker's address once an hour. If that fails, the old one stays in use."""
-        now_ms = time.ticks_ms()
-        if self._address and time.ticks_diff(now_ms, self._resolved_ms) < _RESOLVE_MS:
-            return
-        try:
-            host = await self.resolve(self.server) if self.resolve else self.server
-            self._address = socket.getaddrinfo(host, self.port)[0][-1]
-        except OSError as error:
-            if not self._address:
-                raise error
-        self._resolved_ms = now_ms
 
     def drop(self):
         """Close the connection without DISCONNECT, so that the broker publishes the last will."""

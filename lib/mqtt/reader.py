@@ -11,14 +11,16 @@ import time
 
 from micropython import const
 
-from mqtt.connection import LinkDown
-
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _QOS_1 = const(2)
 _INBOUND_MAX = const(2048)
 _SKIPPED_MAX = const(16_384)  # bytes: longer than a command or an acknowledgement ever is
 _TOPIC_MAX = const(256)
+
+
+class LinkDown(Exception):
+    """The connection is lost, or never came up. The message has the reason."""
 
 
 class Reader:

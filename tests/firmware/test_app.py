@@ -2,6 +2,7 @@
 """The application: which tasks are watched, and how a task that stalls ends in a reset."""
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -31,7 +32,7 @@ sys.modules["ntptime"] = Ntp
 
 from core import clock  # noqa: E402 - after its ntptime is in place
 from core.faults import LOOP_ENDED, STALLED, STARVED, STORAGE  # noqa: E402
-from core.modules import unload  # noqa: E402
+from core.modules import unload, unload_modules  # noqa: E402
 from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
 from nor import Nor  # noqa: E402
@@ -72,7 +73,7 @@ class Noting(Supervisor):
 
     def __init__(self, board, log):
         super().__init__(board, log)
-        self.started, self.names = [], []
+        self.started, self.names, self.tasks = [], [], {}
 
     def watch(self, name, bound_s):
         assert bound_s > 0
@@ -81,7 +82,8 @@ class Noting(Supervisor):
 
     def spawn(self, coro, name):
         self.started.append(name)
-        return super().spawn(coro, name)
+        self.tasks[name] = super().spawn(coro, name)
+        return self.tasks[name]
 
 
 def _fresh_build():
@@ -142,7 +144,38 @@ def test_every_task_that_the_application_starts_is_watched():
         assert not _run(app, _fed)
         names = names if link != "lorawan" else names + ["console", "detector"]
         assert sorted(app.supervisor.names) == sorted(names), link
-        assert sorted(app.supervisor.started) == sorted(names), link
+        assert sorted(app.supervisor.started) == sorted(names + ["names"]), link
+
+
+def _learnt(app):
+    return "names" in app.supervisor.tasks and app.supervisor.tasks["names"].done()
+
+
+def _used_by(name):
+    """Bytes that stay on the heap after a module was loaded and dropped."""
+    gc.collect()
+    gc.collect()
+    before = gc.mem_alloc()
+    __import__(name)
+    unload_modules()
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc() - before
+
+
+def test_the_names_of_late_modules_are_on_the_heap_when_the_start_is_over():
+    app = _built("both", mqtt_tls=1)
+    assert _used_by("delivery.lorawan.modem_device") > 100, "of a module that is no late one"
+    app.supervisor.check = lambda _uptime: None
+    assert not _run(app, _learnt)
+    late = (
+        "config.schema", "console.session", "console.live_view", "commands.registry",
+        "commands.diagnostics", "commands.calibration", "commands.log_export", "names.query",
+        "mqtt.connection", "delivery.mqtt.tls", "delivery.lorawan.downlink_handlers", "wire.note",
+    )  # fmt: skip
+    for name in late:
+        assert name not in sys.modules
+        assert _used_by(name) <= 0, name
 
 
 def test_a_node_without_traffic_or_network_stalls_nowhere():
@@ -239,8 +272,7 @@ def test_a_node_that_has_no_memory_to_connect_says_so_and_restarts_with_its_inte
         app = _built(mqtt_tls=tls)
         app.counter.add(CAR)
         app.board.system = (20_000, largest, 300)
-        minutes = iter(range(60, 6000, 60))
-        app.uptime_s = lambda: next(minutes)
+        app.uptime_s = iter(range(60, 6000, 60)).__next__
         _run(app, _fed)
         for _ in range(10):
             app.supervisor.check = lambda _uptime: None

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 
+from core.modules import unload_modules
 from mqtt import Client, LinkDown
 
 _SUBSCRIBED = (b"ack", b"cmd")
@@ -106,7 +107,10 @@ class MqttLink:
             from delivery.mqtt.tls import wrapper  # 1,100 bytes
 
             client.wrap = wrapper(self._ca, self._config["mqtt_host"])
-        await client.open()
+        try:
+            await client.open()
+        finally:
+            unload_modules()
         listener = asyncio.create_task(self._listen())
         try:
             for suffix in _SUBSCRIBED:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from core.modules import unload_modules
 from names import lookup
 
 _POLL_S = 1
@@ -31,7 +32,10 @@ class Wifi:
 
     async def resolve(self, host):
         """The address of a host. Raises OSError."""
-        return await lookup(host, self._wlan.ifconfig()[3], self._rng)
+        try:
+            return await lookup(host, self._wlan.ifconfig()[3], self._rng)
+        finally:
+            unload_modules()
 
     async def run(self, progress):
         """Join, watch, join again, for ever."""

@@ -2,7 +2,6 @@
 """Commands of the console alone: live view, log export, a confirmation carried by hand."""
 
 import asyncio
-import gc
 from binascii import crc32, unhexlify
 
 from board_parts import FakePin, beam_settings
@@ -244,16 +243,7 @@ def test_a_stream_that_finds_no_memory_ends_alone():
 
 
 def test_a_heap_that_is_nearly_full_refuses_to_stream():
-    from console import streams
-
-    class Full:
-        collect = gc.collect
-
-        @staticmethod
-        def mem_free():
-            return 9_999
-
     node = SerialNode()
-    streams.gc = Full
+    node.memory.room = lambda: 7_999
     assert "no memory to spare" in node.ask(id=1, cmd="aim", seconds=5)["error"]
     assert node.streaming is None

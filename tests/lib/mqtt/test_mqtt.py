@@ -7,8 +7,9 @@ from errno import EINPROGRESS
 from fake_broker import acknowledge
 from mqtt_session import TOPIC, down, new_client, text, with_listener
 
-import mqtt.client as module
-from mqtt.connection import LinkDown, Refused
+import mqtt.connection as module
+from mqtt import LinkDown
+from mqtt.connection import Refused
 from mqtt.frame import FrameFull
 
 
@@ -46,6 +47,19 @@ def test_open_is_true_if_the_session_was_kept():
     client, broker = new_client()
     broker.connack = b"\x20\x02\x01\x00"
     assert asyncio.run(client.open()) is True
+
+
+def test_a_heap_without_room_to_connect_is_a_reason_to_wait():
+    async def full(_client):
+        raise MemoryError
+
+    client, _broker = new_client()
+    kept, module.open_stream = module.open_stream, full
+    try:
+        assert asyncio.run(down(client.open())) == "no memory to connect"
+    finally:
+        module.open_stream = kept
+    assert not client.connected
 
 
 def test_a_refusal_carries_its_code():

@@ -57,7 +57,8 @@ sys.modules["socket"] = Server()
 
 from names import lookup as _lookup  # noqa: E402 - needs the socket above
 
-module = sys.modules["names.lookup"]
+import names.query as module  # noqa: E402
+
 SHORT, LONG = 0.02, 60  # seconds: for a wait that ends, and for one that an answer ends
 
 
@@ -98,6 +99,13 @@ def test_the_question_follows_the_rfc_and_the_answer_is_returned():
 def test_an_address_needs_no_server():
     found, server = lookup("192.0.2.77")
     assert found == "192.0.2.77" and not server.asked
+
+
+def test_an_address_loads_no_code():
+    kept = sys.modules.pop("names.query")
+    lookup("192.0.2.77")
+    assert "names.query" not in sys.modules
+    sys.modules["names.query"] = kept
 
 
 def test_an_address_behind_other_records_is_found():

@@ -70,7 +70,7 @@ def names_of_digits_are_not_asked():
     Source: docs/library/socket.rst, getaddrinfo, and ports/esp32/modsocket.c,
     esp_socket_getaddrinfo
 
-    Leans: lib/names/lookup.py, lib/mqtt/client.py
+    Leans: lib/names/query.py, lib/mqtt/client.py
     """
     _net()
     got = socket.getaddrinfo("192.0.2.7", 1883)
@@ -82,7 +82,7 @@ def an_unknown_name_is_202():
 
     Source: ports/esp32/modsocket.c, _socket_getaddrinfo2, and lwIP netdb.h, EAI_FAIL 202
 
-    Leans: lib/names/lookup.py, _NOT_FOUND
+    Leans: lib/names/query.py, _NOT_FOUND
     """
     _net()
     expect(code(socket.getaddrinfo, "no-such-host.invalid", 80), -202)
@@ -158,7 +158,7 @@ def nothing_there_is_eagain():
 
     Source: ports/esp32/modsocket.c, _socket_read_data, and py/stream.c
 
-    Leans: lib/names/lookup.py, and asyncio.StreamReader
+    Leans: lib/names/query.py, and asyncio.StreamReader
     """
     sock = _open(b"s")
     sock.setblocking(False)
@@ -247,7 +247,7 @@ def sockets_are_few():
     Source: IDF Kconfig, LWIP_MAX_SOCKETS (10), and esp-idf issue 11882 (errno 23), and lwIP
     sockets.c
 
-    Leans: lib/names/lookup.py closes in `finally`, and lib/mqtt/client.py, drop
+    Leans: lib/names/query.py closes in `finally`, and lib/mqtt/client.py, drop
     """
     _net()
     made = []
@@ -287,7 +287,7 @@ def a_datagram_has_a_sender():
 
     Source: docs/library/socket.rst, recvfrom, and ports/esp32/modsocket.c, socket_recvfrom
 
-    Leans: lib/names/lookup.py, _answered, and ntptime
+    Leans: lib/names/query.py, _answered, and ntptime
     """
     net = _net()
     where = socket.getaddrinfo(net["host"], net["port"])[0][-1]

@@ -317,7 +317,7 @@ def the_queue_of_streams_is_reachable():
 
     Source: extmod/asyncio/core.py, IOQueue (not documented)
 
-    Leans: lib/mqtt/connection.py, connect, and lib/names/lookup.py, _answered
+    Leans: lib/mqtt/connection.py, connect, and lib/names/query.py, _answered
     """
     pipe = _Pipe()
 

@@ -144,7 +144,7 @@ def memory_errors_are_caught():
 
     Source: docs/reference/constrained.rst, and py/malloc.c
 
-    Leans: firmware/core/clock.py, lib/names/lookup.py
+    Leans: firmware/core/clock.py, lib/names/query.py
     """
     raises(MemoryError, bytearray, 1 << 26)
     expect(len(bytearray(1000)), 1000)

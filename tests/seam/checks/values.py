@@ -210,7 +210,7 @@ def errors_have_their_number():
 
     Source: docs/library/errno.rst, and py/objexcept.c
 
-    Leans: lib/names/lookup.py, lib/mqtt/client.py, firmware/core/log.py
+    Leans: lib/names/query.py, lib/mqtt/client.py, firmware/core/log.py
     """
     expect((OSError(-202).errno, OSError(-4354, "ESP_ERR_NVS_NOT_FOUND").errno), (-202, -4354))
     expect(OSError().errno, None)
@@ -224,7 +224,7 @@ def error_numbers_are_newlibs():
     Source: micropython-lib issue 732 (errno.ETIMEDOUT on an ESP32), and mpconfigport.h,
     MICROPY_USE_INTERNAL_ERRNO 0, and newlib, sys/errno.h
 
-    Leans: lib/names/lookup.py, lib/mqtt/client.py: by name, never by number
+    Leans: lib/names/query.py, lib/mqtt/client.py: by name, never by number
     """
     names = ("ENOENT", "EAGAIN", "ENOMEM", "ECONNRESET", "ECONNREFUSED", "ETIMEDOUT",
              "EINPROGRESS")  # fmt: skip

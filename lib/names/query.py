@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from errno import EAGAIN, ENOMEM, ETIMEDOUT
+from errno import EAGAIN, ETIMEDOUT
 
 from micropython import const
 
@@ -18,10 +18,8 @@ WAITS_S = (1, 2, 3, 3)  # after each question
 _NOT_FOUND = const(-202)  # the number that the port's getaddrinfo raises
 
 
-async def lookup(host, server, rng):
-    """Return the address of `host` as text. Raises OSError. rng(bits) -> random int."""
-    if host and not host.strip("0123456789."):
-        return host
+async def query(host, server, rng):
+    """Return the address of the name `host` as text. Raises OSError. rng(bits) -> random int."""
     if host.endswith(".local"):
         return socket.getaddrinfo(host, 0)[0][-1][0]
     question = _question(host, rng(16))
@@ -59,8 +57,6 @@ def _answered(sock, address, question):
             if error.errno != EAGAIN:
                 raise error
             continue
-        except MemoryError:  # no hole of 512 bytes now, perhaps at the next attempt
-            raise OSError(ENOMEM)
         if sender == address and _belongs(data, question):
             return _address(data, len(question))
 
