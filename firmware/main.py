@@ -16,6 +16,6 @@ def built():
 
 
 app = built()
-vfs.umount("/app")  # the search of boot.py leaves the heap
+vfs.umount("/s")  # the search of boot.py leaves the heap
 sys.path[0] = "/a"
 app.start()
