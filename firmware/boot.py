@@ -70,6 +70,9 @@ class Slot:
 
 
 gc.threshold(4096)  # while modules load: resident objects lie together, large buffers find room
-sys.path[:] = ["/s", ".frozen"]
-vfs.mount(Slot("/a"), "/s")  # a short name: each module keeps its path
+if "/rom" in sys.path and "build.mpy" in os.listdir("/rom"):  # a MicroPython with ROMFS
+    sys.path[:] = ["/rom", ".frozen"]
+else:
+    sys.path[:] = ["/s", ".frozen"]
+    vfs.mount(Slot("/a"), "/s")  # a short name: each module keeps its path
 del Slot
