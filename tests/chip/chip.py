@@ -73,10 +73,11 @@ class Chip:
         """Note the lowest figures of a `check` or a `status`."""
         if not isinstance(answer, dict):
             return
-        found = {f"{name}_bytes": answer[name] for name in ("heap_free_min",) if name in answer}
+        names = ("heap_free_min", "idf_free_min", "idf_largest")
+        found = {f"{name}_bytes": answer[name] for name in names if answer.get(name)}
         if isinstance(answer.get("heap"), list):
             found["heap_free_min_bytes"] = answer["heap"][1]
-        if isinstance(answer.get("idf"), list):
-            found["idf_free_bytes"], found["idf_largest_bytes"] = answer["idf"][:2]
+        if isinstance(answer.get("idf"), list) and any(answer["idf"]):
+            _free, found["idf_largest_bytes"], found["idf_free_min_bytes"] = answer["idf"]
         for name, value in found.items():
             self.memory[name] = min(value, self.memory.get(name, value))

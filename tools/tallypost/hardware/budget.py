@@ -17,8 +17,8 @@ from tallypost.hardware.chips import Chip
 from tallypost.i18n import _
 
 KEYS = ("mpy_bytes", "gc_free_bytes", "idf_free_bytes", "idf_largest_bytes")
-# A handshake of TLS takes one block of that size (MicroPython 1.25 and 1.26 on an emulated ESP32).
-TLS_BLOCK_BYTES = 16_384
+# TLS takes one block for a record of 16 KiB and its header (firmware/core/memory.py).
+TLS_BLOCK_BYTES = 17_000
 
 
 def read(table: TomlTable) -> dict[str, int]:
