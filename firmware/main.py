@@ -16,6 +16,7 @@ def built():
 
 
 app = built()
-vfs.umount("/app")  # the search of boot.py leaves the heap
-sys.path[0] = "/a"
+if sys.path[0] == "/s":  # the search of boot.py leaves the heap
+    vfs.umount("/s")
+    sys.path[0] = "/a"
 app.start()

@@ -16,6 +16,7 @@ from pathlib import Path
 from simulator.board.board import VirtualBoard
 from simulator.board.cable import CableFaults
 from simulator.board.life import Environment
+from simulator.board.radar_port import RadarPort
 from simulator.board.stock import blank, flashed
 from simulator.run.plans.options import broker_address, within
 from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=within(0, 65535), default=0, help="TCP port (any free one)")
     add("--tty", type=Path, metavar="LINK", help="also a device with this name")
     add("--detector", choices=sorted(SENSORS), help="on its pins (from its configuration)")
+    add("--radar", type=within(0, 65535), metavar="PORT", help="a TCP port in place of the radar")
     add("--per-hour", type=within(0, 3600), default=240, help="passages (240)")
     add("--speed", type=_speed, default=1.0, help="of its time: a factor, or 'free' (1)")
     add(
@@ -97,7 +99,8 @@ def _plugged_in(args: argparse.Namespace) -> Iterator[VirtualBoard]:
         (blank if args.blank else flashed)(board, flash)
     faults = CableFaults(noise=args.noise, read_only=args.read_only, seed=args.seed)
     with _broker(args.broker) as broker:
-        environment = Environment(args.detector, args.per_hour, args.seed, broker)
+        radar = None if args.radar is None else RadarPort(args.radar)
+        environment = Environment(args.detector, args.per_hour, args.seed, broker, radar=radar)
         with VirtualBoard(
             board.name, flash, chip=args.chip, speed=args.speed, environment=environment,
             faults=faults, number=args.port, terminal=args.tty or False,
@@ -132,6 +135,7 @@ def _introduction(port: Path | str, board: VirtualBoard) -> str:
             f"{board.board.name} ({board.chip}, {board.board.flash_size >> 20} MB) at {port}",
             f"flash   {board.flash} (the simulator runs its own MicroPython)",
             f"broker  {board.environment.broker}",
+            *([f"radar   {radar.url}"] if (radar := board.environment.radar) else []),
             "",
             f"  {bin_}/esptool --port {port} flash-id",
             f"  {bin_}/mpremote connect {port} fs ls",

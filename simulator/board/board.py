@@ -24,6 +24,7 @@ from simulator.board.life import Environment
 from simulator.board.lines import AutoReset
 from simulator.board.loader import LoaderTransport, serve
 from simulator.board.port import SerialServer
+from simulator.board.radar_port import FedConsole
 from simulator.board.stock import check_size
 from simulator.board.terminal import Terminal
 from simulator.board.uart import Uart
@@ -218,7 +219,8 @@ class VirtualBoard:
 
     def make_node(self, uart: Uart) -> Node:
         node = life.build_node(self.board, self.flash, self.environment)
-        node.console = uart
+        port = self.environment.radar
+        node.console = FedConsole(uart, port, node) if port else uart
         return node
 
     def make_uart(self) -> Uart:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.board.chip import mac_of
+from simulator.board.radar_port import RadarPort
 from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
 from simulator.run.plans.plan import BrokerAddress
 from simulator.run.plans.sensors import SENSORS, Sensor
@@ -23,6 +24,7 @@ from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import NetworkFaults
 from simulator.world.network.relay import RelayNetwork
 from simulator.world.sensors.composite_detector import CompositeDetector
+from simulator.world.sensors.recording import RecordedDetector
 from simulator.world.spec import NodeSpec, Observer
 from simulator.world.streets.street import Street
 from tallypost.hardware.boards import Board
@@ -49,7 +51,8 @@ class NullObserver:
 class Environment:
     """detector: None for the node's configured one. per_hour: passages. seed: of all random
     numbers. broker: None for none, connections are refused. observer: of the node's actions. wifi:
-    SSID and password of the one network, None for any. faults: of the sensor.
+    SSID and password of the one network, None for any. faults: of the sensor. radar: a port in the
+    place of the radar, on an empty street.
     """
 
     detector: str | None = None
@@ -59,6 +62,7 @@ class Environment:
     observer: Observer = field(default_factory=NullObserver)
     wifi: tuple[str, str] | None = None
     faults: dict[str, float] = field(default_factory=dict)
+    radar: RadarPort | None = None
 
 
 def build_node(board: Board, flash: Path, environment: Environment) -> Node:
@@ -66,9 +70,10 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
     rng = random.Random(f"{environment.seed}/board")
     stored = NvsContents(flash)
     sensor = SENSORS[environment.detector or stored.detector() or default_detector(board)]
-    detector = sensor.model(
-        _street(sensor, rng, environment.per_hour), rng, environment.faults, board
-    )
+    per_hour = 0 if environment.radar else environment.per_hour
+    detector = sensor.model(_street(sensor, rng, per_hour), rng, environment.faults, board)
+    if environment.radar:
+        detector = RecordedDetector([], detector)  # it answers commands, and sends nothing
     start_utc = int(time.time())
     target = environment.broker or _NOWHERE
     network = RelayNetwork(

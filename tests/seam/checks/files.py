@@ -5,7 +5,7 @@ import os
 import sys
 
 import vfs
-from prelude import Skip, code, expect, truth
+from prelude import Skip, code, expect, raises, truth
 
 _OLD, _NEW = "/tpconform.old", "/tpconform.new"
 
@@ -121,20 +121,15 @@ def an_import_asks_a_mounted_object():
     asked = _Asked()
     vfs.mount(asked, "/tpconform")
     sys.path.insert(0, "/tpconform")
-    kept = sys.modules.pop("binascii", None)
     try:
         expect(__import__("tpconform").SEEN, 5)
-        sys.modules["binascii"] = __import__("binascii")
-        __import__("binascii")
-        names = ["/binascii", "/binascii.py", "/binascii.mpy"]
+        raises(ImportError, __import__, "tpconform2")
+        names = ["/tpconform2", "/tpconform2.py", "/tpconform2.mpy"]
         expect(asked.questions, ["/tpconform", "/tpconform.py"] + names)
     finally:
         sys.path.pop(0)
         vfs.umount("/tpconform")
         sys.modules.pop("tpconform", None)
-        sys.modules.pop("binascii", None)
-        if kept:
-            sys.modules["binascii"] = kept
 
 
 def the_tested_umqtt_is_the_one_that_runs():
@@ -150,4 +145,4 @@ def the_tested_umqtt_is_the_one_that_runs():
         raise Skip("no application on the board")
     import umqtt.simple
 
-    expect(umqtt.simple.__file__, "/app/umqtt/simple.mpy")
+    expect(umqtt.simple.__file__.partition("/umqtt/")[0] in ("/s", "/rom"), True)

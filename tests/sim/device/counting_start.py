@@ -3,6 +3,9 @@
 Takes the place of `start`, whose own text is the module `node_start`. Whenever the node waits, the
 log gets a line `@reads accesses bytes`, if there were any.
 
+Where the flash holds a ROMFS image at the end of the partition `factory`, it is mounted as a
+MicroPython with `MICROPY_VFS_ROM` does: outside the heap, as `/rom`, on the search path.
+
 It also looks for the built-in modules that the simulator replaces as the chip does: in files
 first, at every import, unless `sys.modules` has them (py/builtinimport.c of MicroPython).
 """
@@ -12,7 +15,9 @@ import sys
 
 import seam
 import esp32
+import vfs
 
+_ROM_BLOCK, _ROM_BLOCKS = 464, 32  # of the partition
 _REPLACED = ("time", "select", "socket", "machine", "errno")
 _AT_FIRST = ["", ".frozen", "/lib"]  # the search path before any file of the image has run
 
@@ -30,6 +35,17 @@ def readblocks(self, block, buf, offset=0):
     was_readblocks(self, block, buf, offset)
 
 
+def mount_rom():
+    partition = esp32.Partition("factory")
+    head = bytearray(8)
+    was_readblocks(partition, _ROM_BLOCK, head)
+    if head[:3] == b"\xd2\xcd\x31":
+        rom = seam.outside(_ROM_BLOCKS * 4096)
+        was_readblocks(partition, _ROM_BLOCK, rom)
+        vfs.mount(vfs.VfsRom(rom), "/rom")
+        sys.path.append("/rom")
+
+
 def search(name):
     for folder in sys.path:
         for suffix in ("", ".py", ".mpy"):
@@ -44,6 +60,7 @@ def imported(name, *rest):
         for module in _REPLACED:
             if module in sys.modules:
                 found[module] = sys.modules.pop(module)
+        mount_rom()
     if name in found and name not in sys.modules:
         search(name)
         return found[name]

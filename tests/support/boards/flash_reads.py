@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,19 @@ from tests.support.boards.seam_board import Log
 
 SHIMS = shims.DEVICE
 COUNTER = shims.ROOT / "tests" / "sim" / "device" / "counting_start.py"
-COUNTS = re.compile(r"state \d, \d+ bytes free")  # the line of a node that has begun to count
+COUNTS = re.compile(r"state \d, (\d+) bytes free")  # the line of a node that has begun to count
 READS = re.compile(r"@reads (\d+) (\d+)")
+ROM_AT = 464 * 4096  # of a ROMFS image in the partition `factory`, see COUNTER
 START_US = 8_000_000
 
 
 @dataclass(frozen=True)
 class Reads:
+    """free: bytes of MicroPython's heap when the node counts."""
+
     accesses: int
     size: int
+    free: int = 0
 
 
 def counted_shims(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -39,7 +43,8 @@ def counted_shims(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     device.mkdir()
     for source in SHIMS.glob("*.py"):
         name = "node_start.py" if source.stem == "start" else source.name
-        shutil.copyfile(source, device / name)
+        text = source.read_text().replace('_SHIMS = "/rom"', '_SHIMS = "/shims"')  # see COUNTER
+        (device / name).write_text(text)
     shutil.copyfile(COUNTER, device / "start.py")
     monkeypatch.setattr(shims, "DEVICE", device)
     for module in (shims, process):
@@ -55,11 +60,19 @@ def reads_of_a_start(board: boards.Board, flash: Path) -> Reads:
     node.stop()
     seen = Reads(0, 0)
     for line in log.lines():
-        if COUNTS.search(line):
-            return seen
+        if match := COUNTS.search(line):
+            return replace(seen, free=int(match[1]))
         if match := READS.search(line):
             seen = Reads(int(match[1]), int(match[2]))
     raise AssertionError("it does not count:\n" + "\n".join(log.lines()))
+
+
+def add_rom(board: boards.Board, flash: Path, rom: bytes) -> None:
+    """Put a ROMFS image where the counter looks for it."""
+    data = bytearray(flash.read_bytes())
+    at = board.partition("factory").offset + ROM_AT
+    data[at : at + len(rom)] = rom
+    flash.write_bytes(data)
 
 
 def replace_files(board: boards.Board, flash: Path, files: dict[str, bytes]) -> None:

@@ -86,7 +86,11 @@ def test_the_file_lies_at_the_loader_offset_below_our_table() -> None:
         (with_app(esp_image(0, b"blink" * 999)), "a program for the esp32, but not MicroPython"),
         (
             made_up(BOARD, version=b"1.24.1"),
-            "MicroPython 1.24.1 is too old, the firmware needs 1.25 or newer",
+            "has not been tested with MicroPython 1.24.1, but with 1.25 to 1.29",
+        ),
+        (
+            made_up(BOARD, version=b"1.30.0"),
+            "has not been tested with MicroPython 1.30.0, but with 1.25 to 1.29. Use the file of",
         ),
         (made_up(BOARD, flash_mb=8), "built for a flash of 8 MB, but esp32_generic has 4 MB"),
         (

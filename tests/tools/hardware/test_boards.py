@@ -57,10 +57,10 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_five_boards_are_there() -> None:
+def test_the_six_boards_are_there() -> None:
     assert set(boards.names()) >= {
         "esp32_generic", "heltec_wifi_lora_32_v3", "lilygo_t3_v1_6_1", "xiao_esp32s3_wio_sx1262",
-        "esp32c3_rak3172",
+        "esp32c3_rak3172", "esp32_wrover",
     }  # fmt: skip
 
 
@@ -178,7 +178,28 @@ DEFECTS = (
     ("dio0 = 26", "dio0 = 2", "radio: GPIO 2 has no row with bus = 'radio'"),
     ("[budget]", '[modem]\ndialect = "rui3"\n[budget]', "modem: a board has either [radio] or"),
     ("mpy_bytes = 163840", "mpy_bytes = 0", "budget.mpy_bytes: the value is 0, expected: 1.."),
-    ("heap_free_bytes", "heap_fee_bytes", f"budget.heap_free_bytes: {MISSING}int"),
+    ("gc_free_bytes", "gc_fee_bytes", f"budget.gc_free_bytes: {MISSING}int"),
+    (
+        "mpy_bytes = 163840",
+        "mpy_bytes = 1048577",
+        "budget.mpy_bytes: the value is 1048577, at most 1048576 fits: the partition 'vfs'",
+    ),
+    (
+        "idf_largest_bytes = 17000",
+        "idf_largest_bytes = 20481",
+        "budget.idf_largest_bytes: the value is 20481, at most 20480 fits: idf_free_bytes",
+    ),
+    (
+        "idf_largest_bytes = 17000",
+        "idf_largest_bytes = 16999",
+        "budget.idf_largest_bytes: the value is 16999, but TLS needs a block of 17000 bytes",
+    ),
+    (
+        "gc_free_bytes = 8192",
+        "gc_free_bytes = 144282",
+        "budget.gc_free_bytes: the value is 144282,"
+        " at most 144281 fits: what idf_free_bytes leaves of the 164761 bytes that the esp32",
+    ),
     ('bus = "led"', 'bus = "bell"', "wiring[12].bus: the value is 'bell', expected: radar"),
     ("pin = 25", "pin = 34", "wiring[12].pin: GPIO 34 cannot be used for LED on the board: it is"),
     ("pin = 25", "pin = 26", "wiring[12].pin: GPIO 26 is already wired to SX1276 DIO0"),
@@ -227,6 +248,24 @@ def test_a_chip_s_limits_are_kept(old: str, new: str, text: str, tmp_path: Path)
     toml.write_text(toml.read_text().replace(old, new, 1))
     with pytest.raises(ToolError, match=re.escape(text)):
         boards.load("b", tmp_path)
+
+
+@pytest.mark.parametrize("version", ("1.24.9", "1.30.0"))
+def test_a_version_that_nobody_tested_is_refused(version: str, tmp_path: Path) -> None:
+    toml = copied(tmp_path, "lilygo_t3_v1_6_1", "b") / "board.toml"
+    toml.write_text(toml.read_text().replace("1.28.0", version))
+    with pytest.raises(ToolError, match=f"the value is '{version}', expected: 1.25 to 1.29"):
+        boards.load("b", tmp_path)
+
+
+def test_memory_outside_the_chip_is_not_counted_in_its_budget(tmp_path: Path) -> None:
+    toml = copied(tmp_path, "esp32_generic", "b") / "board.toml"
+    text = toml.read_text().replace("gc_free_bytes = 8192", "gc_free_bytes = 1048576")
+    toml.write_text(text)
+    with pytest.raises(ToolError, match="budget.gc_free_bytes"):
+        boards.load("b", tmp_path)
+    toml.write_text(text.replace("flash_mb = 4", "flash_mb = 4\npsram_mb = 8"))
+    assert boards.load("b", tmp_path).psram_mb == 8
 
 
 def test_a_doppler_module_needs_a_micropython_with_a_pulse_counter(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tallypost.building import image
+from tallypost.building import image, romfs
 from tallypost.building.micropython import MicroPythonImage
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import TABLE_SIZE, pack
@@ -54,6 +54,15 @@ def merge(board: boards.Board, built: BuildResult, micropython: MicroPythonImage
     flash = image.flash(board, vfs, micropython.data)
     path = built.folder / "merged.bin"
     _write(path, flash[board.loader_offset : board.partition("vfs").end])
+    return path
+
+
+def write_romfs(built: BuildResult) -> Path:
+    """Write the application of the slot as a ROMFS image. Returns its path."""
+    slot = built.folder / "mpy" / "a"
+    files = {p.relative_to(slot).as_posix(): p.read_bytes() for p in slot.rglob("*.mpy")}
+    path = built.folder / "romfs.bin"
+    _write(path, romfs.pack(files))
     return path
 
 

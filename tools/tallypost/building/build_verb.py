@@ -21,6 +21,11 @@ def options(verb: argparse.ArgumentParser) -> None:
         metavar=_("FILE"),
         help=_("MicroPython's .bin, for an image of the complete flash"),
     )
+    add(
+        "--romfs",
+        action="store_true",
+        help=_("also write the application as a ROMFS image, for a MicroPython that has ROMFS"),
+    )
     add("--json", action="store_true", help=_("print the manifest as JSON"))
     add("--quiet", action="store_true", help=_("print nothing if the image is up to date"))
 
@@ -33,14 +38,22 @@ def run(args: argparse.Namespace) -> int:
     file = micropython.add(args.micropython, board) if args.micropython else None
     built = build.build(args.board)
     merged = build.merge(board, built, file) if file else None
+    rom = build.write_romfs(built) if args.romfs else None
     if args.json:
-        more = {"micropython": file and file.sha256, "merged": merged and _relative(merged)}
+        more = {
+            "micropython": file and file.sha256,
+            "merged": merged and _relative(merged),
+            "romfs": rom and _relative(rom),
+        }
         console.result_json(built.manifest | more)
         return 0
     if built.is_new:
         console.note(_("built: {path}").format(path=_relative(built.flash)))
     elif not args.quiet:
         console.note(_("up to date: {path}").format(path=_relative(built.flash)))
+    if rom:
+        text = _("ROMFS image of {size} bytes: {path}, to be written with: mpremote romfs deploy")
+        console.note(text.format(size=rom.stat().st_size, path=_relative(rom)))
     if merged and file:
         text = _("with MicroPython {version}: {path}, to be written at 0x{offset:x}")
         console.note(

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tallypost.building import esp_image
 from tallypost.faults import ToolError, os_reason
+from tallypost.hardware.board_table import is_tested, tested_versions
 from tallypost.hardware.boards import Board
 from tallypost.hardware.chips import CHIPS, by_image_id
 from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, unpack
@@ -83,15 +84,21 @@ def check(data: bytes, name: str, board: Board) -> MicroPythonImage:
             _(_ADVICE_FILE),
         )
     version = int(banner[1]), int(banner[2]), int(banner[3])
-    if version < (1, 25):
-        raise ToolError(
-            _("{name}: MicroPython {version} is too old, the firmware needs 1.25 or newer").format(
-                name=name, version=".".join(map(str, version))
-            ),
-            _advice_right_file(board),
-        )
+    _check_version(version, name, board)
     data = data[: app_at + app.size]
     return MicroPythonImage(name, data, version, hashlib.sha256(data).hexdigest())
+
+
+def _check_version(version: tuple[int, int, int], name: str, board: Board) -> None:
+    """Raises ToolError for a version that nobody has tested."""
+    if not is_tested(version):
+        what = _(
+            "{name}: the firmware has not been tested with MicroPython {version}, but with {ours}"
+        )
+        raise ToolError(
+            what.format(name=name, version=".".join(map(str, version)), ours=tested_versions()),
+            _advice_right_file(board),
+        )
 
 
 def _advice_right_file(board: Board) -> str:

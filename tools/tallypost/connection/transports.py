@@ -18,7 +18,7 @@ from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
 
 REPLY_TIMEOUT_S = 15.0
-_LOOP_STEP_S = 0.2
+_LOOP_STEP_S = 0.02
 _MQTT_PORT, _MQTT_TLS_PORT = 1883, 8883
 
 
@@ -103,9 +103,9 @@ class BrokerNode:
         topics = [f"{self._base}/{suffix}" for suffix in ("reply", *suffixes)]
         self._replies: dict[str, dict[str, Any]] = {}
         self.messages: list[tuple[str, dict[str, Any]]] = []  # suffix, body
-        login = Login(args.user, _password(args.password_file), args.ca)
+        login = Login(args.user, password(args.password_file), args.ca)
         self._listener = Listener(self, topics, "", login)
-        self._listener.connect(*_address(args.host, _MQTT_TLS_PORT if args.ca else _MQTT_PORT))
+        self._listener.connect(*broker_address(args))
 
     def __enter__(self) -> BrokerNode:
         return self
@@ -155,6 +155,11 @@ class BrokerNode:
         return True
 
 
+def broker_address(args: argparse.Namespace) -> tuple[str, int]:
+    """Host and port of the broker that the options name. Raises ToolError."""
+    return _address(args.host, _MQTT_TLS_PORT if args.ca else _MQTT_PORT)
+
+
 def _address(text: str, port: int) -> tuple[str, int]:
     """HOST or HOST:PORT. An IPv6 address with a port stands in brackets."""
     host, colon, number = text.rpartition(":")
@@ -168,7 +173,8 @@ def _address(text: str, port: int) -> tuple[str, int]:
     return host.strip("[]"), int(number)
 
 
-def _password(path: Path | None) -> str | None:
+def password(path: Path | None) -> str | None:
+    """The password in a file, None without one. Raises ToolError."""
     if not path:
         return None
     try:

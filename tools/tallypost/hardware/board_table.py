@@ -1,10 +1,10 @@
 """Reads `board.toml` key by key. Every error names the file and the key.
 
-Top level: name, title, chip, flash_mb, beams (GPIO of light barrier A and B), notes (warnings for
-the person who wires the board). `[micropython]`: file, version, offset, url, and sha256 where
-several independent sources agree on it. `[features]`: wifi, lorawan, detectors. `[radio]` or
-`[modem]`: the LoRaWAN part and the GPIO of each of its lines. `[budget]`. `[[wiring]]`: one row
-for every GPIO in use.
+Top level: name, title, chip, flash_mb, psram_mb (0 without), beams (GPIO of light barrier A and
+B), notes (warnings for the person who wires the board). `[micropython]`: file, version, offset,
+url, and sha256 where several independent sources agree on it. `[features]`: wifi, lorawan,
+detectors. `[radio]` or `[modem]`: the LoRaWAN part and the GPIO of each of its lines. `[budget]`:
+see budget.py. `[[wiring]]`: one row for every GPIO in use.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ DETECTORS = {  # the bus that each detector needs
 PULSE_DETECTOR = "doppler"  # needs the pulse counter of the chip (PCNT)
 RADIO_CHIPS = ("sx1262", "sx1276")
 MODEM_DIALECTS = ("rui3", "e5", "rn2483")
-_MICROPYTHON_MIN, _MICROPYTHON_PCNT_MIN = (1, 25), (1, 26)
+MICROPYTHON_MIN, MICROPYTHON_MAX = (1, 25), (1, 29)  # tested; boards/README.md has the differences
+_MICROPYTHON_PCNT_MIN = (1, 26)
 _FLASH_MAX_MB = 32
 _MISSING = object()
 
@@ -157,9 +158,19 @@ def micropython(table: TomlTable) -> MicroPython:
         raise table.wrong("sha256", repr(sha256), _("64 lower-case hexadecimal digits"))
     table.reject_unknown()
     numbers = tuple(int(part) for part in version.split("."))
-    if numbers < _MICROPYTHON_MIN:
-        raise table.wrong("version", repr(version), _("1.25 or newer"))
+    if not is_tested(numbers):
+        raise table.wrong("version", repr(version), tested_versions())
     return MicroPython(file, numbers, offset, url, sha256)
+
+
+def is_tested(version: tuple[int, ...]) -> bool:
+    """Whether the firmware has been tested with this version of MicroPython."""
+    return MICROPYTHON_MIN <= version[:2] <= MICROPYTHON_MAX
+
+
+def tested_versions() -> str:
+    first, last = (".".join(map(str, one)) for one in (MICROPYTHON_MIN, MICROPYTHON_MAX))
+    return _("{first} to {last}").format(first=first, last=last)
 
 
 def features(table: TomlTable) -> Features:
@@ -182,12 +193,6 @@ def has_pulse_counter(found: Features, file: MicroPython) -> bool:
 def lines(table: TomlTable, key: str, choices: tuple[str, ...]) -> dict[str, Any]:
     """`[radio]` or `[modem]`: its kind under `key`, and the GPIO of each line."""
     return {key: table.text(key, choices), **table.rest(lambda name: table.value(name, int))}
-
-
-def budget(table: TomlTable) -> dict[str, int]:
-    found = {key: table.number(key, 1, 1 << 30) for key in ("mpy_bytes", "heap_free_bytes")}
-    table.reject_unknown()
-    return found
 
 
 def wire(table: TomlTable) -> Wire:

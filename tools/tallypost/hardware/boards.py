@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tallypost.faults import USAGE, ToolError
-from tallypost.hardware import board_table
+from tallypost.hardware import board_table, budget
 from tallypost.hardware.board_table import (
     DETECTORS,
     PULSE_DETECTOR,
@@ -34,7 +34,7 @@ _REQUIRED_PARTITIONS = {
 
 @dataclass(frozen=True)
 class Board:
-    """flash_size in bytes. beams: GPIO of light barriers A and B.
+    """flash_size in bytes. psram_mb: 0 without. beams: GPIO of light barriers A and B.
 
     radio: `chip` and the GPIO of each line. modem: `dialect` and the same. Both may be empty.
     """
@@ -44,6 +44,7 @@ class Board:
     title: str
     chip: str
     flash_size: int
+    psram_mb: int
     micropython: MicroPython
     features: Features
     partitions: tuple[Partition, ...]
@@ -110,6 +111,10 @@ def load(name: str, root: Path = ROOT) -> Board:
         _check_wire(wire, CHIPS[board.chip], f"wiring[{i}].pin", table)
     _check_pins(board, table)
     _check_partitions(board)
+    budget.check(
+        board.budget, table, CHIPS[board.chip], vfs_bytes=board.partition("vfs").size,
+        psram=board.psram_mb > 0, wifi=board.features.wifi,
+    )  # fmt: skip
     return board
 
 
@@ -127,12 +132,13 @@ def _board(path: Path, table: TomlTable) -> Board:
     if len(beams) != 2 or not all(isinstance(gpio, int) for gpio in beams):
         raise table.wrong("beams", beams, _("the GPIO of light barrier A and of light barrier B"))
     size = board_table.flash_size(table)
+    psram_mb = table.number("psram_mb", 0, 32) if table.has("psram_mb") else 0
     return Board(
-        name, path, table.text("title"), table.text("chip", tuple(CHIPS)), size,
+        name, path, table.text("title"), table.text("chip", tuple(CHIPS)), size, psram_mb,
         board_table.micropython(table.table("micropython")),
         board_table.features(table.table("features")),
         tuple(read_csv(path / "partitions.csv", size)),
-        budget=board_table.budget(table.table("budget")), beams=(beams[0], beams[1]),
+        budget=budget.read(table.table("budget")), beams=(beams[0], beams[1]),
         radio=radio, modem=modem,
         wiring=tuple(board_table.wire(row) for row in table.tables("wiring")),
         notes=tuple(table.texts("notes", [])),

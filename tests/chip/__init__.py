@@ -1,0 +1,1 @@
+"""`make chip`: a real, emulated or virtual board through everything that a node must stand."""
