@@ -111,6 +111,11 @@ wheel: ## the tool as a package for other machines, in .build/dist
 	@$(IN) -m pip wheel --quiet --no-deps --no-build-isolation -w .build/dist ./tools
 	@echo "in .build/dist: $$(ls .build/dist)"
 
+.PHONY: sbom
+sbom: ## the parts of host and firmware as CycloneDX, in .build/sbom.json
+	$(SETUP_BUILD)
+	@$(IN) tools/sbom.py
+
 lock: ## pin the packages of tools/pyproject.toml anew in requirements/ (needs uv and a network)
 	@$(PYTHON) tools/lock_packages.py
 

@@ -49,6 +49,8 @@ VERBS = {
     "record": ("technician.record", N_("record the output of a sensor for a replay")),
     "replay": ("technician.replay", N_("run a recording through the firmware, list the passages")),
     "listen": ("backend.listen", N_("store the records of nodes and confirm them")),
+    "audit": ("papers.audit", N_("show records that were changed or removed afterwards")),
+    "datasheet": ("papers.datasheet", N_("write the data sheet of a node for data protection")),
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),

@@ -114,7 +114,7 @@ def test_news_that_cannot_be_shown_are_stored_and_survived(tmp_path: Path) -> No
 def test_a_failing_disk_still_ends_the_collector(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def fail(*_: Any) -> bool:
+    def fail(*_: Any, **_options: Any) -> bool:
         raise error("disk I/O error")
 
     monkeypatch.setattr(backend.store, "insert", fail)

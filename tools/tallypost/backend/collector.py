@@ -19,9 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tallypost.backend import limits, messages
+from tallypost.backend import limits, messages, record_macs
 from tallypost.backend.limits import Budget, Quarantine
 from tallypost.backend.messages import InvalidMessage
+from tallypost.backend.record_macs import MacKeys
 from tallypost.backend.store import Body, Conflict, Key, Store
 
 _TOTAL_WRAP = 1 << 30
@@ -134,9 +135,11 @@ class Collector(Receiver):
     """
 
     def __init__(
-        self, path: Path, root: str = "tallypost/v1", on_news: News = lambda *_: None
-    ) -> None:
+        self, path: Path, root: str = "tallypost/v1", on_news: News = lambda *_: None,
+        macs: MacKeys | None = None,
+    ) -> None:  # fmt: skip
         self.store = Store(path)
+        self._macs = macs or MacKeys()
         super().__init__(self.store, on_news)
         self._root = root
         self._messages = Budget(limits.MESSAGES_PER_S, limits.MESSAGES_BURST)
@@ -168,18 +171,21 @@ class Collector(Receiver):
         messages.check_sender(node, body)
         refused: list[tuple[Any, str]] = []
         with self.store.transaction():
-            log = self._store_message(node, suffix, body, utc, refused)
+            log = self._store_message(node, suffix, body, (payload, utc), refused)
         for record, reason in refused:
             self._refuse(topic, json.dumps(record).encode(), utc, reason)
         return self._answers((node, log), utc) if log else []
 
     def _store_message(
-        self, node: str, suffix: str, body: Body, utc: float, refused: list[tuple[Any, str]]
+        self, node: str, suffix: str, body: Body, received: tuple[bytes, float],
+        refused: list[tuple[Any, str]],
     ) -> str | None:  # fmt: skip
         """Store the records of a message. Returns their log, None if no answer is due.
 
-        refused: gets the records that cannot be stored, with the reason.
+        received: payload, unix seconds. refused: gets the records that cannot be stored, with the
+        reason.
         """
+        payload, utc = received
         if not self.store.admit(node):
             raise InvalidMessage(f"more than {limits.NODES_MAX} nodes")
         if suffix not in ("counts", "event"):
@@ -188,11 +194,12 @@ class Collector(Receiver):
         if not self.store.has_room(key):
             raise InvalidMessage("the node has too many logs")
         if suffix == "event":
-            self._event(key, body, utc)
+            self._event(key, body, payload, utc)
             return key[1]
-        for record in body["recs"]:
+        texts = self._macs.texts(node, payload, body["recs"])
+        for record, text in zip(body["recs"], texts, strict=True):
             try:
-                self._interval(key, record, utc)
+                self._interval(key, record, text, utc)
             except (InvalidMessage, Conflict) as error:
                 refused.append((record, str(error)))
         return key[1] if len(refused) < len(body["recs"]) else None
@@ -207,11 +214,25 @@ class Collector(Receiver):
         log = body.get("log")
         return log if log and self.store.confirmed((node, log)) else None
 
-    def _interval(self, key: Key, record: Body, utc: float) -> None:
+    def _proven(self, key: Key, text: str, utc: float) -> str:
+        """The text with a right MAC, "" without one. Raises InvalidMessage for a wrong one."""
+        node = key[0]
+        if node not in self._macs.keys:
+            return ""
+        state = self._macs.state(*key, text)
+        self.store.note_signature(node, state, utc)
+        if reason := self._macs.refusal(node, state):
+            raise InvalidMessage(reason)
+        return text if state == record_macs.SIGNED else ""
+
+    def _interval(self, key: Key, record: Body, text: str, utc: float) -> None:
         messages.check_interval(record, utc)
+        proven = self._proven(key, text, utc)
         self._check_budget(key[0], utc)
         is_dated = messages.is_dated(record, utc)
-        if not self.store.insert(key, "interval", record, utc, is_dated):
+        if not self.store.insert(
+            key, "interval", record, utc, is_dated=is_dated, text=proven
+        ):  # fmt: skip
             return
         self._is_new("interval", key, record, utc)
         reasons = messages.doubts(record, utc)
@@ -222,13 +243,14 @@ class Collector(Receiver):
             self.store.note_doubt(key, record["seq"], reason)
             self._news.append(("doubt", key[0], {"seq": record["seq"], "reason": reason}))
 
-    def _event(self, key: Key, body: Body, utc: float) -> None:
+    def _event(self, key: Key, body: Body, payload: bytes, utc: float) -> None:
+        proven = self._proven(key, payload.decode(), utc)
         if body["event"] == "gone":
             self._gone(key, body, utc)
             return
         messages.check_number(body["seq"], utc)
         self._check_budget(key[0], utc)
-        if self.store.insert(key, "event", body, utc):
+        if self.store.insert(key, "event", body, utc, text=proven):
             self._is_new("event", key, body, utc)
 
     def _gone(self, key: Key, body: Body, utc: float) -> None:

@@ -1,7 +1,7 @@
 """The layout of the SQLite file, and its migrations. A migration goes forward only.
 
 Layout 2 added the short form of LoRaWAN. Layout 3 added the newest number of a log, the last
-reports of a node, and the limits of the quarantine.
+reports of a node, and the limits of the quarantine. Layout 4 added the states of signatures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from tallypost.faults import ToolError
 from tallypost.i18n import _
 
-LAYOUT = 3  # PRAGMA user_version
+LAYOUT = 4  # PRAGMA user_version
 TABLES = """
 CREATE TABLE records (
   node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,
@@ -64,7 +64,13 @@ CREATE INDEX quarantine_by_node ON quarantine (node, reason);
 CREATE TABLE dropped (node TEXT PRIMARY KEY, times INTEGER, last TEXT) WITHOUT ROWID;
 UPDATE quarantine SET last = received;
 """
-_STEPS = (TABLES, SHORT, _LIMITS)  # step i leads from layout i to i + 1
+
+# Since layout 4. Records of a node by the state of their MAC: `signed`, `unsigned` or `wrong`.
+_SIGNATURES = """
+CREATE TABLE signatures (node TEXT, state TEXT, times INTEGER, last TEXT,
+  PRIMARY KEY (node, state)) WITHOUT ROWID;
+"""
+_STEPS = (TABLES, SHORT, _LIMITS, _SIGNATURES)  # step i leads from layout i to i + 1
 
 
 def open_file(path: Path) -> sqlite3.Connection:

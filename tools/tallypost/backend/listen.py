@@ -19,6 +19,7 @@ from tallypost.backend.collector import Collector, News, Receiver
 from tallypost.backend.listener import Listener, Login
 from tallypost.backend.lora_collector import LoraCollector
 from tallypost.backend.layout import rfc3339
+from tallypost.backend.record_macs import MacKeys, read_keys
 from tallypost.backend.rights import probe_rights
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import N_, _, grouped, ngettext
@@ -51,6 +52,17 @@ def options(verb: argparse.ArgumentParser) -> None:
         default=Path("tallypost.sqlite"),
         metavar=_("FILE"),
         help=_("SQLite file (default: tallypost.sqlite)"),
+    )
+    add(
+        "--mac-keys",
+        type=Path,
+        metavar=_("FILE"),
+        help=_("keys of the nodes: refuse records that somebody else wrote or changed"),
+    )
+    add(
+        "--mac-required",
+        action="store_true",
+        help=_("also refuse records without a MAC of the nodes in --mac-keys"),
     )
     add("--json", action="store_true", help=_("print one JSON object in each line"))
     add(
@@ -145,7 +157,8 @@ def _collector(args: argparse.Namespace, on_news: News) -> tuple[Receiver, list[
     """The collector for the messages, and the topics to subscribe to."""
     if args.lorawan:
         return LoraCollector(args.db, on_news), [network_server.TOPICS[args.lorawan]]
-    return Collector(args.db, args.root, on_news), topics(args.root)
+    macs = MacKeys(read_keys(args.mac_keys), args.mac_required)
+    return Collector(args.db, args.root, on_news, macs), topics(args.root)
 
 
 def topics(root: str) -> list[str]:

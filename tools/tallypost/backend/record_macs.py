@@ -2,8 +2,8 @@
 
     mac = HMAC-SHA256(key, node LF log LF text)[:16], hexadecimal
 
-`text` is the record as the node wrote it, up to `,"mac":`. So the database keeps a signed record as
-the text that came, and `tallypost audit` can check it again.
+`text` is the record as the node wrote it, up to `,"mac":`. So the database keeps a signed record
+as the text that came, and `tallypost audit` can check it again.
 """
 
 from __future__ import annotations
@@ -31,22 +31,35 @@ def mac_of(key: bytes, node: str, log: str, text: str) -> str:
     return hmac.new(key, message, hashlib.sha256).digest()[:MAC_BYTES].hex()
 
 
-def texts(payload: bytes, count: int) -> list[str]:
-    """The records of a `counts` message as the node wrote them. Raises ValueError.
+def texts(payload: bytes, records: list[Any]) -> list[str]:
+    """The text of each record of a `counts` message, as the node wrote it.
 
-    count: of the records that JSON found. payload: valid JSON with a list `recs` in its object.
+    records: the list `recs` of the message. Its place is found by these values, because the word
+    may stand in another text of the message as well. Raises ValueError.
     """
     text = payload.decode()
-    decoder = json.JSONDecoder()
     for match in _RECS.finditer(text):
-        found, at = [], match.end()
-        while len(found) < count:
-            at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
-            _value, end = decoder.raw_decode(text, at)
-            found.append(text[at:end])
-            at = end
-        return found
-    raise ValueError("no records")
+        found = _items(text, match.end(), records)
+        if found is not None:
+            return found
+    raise ValueError("the records cannot be found in the text")
+
+
+def _items(text: str, at: int, records: list[Any]) -> list[str] | None:
+    """The texts of these items of a list, None if other values stand there."""
+    decoder, found = json.JSONDecoder(), []
+    for record in records:
+        while text[at : at + 1] in (" ", "\t", "\r", "\n", ","):
+            at += 1
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            return None
+        if value != record:
+            return None
+        found.append(text[at:end])
+        at = end
+    return found
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,10 @@ class MacKeys:
 
     keys: dict[str, bytes] = field(default_factory=dict, repr=False)
     is_required: bool = False
+
+    def texts(self, node: str, payload: bytes, records: list[Any]) -> list[str]:
+        """The texts of the records, empty ones for a node without a key. Raises ValueError."""
+        return texts(payload, records) if node in self.keys else [""] * len(records)
 
     def state(self, node: str, log: str, text: str) -> str:
         """SIGNED, UNSIGNED or WRONG. A node without a key here is UNSIGNED."""

@@ -43,18 +43,19 @@ class Store:
     # --- records
 
     def insert(
-        self, key: Key, kind: str, body: Body, utc: float, is_dated: bool = True
+        self, key: Key, kind: str, body: Body, utc: float, *, is_dated: bool = True, text: str = ""
     ) -> bool:  # fmt: skip
         """Store a record. False if the file holds it already. Raises Conflict.
 
         is_dated: whether its start may be used. Only an interval has start, length and coverage.
+        text: of a signed record, as the node wrote it. It takes the place of an unsigned one.
         """
         start = body.get("start") if kind == "interval" and is_dated else None
         length, covered = (body["len"], body["cov"]) if kind == "interval" else (None, None)
         row = (*key, body["seq"], kind, start, length, covered)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, json.dumps(body), rfc3339(utc)),
+            (*row, text or json.dumps(body), rfc3339(utc)),
         )
         if inserted.rowcount:
             self.drop_covered(key, body["seq"])
@@ -64,14 +65,17 @@ class Store:
             "SELECT kind, body FROM records WHERE node = ? AND log = ? AND seq = ?", where
         ).fetchone()
         held = json.loads(found[1])
-        if found[0] != kind or _timeless(held) != _timeless(body):
+        is_proven = bool(text) and "mac" not in held
+        is_other = found[0] != kind or _timeless(held) != _timeless(body)
+        if is_other and not is_proven:
             raise Conflict(f"seq {body['seq']} of log {key[1]} is held with other contents")
-        if held.get("start") is None and start:  # resolved in the meantime
+        if is_proven or (held.get("start") is None and start):  # resolved in the meantime
             self._db.execute(
-                "UPDATE records SET start = ?, body = ? WHERE node = ? AND log = ? AND seq = ?",
-                (start, json.dumps(body), *where),
+                "UPDATE records SET kind = ?, start = ?, len = ?, cov = ?, body = ?"
+                " WHERE node = ? AND log = ? AND seq = ?",
+                (*row[3:], text or json.dumps(body), *where),
             )
-        return False
+        return is_other
 
     def drop_covered(self, key: Key, seq: int) -> None:
         """Drop the short records around `seq` if all their numbers are held as single records."""
@@ -159,6 +163,14 @@ class Store:
         """Keep the last report of a kind: `health`, `config` or `reply`."""
         row = (node, kind, json.dumps(body), rfc3339(utc))
         self._db.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?)", row)
+
+    def note_signature(self, node: str, state: str, utc: float) -> None:
+        """Count a record by the state of its signature."""
+        self._db.execute(
+            "INSERT INTO signatures VALUES (?, ?, 1, ?) ON CONFLICT DO UPDATE"
+            " SET times = times + 1, last = excluded.last",
+            (node, state, rfc3339(utc)),
+        )
 
     # --- complete ranges and gaps
 
@@ -310,5 +322,5 @@ class Store:
 
 
 def _timeless(body: Body) -> Body:
-    """A record without the values that may be resolved later."""
-    return {key: value for key, value in body.items() if key not in ("start", "time")}
+    """A record without the values that may be resolved later, and without the MAC over them."""
+    return {key: value for key, value in body.items() if key not in ("start", "time", "mac")}

@@ -1,0 +1,1 @@
+"""Papers about nodes and their records, made from files. See README.md."""
