@@ -36,7 +36,7 @@ from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
 from nor import Nor  # noqa: E402
 from ring import EVENT, Ring  # noqa: E402
-from wire.record import Interval  # noqa: E402
+from wire.record import WHY_OVERFLOW, Interval  # noqa: E402
 
 clock.time = Wall
 UTC = 1_800_000_000
@@ -288,3 +288,12 @@ def test_a_board_without_an_identity_counts_nothing_and_blinks():
         assert board.flash is None and board.nvs("").commits == 0
         return
     raise AssertionError("it counts")
+
+
+def test_edges_that_the_detector_has_lost_mark_the_interval():
+    for lost in (0, 3):
+        app, rec, buf = _built(), Interval(), bytearray(600)
+        app.detector.stats = lambda lost=lost: {"edges": 90, "edge_overflow": lost}
+        app.counter.close()
+        rec.unpack(buf, app.ring.read(app.ring.last_interval, buf)[1])
+        assert bool(rec.why & WHY_OVERFLOW) == bool(lost)
