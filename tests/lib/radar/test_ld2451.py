@@ -162,7 +162,7 @@ def test_configuration_is_written_only_when_it_differs():
     driver, uart, _ = _started(device)
     assert driver.state == 2 and device.detection == b"\x3c\x02\x02\x00"
     writes = [w for w in uart.written if w[6] in (2, 3)]
-    assert len(writes) == 2
+    assert len(writes) == 2 and uart.written[-1][6] == 0xFE, "it may report again"
     uart.written.clear()
     asyncio.run(driver.start())
     assert [w for w in uart.written if w[6] in (2, 3)] == []
