@@ -297,3 +297,27 @@ def test_edges_that_the_detector_has_lost_mark_the_interval():
         app.counter.close()
         rec.unpack(buf, app.ring.read(app.ring.last_interval, buf)[1])
         assert bool(rec.why & WHY_OVERFLOW) == bool(lost)
+
+
+def test_parts_are_none_until_they_are_built():
+    from app import App
+
+    app = App(_board())
+    for name in ("config", "ring", "storage", "clock", "counter", "detector", "health", "wifi",
+                 "link", "lora", "uplink", "tally", "streaming", "starting"):  # fmt: skip
+        assert getattr(app, name) is None, name
+    assert (app.node, app.boot, app.faults, app.refused_commands) == ("", 0, [], 0)
+
+
+def test_a_reset_goes_on_with_the_interval_up_to_its_end():
+    Wall.seconds = UTC + 100 - OFFSET
+    board = _board()
+    _built(board=board).counter.add(CAR)
+    Wall.seconds += 50
+    app, rec, buf = _built(board=board), Interval(), bytearray(600)
+    for utc, closed in ((UTC + 899, 0), (UTC + 900, 1)):
+        Wall.seconds = utc - OFFSET
+        app.counter.tick(1000, app.uptime_s(), 1)
+        assert app.ring.last_interval == closed
+    rec.unpack(buf, app.ring.read(1, buf)[1])
+    assert (rec.start, rec.length, rec.counts[2], rec.boot) == (UTC, 900, 1, 2)

@@ -274,3 +274,10 @@ def test_intervals_from_before_the_clock_was_known_leave_with_their_time():
     assert net.numbers() == [(1, 4)], "an hour is one record"
     units = frame[5] << 16 | frame[6] << 8 | frame[7]  # behind version, log, and 16 bits of number
     assert 1_735_689_600 + 300 * (units >> 2) == UTC - 3600
+
+
+def test_a_frame_that_was_not_on_the_air_is_tried_again_a_minute_later():
+    net = Net(1)
+    net.device.outcomes = [False, OSError("dead"), ValueError("no more than 11 bytes now")]
+    net.run(600)
+    assert [t for t, _port, _payload in net.device.sent][:1] == [180]
