@@ -155,6 +155,14 @@ def test_the_other_radars_have_views_of_their_own():
     view.note(frames)
     assert view.pop_targets() == [{"m": 1.9, "deg": -25, "kmh": 0.6}]
     assert view.pop_targets() == []
+    data = unhexlify("AAFF0300" + "0E03B18610004001" + "00" * 8 + "E883D0870A804001" + "55CC")
+    frames.space()[: len(data)] = data
+    frames.added(len(data))
+    assert frames.next() == 1
+    view.note(frames)
+    assert view.pop_targets() == [
+        {"m": 1.9, "deg": -25, "kmh": 0.6}, {"m": 2.2, "deg": 27, "kmh": 0.4}
+    ]  # fmt: skip
     lines, speeds, bare = Lines(), OPS243View(), DopplerView()
     data = b"\r\n31.5,-12.50\r\n"
     lines.space()[: len(data)] = data

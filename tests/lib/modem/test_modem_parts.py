@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from modem import airtime, e5, rn2483, rui3
+from modem import airtime, codes, e5, rn2483, rui3
 from modem.codes import number, octets, unix
 from modem.provision import DIALECTS
 from modem_scripts import KEY, Seen
@@ -91,7 +91,9 @@ def test_the_airtime_of_a_day_is_forgotten_after_a_day():
     airtime.time = Hours
     Hours.ms = 0
     day = airtime.DailyAirtime()
+    day.add(999_999)
     assert day.seconds() == 0
+    day = airtime.DailyAirtime()
     for hour in range(24):
         Hours.ms = 3_600_000 * hour
         day.add(600_000)
@@ -171,3 +173,14 @@ def test_answers_without_a_value_are_understood_as_none():
     assert rn2483.parse_downlink(b"mac_rx 8") is rn2483.parse_downlink(b"mac_rx x 3E99") is None
     assert rn2483.is_joined(b"00000010") and not rn2483.is_joined(b"0000000F")
     assert not rn2483.is_joined(b"0010") and not rn2483.is_joined(b"x")
+
+
+def test_no_two_codes_of_answers_share_a_bit():
+    seen = 0
+    for name in ("OK", "VALUE", "STARTED", "JOINED", "JOIN_FAILED", "SENT", "ACKED", "NOT_ACKED",
+                 "DONE", "DOWN", "SIGNAL", "BUSY", "NOT_JOINED", "TOO_LONG", "REFUSED", "PAUSED",
+                 "RESTART", "WAIT", "TIME_OK", "TIME_FAILED"):  # fmt: skip
+        code = getattr(codes, name)
+        assert code > 0 and not seen & code, name
+        seen |= code
+    assert codes.NOISE == 0

@@ -62,7 +62,7 @@ class Wifi:
         await self.up.wait()
 
     async def resolve(self, host):
-        return host
+        return "address of " + host
 
 
 class Backoff:
@@ -257,3 +257,8 @@ def test_a_connection_that_is_lost_ends_the_wait_for_an_acknowledgement_at_once(
         assert link.failures == 1 and link.error == "connection lost before PUBACK"
 
     _run(link, progress, steps)
+
+
+def test_the_broker_is_looked_up_by_the_wifi_which_does_not_block():
+    _linked()
+    assert asyncio.run(Client.made.resolve("broker")) == "address of broker"
