@@ -37,7 +37,7 @@ from core.supervisor import Supervisor  # noqa: E402
 from counting.recovery import restore_interval  # noqa: E402
 from nor import Nor  # noqa: E402
 from ring import EVENT, Ring  # noqa: E402
-from wire.record import Interval  # noqa: E402
+from wire.record import WHY_OVERFLOW, Interval  # noqa: E402
 
 clock.time = Wall
 UTC = 1_800_000_000
@@ -381,6 +381,39 @@ def test_a_board_without_an_identity_counts_nothing_and_blinks():
         assert board.flash is None and board.nvs("").commits == 0
         return
     raise AssertionError("it counts")
+
+
+def test_edges_that_the_detector_has_lost_mark_the_interval():
+    for lost in (0, 3):
+        app, rec, buf = _built(), Interval(), bytearray(600)
+        app.detector.stats = lambda lost=lost: {"edges": 90, "edge_overflow": lost}
+        app.counter.close()
+        rec.unpack(buf, app.ring.read(app.ring.last_interval, buf)[1])
+        assert bool(rec.why & WHY_OVERFLOW) == bool(lost)
+
+
+def test_parts_are_none_until_they_are_built():
+    from app import App
+
+    app = App(_board())
+    for name in ("config", "ring", "storage", "clock", "counter", "detector", "health", "wifi",
+                 "link", "lora", "uplink", "tally", "streaming", "starting"):  # fmt: skip
+        assert getattr(app, name) is None, name
+    assert (app.node, app.boot, app.faults, app.refused_commands) == ("", 0, [], 0)
+
+
+def test_a_reset_goes_on_with_the_interval_up_to_its_end():
+    Wall.seconds = UTC + 100 - OFFSET
+    board = _board()
+    _built(board=board).counter.add(CAR)
+    Wall.seconds += 50
+    app, rec, buf = _built(board=board), Interval(), bytearray(600)
+    for utc, closed in ((UTC + 899, 0), (UTC + 900, 1)):
+        Wall.seconds = utc - OFFSET
+        app.counter.tick(1000, app.uptime_s(), 1)
+        assert app.ring.last_interval == closed
+    rec.unpack(buf, app.ring.read(1, buf)[1])
+    assert (rec.start, rec.length, rec.counts[2], rec.boot) == (UTC, 900, 1, 2)
 
 
 def test_a_health_report_that_finds_no_memory_ends_no_task():

@@ -155,9 +155,15 @@ def _statement(place: Statement, module: Module) -> Iterator[Edit]:
     ):
         yield start, end, "pass", "statement"
     elif isinstance(node, ast.Return) and not _is_none(node.value):
-        yield start, end, "return None", "statement"
-    elif isinstance(node, ast.Return):
+        if not _is_false(node.value):
+            yield start, end, "return None", "statement"
+    elif isinstance(node, ast.Return) and place.function.body[-1] is not node:
         yield start, end, "pass", "statement"
+
+
+def _is_false(node: ast.expr | None) -> bool:
+    """`False`, which becomes True. None would be just as untrue."""
+    return isinstance(node, ast.Constant) and node.value is False
 
 
 def _is_none(node: ast.expr | None) -> bool:

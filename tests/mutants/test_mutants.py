@@ -87,6 +87,16 @@ def test_every_kind_of_change_is_offered(sample: Module) -> None:
     assert (5, "_LIMIT = const(11)") in offered and (5, "_LIMIT = const(9)") in offered
 
 
+def test_a_return_that_would_mean_the_same_stays() -> None:
+    """`False` becomes True, not None. A bare return at the end of a function is no statement."""
+    text = (
+        "def f(n):\n    if n:\n        return\n    if n:\n        return False\n    return None\n"
+    )
+    offered = texts(Module(PATH, text))
+    assert (3, "pass") in offered and (5, "return True") in offered
+    assert (5, "return None") not in offered and (6, "pass") not in offered
+
+
 def test_a_large_quantity_changes_by_a_quarter(sample: Module) -> None:
     offered = texts(sample)
     assert (7, "_STEP_MS = const(2500)") in offered and (7, "_STEP_MS = const(1500)") in offered

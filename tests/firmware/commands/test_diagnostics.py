@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from board_parts import FakePin, FakeUart, beam_settings, radar_settings
+from board_parts import FakePin, FakeUart, FakeWlan, beam_settings, radar_settings
 from commands.registry import handle
 from console_node import CAR, Network, SerialNode
 from sensor_line import VirtualTime
@@ -59,6 +59,17 @@ def test_check_of_a_node_without_network_has_the_reason():
     found = node.ask(id=1, cmd="check")["result"]
     assert found["wifi"] == {"ssid": "street", "up": False, "reason": 201}
     assert found["mqtt"]["error"] == "refused by the broker, code 5"
+
+
+def test_check_of_a_node_that_loses_its_network_this_moment():
+    class Lost(FakeWlan):
+        def status(self, what=None):
+            raise OSError("not connected")
+
+    node = SerialNode()
+    node.board.wlan = lambda: Lost(joined=True)
+    found = node.ask(id=1, cmd="check")["result"]
+    assert found["wifi"]["ip"] == "192.0.2.7" and found["wifi"]["rssi"] is None
 
 
 def test_check_of_a_node_with_lorawan_alone_has_no_mqtt():

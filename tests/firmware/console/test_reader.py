@@ -215,3 +215,14 @@ def test_the_reader_is_idle_while_it_waits_and_reports_each_line():
     assert set(node.progress.reports) == {"idle"}
     node.ask(id=1, cmd="ping")
     assert node.progress.reports.count("made") == 1 and node.progress.reports[-1] == "idle"
+
+
+def test_a_line_that_finds_no_memory_is_replaced_and_not_continued():
+    from console.session import Pieces
+
+    written = []
+    pieces = Pieces(lambda data: written.append(bytes(data)))
+    assert pieces.write("x" * 50) == 50 and written == [b"x" * 48]
+    pieces.write_whole(b"no memory")
+    pieces.line({"id": 1})
+    assert written[1:] == [b"no memory", b'{"id": 1}\r\n']

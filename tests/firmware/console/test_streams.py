@@ -98,6 +98,34 @@ def test_aim_shows_beams_when_they_change():
     found = node.stream(_end, break_a, id=1, cmd="aim", seconds=1)
     beams = [line["beams"] for line in found if line.get("aim") == "beams"]
     assert beams[0] == [[False, 0], [False, 0]] and beams[1] == [[True, 1], [False, 0]]
+    assert len(beams) == 2, "a line when they change, and one a second"
+
+
+def test_each_radar_is_shown_by_the_view_of_its_reports():
+    from radar.ld2450 import Reports
+    from radar.lines import Lines
+
+    frames, lines = Reports(), Lines()
+    for parser, data in (
+        (frames, unhexlify("AAFF03000E03B18610004001" + "00" * 16 + "55CC")),
+        (lines, b"31.5,-12.50\r\n"),
+    ):
+        parser.space()[: len(data)] = data
+        parser.added(len(data))
+        assert parser.next() == 1
+    for kind, report, target in (
+        ("ld2450", frames, {"m": 1.9, "deg": -25, "kmh": 0.6}),
+        ("ops243", lines, {"kmh": 12.5, "mag": 31, "near": False}),
+        ("doppler", 345, {"kmh": 34.5}),
+    ):
+        node = SerialNode(detector=kind)
+
+        def note(_step, node=node, report=report):
+            if getattr(node.detector, "watch", None):
+                node.detector.watch(report)
+
+        found = node.stream(lambda line: line.get("targets"), note, id=1, cmd="aim", seconds=2)
+        assert found[-1]["targets"] == [target], kind
 
 
 def test_aim_ends_with_another_command_and_its_seconds_are_limited():
@@ -126,6 +154,14 @@ def test_the_other_radars_have_views_of_their_own():
     view.note(frames)
     assert view.pop_targets() == [{"m": 1.9, "deg": -25, "kmh": 0.6}]
     assert view.pop_targets() == []
+    data = unhexlify("AAFF0300" + "0E03B18610004001" + "00" * 8 + "E883D0870A804001" + "55CC")
+    frames.space()[: len(data)] = data
+    frames.added(len(data))
+    assert frames.next() == 1
+    view.note(frames)
+    assert view.pop_targets() == [
+        {"m": 1.9, "deg": -25, "kmh": 0.6}, {"m": 2.2, "deg": 27, "kmh": 0.4}
+    ]  # fmt: skip
     lines, speeds, bare = Lines(), OPS243View(), DopplerView()
     data = b"\r\n31.5,-12.50\r\n"
     lines.space()[: len(data)] = data

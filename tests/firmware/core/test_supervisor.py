@@ -100,8 +100,14 @@ def test_reports_and_checks_allocate_nothing():
 
 
 def test_the_tasks_and_the_watchdog_begin_with_the_start():
-    board, begun = FakeBoard(FakeNvs()), []
+    board, begun, limits_ms = FakeBoard(FakeNvs()), [], []
     supervisor = Supervisor(board, Log())
+
+    def watchdog(limit_ms):
+        limits_ms.append(limit_ms)
+        return board.dog
+
+    board.watchdog = watchdog
 
     async def task(progress):
         assert isinstance(progress, Progress)
@@ -115,7 +121,7 @@ def test_the_tasks_and_the_watchdog_begin_with_the_start():
         await asyncio.sleep_ms(2)
 
     asyncio.run(main())
-    assert begun == [board.dog]
+    assert begun == [board.dog] and limits_ms == [60_000]
 
 
 async def _broken():

@@ -45,6 +45,7 @@ def test_each_radar_is_built_on_its_line_at_the_rate_of_its_maker():
         board = Board()
         detector, _log = _built(kind, board)
         assert type(detector).__name__ == name and board.bauds == [baud], kind
+        assert detector.state == 0, "not known before its start"
 
 
 def test_a_detector_of_pulses_gets_counters_and_no_line():
@@ -54,7 +55,7 @@ def test_a_detector_of_pulses_gets_counters_and_no_line():
         board = Board(has_uart=False)
         detector, _log = _built(kind, board)
         assert type(detector).__name__ == name and board.bauds == []
-        assert detector.stats().get("hardware") == hardware
+        assert detector.stats().get("hardware") == hardware and detector.state == 0
         asyncio.run(detector.start())
         assert detector.state in (1, 2), "it can count"
 

@@ -40,7 +40,7 @@ class Gate:
     def tick_after(self, ms):
         """Let time pass, and return the state after a tick."""
         self.clock.us += ms * 1000
-        self.detector.tick(self.clock.ticks_ms())
+        assert self.detector.tick(self.clock.ticks_ms()) is False, "wait need not run anew"
         return self.detector.state
 
 

@@ -175,3 +175,14 @@ def test_ticks_that_wrap_do_no_harm():
     assert beam.count == 0
     beam.settle(time.ticks_add(end, 121 * MS))
     assert beam.count == 1
+
+
+def test_a_monitor_is_ok_until_a_beam_was_broken_for_a_minute():
+    edges.time = time
+    monitor = edges.Monitor()
+    now_ms = time.ticks_ms()
+    for later_ms, is_blocked, state in (
+        (0, True, 1), (59_000, True, 1), (61_000, True, 4), (62_000, True, 4), (62_500, False, 1)
+    ):  # fmt: skip
+        monitor.update(is_blocked, time.ticks_add(now_ms, later_ms))
+        assert monitor.state == state, later_ms

@@ -277,3 +277,14 @@ def test_a_frame_that_is_too_long_for_its_data_rate_is_dropped():
     events = [event[0] for event in node.events()]
     assert events == [DOWNLINK, SENT, SENT]
     assert node.mac.health()["refused"] == {"length": 1}
+
+
+def test_a_downlink_on_a_port_that_is_not_open_is_counted_and_not_handed_on():
+    node = Node()
+    for port in (224, 225):
+        node.send(rx1=node.downlink(port=port, payload=b"x"))
+    assert node.events() == [(SENT, None, 1)] * 2
+    assert node.mac.health()["refused"] == {"port": 2}
+    node.mac.certification = True
+    node.send(rx1=node.downlink(port=224, payload=b"x"))
+    assert node.events()[0] == (DOWNLINK, 224, b"x", -80, 7)

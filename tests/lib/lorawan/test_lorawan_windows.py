@@ -4,6 +4,7 @@ from lorawan_node import SECOND, Node, freq3, refused
 
 from lorawan.mac_core import SENT
 from lorawan.radio import RX, Radio
+from lorawan.regions.region import airtime_us
 
 
 def _link_adr(rate):
@@ -120,3 +121,17 @@ def test_a_report_of_the_radio_out_of_turn_changes_nothing():
 def test_an_error_budget_beyond_any_window_is_refused():
     refused(lambda: Node(radio=Radio(error_us=100_000)))
     refused(lambda: Radio(error_us=-1))
+
+
+def test_a_window_has_time_for_the_longest_frame():
+    node = Node()
+    node.mac.send(1, b"x", 0)
+    sent = node.transmit()
+    node.mac.tx_done(sent.end)
+    for second in (1, 2):
+        assert node.mac.poll(node.mac.wake_us).kind == RX
+        longest_us = airtime_us(12, 125_000, 255, False)
+        left_us = node.mac.wake_us - sent.end - second * SECOND - longest_us
+        assert 0 < left_us < 3 * SECOND, left_us
+        assert node.mac.poll(node.mac.wake_us) is None, "the chip reports nothing"
+    assert node.mac.health()["radio"] == 2 and node.events() == [(SENT, None, 1)]

@@ -135,6 +135,7 @@ def test_a_restart_between_uplinks_is_noticed_and_joined_again():
     banners = {
         "rui3": b"Current Work Mode: LoRaWAN.\r\n",
         "rn2483": b"RN2483 1.0.5 Oct 31 2018\r\n",
+        "e5": b"+RESET: OK\r\n",
     }
     for name, banner in banners.items():
         seen = Seen(name)

@@ -208,3 +208,19 @@ def test_a_half_open_connection_is_noticed_within_one_and_a_half_keepalives():
     client, broker, ended = with_listener(body, keepalive=1)
     assert ended == ["the broker is silent"] and not client.connected
     assert 1300 < outcome[0] < 2500 and broker.others == [(0xC0, b"")]
+
+
+def test_a_certificate_that_is_not_accepted_ends_the_connection_with_the_reason():
+    """TLS tells it as a ValueError, with the first bytes that are read."""
+
+    async def body(client, broker):
+        def read(_buf):
+            raise ValueError("The certificate is not correctly signed by the trusted CA\n")
+
+        broker.sockets[0].readinto = broker.sockets[0].read = read
+        broker.send(b"x")
+        await asyncio.sleep_ms(20)
+        assert not client.connected
+
+    _, _broker, ended = with_listener(body)
+    assert ended == ["tls: The certificate is not correctly signed by the trusted CA"]

@@ -192,3 +192,15 @@ def test_an_outlier_of_the_angle_makes_no_second_passage():
             tracker.detect(int(metres), 0, kmh, angle, now)
         tracker.expire(9000)
         assert len(tracker.queue) == 1, seed
+
+
+def test_the_echo_of_a_track_is_a_mean_and_one_strong_echo_makes_no_car():
+    for strong, cls in ((1, 1), (40, 2)):
+        tracker, now = Tracker(8, car_echo=6000), 1000
+        for i in range(60):
+            metres = 40 - i * 55 // 100
+            echo = 30_000 if 10 <= i < 10 + strong else 2500
+            tracker.detect(metres, 0, 20, 0, now, snr=min(254, echo // metres**2))
+            now += 100
+        tracker.expire(now + 5000)
+        assert tracker.queue.pop()[1] == cls, strong

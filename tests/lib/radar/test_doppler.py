@@ -3,7 +3,7 @@
 import asyncio
 
 import radar.doppler
-from radar.doppler import BLOCKED, MISCONFIGURED, QUIET, Doppler
+from radar.doppler import BLOCKED, MISCONFIGURED, OK, QUIET, Doppler
 from sensor_line import VirtualTime, run
 
 SETTINGS = {
@@ -120,5 +120,9 @@ def test_the_live_view_gets_speeds_as_they_are_measured():
     driver = Doppler([counter], SETTINGS)
     asyncio.run(driver.start())
     driver.watch = shown.append
-    run(driver, clock, counter.end_ms + 2000)
+    run(driver, clock, counter.end_ms)
+    driver.tick(clock.ticks_ms())
+    assert driver.state == OK
+    run(driver, clock, counter.end_ms + 4000)
+    assert driver.state == QUIET
     assert 7 <= len(shown) <= 10 and all(abs(speed - 400) <= 5 for speed in shown), shown

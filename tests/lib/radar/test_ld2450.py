@@ -255,6 +255,8 @@ def test_a_radar_that_looks_beside_the_path_is_misaligned():
     tracker = PlanarTracker()
     _walk(tracker, 70, -2500, 1500)
     assert not tracker.misaligned()
+    _walk(tracker, 200, -4000, -1500)
+    assert tracker.misaligned(), "somebody has turned it"
 
 
 def test_a_person_right_in_front_of_the_radar_for_a_minute_blocks_it():

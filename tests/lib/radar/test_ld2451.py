@@ -162,7 +162,7 @@ def test_configuration_is_written_only_when_it_differs():
     driver, uart, _ = _started(device)
     assert driver.state == 2 and device.detection == b"\x3c\x02\x02\x00"
     writes = [w for w in uart.written if w[6] in (2, 3)]
-    assert len(writes) == 2
+    assert len(writes) == 2 and uart.written[-1][6] == 0xFE, "it may report again"
     uart.written.clear()
     asyncio.run(driver.start())
     assert [w for w in uart.written if w[6] in (2, 3)] == []
@@ -263,3 +263,19 @@ def test_a_radar_that_looks_elsewhere_is_misaligned_until_it_is_turned_back():
     assert _state_after(driver, uart, clock, 12, 2) == 5
     Tracker.is_turned = False
     assert _state_after(driver, uart, clock, 12, 2) == 1
+
+
+def test_reports_are_read_three_at_a_time_in_dense_traffic():
+    driver, uart, clock = _started(Radar())
+    reads, readinto = [], uart.readinto
+
+    def noted(buf):
+        reads.append(clock.ticks_ms())
+        return readinto(buf)
+
+    uart.readinto = noted
+    first_ms = clock.ticks_ms()
+    for i in range(300):
+        uart.at(first_ms + 100 * (i + 1), _report(bytes((128, 40, 1, 4, 60))))
+    run(driver, clock, first_ms + 31_000)
+    assert driver.stats()["frames_ok"] >= 300 and len(reads) <= 105, len(reads)

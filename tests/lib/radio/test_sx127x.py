@@ -157,6 +157,8 @@ def test_both_lines_report_and_dio1_may_be_missing():
         assert radio.irq_us is None
         dio.handler(dio)
         assert radio.irq_us is not None
+    radio.transmit(Request())
+    assert radio.irq_us is None, "the end of the frame is still to come"
     _chip(dio1=False)
 
 

@@ -1,5 +1,6 @@
 """The ring log on good flash, on damaged flash, and at the edges of its numbers."""
 
+import gc
 import random
 
 from nor import Nor, PowerCut
@@ -290,3 +291,17 @@ def test_a_cut_at_any_operation_of_the_format_is_harmless():
         except PowerCut:
             ring = _open(flash)
             assert ring.append(EVENT, b"second") in (1, 2)
+
+
+def test_checkpoints_and_cursors_take_no_more_memory_with_time():
+    ring, payload = _open(Nor(8, 4096)), bytes(354)
+    for turn in range(2):
+        gc.collect()
+        before = gc.mem_free()
+        for i in range(1500):
+            ring.checkpoint(payload, 300 + i % 54)
+            ring.set_cursor(i & 1, i, i)
+        gc.collect()
+        assert turn == 0 or before - gc.mem_free() < 500
+    buf = bytearray(500)
+    assert ring.last_checkpoint(buf) == 300 + 1499 % 54

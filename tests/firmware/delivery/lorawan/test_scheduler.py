@@ -2,6 +2,7 @@
 """Uplinks over LoRaWAN: their order, times and sizes, also through losses."""
 
 import struct
+from array import array
 
 from lora_net import UTC, Net
 
@@ -246,3 +247,37 @@ def test_each_look_is_progress_although_there_is_no_network():
     net.device.space = 0
     net.run(3600)
     assert len(net.progress.reports) >= 3600 // 30 and set(net.progress.reports) == {"made"}
+
+
+def test_intervals_whose_sum_no_record_holds_are_not_merged():
+    net = Net()
+    net.device.how, net.device.space = (11, 125_000), 51
+    net.start -= 3600
+    for _ in range(4):
+        seq = net.ring.next_seq
+        net.close_interval(counts=array("H", [0, 0, 30_000] + [0] * 7))
+        net.truth[seq] = 30_000
+    net.run(3600)
+    assert sorted(set(net.numbers())) == [(1, 2), (3, 4)]
+
+
+def test_intervals_from_before_the_clock_was_known_leave_with_their_time():
+    net, payloads = Net(), []
+    net.device.how, net.device.space = (11, 125_000), 51
+    for i in range(4):
+        net.close_interval(start=0, uptime=900 * i)
+    net.link.anchor = 3600, UTC
+    backend, net.backend = net.backend, lambda port, payload: payloads.append((port, payload))
+    net.run(3600)
+    (frame,) = [payload for port, payload in payloads if port == COUNTS]
+    backend(COUNTS, frame)
+    assert net.numbers() == [(1, 4)], "an hour is one record"
+    units = frame[5] << 16 | frame[6] << 8 | frame[7]  # behind version, log, and 16 bits of number
+    assert 1_735_689_600 + 300 * (units >> 2) == UTC - 3600
+
+
+def test_a_frame_that_was_not_on_the_air_is_tried_again_a_minute_later():
+    net = Net(1)
+    net.device.outcomes = [False, OSError("dead"), ValueError("no more than 11 bytes now")]
+    net.run(600)
+    assert [t for t, _port, _payload in net.device.sent][:1] == [180]

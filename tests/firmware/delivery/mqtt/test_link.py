@@ -1,6 +1,8 @@
 """The MQTT link: its reports to the supervisor, and its messages when it is connected."""
 
 import asyncio
+import io
+import json
 import sys
 
 from board_parts import FakeLog, FakeProgress
@@ -18,13 +20,14 @@ class Client:
         self.wrap = None
         self.unread = b""
         self.error = LinkDown("broken pipe")
-        self.topics, self.messages = [], []
+        self.topics, self.messages, self.bodies = [], [], []
         self.opened = self.dropped = 0
         self.ended = asyncio.Event()
         Client.made = self
 
     def set_last_will(self, topic, payload, retain, qos):
         self.will = topic
+        self.last_will = json.loads(payload), retain, qos
 
     async def open(self):
         self.opened += 1
@@ -38,7 +41,10 @@ class Client:
         pass
 
     async def publish(self, topic, fill, retain, qos):
+        frame = io.StringIO()
+        fill(frame)
         self.messages.append(topic)
+        self.bodies.append((json.loads(frame.getvalue()), retain, qos))
 
     async def listen(self):
         await self.ended.wait()
@@ -58,7 +64,7 @@ class Wifi:
         await self.up.wait()
 
     async def resolve(self, host):
-        return host
+        return "address of " + host
 
 
 class Backoff:
@@ -115,6 +121,87 @@ def test_a_connected_link_is_idle_and_has_sent_status_and_configuration():
         assert link.error == "broken pipe"
 
     _run(link, progress, steps)
+
+
+def test_status_configuration_and_last_will_stay_at_the_broker():
+    link, wifi, progress = _linked(site="bridge")
+    wifi.up.set()
+
+    async def steps():
+        await asyncio.sleep_ms(10)
+        client = Client.made
+        assert client.last_will == ({"v": 1, "node": "n1", "state": "offline"}, True, 1)
+        status, config = client.bodies
+        assert status == ({"state": "online"}, True, 1)
+        body, retain, qos = config
+        assert retain and qos == 1 and (body["v"], body["node"]) == (1, "n1")
+        assert body["config"]["site"] == "bridge" and len(body["hash"]) == 8
+
+    _run(link, progress, steps)
+
+
+def test_messages_of_the_two_topics_are_handed_on_and_others_are_not():
+    link, _wifi, _progress = _linked(mqtt_root="city")
+    client, heard = Client.made, []
+    client.on_message(b"city/n1/cmd", b"early", 0)  # nobody listens yet
+    link.on_message = lambda suffix, payload: heard.append((suffix, payload))
+    others = (b"city/n1/status", b"city/n2/cmd", b"town/n1/cmd", b"city/n1/cmd/x", b"cmd", b"")
+    for topic in (b"city/n1/ack", b"city/n1/cmd") + others:
+        client.on_message(topic, b"payload", 0)
+    assert heard == [("ack", b"payload"), ("cmd", b"payload")]
+    client.on_refused("early")
+    link.on_refused = heard.append
+    client.on_refused("too long")
+    assert heard[-1] == "too long"
+
+
+def test_without_a_connection_nothing_is_published():
+    link, _wifi, _progress = _linked()
+    try:
+        asyncio.run(link.publish("counts", {}))
+        raise AssertionError("sent")
+    except LinkDown:
+        assert Client.made.messages == []
+
+
+def test_a_connection_that_is_lost_is_closed_and_those_who_wait_go_on_with_the_next():
+    link, wifi, progress = _linked()
+    wifi.up.set()
+    ups = []
+
+    async def watch():
+        for _ in range(2):
+            await link.wait_up()
+            ups.append(link.connects)
+            while link.is_up():
+                await asyncio.sleep_ms(0)
+
+    async def steps():
+        task = asyncio.create_task(watch())
+        await asyncio.sleep_ms(10)
+        assert ups == [1] and Client.made.dropped == 0
+        Client.made.ended.set()
+        await asyncio.sleep_ms(2)
+        assert not link.is_up() and Client.made.dropped >= 1
+        Client.made.ended.clear()
+        await asyncio.sleep_ms(30)
+        assert ups == [1, 2] and link.failures == 1
+        task.cancel()
+
+    _run(link, progress, steps)
+
+
+def test_a_message_may_be_longer_where_the_heap_is_larger():
+    class Heap:
+        free = 0
+
+        @classmethod
+        def mem_free(cls):
+            return cls.free
+
+    module.gc = Heap
+    for Heap.free, size in ((10_000, 2048), (64_000, 4000), (1_000_000, 8192)):
+        assert module.message_bytes() == size
 
 
 def test_a_retained_message_is_dropped_with_a_reason():
@@ -194,3 +281,38 @@ def test_tls_is_loaded_when_the_configuration_wants_it():
         _run(link, progress, steps)
         assert ("delivery.mqtt.tls" in sys.modules) == bool(wanted)
         assert "no usable certificate" in link.error if wanted else link.error == ""
+
+
+def test_a_connection_that_is_lost_ends_the_wait_for_an_acknowledgement_at_once():
+    class Waiting(Client):
+        """A broker that acknowledges nothing. A dropped connection ends all waiting."""
+
+        async def publish(self, topic, fill, retain, qos):
+            self.closed = asyncio.Event()
+            await self.closed.wait()
+            raise LinkDown("connection lost before PUBACK")
+
+        def drop(self):
+            super().drop()
+            if self.opened:
+                self.closed.set()
+
+    module.Client = Waiting
+    wifi, progress = Wifi(), FakeProgress()
+    link = module.MqttLink(accept({}), {}, "n1", wifi, Backoff(), log=FakeLog())
+    link.hello = lambda: {"state": "online"}
+    wifi.up.set()
+
+    async def steps():
+        await asyncio.sleep_ms(5)
+        assert link.failures == 0
+        Client.made.ended.set()
+        await asyncio.sleep_ms(5)
+        assert link.failures == 1 and link.error == "connection lost before PUBACK"
+
+    _run(link, progress, steps)
+
+
+def test_the_broker_is_looked_up_by_the_wifi_which_does_not_block():
+    _linked()
+    assert asyncio.run(Client.made.resolve("broker")) == "address of broker"

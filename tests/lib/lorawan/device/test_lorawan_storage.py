@@ -3,9 +3,10 @@
 import time
 
 from board_parts import FakeNvs
-from lorawan_node import HOUR
+from lorawan_node import HOUR, REGION, Node
 
 from lorawan.device.storage import DailyAirtime, Micros, NvsStore
+from lorawan.session import unpack
 
 
 def test_a_tick_of_the_past_has_its_time():
@@ -32,3 +33,14 @@ def test_the_store_reads_and_commits_blobs_in_nvs():
     assert store.read("session") is None
     store.write("session", b"abc")
     assert store.read("session") == b"abc" and nvs.commits == 1
+
+
+def test_a_session_with_all_its_channels_and_answers_comes_back_from_nvs():
+    node, nvs = Node(), FakeNvs()
+    session = node.mac.session
+    for i in range(3, 16):
+        session.channels.define(i, 867_100_000 + i * 100_000, 0x50)
+    session.answers = bytearray(b"\6\xff\7" * 80)  # of 80 commands in one downlink
+    NvsStore(nvs).write("session", node.mac.snapshot())
+    found, _airtime = unpack(REGION, NvsStore(nvs).read("session"))
+    assert found.channels.mask == 0xFFFF and found.answers == session.answers

@@ -7,6 +7,8 @@ from lorawan_node import (
 )  # fmt: skip
 
 from lorawan.regions import us915
+from lorawan.regions.as923 import Group
+from lorawan.regions.region import Region
 from lorawan.commands import Commands
 from lorawan.mac_core import JOINED
 from lorawan.session import Session, unpack
@@ -247,7 +249,6 @@ def test_a_payload_that_dr0_does_not_carry_goes_at_dr1_without_adr():
 
 
 def test_a_long_payload_is_refused_where_the_application_needs_none():
-    from lorawan.regions.region import Region
 
     made = Node(region=Region(us915))
     assert made.mac.max_payload() == 11
@@ -289,3 +290,21 @@ def test_us915_has_no_duty_cycle_and_does_not_store_airtime():
         made.send(b"x" * 11)
     assert made.now - start < 300 * 5_000_000
     assert len([name for name, _data in made.store.writes if name == "air"]) <= 8
+
+
+def test_without_a_usable_channel_all_are_enabled_and_the_rate_stays_where_it_can():
+    for rate, mask, sf in ((3, 0, 7), (3, 1, 7), (2, 0, 8), (4, 0, 7)):
+        made = node()
+        made.mac.set_adr(False, rate)
+        made.mac.session.channels.mask = mask
+        assert made.send().sf == sf, (rate, mask)
+        assert made.mac.session.channels.mask == ALL
+
+
+def test_a_stored_session_names_its_region():
+    names = ("AS923", "AS923-2", "AS923-3", "AS923-4")
+    tables = [US915, REGION] + [Region(Group(name), 51) for name in names]
+    ids = [region.table.REGION_ID for region in tables]
+    assert len(set(ids)) == 6
+    for region, number in zip(tables, ids):
+        assert Session(region, ADDR, NWK_KEY, APP_SKEY).pack(0, ())[0] == number
