@@ -107,7 +107,7 @@ class App:
     def command(self, payload, out=None):
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
         try:
-            from commands.registry import handle  # 3,200 bytes
+            from commands.registry import handle  # 4,800 bytes
 
             return handle(self, payload, out)
         except MemoryError:

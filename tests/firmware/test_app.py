@@ -7,14 +7,14 @@ import sys
 import time
 
 from board_parts import FakeBoard, FakeNvs, sealed
-
-
-class Ntp:
-    """Stands for the module `ntptime`: no server answers."""
-
-    @staticmethod
-    def time():
-        raise OSError(110)
+from core import clock
+from core.faults import LOOP_ENDED, STALLED, STARVED, STORAGE
+from core.modules import unload
+from core.supervisor import Supervisor
+from counting.recovery import restore_interval
+from nor import Nor
+from ring import EVENT, Ring
+from wire.record import Interval
 
 
 class Wall:
@@ -26,17 +26,6 @@ class Wall:
     def time(cls):
         return cls.seconds
 
-
-sys.modules["ntptime"] = Ntp
-
-from core import clock  # noqa: E402 - after its ntptime is in place
-from core.faults import LOOP_ENDED, STALLED, STARVED, STORAGE  # noqa: E402
-from core.modules import unload  # noqa: E402
-from core.supervisor import Supervisor  # noqa: E402
-from counting.recovery import restore_interval  # noqa: E402
-from nor import Nor  # noqa: E402
-from ring import EVENT, Ring  # noqa: E402
-from wire.record import Interval  # noqa: E402
 
 clock.time = Wall
 UTC = 1_800_000_000
