@@ -27,6 +27,7 @@ mqtt_tls|int|0..1|0|
 mqtt_root|str|1..40|tallypost/v1|text
 mqtt_keepalive|int|10..600|60|s
 ntp_host|str|1..64|pool.ntp.org|text
+ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
 checkpoint_s|int|10..600|60|s
 log_level|int|0..3|1|

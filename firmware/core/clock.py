@@ -10,13 +10,16 @@ import time
 
 from micropython import const
 
+from sntp import ask
+
 NONE, RTC, NTP = 0, 1, 2
 _UTC_MIN = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
 _UTC_MAX = const(4_102_444_800)  # 2100-01-01
-_UNKNOWN = const(2_085_978_496)  # an NTP time of 0 means "unknown" (RFC 5905, 6); ntptime: 2036
 _SYNC_S = const(3600)
 _RETRY_MS = const(900_000)  # added to the back-off once the clock is set
 _STEP_S = const(2)
+_STEP_ALONE_S = const(60)  # a larger one needs a second source
+_FRESH_S = const(64_800)  # 18 hours
 _EPOCH = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 _AGE_MAX_S = const(65_534)
 
@@ -44,22 +47,40 @@ class Clock:
             return 0xFFFF
         return min(self._uptime_s() - self._synced_s, _AGE_MAX_S)
 
-    def sync(self, ntp, host):
-        """Ask NTP once. ntp: the port's module `ntptime`. Raises OSError.
+    async def sync(self, hosts, network):
+        """Ask the servers one after the other, until one says what the clock says. Raises OSError.
 
-        Blocks for at most a second if `host` is an address.
+        A step of more than a minute needs two servers that agree. One is enough for a clock that
+        was not synchronised for 18 hours.
         """
-        ntp.host = host
-        ntp.timeout = 1
-        try:
-            utc = ntp.time() + _EPOCH
-        except (ValueError, IndexError):
-            raise OSError("ntp: answer cut short")
-        except MemoryError:  # the time can wait, counting cannot
-            raise OSError("ntp: no memory")
-        if utc == _UNKNOWN:
-            raise OSError("ntp: implausible time")
-        self.set(utc, NTP)
+        found, asked, why = [], "", None
+        for host in hosts:
+            try:
+                address = await network.resolve(host)
+                if address == asked:  # the same server is no second source
+                    continue
+                found.append(await ask(address, network.rng))
+            except OSError as error:
+                why = error
+                continue
+            asked = address
+            if abs(found[-1] - self.utc()) <= _STEP_ALONE_S:
+                break
+        if not found:
+            raise why
+        self._check_step(found)
+        self.set(found[-1], NTP)
+
+    def _check_step(self, found):
+        """Raises OSError for a step that the servers do not agree on. found: their times."""
+        step = found[-1] - self.utc()
+        if abs(step) <= _STEP_ALONE_S:
+            return
+        if len(found) > 1:
+            if abs(found[1] - found[0]) > _STEP_ALONE_S:
+                raise OSError("ntp: the servers differ by %d s" % (found[1] - found[0]))
+        elif self._synced_s >= 0 and self.age_s() < _FRESH_S:
+            raise OSError("ntp: a step of %d s, no second source" % step)
 
     def set(self, utc, source):
         """Set the clock to unix seconds and report a step to `on_step`.
@@ -76,18 +97,18 @@ class Clock:
         if abs(utc - old) >= _STEP_S and self.on_step:
             self.on_step(old)
 
-    async def run(self, ntp, host, network, progress):
-        """Synchronise for ever. network: wait_up(), resolve(host), as `Wifi` has them."""
+    async def run(self, hosts, network, progress):
+        """Synchronise for ever. network: wait_up(), resolve(host), rng(bits), as `Wifi`."""
         while True:
             progress.idle()  # there may be no network for days
             await network.wait_up()
             progress.made()
             try:
-                self.sync(ntp, await network.resolve(host))
+                await self.sync(hosts, network)
             except OSError as error:
                 self.failures += 1
                 delay_ms = self.backoff.next_ms()
-                if self._synced_s >= 0:  # each question may block everything for a second
+                if self._synced_s >= 0:
                     delay_ms += _RETRY_MS
                 self._log.warn("ntp: %r, next try in %d s", error, delay_ms // 1000)
             else:

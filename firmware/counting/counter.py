@@ -2,7 +2,9 @@
 
 An interval ends at the next UTC multiple of its length. While the time is unknown it is keyed by
 (boot, uptime) and ends at a multiple of the uptime. It gets its start once the time is known.
-Records never overlap: a start is never before the end of the record before.
+A start is never before the end of the record before, by more than a minute. An end that lies
+further in the future comes from a clock that was wrong: those records keep their times, and the
+present ones get the right ones.
 
 The open interval is checkpointed to flash every `checkpoint_s`, and copied to RTC memory at every
 passage:
@@ -31,6 +33,8 @@ RTC_HEAD_BYTES = const(18)
 RTC_MAGIC = b"TPO1"
 _ANCHOR = "<HIIB"
 _SHORT_S = const(2)
+_AHEAD_MAX_S = const(60)  # of the last end before the present: more comes from a wrong clock
+_RTC = const(1)  # as in core/clock.py
 
 
 class Counter:
@@ -88,7 +92,8 @@ class Counter:
 
     def _begin(self, uptime, utc, why=0):
         rec = self.rec
-        known = bool(utc) and utc >= self._last_end
+        self._forget_future(utc, utc)
+        known = bool(utc) and self._last_end <= utc + _AHEAD_MAX_S
         start = max(utc - utc % self._length, self._last_end) if known else 0
         rec.reset(start, uptime)
         self._identify()
@@ -97,6 +102,15 @@ class Counter:
         if known and self._end - start < 1:
             self._end += self._length
         self._observed_ms = 0
+
+    def _forget_future(self, utc, end):
+        """Let no interval of a wrong clock keep the present one from its time.
+
+        end: the new end of the last interval. The real-time clock decides nothing, because a reset
+        may set it back.
+        """
+        if self._last_end > utc + _AHEAD_MAX_S and utc and self._clock.source != _RTC:
+            self._last_end = end
 
     def add(self, passage):
         """Count a passage, as `PassageQueue.pop` returns it."""
@@ -189,6 +203,8 @@ class Counter:
         """The clock was set: give the open interval its place. old: UTC before, 0 = unknown."""
         uptime, utc = self._uptime_s(), self._clock.utc()
         began = utc - (uptime - self.rec.uptime)
+        if not old:
+            self._forget_future(utc, began)
         earliest = self._last_end
         if self._unresolved:
             self._unresolved = False
@@ -196,7 +212,7 @@ class Counter:
             self.anchor = uptime, utc
             source = self._clock.source
             self._ring.append(ANCHOR, struct.pack(_ANCHOR, self._identity[0], uptime, utc, source))
-        if old or utc < self._last_end:
+        if old:
             self._step(old, uptime, utc)
             return
         aligned = utc - utc % self._length

@@ -108,7 +108,6 @@ def measure(found: LateImport) -> int:
     micropython = Path(sys.executable).parent / "micropython"
     script = _MEASURE.format(before=found.before(), late=found.modules)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "ntptime.py").touch()  # the port's, which the unix interpreter lacks
         search = [*(str(ROOT / part) for part in _SEARCH), folder, ".frozen"]
         result = subprocess.run(
             [str(micropython), "-X", f"heapsize={_HEAP}", "-c", script],

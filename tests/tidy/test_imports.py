@@ -24,7 +24,7 @@ THIRD_PARTY = {"mqtt": {"umqtt"}}
 # searches for modules in its own way.
 PORT_MODULES = {
     "boot": {"os", "vfs"}, "main": {"vfs"},
-    "delivery/mqtt/build": {"ntptime"}, "delivery/mqtt/tls": {"ssl"},
+    "delivery/mqtt/tls": {"ssl"},
 }  # fmt: skip
 FOR_BOARDS = {
     "esp32_board", "bare_radio", "radio", "core.rtc", "delivery.lorawan.modem_device",

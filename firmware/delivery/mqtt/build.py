@@ -3,8 +3,6 @@
 The bounds are the seconds within which each task has to report progress.
 """
 
-import ntptime
-
 from config.settings import read_blob
 from delivery.mqtt.link import MqttLink
 from delivery.mqtt.publisher import Publisher
@@ -45,6 +43,6 @@ def build_mqtt(app):
     add("wifi", wifi.run, _WIFI_BOUND_S)
     add("link", link.run, _LINK_BOUND_S)
     add("publisher", app.uplink.run, _PUBLISHER_BOUND_S)
-    add("clock", lambda progress: clock.run(ntptime, config["ntp_host"], wifi, progress),
-        _CLOCK_BOUND_S)  # fmt: skip
+    hosts = (config["ntp_host"], config["ntp_host2"])
+    add("clock", lambda progress: clock.run(hosts, wifi, progress), _CLOCK_BOUND_S)
     add("health", RequestHandler(app).report_health, _HEALTH_BOUND_S)

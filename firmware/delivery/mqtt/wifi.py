@@ -19,7 +19,7 @@ class Wifi:
         self._key = key
         self._backoff = backoff
         self._log = log
-        self._rng = rng
+        self.rng = rng
         self._up = asyncio.Event()
         self.joins = 0
         self.reason = 0  # why the last attempt failed, a code of the driver; 0 = it did not
@@ -33,7 +33,7 @@ class Wifi:
     async def resolve(self, host):
         """The address of a host. Raises OSError."""
         try:
-            return await lookup(host, self._wlan.ifconfig()[3], self._rng)
+            return await lookup(host, self._wlan.ifconfig()[3], self.rng)
         finally:
             unload_modules()
 

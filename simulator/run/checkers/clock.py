@@ -70,6 +70,33 @@ def observed(evidence: Evidence) -> Iterator[str]:
             yield f"interval {number}: {record.coverage} s of {had_s:.0f} s, no reason"
 
 
+def is_misplaced(evidence: Evidence, number: int) -> bool:
+    """A clock that was wrong has given this interval its time. Only such ones may overlap."""
+    record = evidence.observer.closed[number]
+    began_us = _began_us(evidence, record)
+    start = _at_backend(evidence, number) or record.start
+    if not is_stepped(evidence) or began_us is None or not start:
+        return False
+    true_s = began_us / 1e6
+    off_s = _outside(true_s, start - evidence.plan.start_utc, record.length)
+    return off_s > CLOCK_S + DRIFT * true_s
+
+
+def without_time(evidence: Evidence) -> list[int]:
+    """Numbers of the delivered intervals that have no start."""
+    return sorted(n for n, body in evidence.delivered.items() if body["start"] is None)
+
+
+def dated(evidence: Evidence) -> Iterator[str]:
+    """An interval without a time was counted in a boot that never learned it. A real-time clock
+    that a reset made wrong is an excuse, a time server is none."""
+    closed = evidence.observer.closed
+    knew = {closed[n].boot for n in evidence.delivered if n in closed and closed[n].start}
+    lost = [n for n in without_time(evidence) if n in closed and closed[n].boot in knew]
+    if lost and not evidence.plan.rtc_steps:
+        yield f"{len(lost)} intervals without a time, the first is {lost[0]}"
+
+
 def _began_us(evidence: Evidence, record: Record) -> int | None:
     life_us = evidence.observer.boot_us.get(record.boot)
     return None if life_us is None else life_us + record.uptime * 1_000_000
@@ -101,4 +128,4 @@ def _outside(t_s: float, start_s: float, length_s: float) -> float:
     return max(start_s - t_s, t_s - (start_s + length_s), 0.0)
 
 
-CHECKS = (claims, no_gap, observed)
+CHECKS = (claims, no_gap, observed, dated)

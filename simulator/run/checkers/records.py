@@ -45,7 +45,9 @@ def duplicated(evidence: Evidence) -> list[int]:
     spans = sorted(
         (start, start + _int(body["len"]), seq)
         for seq, body in evidence.delivered.items()
-        if (start := _unix(body["start"])) is not None and _int(body["len"])
+        if (start := _unix(body["start"])) is not None
+        and _int(body["len"])
+        and not (seq in evidence.observer.closed and clock.is_misplaced(evidence, seq))
     )
     found, latest = [], 0
     for start, end, seq in spans:
@@ -204,7 +206,9 @@ def _time(evidence: Evidence) -> Iterator[str]:
     """Intervals follow each other. A gap is a time without power, or without a checkpoint yet. The
     node closes an interval up to a second after its end, and may lose its power just then."""
     known = sorted(
-        (r.start, r.start + r.length, n) for n, r in evidence.observer.closed.items() if r.start
+        (r.start, r.start + r.length, n)
+        for n, r in evidence.observer.closed.items()
+        if r.start and not clock.is_misplaced(evidence, n)
     )
     start_utc = evidence.plan.start_utc
     for (_, end, a), (start, _, b) in zip(known, known[1:]):
@@ -248,6 +252,8 @@ def _health(evidence: Evidence) -> Iterator[str]:
     yield from evidence.flash_violations[:3]
     yield from (f"fault on the console: {text}" for text in evidence.observer.faults[:3])
     for name, number in evidence.backend.anomalies.items():
+        if name == "doubts" and clock.is_stepped(evidence):
+            continue  # times in the future are doubted, with reason
         if number and not (name == "gone" and evidence.plan.rot):
             yield f"the backend has {number} entries in {name}"
     bad = {k: n for k, n in evidence.observer.resets.items() if k != "cut"}

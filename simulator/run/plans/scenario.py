@@ -20,7 +20,7 @@ HOUR_US = 3_600_000_000
 REQUESTS_PER_HOUR = 900  # of a node to the world, roughly, for drawing power cuts
 HOURS_MAX = 2160  # of a run
 _DAY_S = 86_400
-STEP_MAX_S = 400 * _DAY_S
+STEP_MAX_S = 40 * 366 * _DAY_S
 Rule = Callable[[str, Any], None]  # (key, value). Raises ScenarioError naming key and range.
 
 

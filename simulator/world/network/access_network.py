@@ -24,6 +24,7 @@ from simulator.world.network.broker import Broker, Connection
 UNIX_TO_NTP = 2_208_988_800
 NO_AP_FOUND, WRONG_PASSWORD = 201, 15  # reasons of ESP-IDF: 15 is a 4-way handshake that timed out
 BROKER_IP = "192.0.2.10"
+OTHER_IP = "192.0.2.11"  # of the second time server
 RETRANSMIT_MAX_US = 60_000_000
 CHECK_US = 91_000_000  # a bit more than one and a half of the usual keep-alives
 LOOKUP_TIMEOUT_US = 14_000_000  # a lookup is given up: 7 s for each of two name servers
@@ -157,20 +158,20 @@ class AccessNetwork:
             return []
         there_us = t_us + self.latency_us()
         if port == 123 and not _is_in(faults.ntp_away, t_us):
-            return [(there_us + self.latency_us(), self._time(there_us))]
+            return [(there_us + self.latency_us(), self._time(there_us, data))]
         if port == 53 and not _is_in(faults.dns_dead, t_us):
             found = dns.answer(data, _address(dns.queried_name(data)))
             return [(there_us + self.latency_us(), found)]
         return []
 
-    def _time(self, t_us: int) -> bytes:
+    def _time(self, t_us: int, question: bytes) -> bytes:
         offset = sum(s for start_us, s in self._faults.ntp_offset_s if start_us <= t_us)
         seconds, us = divmod(t_us, 1_000_000)
         stamp = struct.pack(
             "!II", self._start_utc + seconds + offset + UNIX_TO_NTP & 0xFFFFFFFF,
             (us << 32) // 1_000_000,
         )  # fmt: skip
-        return b"\x1c\x01\x00\xe9" + bytes(28) + stamp + stamp
+        return b"\x1c\x01\x00\xe9" + bytes(20) + question[40:48] + stamp + stamp
 
 
 class EmbeddedBrokerNetwork(AccessNetwork):
@@ -288,7 +289,9 @@ class TcpConnection:
 
 
 def _address(host: str) -> str:
-    return "" if host.endswith(".invalid") else BROKER_IP
+    if host.endswith(".invalid"):
+        return ""
+    return OTHER_IP if host.startswith("time.") else BROKER_IP
 
 
 def _is_in(spans: list[Span], t_us: int) -> bool:

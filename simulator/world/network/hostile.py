@@ -30,9 +30,9 @@ SENT = (
     ("cmd", b'{"id":4,"cmd":"resend","from":1e99,"to":[]}'),
     ("cmd", b'{"id":5,"cmd":"reboot"'),
     ("cmd", b'{"id":{"cmd":"reboot"}}'),
-    ("cmd", b"\xff" * 500),
-    ("cmd", b"{" * 500),
-    ("ack", b'{"v":1,"log":"%s","seq":1}' % (b"f" * 900)),
+    ("cmd", b"\xff" * 300),
+    ("cmd", b"{" * 300),
+    ("ack", b'{"v":1,"log":"%s","seq":1}' % (b"f" * 300)),
     ("ack", b'{"v":1,"seq":' + _DEEP + b"}"),
     ("ack", b""),
 )

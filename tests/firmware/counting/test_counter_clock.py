@@ -101,15 +101,69 @@ def test_after_a_step_forward_the_interval_is_shorter_not_longer():
     assert second.start == UTC + 86_400 and second.coverage == 300 and second.length == 900
 
 
-def test_a_clock_set_back_gives_no_time_until_it_has_passed_the_last_record():
+def test_a_clock_set_back_by_up_to_a_minute_begins_at_the_end_of_the_last_record():
     node = Node(UTC, 1)
     node.seconds(120)
-    node.set_clock(UTC - 200)
-    node.seconds(900)
-    starts = [rec.start for rec in node.closed()]
-    assert starts[:2] == [UTC, UTC + 60]
-    placed = [start for start in starts[2:] if start]
-    assert 0 in starts[2:] and placed and placed[0] >= UTC + 120
+    node.set_clock(UTC + 70)
+    node.seconds(300)
+    starts = [rec.start for rec in node.closed() if rec.length]
+    assert starts[:4] == [UTC, UTC + 60, UTC + 120, UTC + 180], starts
+    no_overlap(node)
+
+
+def test_a_step_forward_and_back_costs_the_time_of_the_intervals_between_alone():
+    """An answer of a time server that is wrong by 20 years, by a day, by minutes."""
+    for step in (631_152_000, 86_400, 3600, 660, 61):
+        for count in (1, 4, 12):
+            node = Node(UTC)
+            node.seconds(1000)
+            node.set_clock(node.clock.utc() + step)
+            node.seconds(900 * count)
+            before = len(node.closed())
+            node.set_clock(node.clock.utc() - step)
+            right = node.clock.utc()
+            node.seconds(3600)
+            later = node.closed()[before + 1 :]
+            assert len(later) >= 4 and later[0].start == right, (step, count)
+            assert all(rec.start % 900 == 0 for rec in later[1:]), (step, count)
+            assert later[-1].start + later[-1].length <= node.clock.utc()
+
+
+def _go(node, seconds, cut):
+    node.seconds(seconds)
+    if cut:
+        node.reset(keep_rtc=False, known=False)
+        node.seconds(20)
+
+
+def test_power_cuts_around_a_step_forward_and_back_leave_no_interval_without_a_time():
+    """Once the clock is right again, every interval has its time, wherever the power failed."""
+    for cuts in range(16):
+        node, truth = Node(UTC), UTC + 4100
+        _go(node, 1000, cuts & 1)
+        node.set_clock(UTC + 631_152_000)
+        _go(node, 2000, cuts & 2)
+        if cuts & 2:
+            node.set_clock(UTC + 631_155_000)
+        _go(node, 950, cuts & 4)
+        node.set_clock(truth)
+        node.seconds(1800)
+        before = len(node.closed())
+        if cuts & 8:
+            node.reset(keep_rtc=False, known=False)
+            node.seconds(5)
+            node.set_clock(truth + 1810)
+        node.seconds(4000)
+        later = node.closed()[before:]
+        assert len(later) >= 4 and all(rec.start > truth for rec in later), cuts
+
+
+def test_a_real_time_clock_that_a_reset_set_back_gives_no_time():
+    node = Node(UTC)
+    node.seconds(1800)
+    node.start(UTC - 7200, source=1)
+    node.seconds(1800)
+    assert [rec.start for rec in node.closed()][2:] == [0, 0]
     no_overlap(node)
 
 

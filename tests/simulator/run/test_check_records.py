@@ -123,10 +123,13 @@ def test_order_may_change_when_the_backend_was_away() -> None:
     assert records.violations(evidence) == []
 
 
-def test_an_interval_without_a_time_is_not_held_against_the_clock() -> None:
+def test_an_interval_without_a_time_is_found_where_the_clock_was_known() -> None:
     evidence = clean()
     closed(evidence, 4, start=0)
-    assert records.violations(evidence) == []
+    assert records.violations(evidence) == ["radar-1: 1 intervals without a time, the first is 4"]
+    for number in evidence.observer.closed:
+        closed(evidence, number, start=0)
+    assert records.violations(evidence) == [], "this boot never knew the time"
 
 
 def test_checking_changes_nothing() -> None:

@@ -37,7 +37,7 @@ BITS, EXPONENT = 3072, 65537
 TITLE = "tallypost config 1"
 # Settings that can lose a node or hand it over.
 SIGNED = frozenset(
-    ("link", "mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_root", "ntp_host", "lora_region")
+    "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region".split()
 )
 _EPOCH = 1_735_689_600  # 2025-01-01: a serial fits into 31 bits until 2093
 
