@@ -31,7 +31,8 @@ ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
 checkpoint_s|int|10..600|60|s
 log_level|int|0..3|1|
-radar_line_m|int|3..40|8|m
+radar_line_m|int|3..40|20|m
+radar_offset_m|int|0..14|0|m
 radar_max_m|int|10..100|60|m
 radar_min_kmh|int|0..30|2|km/h
 radar_dir_approach|int|0..1|1|
@@ -138,6 +139,12 @@ def _check_together(full):
         raise ConfigError(
             "config: radar_mount_deg = %d, wanted %d..%d degrees with detector = ld2451"
             % (full["radar_mount_deg"], -_LOBE_MAX_DEG, _LOBE_MAX_DEG)
+        )
+    least = full["radar_offset_m"] * 11 // 4  # offset / tan(20 degrees)
+    if full["detector"] == "ld2451" and full["radar_line_m"] < least:
+        raise ConfigError(
+            "config: radar_line_m = %d, wanted %d..40 m with radar_offset_m = %d"
+            % (full["radar_line_m"], least, full["radar_offset_m"])
         )
     for char in _BAD_IN_TOPIC:
         if char in full["mqtt_root"]:

@@ -82,9 +82,10 @@ class LD2451(Ld24xx):
         tracker = Tracker(
             settings["radar_line_m"], settings["radar_mount_deg"],
             settings["class_ped_max_kmh"], settings["class_bike_max_kmh"],
-            settings["class_car_echo"],
+            car_echo=settings["class_car_echo"],
         )  # fmt: skip
         super().__init__(uart, Reports(), tracker)
+        self.sight = tracker.sight
         self._approach = settings["radar_dir_approach"]
         self._detection = bytes(
             (settings["radar_max_m"], 2, settings["radar_min_kmh"], 0)  # 2 = both directions

@@ -12,7 +12,7 @@ from simulator.board.chip import mac_of
 from simulator.board.radar_port import RadarPort
 from simulator.run.backends.lorawan import GPS_TO_UNIX, MODEM_UART
 from simulator.run.plans.plan import BrokerAddress
-from simulator.run.plans.sensors import SENSORS, Sensor
+from simulator.run.plans.sensors import SENSORS, Sensor, Site
 from simulator.world.chip.devices import NVS_OFFSET, NVS_SIZE
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.kernel import Node
@@ -26,6 +26,7 @@ from simulator.world.network.relay import RelayNetwork
 from simulator.world.sensors.composite_detector import CompositeDetector
 from simulator.world.sensors.recording import RecordedDetector
 from simulator.world.spec import NodeSpec, Observer
+from simulator.world.streets.mount import Mount
 from simulator.world.streets.street import Street
 from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
@@ -36,6 +37,7 @@ HOUR_US = 3_600_000_000
 _HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
+BENCH_MOUNT = Mount(line_m=20.0)  # where a node without a configured line counts
 _DETECTOR = "ld2451"  # of a board without a configured one
 _NOWHERE = BrokerAddress("127.0.0.1", 9)  # discard: no program listens there
 
@@ -71,7 +73,8 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
     stored = NvsContents(flash)
     sensor = SENSORS[environment.detector or stored.detector() or default_detector(board)]
     per_hour = 0 if environment.radar else environment.per_hour
-    detector = sensor.model(_street(sensor, rng, per_hour), rng, environment.faults, board)
+    site = Site(_street(sensor, rng, per_hour), BENCH_MOUNT, board)
+    detector = sensor.model(site, rng, environment.faults)
     if environment.radar:
         detector = RecordedDetector([], detector)  # it answers commands, and sends nothing
     start_utc = int(time.time())

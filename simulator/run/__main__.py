@@ -21,7 +21,7 @@ from simulator.run.plans import plan as plans
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.options import broker_address, output, within
 from simulator.run.plans.plan import LIVE_PORT, BrokerAddress, RunOptions
-from simulator.run.plans.scenario import ScenarioError
+from simulator.run.plans.rules import ScenarioError
 from simulator.run.processes.live import live_broker
 from simulator.run.processes.node import prepare
 from simulator.run.processes.workers import NodeFailed, run_all

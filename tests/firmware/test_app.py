@@ -157,7 +157,7 @@ def test_parts_are_none_until_they_are_built():
     from app import App
 
     app = App(new_board())
-    for name in ("config", "ring", "storage", "clock", "counter", "detector", "health", "wifi",
+    for name in ("config", "ring", "storage", "clock", "counter", "detector", "memory", "wifi",
                  "link", "lora", "uplink", "tally", "streaming", "starting"):  # fmt: skip
         assert getattr(app, name) is None, name
     assert (app.node, app.boot, app.faults, app.refused_commands) == ("", 0, [], 0)

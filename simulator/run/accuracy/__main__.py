@@ -22,7 +22,7 @@ from simulator.run.accuracy.words import trust
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NODE_KINDS, NodePlan, RunOptions, draw
-from simulator.run.plans.scenario import ScenarioError
+from simulator.run.plans.rules import ScenarioError
 from simulator.run.plans.sensors import SENSORS
 from simulator.run.processes.node import prepare
 from simulator.run.processes.workers import NodeFailed, run_all
@@ -95,6 +95,7 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
         for kind, sensor in SENSORS.items()
         for one in loaded
         if sensor.place in one.places
+        or (sensor.on_pole and "pole" in one.places)
         and (not one.faults or sensor.faults in one.faults)
         and detector in (None, kind)
         and scenario in (None, one.name)

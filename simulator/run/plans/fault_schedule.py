@@ -13,7 +13,8 @@ from pathlib import Path
 
 from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.plan import HOUR_US, ROOT_TOPIC, NodePlan
-from simulator.run.plans.scenario import FAULT_SPANS, REQUESTS_PER_HOUR, Scenario
+from simulator.run.plans.rules import FAULT_SPANS
+from simulator.run.plans.scenario import REQUESTS_PER_HOUR, Scenario
 from simulator.world.network.access_network import NetworkFaults, Span
 
 HOURS = (3.0, 5.0)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.run.plans import scenario as scenarios
-from simulator.run.plans.scenario import Scenario, ScenarioError
+from simulator.run.plans.rules import ScenarioError
+from simulator.run.plans.scenario import Scenario
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.network.access_network import NetworkFaults, Span
 from simulator.world.protocol import Input
+from simulator.world.streets.mount import KIND_MOUNT, Mount
 from simulator.world.streets.traffic import Traffic
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
@@ -142,6 +144,7 @@ class NodePlan:
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
+    mount: Mount = KIND_MOUNT
     recording: list[Input] = field(default_factory=list)  # replaces the street
 
     @property
@@ -216,14 +219,24 @@ def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> Node
         broker=options.broker,
         live=options.live,
         traffic=scenarios.traffic(scenario),
+        mount=scenarios.mount(scenario),
         trace=options.trace and options.trace.with_name(f"{options.trace.name}.{name}"),
-        config={
-            "detector": detector,
-            "link": link,
-            "mqtt_host": "broker",
-            "mqtt_root": root,
-            # In real time a quarter of an hour is too long to watch.
-            "interval_min": 1 if options.live else scenario.interval_min,
-            **scenario.config,
-        },  # fmt: skip
+        config=_config(options, scenario, detector, link=link, root=root),
     )
+
+
+def _config(
+    options: RunOptions, scenario: Scenario, detector: str, *, link: str, root: str
+) -> dict[str, object]:
+    """The node's configuration."""
+    line_m = round(scenarios.mount(scenario).line_m)
+    return {
+        "detector": detector,
+        "link": link,
+        "mqtt_host": "broker",
+        "mqtt_root": root,
+        # In real time a quarter of an hour is too long to watch.
+        "interval_min": 1 if options.live else scenario.interval_min,
+        **({"radar_line_m": line_m} if detector == "ld2451" else {}),
+        **scenario.config,
+    }

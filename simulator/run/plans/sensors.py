@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.world.sensors.beams import Beams
 from simulator.world.sensors.doppler import Doppler
@@ -12,18 +13,42 @@ from simulator.world.sensors.ld2450 import Ld2450
 from simulator.world.sensors.ld2451 import Ld2451
 from simulator.world.sensors.ops243 import Ops243
 from simulator.world.spec import Detector
+from simulator.world.streets.mount import Mount
 from simulator.world.streets.street import BEAM_MIX, RADAR_MIX, Street
 from tallypost.hardware.boards import Board
 
 FaultShares = dict[str, float]
-Model = Callable[[Street, random.Random, FaultShares, Board], Detector]
+
+
+class Window(NamedTuple):
+    """A count is noted so much before the front is on the line, or after it, at most. A node notes
+    a passage when it is sure of it. A radar that extrapolates a track may be a little early.
+    """
+
+    early_us: int = 1_500_000
+    late_us: int = 3_000_000
+
+
+WIDEST = Window()
+
+
+class Site(NamedTuple):
+    """The street, where the sensor hangs there, and the board that reads it."""
+
+    street: Street
+    mount: Mount
+    board: Board
+
+
+Model = Callable[[Site, random.Random, FaultShares], Detector]
 
 
 @dataclass(frozen=True)
 class Sensor:
     """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios name
-    them. faults: its table of faults there. mix: shares of the classes. model: makes the sensor
-    from street, rng, faults and board. directional: it tells directions apart.
+    them. faults: its table of faults there. mix: shares of the classes. model: makes the sensor.
+    directional: it tells directions apart. window: of the time between a passage and its
+    count. on_pole: its model knows where it hangs.
     """
 
     place: str
@@ -31,34 +56,36 @@ class Sensor:
     mix: dict[str, float]
     model: Model
     directional: bool = True
+    window: Window = WIDEST
+    on_pole: bool = False
 
     @property
     def single_file(self) -> bool:
         return self.place == "beam"
 
 
-def _ld2451(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
-    return Ld2451(street, rng, faults)
+def _ld2451(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Ld2451(site.street, rng, faults, site.mount)
 
 
-def _ld2450(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
-    return Ld2450(street, rng, faults)
+def _ld2450(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Ld2450(site.street, rng, faults)
 
 
-def _ops243(street: Street, rng: random.Random, faults: FaultShares, _: Board) -> Detector:
-    return Ops243(street, rng, faults)
+def _ops243(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Ops243(site.street, rng, faults)
 
 
-def _doppler(street: Street, rng: random.Random, faults: FaultShares, board: Board) -> Detector:
-    return Doppler(street, rng, faults, board.beams[0])
+def _doppler(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Doppler(site.street, rng, faults, site.board.beams[0])
 
 
-def _beams(street: Street, rng: random.Random, faults: FaultShares, board: Board) -> Detector:
-    return Beams(street, rng, faults, board.beams)
+def _beams(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Beams(site.street, rng, faults, site.board.beams)
 
 
 SENSORS = {
-    "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451),
+    "ld2451": Sensor("radar", "radar", RADAR_MIX, _ld2451, on_pole=True),
     "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243),
     "doppler": Sensor("radar", "doppler", RADAR_MIX, _doppler, directional=False),

@@ -16,7 +16,7 @@ from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
 from simulator.run.checkers import decode
 from simulator.run.plans.plan import NodePlan
-from simulator.run.plans.sensors import SENSORS
+from simulator.run.plans.sensors import SENSORS, Site
 from simulator.run.processes.observer import NodeObserver, Passage
 from simulator.world.chip.shims import compile_shims
 from simulator.world.kernel import Node
@@ -151,8 +151,12 @@ def _street(plan: NodePlan) -> tuple[Street, Detector]:
     sensor_rng = random.Random(f"{plan.seed}/sensor")
     amount = plan.passages, plan.hours, plan.headway_s
     sensor = SENSORS[plan.detector]
-    street = Street(rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic)
-    model = sensor.model(street, sensor_rng, plan.faults, boards.load(plan.board))
+    street = Street(
+        rng, sensor.mix, *amount, single_file=sensor.single_file, traffic=plan.traffic,
+        lanes=plan.mount.lanes,
+    )  # fmt: skip
+    site = Site(street, plan.mount, boards.load(plan.board))
+    model = sensor.model(site, sensor_rng, plan.faults)
     return street, RecordedDetector(plan.recording, model) if plan.recording else model
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from statistics import fmean
 from typing import Any
 
 from simulator.run.checkers import records
@@ -13,20 +12,20 @@ from simulator.run.plans.plan import RunOptions
 from simulator.run.plans.sensors import SENSORS
 from simulator.run.processes.node import Evidence
 from simulator.run.processes.observer import Passage
-from simulator.run.results.scoring import score
-from simulator.run.results.statistics import binned_percentile, percentile
+from simulator.run.results.directions import by_direction, speed_errors
+from simulator.run.results.scoring import Score, recall_by_chance, score
 
 NodeResult = dict[str, Any]
-BIN_KMH = 4.0  # of the node's histograms
 
 
 def node_result(evidence: Evidence) -> NodeResult:
     """One node's part. `matched` pairs single passages with the truth, never totals."""
     observer, plan = evidence.observer, evidence.plan
     truth = evidence.truth
-    if not SENSORS[plan.detector].directional:
+    sensor = SENSORS[plan.detector]
+    if not sensor.directional:
         truth = [replace(passage, direction=DIRECTIONS[0]) for passage in truth]
-    matched = score(truth, observer.passages)
+    matched = score(truth, observer.passages, sensor.window)
     return {
         "node": plan.name,
         "detector": plan.detector,
@@ -35,14 +34,12 @@ def node_result(evidence: Evidence) -> NodeResult:
         "counted": records.counted(evidence),
         "delivered": records.delivered(evidence),
         "noted": _tally(observer.passages),
-        "matched": {
-            "precision": round(matched.precision, 4),
-            "recall": round(matched.recall, 4),
-            "direction_errors": matched.direction_errors,
-            "classes": matched.confusion,
-            "pairs": matched.matched,
-        },
-        "speed": _speed(evidence, matched.speeds),
+        "matched": _matched(matched, recall_by_chance(truth, observer.passages, sensor.window)),
+        "directions": by_direction(evidence, truth, sensor.window),
+        "speed": speed_errors(
+            [one for record in observer.closed.values() for one in record.histograms],
+            matched.speeds,
+        ),
         "detector_stats": evidence.health.get("detector", {}),
         "intervals": _intervals(evidence),
         "coverage": _coverage(evidence),
@@ -54,6 +51,17 @@ def node_result(evidence: Evidence) -> NodeResult:
         "frames": evidence.frames,
         "violations": records.violations(evidence),
         "trace_sha256": observer.digest(),
+    }
+
+
+def _matched(found: Score, by_chance: float) -> dict[str, Any]:
+    return {
+        "precision": round(found.precision, 4),
+        "recall": round(found.recall, 4),
+        "recall_by_chance": round(by_chance, 4),
+        "direction_errors": found.direction_errors,
+        "classes": found.confusion,
+        "pairs": found.matched,
     }
 
 
@@ -79,24 +87,6 @@ def whole(options: RunOptions, nodes: list[NodeResult], wall_s: float) -> dict[s
         "trace_sha256": digest.hexdigest(),
         "violations": [text for n in nodes for text in n["violations"]],
         "nodes": nodes,
-    }
-
-
-def _speed(evidence: Evidence, pairs: list[tuple[float, float]]) -> dict[str, Any]:
-    """Errors of single passages, and of the histograms in the log, against the truth, in km/h."""
-    bins: dict[int, int] = {}
-    for record in evidence.observer.closed.values():
-        for histogram in record.histograms:
-            for i, count in histogram.items():
-                bins[i] = bins.get(i, 0) + count
-    if not pairs or not bins:
-        return {"n": 0}
-    true_v85 = percentile([true for true, _ in pairs], 0.85)
-    return {
-        "n": len(pairs),
-        "mean_error": round(fmean(counted - true for true, counted in pairs), 3),
-        "error_p95": round(percentile([abs(c - t) for t, c in pairs], 0.95), 3),
-        "v85_error": round(binned_percentile(bins, BIN_KMH, 0.85) - true_v85, 3),
     }
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simulator.run.checkers.decode import DIRECTIONS
+from simulator.run.plans.sensors import WIDEST, Window
 from simulator.run.processes.observer import Passage
 
-# A node notes a passage when it is sure of it, up to a few seconds after the front has crossed the
-# line. A radar that extrapolates a track over the line may be a little early.
-EARLY_US = 1_500_000
-LATE_US = 3_000_000
+# The same counts, moved by so much, match the truth by chance alone.
+SHIFTS_US = (-127_000_000, -61_000_000, 61_000_000, 127_000_000)
 
 
 @dataclass
@@ -34,8 +33,19 @@ class Score:
         return self.matched / self.counted if self.counted else 1.0
 
 
-def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
-    """Pair single passages of the same direction, in order, within EARLY_US and LATE_US.
+def recall_by_chance(
+    truth: Sequence[Passage], counted: Sequence[Passage], window: Window = WIDEST
+) -> float:
+    """The recall of counts that have nothing to do with the truth: they are moved by minutes."""
+    found = 0.0
+    for shift_us in SHIFTS_US:
+        moved = [replace(passage, t_us=passage.t_us + shift_us) for passage in counted]
+        found += score(truth, moved, window).recall
+    return found / len(SHIFTS_US)
+
+
+def score(truth: Sequence[Passage], counted: Sequence[Passage], window: Window = WIDEST) -> Score:
+    """Pair single passages of the same direction, in order, within the window.
 
     In order, because two followers cannot change places. With windows of one size no other pairing
     makes more pairs. Unpaired passages are tried again against the other direction. Those pairs
@@ -48,6 +58,7 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
         pairs, rest_t, rest_c = _paired(
             [p for p in truth if p.direction == direction],
             [p for p in counted if p.direction == direction],
+            window,
         )
         for true, noted in pairs:
             row = result.confusion.setdefault(true.cls, {})
@@ -61,13 +72,14 @@ def score(truth: Sequence[Passage], counted: Sequence[Passage]) -> Score:
         pairs, _, _ = _paired(
             [p for p in missed if p.direction == direction],
             [p for p in phantoms if p.direction != direction],
+            window,
         )
         result.direction_errors += len(pairs)
     return result
 
 
 def _paired(
-    truth: list[Passage], counted: list[Passage]
+    truth: list[Passage], counted: list[Passage], window: Window
 ) -> tuple[list[tuple[Passage, Passage]], list[Passage], list[Passage]]:
     """Pairs, and the unpaired rest of either side. Both are in order of time."""
     pairs: list[tuple[Passage, Passage]] = []
@@ -75,10 +87,10 @@ def _paired(
     t = c = 0
     while t < len(truth) and c < len(counted):
         late_us = counted[c].t_us - truth[t].t_us
-        if late_us < -EARLY_US:
+        if late_us < -window.early_us:
             phantoms.append(counted[c])
             c += 1
-        elif late_us > LATE_US:
+        elif late_us > window.late_us:
             missed.append(truth[t])
             t += 1
         else:

@@ -11,55 +11,50 @@ by). `swapped` inverts the direction byte. `empty`, `empty_long`: it reports an 
 or 12 bytes. `paired`: reports come in pairs 20 ms apart, 0.64 s from pair to pair, as recorded.
 `turned`: degrees by which the radar looks beside the road. `turn_back` adds, for that share of the
 road users, another one that turns back before the line. `branch`: from this second on a branch
-waves right in front of it.
+waves right in front of it. `covered`: from this second on it sees nothing and still answers.
 
-A heavy vehicle hides everything behind it, along its whole body. Of two targets with the same
-distance, speed and angle only the stronger is reported. A standing target is not reported. The
-echo strength of one class differs by 3 dB (assumed).
+A real one does more, by the recordings of one place: `angle_sd_deg` is the deviation of an angle,
+`distance_sd_m` that of a distance, `second_echo` the share of reports in which a vehicle's rear is
+a target of its own, `wrong_direction` the share of wrong direction bytes, `rain_hz` the number of
+drops a second that are taken for targets, `snr_scale` a factor on every SNR.
+
+A standing target is not reported. `road_view.py` has what is hidden, `lobe.py` what is seen.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from operator import itemgetter
-from typing import NamedTuple
 
 from simulator.world.protocol import Input
+from simulator.world.sensors import lobe
 from simulator.world.sensors.ld24xx import PORT, Ld24xx, answer
 from simulator.world.sensors.line_noise import corrupt, reseed
-from simulator.world.streets.motion import is_returning, position_of, sight_span, with_u_turns
-from simulator.world.streets.street import RoadUser, Street
+from simulator.world.sensors.road_view import (
+    Trajectory, position, resolved, trajectory, unhidden,
+)  # fmt: skip
+from simulator.world.streets.motion import is_returning, with_u_turns
+from simulator.world.streets.mount import KIND_MOUNT, Mount
+from simulator.world.streets.street import Street
 from simulator.world.streets.visibility import Visibility
 
 FRAME_US = 100_000
+HZ = 10
 PAIR_US, APART_US = 640_000, 20_000
-LINE_M = 8.0
-REACH_M = {"pedestrian": 16.0, "bicycle": 35.0, "car": 58.0, "heavy": 75.0}
-ECHO = {"pedestrian": 900.0, "bicycle": 2500.0, "car": 12000.0, "heavy": 30000.0}
-NEAREST_M = 1.5
-HALF_WIDTH_M = 1.3  # of a heavy vehicle
-ECHO_SPREAD = 0.35  # of the logarithm: 3 dB
-LOBE_DEG, WILD_M = 25, 13.0  # beyond this distance the lobe has sharp edges
+ANGLE_FAR_M = 30.0  # from here on the deviation of an angle grows with the distance (assumed)
+BODY_MIN_M = 3.0  # a body so long may show its rear (assumed: the maker says nothing)
+REAR_SHARE = 0.3  # of the echo (assumed)
+RAIN_M = 4.0  # mean distance of a drop that is seen, it falls off exponentially (assumed)
 TURN_BACK_M = (2.0, 25.0)  # before the line
-SAME_M, SAME_KMH, SAME_DEG = 1, 2, 8  # assumed: the maker names no resolution
 HEADER, FOOTER = b"\xf4\xf3\xf2\xf1", b"\xf8\xf7\xf6\xf5"
-ALWAYS = {"ghost", "empty", "empty_long", "clutter", "branch"}  # also report an empty lobe
-
-
-class Trajectory(NamedTuple):
-    """A road user's stay in the radar's lobe. Distances are along the road, from the radar."""
-
-    start_us: int
-    end_us: int
-    t_us: int  # on the line
-    metres_per_us: float
-    speed_kmh: float
-    offset_m: float
-    approaches: int
-    fading: float  # of the chance to be seen, by metre
-    echo: float
-    user: RoadUser
+ALWAYS = {
+    "ghost",
+    "empty",
+    "empty_long",
+    "clutter",
+    "branch",
+    "rain_hz",
+}  # also report an empty lobe
 
 
 class Ld2451(Ld24xx):
@@ -69,11 +64,16 @@ class Ld2451(Ld24xx):
     ENABLED = bytes.fromhex("01000000")
 
     def __init__(
-        self, street: Street, rng: random.Random, faults: dict[str, float] | None = None
+        self,
+        street: Street,
+        rng: random.Random,
+        faults: dict[str, float] | None = None,
+        mount: Mount = KIND_MOUNT,
     ) -> None:
         super().__init__(rng, faults)
-        users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
-        self._trajectories = Visibility(_trajectory(user) for user in users)
+        self._mount = mount
+        users = with_u_turns(street.moving, self._faults, TURN_BACK_M, rng)
+        self._trajectories = Visibility(trajectory(user, mount.line_m) for user in users)
         self._turned = self._faults.get("turned", 0.0)
         self._settings = bytearray(b"\x64\x02\x00\x00")  # max m, direction, min km/h, delay
         self._sensitivity = bytearray(b"\x01\x04\x00\x00")
@@ -135,26 +135,13 @@ class Ld2451(Ld24xx):
         rng, faults = self._rng, self._faults
         reseed(rng, self._seed, t_us, faults)
         if len(active) > 1:
-            active = _unhidden(t_us, active)
-        targets = [
-            target
-            for target in [self._target(t_us, trajectory) for trajectory in active]
-            if target
-        ]
+            active = unhidden(t_us, active)
+        if 0 <= faults.get("covered", -1) * 1e6 <= t_us:
+            active = []
+        targets = [target for trajectory in active for target in self._targets(t_us, trajectory)]
         if len(targets) > 1:
-            targets = _resolved(targets)
-        if faults and rng.random() < faults.get("ghost", 0):
-            targets.append(
-                bytes((128 + rng.randrange(-40, 40), rng.randrange(2, 50), rng.getrandbits(1),
-                       rng.randrange(2, 40), rng.randrange(20)))
-            )  # fmt: skip
-        if faults and rng.random() < faults.get("clutter", 0):
-            targets.append(
-                bytes((128 + rng.randrange(-10, 10), rng.randrange(1, 8), rng.getrandbits(1),
-                       rng.randrange(2, 9), rng.randrange(8)))
-            )  # fmt: skip
-        if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
-            targets.append(bytes((128 + rng.randrange(-40, 40), 1, rng.getrandbits(1), 3, 255)))
+            targets = resolved(targets)
+        targets += self._phantoms(t_us) if faults else []
         if not targets:
             if faults.get("empty_long"):
                 return HEADER + b"\2\0\0\0" + FOOTER
@@ -165,36 +152,83 @@ class Ld2451(Ld24xx):
         frame = b"".join((HEADER, bytes((size, 0, len(targets), alarm)), *targets, FOOTER))
         return corrupt(frame, self._rng, self._faults)
 
-    def _target(self, t_us: int, trajectory: Trajectory) -> bytes:
+    def _phantoms(self, t_us: int) -> list[bytes]:
+        """Targets that are no road users."""
+        rng, faults = self._rng, self._faults
+        found = []
+        if rng.random() < faults.get("ghost", 0):
+            found.append(
+                bytes((128 + rng.randrange(-40, 40), rng.randrange(2, 50), rng.getrandbits(1),
+                       rng.randrange(2, 40), rng.randrange(20)))
+            )  # fmt: skip
+        if rng.random() < faults.get("clutter", 0):
+            found.append(
+                bytes((128 + rng.randrange(-10, 10), rng.randrange(1, 8), rng.getrandbits(1),
+                       rng.randrange(2, 9), rng.randrange(8)))
+            )  # fmt: skip
+        if rain_hz := faults.get("rain_hz"):
+            found += [self._drop() for _ in range(4) if rng.random() < rain_hz / HZ / 4]
+        if 0 <= faults.get("branch", -1) * 1e6 <= t_us:
+            found.append(bytes((128 + rng.randrange(-40, 40), 1, rng.getrandbits(1), 3, 255)))
+        return found
+
+    def _drop(self) -> bytes:
+        """A drop or a splash: near, slow, anywhere in the lobe."""
+        rng = self._rng
+        metres = 1 + min(60, int(rng.expovariate(1 / RAIN_M)))
+        angle, speed = int(rng.gauss(0, 10)), rng.randrange(2, 20)
+        return bytes(
+            (_byte(128 + angle), metres, rng.getrandbits(1), speed, _byte(400 / metres**2))
+        )
+
+    def _targets(self, t_us: int, trajectory: Trajectory) -> list[bytes]:
+        """A road user as one target, or two: a long body may show its rear as well."""
+        along, speed_kmh = position(t_us, trajectory)
+        front = self._target(t_us, trajectory, along, speed_kmh)
+        found = [front] if front else []
+        share = self._faults.get("second_echo", 0)
+        length_m = trajectory.user.length_m
+        if share and length_m >= BODY_MIN_M and self._rng.random() < share:
+            rear = along + length_m if trajectory.approaches else along - length_m
+            echo = trajectory._replace(echo=trajectory.echo * REAR_SHARE)
+            if target := self._target(t_us, echo, rear, speed_kmh):
+                found.append(target)
+        return found
+
+    def _target(self, t_us: int, trajectory: Trajectory, along: float, speed_kmh: float) -> bytes:
         """Five bytes, or none when the settings or the echo leave this target out."""
-        draw, faults = self._rng.random, self._faults
-        along, speed_kmh = _position(t_us, trajectory)
+        draw, faults, mount = self._rng.random, self._faults, self._mount
         if along < 0.5 or speed_kmh < 0.5:  # a standing target has no Doppler shift
             return b""
-        distance = math.hypot(along, trajectory.offset_m)
+        distance = math.hypot(along, trajectory.offset_m, mount.rise_m)
         radial = speed_kmh * along / distance
-        chance = min(1.0, 1.95 - trajectory.fading * distance) - faults.get("missed", 0)
+        bearing = math.degrees(math.atan2(trajectory.offset_m, along)) + self._turned
+        seen = lobe.chance(mount, trajectory.reach_m, distance, bearing)
         distance_max, direction, speed_min, _ = self._settings
-        if draw() > chance or radial < speed_min:
+        if draw() > min(1.0, seen) - faults.get("missed", 0) or radial < speed_min:
             return b""
         metres = int(distance + draw() * 0.6 + 0.2)
+        if faults:
+            metres = int(max(0.0, distance + draw() * 0.6 + 0.2 + self._noise("distance_sd_m")))
         approaches = trajectory.approaches ^ is_returning(trajectory.user, t_us)
         if metres > distance_max or (direction != 2 and direction != approaches):
             return b""
-        angle = (
-            math.degrees(math.atan2(trajectory.offset_m, along)) + self._turned + draw() * 4 - 2
-        )
-        if distance > WILD_M and abs(angle) > LOBE_DEG:
-            return b""
-        if faults and draw() < faults.get("outlier", 0):
-            angle = self._rng.uniform(-79, 79)
+        angle = bearing + draw() * 4 - 2
+        if faults:
+            angle += self._noise("angle_sd_deg") * max(1.0, distance / ANGLE_FAR_M)
+            if draw() < faults.get("outlier", 0):
+                angle = self._rng.uniform(-79, 79)
+            approaches ^= draw() < faults.get("wrong_direction", 0)
         noise = trajectory.echo / (distance * distance) * (0.6 + 0.8 * draw())
         if faults.get("swapped"):
             approaches ^= 1
         speed = int(radial + draw())
-        return bytes(
-            (max(0, min(255, int(128 + angle))), metres, approaches, speed, min(255, int(noise)))
-        )
+        snr = noise * faults.get("snr_scale", 1)
+        return bytes((_byte(128 + angle), metres, approaches, speed, _byte(snr)))
+
+    def _noise(self, name: str) -> float:
+        deviation = self._faults.get(name, 0.0)
+        return self._rng.gauss(0, deviation) if deviation else 0.0
 
     # --- commands
 
@@ -216,79 +250,5 @@ class Ld2451(Ld24xx):
         return answer(command)
 
 
-def _trajectory(user: RoadUser) -> Trajectory:
-    """When and how a road user is seen: it comes from far, or goes away from near."""
-    speed = user.speed_kmh / 3.6
-    reach = REACH_M[user.cls]
-    forward = user.direction == "forward"
-    near, far = LINE_M - NEAREST_M, reach - LINE_M
-    start_us, end_us = sight_span(user, *((far, near) if forward else (near, far)))
-    spread = math.exp(random.Random(user.number).gauss(0, ECHO_SPREAD))
-    return Trajectory(
-        start_us, end_us, user.t_us, (-speed if forward else speed) / 1e6, user.speed_kmh,
-        user.offset_m, int(forward), 1.6 / (reach * 1.15), ECHO[user.cls] * spread, user,
-    )  # fmt: skip
-
-
-def _unhidden(t_us: int, active: list[Trajectory]) -> list[Trajectory]:
-    """The targets that no heavy vehicle hides."""
-    bodies = [
-        (trajectory, *_extent(t_us, trajectory))
-        for trajectory in active
-        if trajectory.user.cls == "heavy"
-    ]
-    bodies = [body for body in bodies if body[2] > 0]
-    return (
-        [trajectory for trajectory in active if not _hidden(t_us, trajectory, bodies)]
-        if bodies
-        else active
-    )
-
-
-def _extent(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
-    """From where to where along the road a vehicle reaches. Its times are those of its front."""
-    front = _position(t_us, trajectory)[0]
-    length = trajectory.user.length_m
-    return (front, front + length) if trajectory.approaches else (front - length, front)
-
-
-def _hidden(
-    t_us: int, trajectory: Trajectory, bodies: list[tuple[Trajectory, float, float]]
-) -> bool:
-    """Whether the line of sight to it goes through a body that is nearer."""
-    along = _position(t_us, trajectory)[0]
-    if along <= 1.0:
-        return False
-    slope = trajectory.offset_m / along
-    for other, near, far in bodies:
-        near, far = max(near, 0.0), min(far, along - 0.5)
-        if other is trajectory or near >= far:
-            continue
-        left, right = other.offset_m - HALF_WIDTH_M, other.offset_m + HALF_WIDTH_M
-        offsets = sorted((slope * near, slope * far))
-        if offsets[0] < right and offsets[1] > left:
-            return True
-    return False
-
-
-def _position(t_us: int, trajectory: Trajectory) -> tuple[float, float]:
-    """Metres along the road from the radar, and km/h."""
-    if trajectory.user.stop is None:
-        return LINE_M + trajectory.metres_per_us * (t_us - trajectory.t_us), trajectory.speed_kmh
-    before_m, speed_kmh = position_of(trajectory.user, t_us)
-    return LINE_M + (before_m if trajectory.approaches else -before_m), speed_kmh
-
-
-def _resolved(targets: list[bytes]) -> list[bytes]:
-    """The targets that the radar can tell from a stronger one."""
-    out: list[bytes] = []
-    for one in sorted(targets, key=itemgetter(4), reverse=True):
-        if not any(
-            one[2] == other[2]
-            and abs(one[1] - other[1]) <= SAME_M
-            and abs(one[3] - other[3]) <= SAME_KMH
-            and abs(one[0] - other[0]) <= SAME_DEG
-            for other in out
-        ):
-            out.append(one)
-    return out
+def _byte(value: float) -> int:
+    return max(0, min(255, int(value)))

@@ -1,4 +1,4 @@
-"""How a road user brakes, stands and drives on, or turns back: its motion as a radar sees it."""
+"""How a road user brakes, stands and drives on, turns back or manoeuvres, as a radar sees it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from simulator.world.streets.trip import Trip
 
 if TYPE_CHECKING:
     from simulator.world.streets.street import RoadUser
@@ -88,13 +90,15 @@ def position_of(user: RoadUser, t_us: int) -> tuple[float, float]:
 
 def is_returning(user: RoadUser, t_us: int) -> bool:
     """Whether the road user has turned and is on its way back."""
-    return isinstance(user.stop, UTurn) and user.stop.is_returning(t_us)
+    return isinstance(user.stop, (UTurn, Trip)) and user.stop.is_returning(t_us)
 
 
 def sight_span(user: RoadUser, before_m: float, behind_m: float) -> tuple[int, int]:
     """From when to when the road user is within that many metres before and behind the line."""
     speed = user.speed_kmh / 3.6
     stop = user.stop
+    if isinstance(stop, Trip):
+        return stop.start_us, stop.end_us
     if isinstance(stop, UTurn):
         approach_us = int(max(0.0, before_m - stop.distance_m) / speed * 1e6) + BRAKING_MAX_US
         return stop.departs_us - stop.stands_us - approach_us, stop.departs_us + approach_us

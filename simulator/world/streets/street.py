@@ -16,8 +16,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from simulator.world.streets import flow
+from simulator.world.streets.manoeuvres import manoeuvring
 from simulator.world.streets.motion import Stop
+from simulator.world.streets.mount import MIDDLE_M
 from simulator.world.streets.traffic import Traffic, shape
+from simulator.world.streets.trip import Trip
 
 DIRECTION_PERIOD_US = 1_800_000_000
 FREE_FLOW = Traffic()
@@ -58,15 +62,18 @@ class RoadUser:
     speed_kmh: float
     length_m: float
     offset_m: float  # sideways from the sensor's axis
-    stop: Stop | None = None
+    stop: Stop | Trip | None = None
 
 
 class Street:
     """`passages` road users spread over `hours` from midnight. Equal arguments give equal streets.
+    With `traffic.flow` they come by Cowan's M3 model, with `traffic.known` from a file, and
+    `passages` is not used.
 
     headway_s: smallest time between two road users of one direction. In single file, where the
     path is too narrow for meeting, it is the smallest time between any two. traffic: how they
-    arrive.
+    arrive. lanes: sideways from the sensor to the lanes forward and backward. `others` move on the
+    street and never cross the line.
     """
 
     def __init__(
@@ -79,10 +86,42 @@ class Street:
         *,
         single_file: bool = False,
         traffic: Traffic = FREE_FLOW,
+        lanes: tuple[float, float] = MIDDLE_M,
     ) -> None:
         self._rng = rng
         self._mix = traffic.mix or mix
+        self._lanes = lanes
+        self._speeds = traffic.speeds
         self.span_us = int(hours * 3_600_000_000)
+        self.others: list[RoadUser] = []
+        if traffic.known is not None:
+            users = [user for user in traffic.known if user.t_us < self.span_us]
+        elif traffic.flow:
+            users = self._by_flow(traffic, hours)
+        else:
+            users = self._spread(passages, hours, headway_s, single_file, traffic=traffic)
+        if traffic.manoeuvres:
+            users, self.others = manoeuvring(users, traffic.manoeuvres, rng)
+        self.users = sorted(users, key=lambda user: user.t_us)
+
+    @property
+    def moving(self) -> list[RoadUser]:
+        """Every road user, also those that never cross the line."""
+        return self.users + self.others
+
+    def _by_flow(self, traffic: Traffic, hours: float) -> list[RoadUser]:
+        users = []
+        for direction in DIRECTIONS:
+            if flows := traffic.flow.get(direction):
+                times = flow.arrivals(flows, hours, self._rng)
+                users += flow.in_file([self._user(t_us, direction) for t_us in times])
+        return users
+
+    def _spread(
+        self, passages: int, hours: float, headway_s: float, single_file: bool, *, traffic: Traffic
+    ) -> list[RoadUser]:
+        """So many road users, by the shape of a weekday."""
+        rng = self._rng
         weights = [HOURLY_WEIGHTS[i % 24] for i in range(max(1, -int(-hours // 1)))]
         headway_us = int(headway_s * 1e6)
         if single_file or traffic.one_way:
@@ -99,7 +138,7 @@ class Street:
             for direction, count in zip(DIRECTIONS, (passages - passages // 2, passages // 2)):
                 times = _enforce_headway(self._arrivals(count, weights), headway_us, self.span_us)
                 users += shape([self._user(t_us, direction) for t_us in times], traffic, rng)
-        self.users = sorted(users, key=lambda user: user.t_us)
+        return users
 
     def _arrivals(self, count: int, weights: list[int]) -> list[int]:
         hours = self._rng.choices(range(len(weights)), weights, k=count)
@@ -112,14 +151,15 @@ class Street:
         rng = self._rng
         cls = rng.choices(list(self._mix), list(self._mix.values()))[0]
         kind = USER_CLASSES[cls]
+        mean, spread = self._speeds.get(cls, (kind.speed_kmh, kind.deviation_kmh))
         deviation = max(-3.0, min(3.0, rng.gauss(0, 1)))
-        lane = -1.8 if direction == "forward" else 1.8
+        lane = self._lanes[DIRECTIONS.index(direction)]
         return RoadUser(
             rng.getrandbits(32),
             t_us,
             direction,
             cls,
-            max(2.5, kind.speed_kmh + kind.deviation_kmh * deviation),
+            max(2.5, mean + spread * deviation),
             rng.uniform(kind.length_min_m, kind.length_max_m),
             lane + rng.uniform(-0.4, 0.4),
         )

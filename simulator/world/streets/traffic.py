@@ -31,7 +31,9 @@ BESIDE_M = {"car": 3.2, "heavy": 3.2, "bicycle": 0.8, "pedestrian": 0.6}
 class Traffic:
     """bunched: share of road users that follow within `bunch_s`. pairs: share of road users with
     another one beside them. queued: they stop and are released in cycles. one_way: the direction
-    changes every half hour.
+    changes every half hour. flow: road users an hour by direction, hour by hour. speeds: mean and
+    deviation by class, km/h. manoeuvres: share of the cars that start, stop, back or park. known:
+    road users from a file, instead of drawn ones.
     """
 
     bunched: float = 0.0
@@ -40,6 +42,10 @@ class Traffic:
     queued: bool = False
     one_way: bool = False
     mix: dict[str, float] = field(default_factory=dict)
+    flow: dict[str, list[float]] = field(default_factory=dict)
+    speeds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    manoeuvres: float = 0.0
+    known: list[RoadUser] | None = None
 
 
 def shape(

@@ -11,6 +11,7 @@ DEFAULTS = accept({}).public()
 # Other values that a value at the end of its range needs.
 COMPANIONS = {
     "radar_line_m": {"radar_max_m": 100},
+    "radar_offset_m": {"radar_line_m": 40},
     "radar_max_m": {"radar_line_m": 3},
     "class_ped_max_kmh": {"class_bike_max_kmh": 60},
     "class_bike_max_kmh": {"class_ped_max_kmh": 3},
@@ -111,6 +112,13 @@ def test_the_counting_line_must_be_within_reach_of_the_radar():
     text = _refused({"radar_line_m": 30, "radar_max_m": 30})
     assert "radar_max_m = 30" in text and "wanted 31..100 m with radar_line_m = 30" in text
     check({"radar_line_m": 30, "radar_max_m": 31})
+
+
+def test_a_lane_must_be_within_the_lobe_at_the_line():
+    text = _refused({"radar_line_m": 8, "radar_offset_m": 7})
+    assert "radar_line_m = 8, wanted 19..40 m with radar_offset_m = 7" in text, text
+    check({"radar_line_m": 19, "radar_offset_m": 7})
+    check({"radar_line_m": 8, "radar_offset_m": 7, "detector": "doppler"})
 
 
 def test_the_road_must_be_within_the_radars_lobe():

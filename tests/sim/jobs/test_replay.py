@@ -15,7 +15,7 @@ import pytest
 
 from simulator.run.accuracy.__main__ import cell_plan
 from simulator.run.plans.plan import NodePlan
-from simulator.run.plans.sensors import SENSORS
+from simulator.run.plans.sensors import SENSORS, Site
 from simulator.run.processes.node import Evidence
 from simulator.world.spec import Detector
 from simulator.world.streets.street import Street
@@ -35,7 +35,8 @@ def sensor(plan: NodePlan) -> Detector:
         rng, kind.mix, plan.passages, plan.hours, plan.headway_s, single_file=kind.single_file,
         traffic=plan.traffic,
     )  # fmt: skip
-    model = kind.model(street, random.Random(f"{plan.seed}/sensor"), plan.faults, BOARD)
+    site = Site(street, plan.mount, BOARD)
+    model = kind.model(site, random.Random(f"{plan.seed}/sensor"), plan.faults)
     model.write(2_000_000, b"UKOMBZ" if plan.detector == "ops243" else b"")  # as a node sets it
     return model
 

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.run.plans import plan, scenario
 from simulator.run.plans.plan import HOUR_US, BrokerAddress, RunOptions, draw
-from simulator.run.plans.scenario import ScenarioError
+from simulator.run.plans.rules import ScenarioError
 
 
 @pytest.fixture
@@ -126,6 +126,16 @@ def test_a_bad_file_is_refused_by_name(folder: Path, text: str, reason: str) -> 
     assert "bad.toml" in str(caught.value)
 
 
+def test_road_users_of_a_file_replace_drawn_ones_and_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "real.toml").write_text('title = "x"\narrivals = "real.csv"')
+    with pytest.raises(ScenarioError, match="real.csv"):
+        draw(RunOptions(scenario="real"))
+    (folder / "real.csv").write_text("time,direction,class,speed,length\n1,forward,car,30,4\n")
+    assert [one.t_us for one in draw(RunOptions(scenario="real"))[0].traffic.known or ()] == [
+        10**6
+    ]
+
+
 BAD_VALUES = (
     "passages = 'many'", "passages = -5", "passages = true", "headway_s = 3", "title = 7",
     "headway_s = {radar = 3.0}", "headway_s = {radar = 'x', beam = 1.0}",
@@ -136,6 +146,10 @@ BAD_VALUES = (
     "weather = {wifi_flap_s = 0.001}", "weather = {wifi_flap_s = nan}", "headway_s = {}",
     "backend_away = [[0, inf]]", "backend_away = [[true, 2]]", "backend_away = [[3, 3]]",
     "passages = 50000", "faults = {radar = {torm = 0.1}}", "faults = {radar = {torn = 1.1}}",
+    "mount = {lanes = [3]}", "mount = {line_m = 99}", "mount = {lobe = 3}", "arrivals = 3",
+    "traffic = {flow = {forward = []}}", "traffic = {flow = {up = [3]}}",
+    "traffic = {flow = {forward = [-1]}}", "traffic = {speeds = {car = [30]}}",
+    "faults = {radar = {angle_sd_deg = -1}}",
     "faults = {beam = {blocked_from = 3}}", "faults = {beam = {blocked_from = 3, blocked_to = 2}}",
 )  # fmt: skip
 

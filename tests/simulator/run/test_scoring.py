@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.run.processes.observer import Passage
-from simulator.run.results.scoring import EARLY_US, LATE_US, score
+from simulator.run.plans.sensors import WIDEST
+from simulator.run.results.scoring import score
 
 S = 1_000_000
 
@@ -44,7 +45,12 @@ def test_a_passage_that_is_counted_twice_is_a_phantom() -> None:
 
 def test_a_passage_may_be_noted_late_and_a_little_early() -> None:
     truth = [passage(100)]
-    for off_us, matched in ((LATE_US, 1), (LATE_US + 1, 0), (-EARLY_US, 1), (-EARLY_US - 1, 0)):
+    for off_us, matched in (
+        (WIDEST.late_us, 1),
+        (WIDEST.late_us + 1, 0),
+        (-WIDEST.early_us, 1),
+        (-WIDEST.early_us - 1, 0),
+    ):
         assert score(truth, [Passage(100 * S + off_us, "forward", "car")]).matched == matched
 
 

@@ -81,6 +81,13 @@ def check(values: dict[str, Any]) -> None:
         raise _error(
             "radar_mount_deg", degrees, advice.format(minimum=-_LOBE_DEG, maximum=_LOBE_DEG)
         )
+    least = full["radar_offset_m"] * 11 // 4  # offset / tan(_LOBE_DEG)
+    if full["detector"] == "ld2451" and full["radar_line_m"] < least:
+        advice = _("Use {least} m or more: nearer, a lane {offset} m aside is outside the lobe.")
+        raise _error(
+            "radar_line_m", full["radar_line_m"],
+            advice.format(least=least, offset=full["radar_offset_m"]),
+        )  # fmt: skip
     if set(full["mqtt_root"]) & set(_BAD_IN_TOPIC):
         raise _error("mqtt_root", full["mqtt_root"], _("Use a text without +, # and NUL."))
 
