@@ -22,9 +22,13 @@ class Link:
         self.sent = []
         self.raises = []
         self.waits = None  # an event: each publish waits for it
+        self.reopened = 0
 
     def is_up(self):
         return True
+
+    def reopen(self):
+        self.reopened += 1
 
     async def publish(self, suffix, fill, retain=False, qos=1):
         assert qos == 0 and not retain, "a reply that is lost is asked for again"
@@ -165,5 +169,6 @@ def test_health_is_reported_every_quarter_of_an_hour_also_after_a_loss():
     asyncio.run(main())
     assert set(Hours.waits) == {900} and 4 <= len(Hours.waits) <= 5
     assert len(progress.reports) >= 3 and set(progress.reports) == {"made"}
+    assert node.link.reopened == len(progress.reports), "after each report, sent or not"
     for suffix, body in node.link.sent:
         assert suffix == "health" and body["node"] == "n1" and body["queue"] == 5
