@@ -279,3 +279,21 @@ def test_reports_are_read_three_at_a_time_in_dense_traffic():
         uart.at(first_ms + 100 * (i + 1), _report(bytes((128, 40, 1, 4, 60))))
     run(driver, clock, first_ms + 31_000)
     assert driver.stats()["frames_ok"] >= 300 and len(reads) <= 105, len(reads)
+
+
+def test_two_metres_are_right_in_front_of_the_radar_and_three_are_not():
+    for metres, state in ((2, 4), (3, 1)):
+        driver, uart, clock = _started(Radar())
+        assert _state_after(driver, uart, clock, metres, 65) == state, metres
+
+
+def test_a_radar_that_has_answered_is_not_asked_again_for_a_minute():
+    device = Radar()
+    driver, uart, clock = _started(device)
+    clock.us += 61_000_000
+    assert driver.tick(clock.ticks_ms())
+    asyncio.run(driver.wait())
+    assert driver.probe() < 1000, "its answer was heard"
+    for second in range(1, 60):
+        clock.us += 1_000_000
+        assert not driver.tick(clock.ticks_ms()), second

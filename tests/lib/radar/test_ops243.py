@@ -296,6 +296,8 @@ def test_the_live_view_gets_speeds_with_a_strength_and_statistics_count_all_line
     after = driver.stats()
     grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
     assert grown == {"frames_ok": 4, "bad_lines": 1, "other_lines": 1, "ghosts": 1}
+    _read(driver, sensor, b'{"speed":"3.0"}\r\n')
+    assert driver.stats()["other_lines"] == after["other_lines"] + 1
 
 
 def test_speeds_below_the_least_are_no_road_user():
@@ -314,3 +316,13 @@ def test_reports_that_waited_in_a_stall_are_dated_one_by_one():
     (passage,) = run(driver, sensor.clock, passed_ms + 3000)
     assert passage[:3] == (0, 2, 360)
     assert abs(passed_ms - 10 * 160 - passage[3]) <= 200, passed_ms - passage[3]
+
+
+def test_two_seconds_without_a_road_user_are_quiet():
+    for after_ms, state in ((1700, OK), (3200, QUIET)):
+        sensor = Sensor()
+        driver = _started(sensor)
+        second_ms = 1000 - sensor.clock.ticks_ms() % 1000
+        sensor.at(sensor.clock.ticks_ms() + second_ms, b"500,20\r\n")
+        run(driver, sensor.clock, sensor.clock.ticks_ms() + second_ms + after_ms)
+        assert driver.state == state, after_ms
