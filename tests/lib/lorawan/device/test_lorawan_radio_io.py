@@ -31,7 +31,7 @@ class Chip:
     def __init__(self, *steps, late_us=0, setup_us=0, header=False):
         self.time = radio_io.time = radio_io.asyncio = storage.time = VirtualTime()
         self.flag, self.irq_us = self, None
-        self._steps, self._late_us, self._setup_us = list(steps), late_us, setup_us
+        self._steps, self._late_us, self.setup_us = list(steps), late_us, setup_us
         self._header = header
         self.calls = []  # (us, name)
         self.io = RadioIo(self, Micros())
@@ -56,7 +56,7 @@ class Chip:
 
     def prepare(self, _request):
         self._note("prepare")
-        self.time.us += self._setup_us
+        self.time.us += self.setup_us
 
     def listen(self):
         self._note("listen")
@@ -122,7 +122,7 @@ def test_a_window_that_is_late_opens_at_once():
 def test_the_longest_preparation_fades():
     chip = Chip(*[(5 * MS, Chip.TIMED_OUT)] * 12, setup_us=80 * MS)
     chip.heard()
-    chip._setup_us = 16 * MS
+    chip.setup_us = 16 * MS
     found = []
     for _ in range(11):
         chip.heard()
