@@ -35,7 +35,8 @@ CONSOLE = 0  # the port of UART0
 # Operations. Those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
 RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP, SPI = range(8, 18)
-ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
+GROW, ALLOCATE, MEMORY, HEAP_INFO = range(18, 22)
+ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET, MEMORY)
 
 _VOID = const(1)
 _ANSWER = const(2)
@@ -88,8 +89,13 @@ def request(op, a=0, b=0, payload=b""):
     return _reply()
 
 
+def look(_op):
+    """memory.py puts its own here, which may raise MemoryError."""
+
+
 def send(op, a=0, b=0, payload=b""):
     """Send to the world. The operations of `ONE_WAY` get no reply."""
+    look(op)
     n = len(payload)
     if n > _PAYLOAD:  # memory of other buffers follows
         raise ValueError("seam: %d bytes in one request" % n)
@@ -328,7 +334,7 @@ def hello():
     """Introduce the process and set the clock. Return a text and a random seed.
 
     The text, by lines: the reset cause, the chip, the board's description if a console is
-    attached, and the MAC address.
+    attached, the MAC address, and figures of the chip's memory.
     """
     global now, _ticks_from
     seed, body = request(HELLO)

