@@ -81,7 +81,7 @@ class Partition:
         return self._entry
 
     def readblocks(self, block, buf, offset=0):
-        seam.spend(_READ_US)
+        seam.charge(_READ_US)
         _read(self._at(block, offset, len(buf)), buf)
 
     def writeblocks(self, block, buf, offset=None):

@@ -81,6 +81,7 @@ _next_port = 0
 _next_size = 0
 _stalled = False
 _calling = False  # a handler runs: no other one may
+_owed_us = 0  # charged, and not spent yet
 
 
 def request(op, a=0, b=0, payload=b""):
@@ -238,11 +239,20 @@ def _catch_up():
             _calling = False
 
 
+def _settle():
+    """Before a wait: spend what was charged, run what waits."""
+    global _owed_us
+    owed, _owed_us = _owed_us, 0
+    if owed:
+        stall(owed)
+    _catch_up()
+
+
 def idle(deadline, woken):
     """Let time pass until `woken()` or the deadline (us). Interrupts run. True if woken."""
     global now
-    if irq_pending:
-        _catch_up()
+    if irq_pending or _owed_us:
+        _settle()
     if woken():
         return True
     while True:
@@ -307,6 +317,16 @@ def spend(duration_us):
         now += duration_us
     else:
         stall(duration_us)
+
+
+def charge(duration_us):
+    """Charge time in the middle of a file operation, in which no handler may run. What does not
+    fit before the next event is spent when the node next waits."""
+    global now, _owed_us
+    if now + duration_us < soon:
+        now += duration_us
+    else:
+        _owed_us += duration_us
 
 
 def block(deadline, woken):

@@ -24,6 +24,7 @@ _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft"
 _CTRL_C = 3
 # Imports of a node with Wi-Fi alone. umqtt.simple 1.3.4 says `usocket`.
 _LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
+_FROZEN = ("umqtt", "umqtt.simple")  # in the chip's binary, before /lib on the path
 _names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
@@ -69,6 +70,8 @@ def imported(name, *rest):
     name = _LATE.get(name, name)
     if name in _LATE and name not in sys.modules:
         return esp32.late(name)
+    if name in _FROZEN:
+        return esp32.late(name, *rest)
     memory.begin_import()
     try:
         return esp32.imported(name, *rest)

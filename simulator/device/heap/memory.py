@@ -30,7 +30,7 @@ _STACK_LIMIT = const(80_000)  # of the interpreter
 # One level of recursion takes 400 bytes of stack here and 288 on a genuine binary (v1.25.0).
 _STACK_HERE = const(25)
 _STACK_CHIP = const(18)
-_STACK_SHIMS = const(4096)  # shims are C on the chip, and on top of the firmware's calls here
+_STACK_SHIMS = const(7168)  # shims are C on the chip, and on top of the firmware's calls here
 _RATIO = const(180)  # 256ths of the bytes here that the chip needs, in the mean
 _USABLE_NUM = const(125)  # of an area: the rest is the allocation table
 _USABLE_DEN = const(128)
