@@ -34,7 +34,6 @@ from tallypost.provisioning.identity import NAMESPACE
 HOUR_US = 3_600_000_000
 # The 160 KB of heap on a classic ESP32, in words of 64 bits, and the shims beside it. Runs of
 # `make sim` have half of that, to show the reserve.
-_HEAP = "368k"
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
 BENCH_MOUNT = Mount(line_m=20.0)  # where a node without a configured line counts
@@ -93,7 +92,7 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
         modem.uart = MODEM_UART
         detector = CompositeDetector(detector, modem)
     spec = NodeSpec(
-        board.name, flash, start_utc, environment.seed, heap=_HEAP, chip=board.chip,
+        board.name, flash, start_utc, environment.seed, chip=board.chip,
         mac=mac_of(board.name, flash),
     )  # fmt: skip
     made = Node(spec, network, detector, environment.observer)

@@ -8,6 +8,7 @@ straight to the file.
 import struct
 import sys
 
+import memory
 import seam
 import vfs
 from micropython import const
@@ -16,6 +17,8 @@ _TABLE = const(0x8000)
 _ENTRY = const(32)
 _BLOCK = const(4096)
 _CHUNK_BYTES = const(1024)
+_READ_US = const(50)  # assumed: a call of a driver, and the SPI transfer. Data sheets: 40 to 60
+_KEY_MAX = const(15)
 HEAP_DATA = 4  # MALLOC_CAP_8BIT
 _GET_I32 = const(0)  # operations of NVS
 _SET_I32 = const(1)
@@ -23,6 +26,7 @@ _GET_BLOB = const(2)
 _SET_BLOB = const(3)
 _ERASE = const(4)
 _COMMIT = const(5)
+_WRITES = (_SET_I32, _SET_BLOB)
 _SHIMS = "/rom"
 shims = None  # their file system
 has_pulse_counter = True
@@ -77,6 +81,7 @@ class Partition:
         return self._entry
 
     def readblocks(self, block, buf, offset=0):
+        seam.charge(_READ_US)
         _read(self._at(block, offset, len(buf)), buf)
 
     def writeblocks(self, block, buf, offset=None):
@@ -110,14 +115,20 @@ class Partition:
 
 
 class NVS:
-    """Numbers and blobs under names of at most 15 characters. Nothing else, as on the chip."""
+    """Numbers and blobs under names of at most 15 characters. Nothing else, as on the chip.
+
+    A longer name is refused where it is written, and finds that of its first 15 where it is read
+    (measured on a genuine binary for one call of each, assumed for the others).
+    """
 
     def __init__(self, namespace):
         self._namespace = namespace
 
     def _call(self, op, key, data=b"", number=0):
-        if len(key) > 15:
-            raise OSError(-0x1109)  # ESP_ERR_NVS_KEY_TOO_LONG
+        if len(key) > _KEY_MAX:
+            if op in _WRITES:
+                raise OSError(-0x1109)  # ESP_ERR_NVS_KEY_TOO_LONG
+            key = key[:_KEY_MAX]  # ESP-IDF compares so many
         name = (self._namespace + "\0" + key + "\0").encode()
         value, body = seam.request(seam.NVS, op, number & 0xFFFF_FFFF, name + bytes(data))
         if value < 0:
@@ -128,6 +139,8 @@ class NVS:
         return struct.unpack("<i", self._call(_GET_I32, key))[0]
 
     def set_i32(self, key, value):
+        if not -(2**31) < value < 2**31:
+            raise OverflowError("overflow converting long int to machine word")
         self._call(_SET_I32, key, b"", value)
 
     def get_blob(self, key, buf):
@@ -152,24 +165,33 @@ def raw_temperature():
     return 95
 
 
+HEAP_DATA = 4
+HEAP_EXEC = 1
+
+
 def idf_heap_info(_capabilities):
-    return [(100_000, 60_000, 5_000, 50_000)]  # the heap here does not grow
+    """Of each region: size, free, largest block, least free."""
+    body = seam.request(seam.HEAP_INFO)[1]
+    return [struct.unpack_from("<IIII", body, at) for at in range(0, len(body), 16)]
 
 
 imported = __import__  # the interpreter's own, which start.py replaces
 
 
-def late(name):
-    """Load a shim that few nodes need. The folder of the shims is not visible to the firmware."""
+def late(name, *rest):
+    """Load a shim that few nodes need, or a module that is frozen into the chip's binary. The
+    folder of both is not visible to the firmware."""
     if _SHIMS in sys.path:  # one shim needs another
-        return imported(name)
+        return imported(name, *rest)
+    before = memory.in_use_now()
     vfs.mount(shims, _SHIMS)
     sys.path.insert(0, _SHIMS)
     try:
-        return imported(name)
+        return imported(name, *rest)
     finally:
-        del sys.path[0]
+        sys.path.remove(_SHIMS)
         vfs.umount(_SHIMS)
+        memory.not_on_chip(before)
 
 
 def __getattr__(name):

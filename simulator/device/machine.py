@@ -6,6 +6,7 @@ UART's buffer overflows without an error. RTC memory outlives every reset but no
 
 import io
 
+import memory
 import port_console
 import seam
 import time
@@ -19,6 +20,7 @@ SOFT_RESET = 5
 _RTC_BYTES = const(2048)
 _PINS = const(49)  # numbers go up to 48 on an ESP32-S3
 _CHUNK_BYTES = const(1024)  # of a UART's output
+_UART_OWNER = const(16)  # of memory
 _PIN_PORT = const(0x40)
 _PULSE_PORT = const(0x42)  # many edges at once, for pulse counters
 _cause = PWRON_RESET
@@ -145,6 +147,7 @@ class UART(io.IOBase):
         self.baudrate = baudrate
         self._count = 0
         self._rxbuf = max(rxbuf, 256)
+        memory.allocate(_UART_OWNER + self._port, self._rxbuf)
         if self._rxbuf > len(self._view):
             self._view = memoryview(seam.outside(self._rxbuf))
         self._timeout_us = timeout * 1000
@@ -197,6 +200,7 @@ class UART(io.IOBase):
 
     def deinit(self):
         seam.fills.pop(self._port, None)
+        memory.allocate(_UART_OWNER + self._port, 0)
 
 
 class WDT:

@@ -39,6 +39,8 @@ class WLAN:
     def active(self, on=None):
         if on is None:
             return WLAN._active
+        if on and not seam.request(seam.WIFI, 0)[0]:
+            raise OSError(0x101, "ESP_ERR_NO_MEM")
         WLAN._active = bool(on)
         if not on:
             self.disconnect()

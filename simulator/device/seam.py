@@ -35,7 +35,8 @@ CONSOLE = 0  # the port of UART0
 # Operations. Those of ONE_WAY get no reply.
 HELLO, WAIT, LOG, RESET, PROGRAM, ERASE, UART_WRITE, PIN_WRITE = range(8)
 RTC_READ, RTC_WRITE, NVS, WIFI, RESOLVE, OPEN, SEND, CLOSE, UDP, SPI = range(8, 18)
-ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET)
+GROW, ALLOCATE, MEMORY, HEAP_INFO = range(18, 22)
+ONE_WAY = (LOG, PIN_WRITE, RTC_WRITE, RESET, MEMORY)
 
 _VOID = const(1)
 _ANSWER = const(2)
@@ -80,6 +81,7 @@ _next_port = 0
 _next_size = 0
 _stalled = False
 _calling = False  # a handler runs: no other one may
+_owed_us = 0  # charged, and not spent yet
 
 
 def request(op, a=0, b=0, payload=b""):
@@ -88,8 +90,13 @@ def request(op, a=0, b=0, payload=b""):
     return _reply()
 
 
+def look(_op):
+    """memory.py puts its own here, which may raise MemoryError."""
+
+
 def send(op, a=0, b=0, payload=b""):
     """Send to the world. The operations of `ONE_WAY` get no reply."""
+    look(op)
     n = len(payload)
     if n > _PAYLOAD:  # memory of other buffers follows
         raise ValueError("seam: %d bytes in one request" % n)
@@ -232,11 +239,20 @@ def _catch_up():
             _calling = False
 
 
+def _settle():
+    """Before a wait: spend what was charged, run what waits."""
+    global _owed_us
+    owed, _owed_us = _owed_us, 0
+    if owed:
+        stall(owed)
+    _catch_up()
+
+
 def idle(deadline, woken):
     """Let time pass until `woken()` or the deadline (us). Interrupts run. True if woken."""
     global now
-    if irq_pending:
-        _catch_up()
+    if irq_pending or _owed_us:
+        _settle()
     if woken():
         return True
     while True:
@@ -303,6 +319,16 @@ def spend(duration_us):
         stall(duration_us)
 
 
+def charge(duration_us):
+    """Charge time in the middle of a file operation, in which no handler may run. What does not
+    fit before the next event is spent when the node next waits."""
+    global now, _owed_us
+    if now + duration_us < soon:
+        now += duration_us
+    else:
+        _owed_us += duration_us
+
+
 def block(deadline, woken):
     """A blocking C call: like `idle`, but handlers only run every 100 ms (modsocket.c polls
     so)."""
@@ -328,7 +354,7 @@ def hello():
     """Introduce the process and set the clock. Return a text and a random seed.
 
     The text, by lines: the reset cause, the chip, the board's description if a console is
-    attached, and the MAC address.
+    attached, the MAC address, and figures of the chip's memory.
     """
     global now, _ticks_from
     seed, body = request(HELLO)

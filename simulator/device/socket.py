@@ -7,6 +7,7 @@ arrive. Received bytes are kept here.
 
 import io
 
+import memory
 import seam
 from micropython import const
 
@@ -19,8 +20,10 @@ SO_REUSEADDR = 4
 TCP_NODELAY = 1
 _SOCKETS_MAX = const(10)  # LWIP_MAX_SOCKETS of the build
 # newlib's numbers, as on the chip. start.py gives them to `errno`.
+_EIO = const(5)
 _EBADF = const(9)
 _EAGAIN = const(11)
+_ENOMEM = const(12)
 _ENFILE = const(23)
 _ECONNRESET = const(104)
 _ECONNREFUSED = const(111)
@@ -28,6 +31,7 @@ _ETIMEDOUT = const(116)
 _EINPROGRESS = const(119)
 _ENOTCONN = const(128)
 _SEND_MAX = const(1460)  # one segment: the most one call hands over
+_NO_MEMORY_US = const(250_000)  # lwIP tries again with its slow timer
 _RX_DATA = const(0x80)
 _RX_CONNECTED = const(0xA0)
 _RX_CLOSED = const(0xC0)
@@ -38,8 +42,10 @@ _open = [None] * _SOCKETS_MAX
 
 def getaddrinfo(host, port, *_ignored):
     """Blocks until the name is resolved, and unlike `connect` runs no handlers meanwhile. Raises
-    OSError(-202) as the port does."""
+    OSError as the port does: -202, and -203 where ESP-IDF has no memory, of an address too."""
     delay_us, body = seam.request(seam.RESOLVE, 0, 0, host.encode())
+    if delay_us < 0:
+        raise OSError(delay_us)
     seam.stall(delay_us)
     if not body:
         raise OSError(-202)
@@ -57,6 +63,7 @@ class socket(io.IOBase):
         self._timeout_us = seam.NEVER
         self._state = 0  # 0 fresh, 1 connecting, 2 connected, 3 closed by the peer, 4 closed
         self._error = 0
+        self._writable_us = 0  # lwIP had no memory: not before this time
         self._peer = ("0.0.0.0", 0)
         seam.sinks[_RX_DATA | self._id] = self._on_data
         seam.sinks[_RX_CONNECTED | self._id] = self._on_connected
@@ -183,6 +190,8 @@ class socket(io.IOBase):
         piece = memoryview(data)[:_SEND_MAX]
         sent, _ = seam.request(seam.SEND, self._id, 0, piece)
         if sent < 0:
+            if sent == -_EAGAIN:
+                self._writable_us = seam.now + _NO_MEMORY_US
             raise OSError(-sent)
         return sent
 
@@ -206,7 +215,8 @@ class socket(io.IOBase):
         self._check()
         host, port = self._peer = address
         payload = host.encode() + b"\0" + bytes(data)
-        seam.request(seam.UDP, self._id, port, payload)
+        if seam.request(seam.UDP, self._id, port, payload)[0] < 0:
+            raise OSError(_ENOMEM)
         return len(data)
 
     def makefile(self, *_ignored):
@@ -214,10 +224,12 @@ class socket(io.IOBase):
 
     def ioctl(self, op, flags):
         if op == _POLL:
+            if memory.starved:  # `select` of ESP-IDF allocates
+                raise OSError(_EIO)
             state = self._state
             ready = 1 if self._received or state >= 3 else 0
             if state == 2:
-                return (ready | 4) & flags
+                return (ready | (4 if seam.now >= self._writable_us else 0)) & flags
             return (5 & flags) | 16 if state == 3 else ready & flags
         if op == _CLOSE:
             self.close()

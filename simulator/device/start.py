@@ -16,6 +16,7 @@ import select  # noqa: F401
 import tasks
 import machine
 import esp32
+import memory
 import vfs
 import port_console
 
@@ -23,6 +24,7 @@ _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft"
 _CTRL_C = 3
 # Imports of a node with Wi-Fi alone. umqtt.simple 1.3.4 says `usocket`.
 _LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
+_FROZEN = ("umqtt", "umqtt.simple")  # in the chip's binary, before /lib on the path
 _names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
@@ -68,15 +70,21 @@ def imported(name, *rest):
     name = _LATE.get(name, name)
     if name in _LATE and name not in sys.modules:
         return esp32.late(name)
-    return esp32.imported(name, *rest)
+    if name in _FROZEN:
+        return esp32.late(name, *rest)
+    memory.begin_import()
+    try:
+        return esp32.imported(name, *rest)
+    finally:
+        memory.end_import()
 
 
 def start_up():
-    """Take over the world's state of the last boot. Return the REPL's mode and the board's
-    description."""
+    """Take over the world's state of the last boot. Return the REPL's mode, the board's
+    description and the figures of its memory."""
     text, seed = seam.hello()
     random.seed(seed)  # on the chip the port seeds it from the radio's noise
-    text, chip, kind, mac = text.split("\n")
+    text, chip, kind, mac, figures = text.split("\n")
     machine.mac = bytes.fromhex(mac)
     if chip == "esp32c3":
         esp32.has_pulse_counter = False
@@ -87,7 +95,7 @@ def start_up():
     if left_ms:
         seam.feed(int(left_ms) * 1000)
     time.load_rtc()
-    return raw == "raw", kind
+    return raw == "raw", kind, figures
 
 
 def main():
@@ -96,9 +104,11 @@ def main():
     # The chip's C library is newlib, with other numbers than the host's. Source that is compiled
     # here still gets the host's numbers for `errno.NAME`: the compiler inserts them.
     sys.modules["errno"] = port_console.Module(errno, ETIMEDOUT=116, EINPROGRESS=119)
-    raw, kind = start_up()
+    raw, kind, figures = start_up()
     port_console.install(kind)
     mount()
+    memory.install(*(int(figure) for figure in figures.split(" ")))
+    sys.modules["gc"] = memory
     try:
         if run("/boot.py") and not raw:
             run("/main.py")

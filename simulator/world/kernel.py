@@ -21,6 +21,8 @@ from typing import Callable
 
 from simulator.world.chip.devices import Storage, WifiStation
 from simulator.world.chip.flash import Flash
+from simulator.world.chip.idf_heap import plan_for
+from simulator.world.chip.memory import MEMORY_OPS, ChipMemory
 from simulator.world.chip.peripheral import NoPeripheral, Peripheral
 from simulator.world.chip.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
@@ -51,6 +53,7 @@ class Node:
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
         self.storage = Storage(self.flash, spec.drift_ppb)
+        self.memory = ChipMemory(plan_for(spec.chip, spec.psram))
         self._radio = WifiStation(self, network)
         self._cuts = sorted(spec.power_cuts)
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -153,7 +156,7 @@ class Node:
         while self.now_us < self._until_us and not self.halted:
             assert self._process
             request = self._process.receive()
-            self.requests += 1
+            self.requests += request.op is not Op.MEMORY  # a report: no cut could hit it
             self.now_us = max(self.now_us, request.now_us)
             if self._cuts and self.requests >= self._cuts[0]:
                 self._cuts.pop(0)
@@ -170,6 +173,7 @@ class Node:
             self.peripheral.power(True)
         self._discard_pregenerated()
         self.observe("boot", self._reset_cause)
+        self.memory.boot(self.now_us)
         self._first_request = self.requests + 1  # its first request introduces it
         self._process = NodeProcess(self.spec.flash_path, self.spec.heap, self.console)
         self.peripheral.on_start()
@@ -196,8 +200,8 @@ class Node:
         if op is Op.HELLO:
             chip = self.spec.chip
             kind = f"virtual {self.console.name} with {chip.upper()}" if self.console else ""
-            text = f"{self._reset_cause}\n{chip}\n{kind}\n{self.spec.mac.hex()}"
-            answer = struct.pack("<Q", self.now_us) + text.encode()
+            lines = self._reset_cause, chip, kind, self.spec.mac.hex(), self.memory.hello()
+            answer = struct.pack("<Q", self.now_us) + "\n".join(lines).encode()
             return self._rng.getrandbits(30), answer, 0
         if op is Op.LOG:
             self._write_console(request)
@@ -212,8 +216,13 @@ class Node:
         elif op is Op.PIN_WRITE:
             self.peripheral.pin(request.a, request.b)
         else:
-            return (*self.storage.serve(request, self.observe), 0)
+            return (*self._serve_chip(request), 0)
         return 0, None, 0
+
+    def _serve_chip(self, request: Request) -> tuple[int, bytes | None]:
+        if request.op in MEMORY_OPS:
+            return self.memory.serve(request)
+        return self.storage.serve(request, self.observe)
 
     def _read_console(self, console: Console, at_prompt: bool) -> None:
         if typed := console.wait(self.now_us, at_prompt):

@@ -32,9 +32,13 @@ class Op(IntEnum):
     CLOSE = 15
     UDP = 16
     SPI = 17
+    GROW = 18
+    ALLOCATE = 19
+    MEMORY = 20
+    HEAP_INFO = 21
 
 
-ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET})
+ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET, Op.MEMORY})
 PORT_CONSOLE = 0
 PORT_PIN, PORT_WIFI, PORT_DATA, PORT_CONNECTED, PORT_CLOSED = 0x40, 0x50, 0x80, 0xA0, 0xC0
 BODY_MAX = 2500  # the node has a fixed buffer for a reply's inputs

@@ -9,6 +9,7 @@ from typing import Protocol
 from simulator.world.protocol import Input
 
 WINDOW_US = 60_000_000  # the longest grant
+HEAP = "384k"  # of the interpreter: more than a chip can need. `memory.py` limits it.
 
 
 @dataclass
@@ -19,16 +20,17 @@ class NodeSpec:
     power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
     the real-time clock shows that many seconds more. drift_ppb: error of the crystal. window_us:
     longest grant, short if the node must follow real time. rot: (offset, length, bits) of flash,
-    that many bits of it flip at each power cut. chip: decides which peripherals exist. mac: of the
-    Wi-Fi station.
+    that many bits of it flip at each power cut. chip: decides which peripherals exist, and with
+    psram how much memory. mac: of the Wi-Fi station.
     """
 
     name: str
     flash_path: Path
     start_utc: int
     seed: int
-    heap: str = "192k"
+    heap: str = HEAP
     chip: str = "esp32"
+    psram: bool = False
     mac: bytes = bytes.fromhex("246f28000001")
     power_cuts: list[int] = field(default_factory=list)
     power_off: list[tuple[int, int]] = field(default_factory=list)

@@ -17,7 +17,6 @@ from simulator.board.board import VirtualBoard
 from simulator.board.life import NullObserver
 from simulator.board.stock import flashed
 from simulator.board.uart import Uart
-from simulator.run.processes.node import HEAP_SIZES
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import NetworkFaults, TcpConnection
 from simulator.world.network.relay import RelayedConnection, RelayNetwork
@@ -133,7 +132,7 @@ class WiredBoard(VirtualBoard):
     def make_node(self, uart: Uart) -> Node:
         start_utc = int(time.time())
         network = Lan(random.Random(1), start_utc)
-        spec = NodeSpec(self.board.name, self.flash, start_utc, 1, heap=HEAP_SIZES["mqtt"])
+        spec = NodeSpec(self.board.name, self.flash, start_utc, 1)
         node = Node(spec, network, Loop(), NullObserver())
         node.peripheral = Wires(node)
         network.call_at = node.call_at

@@ -27,8 +27,6 @@ from tallypost.building import build
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import Identity, provision
 
-# In words of 64 bits, some 30 KB for the shims. Words of 32 bits take two thirds of that.
-HEAP_SIZES = {"mqtt": "192k", "lorawan": "256k", "both": "304k"}
 PROGRESS_PERIOD_S = 0.2
 LIVE_WINDOW_US = 200_000
 _WIFI_LOGIN: dict[str, Any] = {"wifi_ssid": "street", "wifi_pass": "of-the-simulator"}
@@ -50,6 +48,7 @@ class Evidence:
     confirmed: int
     flash_violations: list[str]
     heap_free_min: int
+    memory: dict[str, int | None]
     requests: int
     frames: int
     health: dict[str, Any] = field(default_factory=dict)  # the last report
@@ -111,8 +110,7 @@ def _run(
     )
     backend.start(node)
     progress = _progress(plan, street, observer, log, show)
-    if plan.live:
-        progress = _paced(progress)
+    progress = _paced(progress) if plan.live else progress
     try:
         node.run(plan.end_us, progress)
         _drain(node, observer, backend, progress, partial(_confirmed, plan, layout, flash))
@@ -131,6 +129,7 @@ def _run(
         confirmed=_confirmed(plan, layout, flash),
         flash_violations=node.flash.violations,
         heap_free_min=log.heap_free_min,
+        memory=node.memory.figures(),
         health=log.health,
         requests=node.requests,
         frames=getattr(detector, "frames", 0),
@@ -139,7 +138,7 @@ def _run(
 
 def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
     return NodeSpec(
-        plan.name, flash, plan.start_utc, plan.seed, heap=HEAP_SIZES[plan.link],
+        plan.name, flash, plan.start_utc, plan.seed,
         chip=boards.load(plan.board).chip, rot=(*layout.ring, plan.rot),
         power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,

@@ -46,6 +46,7 @@ def node_result(evidence: Evidence) -> NodeResult:
         "resets": sum(observer.resets.values()),
         "power_cuts": observer.cuts,
         "heap_free_min": evidence.heap_free_min,
+        "memory": evidence.memory,
         **(_radio(evidence) if plan.link != "mqtt" else {}),
         "requests": evidence.requests,
         "frames": evidence.frames,

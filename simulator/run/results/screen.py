@@ -84,6 +84,7 @@ def print_result(result: dict[str, Any]) -> None:
     out.print(_comparison(result["nodes"]))
     for node in result["nodes"][:20]:
         out.print(_facts(node))
+    out.print(_memory(result["nodes"]))
     speed = result["simulated_s"] / max(result["wall_s"], 0.01)
     out.print(
         f"Took {result['wall_s']:.1f} s, {speed:,.0f} x real time."
@@ -109,6 +110,21 @@ def _comparison(nodes: list[dict[str, Any]]) -> Table:
             numbers = [sum(node[k][direction].values()) for k in ("truth", "counted", "delivered")]
             classes = " ".join(f"{c} {n}" for c, n in node["delivered"][direction].items() if n)
             grid.add_row(node["node"], direction, *(f"{n:,}" for n in numbers), classes or "-")
+    return grid
+
+
+def _memory(nodes: list[dict[str, Any]]) -> Table:
+    """The chip's memory. Growth of the GC heap in service is taken from Wi-Fi and TLS."""
+    grid = Table(
+        title="memory, least bytes (simulated)", title_justify="left", box=None, pad_edge=False
+    )
+    grid.add_column("node")
+    for title in ("GC free", "ESP-IDF free", "largest block", "GC growth in service"):
+        grid.add_column(title, justify="right")
+    keys = ("gc_free_min", "idf_free_min", "idf_largest_min", "gc_growth_after_60s")
+    for node in nodes[:20]:
+        least = [node["memory"][key] for key in keys]
+        grid.add_row(node["node"], *("-" if n is None else f"{n:,}" for n in least))
     return grid
 
 

@@ -9,6 +9,7 @@ import struct
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
+from simulator.world.chip import idf_heap
 from simulator.world.chip.flash import Flash
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.chip.nvs_page import NvsError
@@ -24,6 +25,8 @@ WIFI_JOIN_US = 2_400_000
 GOT_IP, CONNECTING = 1010, 1001
 DEFAULT_RTT_US = 40_000
 SEGMENT = 1460
+EAI_MEMORY = -203  # of lwIP's getaddrinfo
+RETRY_US, RETRIES_MAX = 1_000_000, 8  # TCP sends again what the node had no memory for
 Answer = tuple[int, bytes | None]
 
 
@@ -161,6 +164,8 @@ class WifiStation:
     def _wifi(self, request: Request) -> Answer:
         """Join and stay joined (1), or leave (2). The node hears at PORT_WIFI that it has joined.
         The answer to 2 is the reason of a refused join, a number of ESP-IDF, or 0."""
+        if request.a == 0:
+            return int(self._node.memory.heap.start_wifi()), None
         self._joining = request.a == 1
         self._attempt += 1
         refused, self._refused = self._refused, 0
@@ -178,7 +183,7 @@ class WifiStation:
             if attempt != self._attempt or not self._network.wifi_up(node.spec.name, node.now_us):
                 return
             self._refused = self._refusal
-            if not self._refusal:
+            if not self._refusal and node.memory.heap.join_wifi():
                 node.deliver(PORT_WIFI, GOT_IP.to_bytes(2, "little"))
 
         node.call_at(node.now_us + WIFI_JOIN_US, joined)
@@ -195,6 +200,9 @@ class WifiStation:
 
     def _resolve(self, request: Request) -> Answer:
         node, host = self._node, request.data.decode(errors="replace")
+        if node.memory.heap.largest < idf_heap.LOOKUP_BYTES:
+            node.observe("net:resolve", f"{host} no memory")
+            return EAI_MEMORY, b""
         address, delay_us = self._network.resolve(node.spec.name, host, node.now_us)
         node.observe("net:resolve", f"{host} {address or 'nothing'}")
         return delay_us, address.encode()
@@ -216,6 +224,9 @@ class WifiStation:
         slot, node = request.a, self._node
         host = request.data.decode(errors="replace")
         token: list[int] = [slot]
+        if not node.memory.heap.take(("socket", slot), idf_heap.SOCKET_BYTES):
+            node.observe("net:open", "ENOMEM")
+            return errno.ENOMEM, None
 
         def out(t_us: int, data: bytes) -> None:
             self._at(t_us, lambda: self._arrive(token, data))
@@ -242,8 +253,13 @@ class WifiStation:
         self._at(node.now_us + rtt_us, lambda: node.deliver(PORT_CONNECTED | slot, b"\0"))
         return 0, None
 
-    def _arrive(self, token: list[int], data: bytes) -> None:
+    def _arrive(self, token: list[int], data: bytes, tries: int = 0) -> None:
         if not token:
+            return
+        if not self._node.memory.heap.send_packet(self._node.now_us, min(len(data), SEGMENT)):
+            if tries < RETRIES_MAX:
+                again_us = self._node.now_us + RETRY_US
+                self._at(again_us, lambda: self._arrive(token, data, tries + 1))
             return
         self._node.observe("net:rx", data)
         for start in range(0, len(data), SEGMENT):
@@ -260,12 +276,15 @@ class WifiStation:
         entry = self._connections.get(request.a)
         if entry is None:
             return -errno.ECONNRESET, None
+        if not self._node.memory.heap.send_packet(self._node.now_us, len(request.data)):
+            return -errno.EAGAIN, None
         self._node.observe("net:tx", request.data)
         entry[0].send(self._node.now_us, request.data)
         return len(request.data), None
 
     def _close(self, request: Request) -> Answer:
         entry = self._connections.pop(request.a, None)
+        self._node.memory.heap.give_back(("socket", request.a))
         if entry:
             self._node.observe("net:close", "by the node")
             entry[1].clear()
@@ -275,6 +294,8 @@ class WifiStation:
     def _udp(self, request: Request) -> Answer:
         host, data = request.data.split(b"\0", 1)
         slot, node = request.a, self._node
+        if not node.memory.heap.send_packet(node.now_us, len(data)):
+            return -errno.ENOMEM, None
         replies = self._network.udp(node.spec.name, host.decode(), request.b, data, node.now_us)
         for t_us, answer in replies:
             self._at(t_us, partial(node.deliver, PORT_DATA | slot, answer))

@@ -47,11 +47,13 @@ class NodeHung(Exception):
 
 # The interpreter comes as an extension module of CPython. It opens file descriptors with fixed
 # numbers (60 the link, 62 the flash file). A path would differ from machine to machine, and its
-# length would change the node's heap. Two areas are mapped to fixed addresses outside the heap:
-# memory for buffers of the chip's drivers, and the shims.
+# length would change the node's heap. Three areas are mapped to fixed addresses outside the heap:
+# memory for buffers of the chip's drivers, the shims, and the address of the interpreter's state.
 _START = '''
 import ctypes, os, sys
+import micropython_module as module
 from micropython_module import run_main
+state = ctypes.addressof(ctypes.c_char.in_dll(ctypes.CDLL(module.__file__), "mp_state_ctx"))
 libc = ctypes.CDLL(None)
 libc.mmap.argtypes = (ctypes.c_size_t,) * 6
 libc.mmap.restype = ctypes.c_size_t
@@ -61,6 +63,8 @@ def map_at(address, size, access, flags, fd):
         sys.exit(f"nothing can be mapped to {address:#x}")
 READ, READ_WRITE, PRIVATE_FIXED, ANONYMOUS = 1, 3, 0x100002, 0x20
 map_at(0x10_0000_0000, 1 << 18, READ_WRITE, PRIVATE_FIXED | ANONYMOUS, -1)
+map_at(0x13_0000_0000, 1 << 12, READ_WRITE, PRIVATE_FIXED | ANONYMOUS, -1)
+ctypes.c_uint64.from_address(0x13_0000_0000).value = state
 size = os.fstat(shims).st_size
 map_at(0x11_0000_0000, size, READ, PRIVATE_FIXED, shims)
 os.dup2(link, 60)

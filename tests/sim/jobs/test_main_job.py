@@ -10,7 +10,7 @@ from tests.support.runs.running import ROOT, simulate
 KEYS = {"seed", "scenario", "simulated_s", "wall_s", "trace_sha256", "violations", "nodes"}
 NODE_KEYS = {
     "node", "detector", "link", "truth", "counted", "delivered", "matched", "intervals",
-    "resets", "heap_free_min",
+    "resets", "heap_free_min", "memory",
 }  # fmt: skip
 
 
@@ -27,7 +27,9 @@ def test_three_hours_lose_and_duplicate_no_interval(tmp_path: Path) -> None:
         assert numbers["closed"] == numbers["delivered"] == numbers["confirmed"] == 12
         assert numbers["lost"] == numbers["duplicated"] == node["resets"] == 0
         assert node["matched"]["recall"] >= least and node["matched"]["precision"] >= least
-        assert node["heap_free_min"] > 8_000  # of 192k, 30 KB of which are for the shims
+        memory = node["memory"]
+        assert memory["gc_free_min"] > 4_000  # of two areas of 56 KiB
+        assert memory["idf_free_min"] >= memory["idf_largest_min"] > 16_000
     assert "No interval is lost or duplicated, and no check has failed." in ran.out
 
 

@@ -102,6 +102,12 @@ class DeadNetwork:
         return []
 
 
+def _starve(node: Node) -> None:
+    heap = node.memory.heap
+    while size := heap.largest:
+        heap.take(("test", heap.free), size)
+
+
 def board(
     folder: Path,
     script: str,
@@ -110,14 +116,18 @@ def board(
     *,
     power_cuts: Sequence[int] = (),
     power_off: Sequence[tuple[int, int]] = (),
+    starved_s: float = 0,
 ) -> tuple[Log, Node]:
-    """Run `script` on a fresh board for some simulated seconds."""
+    """Run `script` on a fresh board for some simulated seconds. starved_s: from then on ESP-IDF's
+    heap is empty."""
     compile_shims()
     spec = NodeSpec("n1", image(folder / "flash.bin", script), 0, 1)
     spec.power_cuts.extend(power_cuts)
     spec.power_off.extend(power_off)
     log = Log()
     node = Node(spec, DeadNetwork(), ScriptedSensor(inputs), log)
+    if starved_s:
+        node.call_at(int(starved_s * 1_000_000), lambda: _starve(node))
     node.run(int(seconds * 1_000_000))
     node.stop()
     return log, node

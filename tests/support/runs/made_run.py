@@ -165,6 +165,12 @@ def clean(scenario: str = "moderate") -> Evidence:
         confirmed=INTERVALS,
         flash_violations=[],
         heap_free_min=90_000,
+        memory={
+            "gc_free_min": 12_000,
+            "idf_free_min": 28_000,
+            "idf_largest_min": 27_000,
+            "gc_growth_after_60s": 0,
+        },
         requests=1,
         frames=1,
     )
