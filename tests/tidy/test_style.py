@@ -21,7 +21,7 @@ PRINTERS = {  # the last three run before, or without, the packages that the ter
     "firmware/core/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
     "simulator/run/fuzz.py", "simulator/run/accuracy/__main__.py",
     "simulator/run/processes/replay.py", "tools/environment.py",
-    "tools/tallypost/building/third_party.py", "tools/tallypost/building/dialect.py",
+    "tools/tallypost/building/third_party.py", "tools/tallypost/building/sources/dialect.py",
 }  # fmt: skip
 Rule = Callable[[str], list[str]]
 

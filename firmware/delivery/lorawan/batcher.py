@@ -118,7 +118,8 @@ class Batcher(Outbox):
 
     def _read_interval(self, seq):
         kind, _n = self._read(seq)
-        assert kind == INTERVAL
+        if kind != INTERVAL:
+            raise AssertionError(seq)
         self._resolve(self._rec)
 
     def _repeat(self, seq):

@@ -77,13 +77,13 @@ def bytes_come_back():
 
 
 def the_buffer_holds_what_was_asked_for():
-    """rxbuf=8192 keeps 3000 unread bytes.
+    """rxbuf=4096 keeps 3000 unread bytes.
 
     Source: docs/library/machine.UART.rst, rxbuf, and machine_uart.c, uart_driver_install
 
-    Leans: boards/common/esp32_board.py: 30 s of a radar
+    Leans: boards/common/esp32_board.py: 16 s of a radar
     """
-    uart = _loop(rxbuf=8192)
+    uart = _loop(rxbuf=4096)
     block = bytes(range(250))
     for _ in range(12):
         uart.write(block)

@@ -4,7 +4,7 @@ import ast
 import tokenize
 from io import StringIO
 
-from tallypost.building.short_names import assign, shorten, shortened
+from tallypost.building.sources.short_names import assign, shorten, shortened
 from tests.tidy.source import ROOT
 
 BASE = """\
@@ -98,3 +98,12 @@ def test_a_name_of_the_device_code_keeps_its_meaning() -> None:
         used = {token.string for token in tokenize.generate_tokens(StringIO(source).readline)}
         back = {names[name]: name for name in used & set(names)}
         assert shorten(short, back) == source
+
+
+def test_no_device_code_relies_on_an_assert() -> None:
+    """The image is compiled without them (`image.py`)."""
+    for folder in ("firmware", "lib", "boards"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found = [n.lineno for n in ast.walk(ast.parse(path.read_text()))
+                     if isinstance(n, ast.Assert)]  # fmt: skip
+            assert not found, f"{path}: {found}"

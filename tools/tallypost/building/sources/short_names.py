@@ -2,7 +2,7 @@
 
 A name costs its characters and some seven bytes, and a table of names that is full doubles. So the
 names that begin with one underscore are replaced before the sources are compiled. Lines stay where
-they are, so a traceback leads to the line. The sources as compiled are in `.build/<board>/short`.
+they are. A traceback has short names: the sources as compiled are in `.build/<board>/short`.
 
 One name has the same short form in every file. Two names may share a short form unless they can
 meet on one object or in one module: in the same file, or in files joined by inheritance. A name

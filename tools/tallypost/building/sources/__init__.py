@@ -1,0 +1,1 @@
+"""The sources of the firmware, before they are compiled."""
