@@ -19,7 +19,7 @@ from tests.support.boards.genuine import BANNER, esp_image, generic, genuine, ma
 from tallypost.building import build
 from tallypost.building import image
 from tallypost.building import micropython
-from tallypost.building import esp_image as images
+from tallypost.hardware import esp_image as images
 from tallypost.faults import ToolError
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import unpack

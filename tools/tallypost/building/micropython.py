@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tallypost.building import esp_image
+from tallypost.hardware import esp_image
 from tallypost.faults import ToolError, os_reason
 from tallypost.hardware.board_table import is_tested, tested_versions
 from tallypost.hardware.boards import Board
