@@ -153,7 +153,9 @@ def test_an_event_is_signed_as_a_whole(strict: Backend) -> None:
     strict.get(signed(body).encode(), "event")
     assert strict.held() == [1]
     strict.get(signed(body | {"seq": 2}, key=OTHER).encode(), "event")
-    assert strict.held() == [1]
+    assert strict.held() == [1] and "the MAC is wrong" in strict.refused()[0]
+    states = strict.rows("SELECT state, times FROM signatures ORDER BY state")
+    assert states == [("signed", 1), ("wrong", 1)]
 
 
 def test_records_are_found_behind_a_text_that_looks_like_them() -> None:
@@ -189,8 +191,9 @@ def audited(
 
 
 def test_a_whole_log_passes(kept: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    kept.get(counts(signed(interval(6), key=OTHER)))
     row = audited(kept, capsys)
-    assert (row["held"], row["signed"], row["good"]) == (5, 5, True)
+    assert (row["held"], row["signed"], row["refused"], row["good"]) == (5, 5, 1, True)
 
 
 CHANGES = (

@@ -78,8 +78,8 @@ def test_the_flash_outside_nvs_stays_unchanged(flash: Path) -> None:
     assert after[NVS : NVS + NVS_SIZE] != before[NVS : NVS + NVS_SIZE]
 
 
-def test_the_node_can_go_on_writing(flash: Path) -> None:
-    provision(flash, Identity("n1", CONFIG))
+def writable(flash: Path) -> NvsPartition:
+    """The partition of the file as a node has it. It checks that bits are only cleared."""
     cells = bytearray(flash.read_bytes()[NVS : NVS + NVS_SIZE])
 
     def program(at: int, data: bytes) -> None:
@@ -89,11 +89,26 @@ def test_the_node_can_go_on_writing(flash: Path) -> None:
     def erase(at: int) -> None:
         cells[at : at + 4096] = b"\xff" * 4096
 
-    node = NvsPartition(lambda at, n: bytes(cells[at : at + n]), program, erase)
+    return NvsPartition(lambda at, n: bytes(cells[at : at + n]), program, erase)
+
+
+def test_the_node_can_go_on_writing(flash: Path) -> None:
+    provision(flash, Identity("n1", CONFIG))
+    node = writable(flash)
     node.set_i32("tallypost", "boot", 41)
     node.set_blob("tallypost", "config", b'{"interval_s":60}')
     assert node.get_i32("tallypost", "boot") == 41
     assert node.get_blob("tallypost", "id") == b"n1"
+
+
+def test_a_node_with_the_longest_identity_can_change_its_configuration(flash: Path) -> None:
+    longest(flash)
+    node = writable(flash)
+    for number in range(30):
+        for key in ("config", "config_ok"):
+            node.set_blob("tallypost", key, bytes([number]) * 1500)
+            assert node.get_blob("tallypost", key) == bytes([number]) * 1500
+    assert node.get_blob("tallypost", "fleet_key2") == b"f" * 512
 
 
 def test_a_new_identity_replaces_the_old_one_and_its_secrets(flash: Path) -> None:
@@ -144,11 +159,21 @@ def test_a_bad_identity_is_refused_before_anything_is_written(
     assert flash.read_bytes() == before
 
 
-def test_the_longest_identity_fits(flash: Path) -> None:
+def longest(flash: Path) -> None:
+    """Provision an identity whose values all have their greatest length."""
     config = {"x": "y" * (1500 - 8)}
-    provision(flash, Identity("a" * 32, config, "s" * 32, "p" * 63, "u" * 64, "m" * 64))
-    assert json.loads(blob(flash, "config")) == config
+    who = Identity("a" * 32, config, "s" * 32, "p" * 63, "u" * 64, "m" * 64, b"c" * 1500)
+    more = {"mqtt_ca2": b"d" * 1500, "fleet_keys": (b"e" * 512, b"f" * 512)}
+    keys = LoraKeys(bytes(8), bytes(8), bytes(16))
+    provision(flash, replace(who, lora=keys, mac_key=b"k" * 32, serial=2**31 - 1, **more))
+
+
+def test_the_longest_identity_fits(flash: Path) -> None:
+    longest(flash)
+    assert json.loads(blob(flash, "config")) == {"x": "y" * (1500 - 8)}
     assert blob(flash, "id") == b"a" * 32 and blob(flash, "mqtt_pass") == b"m" * 64
+    assert blob(flash, "fleet_key2") == b"f" * 512 and blob(flash, "mqtt_ca2") == b"d" * 1500
+    assert nvs(flash).get_i32("tallypost", "cfg_serial") == 2**31 - 1
 
 
 def test_a_configuration_that_is_no_json_is_refused(flash: Path) -> None:

@@ -194,7 +194,12 @@ class Collector(Receiver):
         if not self.store.has_room(key):
             raise InvalidMessage("the node has too many logs")
         if suffix == "event":
-            self._event(key, body, payload, utc)
+            try:
+                proven = self._proven(key, payload.decode(), utc)
+            except InvalidMessage as error:
+                refused.append((body, str(error)))
+                return None
+            self._event(key, body, proven, utc)
             return key[1]
         texts = self._macs.texts(node, payload, body["recs"])
         for record, text in zip(body["recs"], texts, strict=True):
@@ -243,8 +248,7 @@ class Collector(Receiver):
             self.store.note_doubt(key, record["seq"], reason)
             self._news.append(("doubt", key[0], {"seq": record["seq"], "reason": reason}))
 
-    def _event(self, key: Key, body: Body, payload: bytes, utc: float) -> None:
-        proven = self._proven(key, payload.decode(), utc)
+    def _event(self, key: Key, body: Body, proven: str, utc: float) -> None:
         if body["event"] == "gone":
             self._gone(key, body, utc)
             return

@@ -65,6 +65,7 @@ class Listener:
         self._client_id = client_id
         self._login = login
         self._refused = ""
+        self._unreadable = ""  # topics whose subscription the broker refused
         self._is_unknown_protocol = False
         self._subscribed = False
         self._failed: Exception | None = None
@@ -162,10 +163,10 @@ class Listener:
                     ),
                     _("Check that the port is that of an MQTT broker."),
                 )
-        if self._refused:
+        if self._unreadable:
             raise ToolError(
                 _("{broker}: the broker refuses to send {topics}").format(
-                    broker=broker, topics=self._refused
+                    broker=broker, topics=self._unreadable
                 ),
                 _("Allow this user to read these topics in the access list of the broker."),
             )
@@ -208,7 +209,7 @@ class Listener:
 
     def _confirmed(self, _client: Any, _data: Any, _mid: int, codes: Any, *_args: Any) -> None:
         refused = [topic for topic, code in zip(self._topics, codes) if code.is_failure]
-        self._refused = ", ".join(refused)
+        self._unreadable = ", ".join(refused)
         self._subscribed = True
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:

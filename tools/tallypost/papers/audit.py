@@ -21,7 +21,7 @@ from typing import Any
 
 from tallypost import console
 from tallypost.backend.layout import open_file
-from tallypost.backend.record_macs import SIGNED, UNSIGNED, MacKeys, read_keys
+from tallypost.backend.record_macs import SIGNED, UNSIGNED, WRONG, MacKeys, read_keys
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import N_, _
 
@@ -34,6 +34,7 @@ class LogAudit:
     """The findings about one log. The lists have numbers of records.
 
     unsigned: behind the first signed record. gone: the node said that it has them no more.
+    refused: records of the node with a wrong MAC, which were never stored.
     """
 
     node: str
@@ -44,6 +45,7 @@ class LogAudit:
     removed: list[int] = field(default_factory=list)
     unsigned: list[int] = field(default_factory=list)
     gone: int = 0
+    refused: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -109,6 +111,7 @@ def audit(db: sqlite3.Connection, keys: MacKeys, node: str, log: str) -> LogAudi
     for first, last in _spans(db, "gone", node, log):
         gone.update(range(first, last + 1))
     found.gone = len(gone - held)
+    found.refused = _refused(db, node)
     row = db.execute(
         "SELECT confirmed FROM logs WHERE node = ? AND log = ?", (node, log)
     ).fetchone()
@@ -116,6 +119,13 @@ def audit(db: sqlite3.Connection, keys: MacKeys, node: str, log: str) -> LogAudi
     confirmed = row[0] if row else last
     found.removed = sorted(set(range(1, confirmed + 1)) - held - gone)
     return found
+
+
+def _refused(db: sqlite3.Connection, node: str) -> int:
+    row = db.execute(
+        "SELECT times FROM signatures WHERE node = ? AND state = ?", (node, WRONG)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _judge(found: LogAudit, seq: int, body: str, state: str) -> None:
@@ -142,14 +152,14 @@ def _show(found: list[LogAudit]) -> None:
     cells = [
         (
             one.node, one.log, str(one.held), str(one.signed), str(len(one.altered)),
-            str(len(one.removed)), str(len(one.unsigned)), str(one.gone),
+            str(len(one.removed)), str(len(one.unsigned)), str(one.gone), str(one.refused),
             _(one.verdict),
         )
         for one in found
     ]  # fmt: skip
     columns = (
         _("node"), _("log"), ">" + _("records"), ">" + _("signed"), ">" + _("changed"),
-        ">" + _("removed"), ">" + _("unsigned"), ">" + _("gone"), _("verdict"),
+        ">" + _("removed"), ">" + _("unsigned"), ">" + _("gone"), ">" + _("refused"), _("verdict"),
     )  # fmt: skip
     console.table(_("Records and their signatures"), columns, cells)
     for one in found:

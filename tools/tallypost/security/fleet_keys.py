@@ -29,7 +29,6 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tallypost.faults import ToolError
 from tallypost.i18n import _
 from tallypost.inventory.inventory import write_private
-from tallypost.locking import locked
 from tallypost.security.authority import write_public
 
 VALID_MAX = 2  # a node has room for two
@@ -129,6 +128,9 @@ class FleetKeys:
 
     def sign(self, node: str, config: dict[str, Any]) -> dict[str, Any]:
         """The keys `serial` and `sig` for a command `config_set`. Raises ToolError."""
+        # Late import: it names modules of the system, and only a signature needs it.
+        from tallypost.locking import locked
+
         key = self._private(self.signer())
         with locked(self.folder / "serial.lock"):
             serial = self._next_serial()
