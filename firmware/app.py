@@ -108,7 +108,7 @@ class App:
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
         gc.collect()
         try:
-            from commands.registry import handle  # 4,800 bytes
+            from commands.registry import handle  # 6,000 bytes
 
             return handle(self, payload, out)
         except MemoryError:

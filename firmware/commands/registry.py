@@ -12,18 +12,19 @@ command: `App.command` drops them after it. State that lasts longer is in the ap
 import json
 from binascii import crc32
 
-from commands import basic
+from commands import basic, diagnostics
 from core.faults import CommandError, ConfigError, refusal
 
 _BYTES_MAX = 2048
 _NESTING_MAX = 8  # printing a value recurses on a C stack of 15 KB
 _ID_CHARS_MAX = 100
 _LOADED = {
+    "check": diagnostics.check, "identity": diagnostics.identity,
     "config_get": basic.config_get, "config_set": basic.config_set,
     "config_stored": basic.config_stored, "log": basic.log, "ping": basic.ping,
     "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
 }  # fmt: skip
-_LATE = ("calibrate", "check", "identity")
+_LATE = ("calibrate",)
 _ON_CONSOLE = ("aim", "confirm", "records")
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
 _IDS_MAX = 8
@@ -105,10 +106,6 @@ def _load(cmd):
         from console.live_view import aim  # 6,800 bytes
 
         return aim
-    if cmd in ("check", "identity"):
-        from commands import diagnostics  # 1,200 bytes
-
-        return diagnostics.check if cmd == "check" else diagnostics.identity
     from commands import calibration, log_export  # 5,600 bytes
 
     if cmd == "calibrate":

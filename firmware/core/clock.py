@@ -8,9 +8,8 @@ The counter learns of each step through `on_step`.
 import asyncio
 import time
 
+from core.modules import unload_modules
 from micropython import const
-
-from sntp import ask
 
 NONE, RTC, NTP = 0, 1, 2
 _UTC_MIN = const(1_735_689_600)  # 2025-01-01; an earlier clock has never been set
@@ -18,8 +17,7 @@ _UTC_MAX = const(4_102_444_800)  # 2100-01-01
 _SYNC_S = const(3600)
 _RETRY_MS = const(900_000)  # added to the back-off once the clock is set
 _STEP_S = const(2)
-_STEP_ALONE_S = const(60)  # a larger one needs a second source
-_FRESH_S = const(64_800)  # 18 hours
+_FRESH_S = const(64_800)  # after 18 hours one server may set the clock
 _EPOCH = 946_684_800 if time.gmtime(0)[0] == 2000 else 0
 _AGE_MAX_S = const(65_534)
 
@@ -48,39 +46,17 @@ class Clock:
         return min(self._uptime_s() - self._synced_s, _AGE_MAX_S)
 
     async def sync(self, hosts, network):
-        """Ask the servers one after the other, until one says what the clock says. Raises OSError.
+        """Ask the time servers, see `time_servers`. Raises OSError."""
+        try:
+            from core.time_servers import agreed  # 1,500 bytes
 
-        A step of more than a minute needs two servers that agree. One is enough for a clock that
-        was not synchronised for 18 hours.
-        """
-        found, asked, why = [], "", None
-        for host in hosts:
-            try:
-                address = await network.resolve(host)
-                if address == asked:  # the same server is no second source
-                    continue
-                found.append(await ask(address, network.rng))
-            except OSError as error:
-                why = error
-                continue
-            asked = address
-            if abs(found[-1] - self.utc()) <= _STEP_ALONE_S:
-                break
-        if not found:
-            raise why
-        self._check_step(found)
-        self.set(found[-1], NTP)
-
-    def _check_step(self, found):
-        """Raises OSError for a step that the servers do not agree on. found: their times."""
-        step = found[-1] - self.utc()
-        if abs(step) <= _STEP_ALONE_S:
-            return
-        if len(found) > 1:
-            if abs(found[1] - found[0]) > _STEP_ALONE_S:
-                raise OSError("ntp: the servers differ by %d s" % (found[1] - found[0]))
-        elif self._synced_s >= 0 and self.age_s() < _FRESH_S:
-            raise OSError("ntp: a step of %d s, no second source" % step)
+            is_fresh = self._synced_s >= 0 and self.age_s() < _FRESH_S
+            utc = await agreed(hosts, network, self.utc(), is_fresh)
+        except MemoryError:  # the time can wait, counting cannot
+            raise OSError("ntp: no memory")
+        finally:
+            unload_modules()
+        self.set(utc, NTP)
 
     def set(self, utc, source):
         """Set the clock to unix seconds and report a step to `on_step`.
