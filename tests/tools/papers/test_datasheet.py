@@ -13,7 +13,7 @@ from tests.tools import golden_output
 from tallypost import cli
 from tallypost.backend.layout import open_file
 from tallypost.i18n import LANGUAGES
-from tallypost.papers.datasheet import _DETECTORS
+from tallypost.papers.datasheet import DETECTORS
 from tallypost.provisioning import settings
 
 Capture = pytest.CaptureFixture[str]
@@ -48,7 +48,7 @@ def test_a_node_with_lorawan_alone_names_no_broker(tmp_path: Path, capsys: Captu
 
 def test_every_detector_is_described() -> None:
     [row] = [row for row in settings.table() if row[0] == "detector"]
-    assert set(row[2]) == set(_DETECTORS)
+    assert set(row[2]) == set(DETECTORS)
 
 
 def test_the_configuration_comes_from_the_database(tmp_path: Path, capsys: Capture) -> None:

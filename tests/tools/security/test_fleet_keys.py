@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tallypost import cli
 from tallypost.faults import ToolError
@@ -76,7 +78,9 @@ def test_a_node_accepts_a_signature_and_no_altered_one(keys: FleetKeys) -> None:
 
 def test_blocks_with_padding_of_other_forms_are_refused(keys: FleetKeys) -> None:
     """Signed with the private key, but not padded as PKCS #1 wants it."""
-    private = keys._private(1).private_numbers()
+    loaded = serialization.load_pem_private_key((keys.folder / "1.pem").read_bytes(), None)
+    assert isinstance(loaded, rsa.RSAPrivateKey)
+    private = loaded.private_numbers()
     n, d = private.public_numbers.n, private.d
     text = canonical("n1", 7, CONFIG)
     info = bytes.fromhex("3031300d060960864801650304020105000420")

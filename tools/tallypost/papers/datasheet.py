@@ -23,7 +23,7 @@ from tallypost.resources import version
 
 _RADAR = N_("a radar that measures distance, angle and speed of moving objects")
 _BEAMS = N_("infrared light barriers that notice an interruption of a beam")
-_DETECTORS = {
+DETECTORS = {
     "ld2451": _RADAR, "ld2450": _RADAR, "ops243": _RADAR,
     "doppler": N_("a radar that measures the speed of moving objects"),
     "beam": _BEAMS, "beam_single": _BEAMS,
@@ -108,7 +108,7 @@ def sheet(node: str, config: Config, contact: str = "", keep: str = "") -> str:
         (_("node"), node), (_("site"), config["site"] or unknown),
         (_("responsible"), contact or unknown),
         (_("purpose"), _("counting of traffic in intervals, for statistics and planning")),
-        (_("sensor"), _(_DETECTORS[config["detector"]])),
+        (_("sensor"), _(DETECTORS[config["detector"]])),
         (_("interval"), _("{n} minutes").format(n=config["interval_min"])),
         (_("kept on the node"), _("about 90 days, then overwritten by newer records")),
         (_("kept in the backend"), keep or unknown),
