@@ -19,6 +19,9 @@ from micropython import const
 from ring import RingError
 
 _PREPARE_S = const(16)
+_LASTS_S = const(300)  # of uptime: then a start has not failed
+_FAILED_MAX = const(5)  # as in counting/build.py
+_SAFE_S = const(3600)  # of safe mode, then a start tries to count again
 _DETECTOR_BOUND_S = const(60)
 _WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
@@ -37,6 +40,7 @@ class App:
         self.supervisor = Supervisor(board, self.log)
         self.supervisor.on_fault = self.note_fault
         self.node = ""  # the node id, empty on a board without an identity
+        self.failed = 0  # starts in a row that did not last, this one included until it does
         self.boot = 0  # number of this start, 1 to 65535
         self.config = None  # Settings in force
         self.ring = None
@@ -84,7 +88,19 @@ class App:
         stats = self.detector.stats()
         return sum(stats.get(key, 0) for key in _LOST_KEYS)
 
+    def start_lasted(self):
+        """This start is no failed one. After safe mode a start tries to count again."""
+        if self.failed > _FAILED_MAX:
+            self._reset_at = self.uptime_s() + _SAFE_S
+        self.failed = 0
+        try:
+            self.nvs.set_i32("failed", 0)
+            self.nvs.commit()
+        except OSError as error:
+            self.log.error("nvs: %r", error)
+
     def reset_soon(self):
+        self.start_lasted()
         self._reset_at = self.uptime_s() + 2
 
     def clock_set(self, old):
@@ -161,6 +177,8 @@ class App:
             self.board.reset()
         if self.link and uptime % _WATCH_S == 0:
             self._watch_memory(uptime)
+        if self.failed and uptime >= _LASTS_S:
+            self.start_lasted()
         stalled = self.supervisor.check(uptime)
         if stalled:
             self.supervisor.fail(STALLED, stalled, "no progress")

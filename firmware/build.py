@@ -33,7 +33,7 @@ _LATE = (
     "config.schema", "console.session", "console.live_view", "commands.registry",
     "commands.diagnostics", "commands.calibration", "commands.log_export",
 )  # fmt: skip
-_LATE_OF_MQTT = ("mqtt.connection", "names.query")
+_LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)
 _LATE_OF_LORAWAN = ("delivery.lorawan.downlink_handlers", "wire.note")
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less

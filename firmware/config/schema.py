@@ -151,9 +151,9 @@ def _check_together(full):
             raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
 
 
-def load(nvs, log):
+def load(nvs, log, keys=("config", "config_ok")):
     """The configuration to run with: the stored one, else the last good one, else the defaults."""
-    for key in ("config", "config_ok"):
+    for key in keys:
         blob = read_blob(nvs, key)
         if blob is None:
             continue
@@ -163,8 +163,11 @@ def load(nvs, log):
             log.error("%s is not usable: %s", key, error)
             continue
         if key == "config" and read_blob(nvs, "config_ok") != blob:
-            nvs.set_blob("config_ok", blob)
-            nvs.commit()
+            try:
+                nvs.set_blob("config_ok", blob)
+                nvs.commit()
+            except OSError as error:
+                log.error("nvs: %r", error)
         return config
     log.warn("no usable configuration: defaults")
     return accept({})

@@ -8,8 +8,10 @@ TASK_DIED. Both end in a reset.
 
 import asyncio
 
-from core.faults import LOOP_ENDED, TASK_DIED
+from core.faults import LOOP_ENDED, STORAGE, TASK_DIED
 from micropython import const
+
+from ring import RingError
 
 _WATCHDOG_MS = const(60_000)  # longer than the longest name resolution, which blocks everything
 _NEVER = const(0x3FFF_FFFF)  # the largest small int of the chip
@@ -106,6 +108,10 @@ class Supervisor:
             self._log.error("fault %d: %s: %r", code, part, error)
             if isinstance(error, Exception):
                 self._board.print_exception(error)
+            if code == STORAGE or isinstance(error, RingError):
+                nvs = self._board.nvs("tallypost")
+                nvs.set_i32("ring_bad", 1)  # the next start counts in memory
+                nvs.commit()
             if self.on_fault:
                 form = "%s: %s" if isinstance(error, str) else "%s: %r"
                 self.on_fault(code, form % (part, error))

@@ -5,10 +5,11 @@ import asyncio
 from config import identity
 from console.reader import serve_console
 from core.clock import Clock
-from core.faults import STORAGE
+from core.faults import SAFE_MODE, STORAGE
 from core.modules import keep_modules
 from counting.counter import Counter
 from counting.detectors import build_detector
+from counting.no_detector import NoDetector
 from counting.recovery import restore_interval
 from micropython import const
 from ring import Ring, RingError
@@ -18,6 +19,9 @@ _ONCE = (
     "counting.build", "counting.detectors", "counting.no_detector", "counting.recovery",
     "config.identity", "config.schema", "ring.memory", "ring.recovery",
 )  # fmt: skip
+_CONFIGS = ("config", "config_ok")
+_POWER_ON = const(1)  # cause of a reset
+_FAILED_MAX = const(5)  # starts in a row: then a start counts nothing, and delivers what it can
 _PROVISIONING_BOUND_S = const(60)  # as of the console
 
 
@@ -31,14 +35,20 @@ def build_counting(app):
     app.node, reason = identity.read(nvs)
     if not app.node:
         app.supervisor.run(_wait_for_provisioning(app, reason))
-    app.boot = _count_boot(nvs)
-    app.config = app.schema().load(nvs, app.log)
+    is_flash_good = _count_start(app)
+    is_safe = app.failed > _FAILED_MAX
+    app.config = app.schema().load(nvs, app.log, ("config_ok",) if is_safe else _CONFIGS)
     app.log.level = app.config["log_level"]
-    app.ring, app.storage = open_ring(board, board.random, app.add_fault)
+    if is_safe:
+        app.add_fault(SAFE_MODE, "%d starts failed, nothing is counted" % (app.failed - 1))
+    if is_flash_good and not is_safe:
+        app.ring, app.storage = open_ring(board, board.random, app.add_fault)
+    else:
+        app.ring, app.storage = _in_memory(board.random, "safe mode" if is_safe else "nvs or ring")
     app.clock = Clock(board.set_utc, app.uptime_s, None, app.log)
     app.counter = _build_counter(app)
     app.clock.on_step = app.clock_set
-    app.detector = build_detector(board, app.config, app.log)
+    app.detector = NoDetector() if is_safe else build_detector(board, app.config, app.log)
     app.counter.losses = app.losses
     return _ONCE
 
@@ -59,32 +69,54 @@ def _build_counter(app):
     return counter
 
 
-def _count_boot(nvs):
-    """The number of this start, 1 to 65535. Records are keyed by it. 0 means none."""
+def _count_start(app):
+    """Count this start (1 to 65535, 0 means none) and the failed ones in a row.
+
+    A start fails when it does not last (`App.start_lasted`). One that follows a power cut counts
+    for none. Returns False when the flash takes no writes: in NVS now, or in the log before.
+    """
+    nvs, board, was_bad = app.nvs, app.board, _number(app.nvs, "ring_bad")
+    app.boot = _number(nvs, "boot") % 0xFFFF + 1
+    app.failed = 0 if board.reset_cause() == _POWER_ON else _number(nvs, "failed") + 1
     try:
-        boot = nvs.get_i32("boot")
+        nvs.set_i32("boot", app.boot)
+        nvs.set_i32("failed", app.failed)
+        nvs.set_i32("ring_bad", 0)  # the next start tries again
+        nvs.commit()
+    except OSError as error:
+        app.add_fault(STORAGE, "nvs takes no writes: %r" % error)
+        app.boot = board.random(16) % 0xFFFF + 1  # not the same as that of the last start
+        return False
+    if was_bad:
+        app.add_fault(STORAGE, "ring takes no writes")
+    return not was_bad
+
+
+def _number(nvs, key):
+    try:
+        return nvs.get_i32(key)
     except OSError:
-        boot = 0
-    boot = boot % 0xFFFF + 1
-    nvs.set_i32("boot", boot)
-    nvs.commit()
-    return boot
+        return 0
 
 
 def open_ring(board, rng, add_fault):
     """Return the ring log, and "flash" or the reason why it is in memory.
 
-    It is in memory when the flash holds data that must not be overwritten.
+    It is in memory when the flash cannot be used, or holds data that must not be overwritten.
     """
-    log = Ring(board.ring_partition(), rng)
     try:
+        log = Ring(board.ring_partition(), rng)
         log.open()
         return log, "flash"
-    except RingError as error:
+    except (OSError, RingError) as error:
         add_fault(STORAGE, str(error))
-        log = Ring(Memory(), rng)
-        log.open()
-        return log, str(error)
+        return _in_memory(rng, str(error))
+
+
+def _in_memory(rng, reason):
+    log = Ring(Memory(), rng)
+    log.open()
+    return log, reason
 
 
 async def _wait_for_provisioning(app, reason):

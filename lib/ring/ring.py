@@ -90,10 +90,13 @@ class Ring:
         """Write an entry. roll(): opens the next sector of the region."""
         if not region.fits(length):
             roll()
-        for _ in range(3):
-            if region.append(kind, payload, length):
-                return
-            roll()
+        try:
+            for _ in range(3):
+                if region.append(kind, payload, length):
+                    return
+                roll()
+        except OSError as error:
+            raise RingError("ring: flash says %r" % error)
         raise RingError(_REFUSED)
 
     def _roll(self):

@@ -1,0 +1,176 @@
+# heap: 1m
+"""Starts that fail: storage that takes no writes, safe mode, and the pause before a restart."""
+
+import json
+import sys
+
+from board_parts import FakeBoard, sealed
+from core import clock, restart
+from core.faults import SAFE_MODE, STORAGE
+from core.modules import unload
+from core.supervisor import Supervisor
+from nor import Nor
+from ring import EVENT, RingError
+
+WATCHDOG = 3  # cause of a reset
+
+
+class Time:
+    """Stands for the module `time`."""
+
+    slept = 0
+
+    @staticmethod
+    def time():
+        return 0
+
+    @classmethod
+    def sleep(cls, seconds):
+        cls.slept += seconds
+
+
+clock.time = restart.time = Time
+
+
+def _board(cause=1, **blobs):
+    config = json.dumps({"detector": "beam"}).encode()
+    board = FakeBoard(sealed(config=config, **blobs))
+    board.reset_cause = lambda: cause
+    return board
+
+
+def _built(board):
+    for name in ("build", "counting.build"):
+        unload(name)
+    import build
+
+    return build.build_app(board)
+
+
+def _refuse(*_args):
+    raise OSError(-0x1105)  # no space in NVS
+
+
+def test_a_node_whose_nvs_takes_no_writes_counts_in_memory():
+    """It stood at the prompt for ever."""
+    board = _board()
+    for name in ("set_i32", "set_blob", "commit"):
+        setattr(board.nvs(""), name, _refuse)
+    app = _built(board)
+    assert app.storage == "nvs or ring" and app.detector.state != 6
+    assert app.faults[0][0] == STORAGE and "nvs takes no writes" in app.faults[0][1]
+    assert 1 <= app.boot <= 0xFFFF
+    app.uplink.event("start")
+    assert app.ring.read(1, bytearray(600))[0] == EVENT
+
+
+def test_a_log_that_takes_no_writes_is_left_for_memory_at_the_next_start():
+    board = _board(WATCHDOG)
+    _built(board)
+    supervisor = Supervisor(board, _built(board).log)
+    try:
+        supervisor.fail(1, "publisher", RingError("ring: flash does not hold it"))
+    except SystemExit:
+        assert board.nvs("").kept["ring_bad"] == 1
+    app = _built(board)
+    assert app.storage == "nvs or ring" and app.faults == [(STORAGE, "ring takes no writes")]
+    assert board.nvs("").kept["ring_bad"] == 0, "the start after that tries again"
+    assert _built(board).storage == "flash"
+
+
+def test_a_dead_flash_counts_in_memory():
+    class Dead(Nor):
+        def writeblocks(self, n, buf, off=0):
+            raise OSError(-1)
+
+        def ioctl(self, op, arg):
+            if op == 6:
+                raise OSError(-1)
+            return super().ioctl(op, arg)
+
+    board = _board()
+    board.flash = Dead(24)
+    app = _built(board)
+    assert app.storage != "flash" and app.faults[0][0] == STORAGE
+    app.uplink.event("start")
+
+
+def test_the_sixth_start_in_a_row_is_in_safe_mode():
+    board = _board(WATCHDOG)
+    good = json.dumps({"detector": "beam", "site": "good"}).encode()
+    for start in range(1, 6):
+        app = _built(board)
+        assert app.failed == start and app.storage == "flash"
+    board.nvs("").kept["config_ok"] = good
+    app = _built(board)
+    assert app.storage == "safe mode" and app.config["site"] == "good"
+    assert app.faults == [(SAFE_MODE, "5 starts failed, nothing is counted")]
+    assert app.detector.state == 6, "its records say that nothing could be counted"
+    app.start_lasted()
+    assert board.nvs("").kept["failed"] == 0 and app.failed == 0
+    assert _built(board).storage == "flash"
+
+
+def test_a_power_cut_is_no_failed_start():
+    board = _board(WATCHDOG, failed=9)
+    board.reset_cause = lambda: 1
+    app = _built(board)
+    assert app.failed == 0 and app.storage == "flash"
+
+
+def test_a_commanded_restart_is_no_failed_start():
+    board = _board(WATCHDOG)
+    app = _built(board)
+    assert app.failed == 1
+    app.reset_soon()
+    assert board.nvs("").kept["failed"] == 0
+
+
+def test_the_pause_after_a_failed_start_doubles():
+    for failed, seconds in ((0, 10), (1, 20), (5, 320), (8, 2560), (30, 2560)):
+        board, Time.slept = _board(failed=failed), 0
+        restart.pause(board, TypeError("x"))
+        assert Time.slept == seconds == board.dog.feeds
+        assert len(board.shown) == 1 and "ring_bad" not in board.nvs("").kept
+    board = _board()
+    board.nvs("").commit = _refuse
+    Time.slept = 0
+    restart.pause(board, RingError("x"))
+    assert Time.slept == 40
+
+
+def test_a_start_that_fails_by_its_log_leaves_it_for_memory():
+    for error in (RingError("x"), OSError(5)):
+        board = _board()
+        restart.pause(board, error)
+        assert board.nvs("").kept["ring_bad"] == 1
+
+
+def test_the_main_program_restarts_after_any_failure():
+    class Vfs:
+        @staticmethod
+        def umount(_path):
+            """Nothing is mounted here."""
+
+    class Board:
+        @staticmethod
+        def Board():
+            return HARDWARE
+
+    class Build:
+        @staticmethod
+        def build_app(_hardware):
+            raise MemoryError("a start without memory")
+
+    HARDWARE = _board()
+    kept = {name: sys.modules.get(name) for name in ("board", "build", "vfs")}
+    sys.modules["board"], sys.modules["build"], sys.modules["vfs"] = Board, Build, Vfs
+    try:
+        import main  # noqa: F401 - it runs
+
+        raise AssertionError("no restart")
+    except SystemExit:
+        assert HARDWARE.resets == 1 and isinstance(HARDWARE.shown[0], MemoryError)
+    finally:
+        for name in kept:
+            sys.modules.pop(name)
