@@ -92,7 +92,7 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
         modem.uart = MODEM_UART
         detector = CompositeDetector(detector, modem)
     spec = NodeSpec(
-        board.name, flash, start_utc, environment.seed, chip=board.chip,
+        board.name, flash, start_utc, environment.seed, chip=board.chip, psram=board.psram_mb > 0,
         mac=mac_of(board.name, flash),
     )  # fmt: skip
     made = Node(spec, network, detector, environment.observer)

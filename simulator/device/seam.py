@@ -243,9 +243,7 @@ def _settle():
     """Before a wait: spend what was charged, run what waits."""
     global _owed_us
     owed, _owed_us = _owed_us, 0
-    if owed:
-        stall(owed)
-    _catch_up()
+    stall(owed)
 
 
 def idle(deadline, woken):

@@ -9,6 +9,7 @@ from typing import Protocol
 from simulator.world.protocol import Input
 
 WINDOW_US = 60_000_000  # the longest grant
+HEAP_PSRAM = "2m"
 HEAP = "384k"  # of the interpreter: more than a chip can need. `memory.py` limits it.
 
 
@@ -39,6 +40,10 @@ class NodeSpec:
     rot: tuple[int, int, int] = (0, 0, 0)
     drift_ppb: int = 12_000
     window_us: int = WINDOW_US
+
+    def __post_init__(self) -> None:
+        if self.psram:
+            self.heap = HEAP_PSRAM
 
 
 class Detector(Protocol):

@@ -5,7 +5,7 @@ would need for the same objects. If a collection leaves more than the chip's hea
 an area out of ESP-IDF's heap, or there is a MemoryError.
 
 The shims look when modules have been loaded, when much was allocated in a short time, and every
-five minutes. Not modelled: a peak between two requests to the world that is gone by then, and free
+ten minutes. Not modelled: a peak between two requests to the world that is gone by then, and free
 memory in pieces too small for a request. So the chip may grow a little earlier.
 """
 
@@ -35,8 +35,8 @@ _RATIO = const(180)  # 256ths of the bytes here that the chip needs, in the mean
 _USABLE_NUM = const(125)  # of an area: the rest is the allocation table
 _USABLE_DEN = const(128)
 _ROOM_MIN = const(512)  # less than this between two collections is a full heap
-_PERIOD_US = const(300_000_000)
-_BURST_MIN = const(8192)  # bytes here: more than that, or than the usual garbage, is a burst
+_PERIOD_US = const(600_000_000)
+_BURST_MIN = const(12_288)  # bytes here: more than that, or than the usual garbage, is a burst
 _US_A_BYTE = const(64)  # the usual garbage: 16 KB a second at most
 
 _size = 0  # bytes that the chip's heap can hold
