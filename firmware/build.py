@@ -72,6 +72,7 @@ async def _start(app):
     log = app.log
     log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
     cause = app.hello()["reset"]
+    app.counter.on_event = app.uplink.event
     app.uplink.event("start", reset=cause, version=VERSION, dropped=app.ring.dropped)
     for code, reason in app.faults:
         app.uplink.event("fault", code=code, reason=reason)

@@ -50,6 +50,7 @@ def build_counting(app):
     app.clock.on_step = app.clock_set
     app.detector = NoDetector() if is_safe else build_detector(board, app.config, app.log)
     app.counter.losses = app.losses
+    app.counter.sight = getattr(app.detector, "sight", None)
     return _ONCE
 
 

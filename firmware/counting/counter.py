@@ -17,8 +17,10 @@ After a restart `recovery.py` reads both.
 
 import struct
 import time
+from array import array
 from binascii import crc32
 
+from counting.doubt import STATE_SIZE, judge
 from micropython import const
 
 from passage.queue import Headway
@@ -63,6 +65,9 @@ class Counter:
         self._unresolved = False  # this boot has closed records whose time was unknown
         self.losses = lambda: 0  # running number of bytes or edges the detector's line has lost
         self._lost = 0
+        self.sight = None  # of a radar along a road, see doubt.py
+        self._doubts = self._doubted = None  # what it has learned, its last reasons
+        self.on_event = None  # function(name, why=): they have changed
         self.on_record = None  # function(): a record was appended
         self.on_passage = None  # function(passage): one was counted
         self.passages = 0
@@ -165,7 +170,19 @@ class Counter:
         """Close the open interval. end: UTC if it is not now."""
         self._note_losses()
         self._settle(end)
+        why = self._doubt() if self.sight else 0
         self._append()
+        if why != (self._doubted or 0):
+            self._doubted = why
+            self.on_event("doubt", why=why)
+
+    def _doubt(self):
+        """Add the reasons to doubt the counts."""
+        if not self._doubts:
+            self._doubts = array("I", [0] * STATE_SIZE)
+        why = judge(self._doubts, self.sight, self.rec, self._length)
+        self.rec.why |= why
+        return why
 
     def _append(self):
         rec = self.rec

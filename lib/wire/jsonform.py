@@ -14,7 +14,8 @@ DETECTOR_STATES = (
     "unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"
 )  # fmt: skip
 REASONS = (
-    "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config"
+    "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config",
+    "forward_unseen", "backward_unseen", "line_unseen", "silence",
 )  # fmt: skip
 
 

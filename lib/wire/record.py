@@ -45,6 +45,10 @@ WHY_OVERFLOW = const(16)  # bytes or edges of the detector were lost
 WHY_CLOCK = const(32)  # the clock was set: the interval is shorter than planned
 WHY_RESTORED = const(64)  # a power cut lost the passages after the last checkpoint
 WHY_CONFIG = const(128)
+WHY_FORWARD = const(256)  # this direction was not observed, see firmware/counting/doubt.py
+WHY_BACKWARD = const(512)
+WHY_LINE = const(1024)  # tracks of it do not come to the counting line
+WHY_SILENCE = const(2048)  # no counts, where usually there are some
 
 DETECTOR_UNKNOWN, DETECTOR_OK, DETECTOR_QUIET, DETECTOR_SILENT = 0, 1, 2, 3
 DETECTOR_BLOCKED, DETECTOR_MISALIGNED, DETECTOR_MISCONFIGURED = 4, 5, 6

@@ -7,7 +7,8 @@
 var VERSION = 1;
 var CLASSES = ["pedestrian", "bicycle", "car", "heavy", "unknown"];
 var DIRECTIONS = ["forward", "backward"];
-var REASONS = ["boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config"];
+var REASONS = ["boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config",
+  "forward_unseen", "backward_unseen", "line_unseen", "silence"];
 var DETECTORS = ["unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"];
 var SOURCES = ["none", "rtc", "ntp", "lorawan", "anchor"];
 var RESETS = ["unknown", "power_on", "hard", "watchdog", "deepsleep", "soft"];

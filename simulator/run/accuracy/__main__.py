@@ -94,8 +94,7 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
         (kind, one.name)
         for kind, sensor in SENSORS.items()
         for one in loaded
-        if sensor.place in one.places
-        or (sensor.on_pole and "pole" in one.places)
+        if (sensor.place in one.places or (sensor.on_pole and "pole" in one.places))
         and (not one.faults or sensor.faults in one.faults)
         and detector in (None, kind)
         and scenario in (None, one.name)

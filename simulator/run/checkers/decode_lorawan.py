@@ -11,7 +11,10 @@ from typing import Any
 
 CLASS = "pedestrian bicycle car heavy unknown".split()
 WAY = "forward backward".split()
-WHY = "boot silent blocked misconfigured overflow clock restored config".split()
+WHY = (
+    "boot silent blocked misconfigured overflow clock restored config forward_unseen"
+    " backward_unseen line_unseen silence"
+).split()
 DETECTOR = "unknown ok quiet silent blocked misaligned misconfigured".split()
 SOURCE = "none rtc ntp lorawan anchor".split()
 RESET = "unknown power_on hard watchdog deepsleep soft".split()
@@ -130,7 +133,9 @@ def _fill(tape: Tape, shown: dict[str, Any]) -> None:
     if not tape.flag():
         shown["cov"] -= tape.number(tape.wide())
         bits = tape.raw(tape.wide())[::-1]
-        shown["why"] = [WHY[i] if i < 8 else f"bit{i}" for i, bit in enumerate(bits) if bit == "1"]
+        shown["why"] = [
+            WHY[i] if i < len(WHY) else f"bit{i}" for i, bit in enumerate(bits) if bit == "1"
+        ]
         shown["det"] = DETECTOR[tape.number(3)]
     if shown["cov"] < 0:
         raise ValueError("coverage below zero")

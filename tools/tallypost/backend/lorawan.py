@@ -19,7 +19,8 @@ CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
 DIRECTIONS = ("forward", "backward")
 _VERSION = 1
 _REASONS = (
-    "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config"
+    "boot", "silent", "blocked", "misconfigured", "overflow", "clock", "restored", "config",
+    "forward_unseen", "backward_unseen", "line_unseen", "silence",
 )  # fmt: skip
 _DETECTORS = ("unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured")
 _SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")

@@ -22,7 +22,8 @@ LORAWAN, CLOCK, LOG, MEMORY, SUPPLY, COUNTING = (
 _TIME_SOURCES = (N_("none"), "RTC", "NTP", "LoRaWAN", N_("anchor"))
 _REASONS = (
     N_("boot"), N_("silent"), N_("blocked"), N_("misconfigured"), N_("overflow"), N_("clock"),
-    N_("restored"), N_("config"),
+    N_("restored"), N_("config"), N_("forward_unseen"), N_("backward_unseen"), N_("line_unseen"),
+    N_("silence"),
 )  # fmt: skip
 _RESETS = {
     "unknown": N_("unknown"), "power_on": N_("power on"), "hard": N_("reset button"),
