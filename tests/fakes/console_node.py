@@ -1,11 +1,15 @@
 """A node at the end of a serial line, and the technician at its other end. Time is real."""
 
-import asyncio
 import json
+from board_parts import FakeLog, FakeNvs
+from commands.registry import handle
+from config import schema
+from config.schema import accept
+from wire.record import Interval
+import asyncio
 
 from app import App
-from board_parts import FakeBoard, FakeLog, FakeNvs, FakeProgress, FakeRtc, FakeUart
-from config.schema import accept
+from board_parts import FakeBoard, FakeProgress, FakeRtc, FakeUart
 from console.reader import serve_console
 from core.memory import Memory
 from core.supervisor import Supervisor
@@ -141,3 +145,70 @@ class SerialNode(App):
             task.cancel()
 
         asyncio.run(main())
+
+
+class FakeApp:
+    """The application as far as commands need it."""
+
+    node = "n1"
+    boot = 7
+    tally = None
+    clock = None
+    used_ids = ()
+    config_set_s = -60
+    uptime = 1000
+
+    def __init__(self):
+        self.refused_commands = 0
+        self.config = accept({"site": "bridge", "interval_min": 5})
+        self.nvs = FakeNvs()
+        self.log = FakeLog()
+        self.uplink = self
+        self.resets = 0
+        self.asked = []
+        self.counter = self
+        self.rec = Interval()
+        self.events = []
+
+    def uptime_s(self):
+        return self.uptime
+
+    def event(self, name, **fields):
+        self.events.append((name, fields))
+
+    def schema(self):
+        return schema
+
+    def hello(self):
+        return {"state": "online"}
+
+    def reset_soon(self):
+        self.resets += 1
+
+    def resend(self, first, last):
+        self.asked.append((first, last))
+        if first > last:
+            raise ValueError("resend: %r..%r is no range" % (first, last))
+        return first, last
+
+
+def give(payload, app=None):
+    app = app or FakeApp()
+    before = app.refused_commands
+    reply = handle(app, payload)
+    json.dumps(reply)  # it can be sent
+    assert reply["v"] == 1
+    assert app.refused_commands - before == (0 if reply["ok"] else 1)
+    return reply
+
+
+def ok(app=None, **body):
+    reply = give(json.dumps(body).encode(), app)
+    assert reply["ok"] and reply["id"] == body["id"], reply
+    return reply["result"]
+
+
+def refused(app=None, **body):
+    reply = give(json.dumps(body).encode(), app)
+    assert not reply["ok"] and reply["id"] == body.get("id") and "result" not in reply, reply
+    return reply["error"]

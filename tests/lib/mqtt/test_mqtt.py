@@ -4,8 +4,7 @@ import asyncio
 import time
 from errno import EINPROGRESS
 
-from fake_broker import acknowledge
-from mqtt_session import TOPIC, down, new_client, text, with_listener
+from fake_broker import TOPIC, acknowledge, down, new_client, text, with_listener
 
 import mqtt.connection as module
 from mqtt import LinkDown

@@ -5,8 +5,7 @@ import sys
 
 import later_umqtt
 import umqtt
-from fake_broker import acknowledge
-from mqtt_session import TOPIC, down, new_client, reconnect, text, with_listener
+from fake_broker import TOPIC, acknowledge, down, new_client, reconnect, text, with_listener
 from umqtt import simple as pinned
 
 from mqtt import capture

@@ -5,8 +5,7 @@ import random
 import struct
 import time
 
-from fake_broker import length
-from mqtt_session import reconnect, with_listener
+from fake_broker import length, reconnect, with_listener
 
 
 def _hears(data, ends=False, **options):

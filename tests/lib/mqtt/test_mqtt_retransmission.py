@@ -3,8 +3,7 @@
 import asyncio
 import time
 
-from fake_broker import acknowledge
-from mqtt_session import TOPIC, down, reconnect, text, with_listener
+from fake_broker import TOPIC, acknowledge, down, reconnect, text, with_listener
 
 
 def _lost_then(then, payload=b"first"):
