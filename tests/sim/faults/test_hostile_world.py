@@ -18,7 +18,7 @@ def test_a_hostile_broker_costs_nothing(node: int, tmp_path: Path) -> None:
     link = evidence.health["link"]
     assert link["refused_commands"] > 20 and link["refused_acks"] > 5
     assert evidence.observer.boots == 1
-    assert len(evidence.observer.connections) <= 12, "the long message comes once an hour"
+    assert len(evidence.observer.connections) <= 18, "two in a quarter of an hour"
 
 
 @pytest.mark.parametrize("node", (RADAR, BEAM))
@@ -28,4 +28,4 @@ def test_a_forged_time_costs_the_times_of_the_intervals_between(node: int, tmp_p
     assert records.violations(evidence) == []
     assert clock.without_time(evidence) == [] and len(evidence.delivered) >= 48
     wrong = [n for n in evidence.delivered if clock.is_misplaced(evidence, n)]
-    assert 6 <= len(wrong) <= 14, "the clock was wrong for an hour and a half"
+    assert 3 <= len(wrong) <= 14, "the clock was wrong for an hour and a half"
