@@ -35,6 +35,7 @@ from micropython import const
 
 from passage.outlier_vote import cast, is_majority
 from passage.queue import BICYCLE, CAR, PEDESTRIAN, UNKNOWN, PassageQueue
+from passage.track import Track
 
 _TRACKS = const(8)
 _GATE_DM = const(30)
@@ -52,45 +53,15 @@ _PROVEN = const(3)
 # A new detection moves the track by 1/2, 1/3, 1/4: the steady gain of a filter for distances with
 # a deviation of 0.7 m and a Doppler speed that is right to 1 km/h. The side goes on to 1/8.
 _SETTLED = const(8)
-_UNSURE_DM = const(30)
-_PLACE_DM = const(7)  # deviation of a distance: whole metres, and the radar's own noise
-_ACCELERATION = const(300_000)  # 2 / (0.67 m/s2), in ms2 a dm: a usual road user's
-_ECHO_DM = const(50)  # nearer than this every echo is at its limit
-_SNR_MAX = const(255)  # the true echo is larger by an unknown amount
 _LONG_DM = const(50)  # a track that moved so far should have crossed the line
 _MOVING = const(80)  # a slower road user may have started, stopped or turned
 # Between these a bicycle cannot be told from a car by its speed, 0.1 km/h.
-_UNCLEAR_MIN, _UNCLEAR_MAX = const(180), const(350)
-_RATE_MIN, _RATE_MAX = const(48), const(160)  # reports in 16 s: ten a second, or fewer
+_UNCLEAR_MIN = const(180)
+_UNCLEAR_MAX = const(350)
+_RATE_MIN = const(48)  # reports in 16 s: ten a second, or fewer
+_RATE_MAX = const(160)
 _SIGN_VOTES_MIN = const(20)
 _LINE_VOTES_MIN = const(60)
-
-
-class Track:
-    """One moving object. The slots are used again and again, and hold few numbers: RAM is scarce.
-
-    echo: -1 once the track is counted. against: number of detections with the other direction byte
-    in a row, and 8 * the hits before them.
-    """
-
-    def __init__(self):
-        self.begin(0, 0, 0, 0, 0)
-
-    def begin(self, dm, direction, speed, side, t_ms):
-        self.pos_dm = self.first_dm = dm
-        self.speed = self.first_speed = speed
-        self.direction = direction
-        self.side = side
-        self.first_ms = self.seen_ms = t_ms
-        self.hits = self.against = self.echo = 0
-
-    def turns(self):
-        """Note a detection that fits but for its direction byte. True at the last of four."""
-        against = self.against + 1
-        if against >> 3 != self.hits:
-            against = self.hits * 8 + 1
-        self.against = against
-        return against & 7 == 4
 
 
 class Tracker:
@@ -152,7 +123,7 @@ class Tracker:
         track.hits = hits + 1
         if track.echo >= 0:
             if self._car_echo:
-                _sum_echo(track, dm, snr)
+                track.add_echo(dm, snr)
             if hits + 1 >= _HITS_MIN:
                 self._cross(track, False)
 
@@ -235,12 +206,12 @@ class Tracker:
         line += track.side * track.side // (2 * line)  # as seen from the radar
         over = track.pos_dm - line if away else line - track.pos_dm
         if over < 0 and not (
-            is_lost and _reaches(track, track.pos_dm, -over, speed, track.first_speed)
+            is_lost and track.reaches(track.pos_dm, -over, speed, track.first_speed)
         ):
             return
         first = track.first_speed
         unseen = track.first_dm - line if away else line - track.first_dm
-        if unseen > 0 and not _reaches(track, track.first_dm, unseen, first, speed):
+        if unseen > 0 and not track.reaches(track.first_dm, unseen, first, speed):
             return
         if not self._is_real(track):
             return
@@ -340,25 +311,3 @@ def _agree(dm, speed, was, dt):
     """True if a speed can have changed so much in dt ms, or is so near that it says little."""
     faster = abs(speed - was)
     return faster <= _FASTER + dt // 10 or (dm <= _WILD_DM and faster <= was >> 1)
-
-
-def _sum_echo(track, dm, snr):
-    if dm < _ECHO_DM:
-        return
-    echo = snr * dm * dm // 100
-    if not track.echo:
-        track.echo = echo
-    elif snr < _SNR_MAX or echo > track.echo:
-        track.echo = (track.echo * 7 + echo) >> 3
-
-
-def _reaches(track, pos_dm, dm, speed, other_speed):
-    """True if the track's place is still known after so many dm unseen, at `pos_dm`.
-
-    other_speed: its speed elsewhere. The larger the difference, the less is known.
-    """
-    if speed <= 0 or dm * 3600 > speed * _LOST_MS or abs(track.side) * 3 > pos_dm * 2:
-        return False
-    ms = dm * 3600 // speed
-    unsure_dm = _PLACE_DM + max(0, other_speed - speed) * ms // 3600 + ms * ms // _ACCELERATION
-    return unsure_dm <= _UNSURE_DM
