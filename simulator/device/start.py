@@ -25,6 +25,7 @@ _CTRL_C = 3
 # Imports of a node with Wi-Fi alone. umqtt.simple 1.3.4 says `usocket`.
 _LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
 _FROZEN = ("umqtt", "umqtt.simple")  # in the chip's binary, before /lib on the path
+_built_in = {}  # those of `_LATE` that were imported: the firmware may drop a name, not a module
 _names = {"__name__": "__main__"}  # the files and the prompt share them
 
 
@@ -69,7 +70,10 @@ def imported(name, *rest):
     """`__import__`, which on the chip finds everything in ROM."""
     name = _LATE.get(name, name)
     if name in _LATE and name not in sys.modules:
-        return esp32.late(name)
+        if name not in _built_in:
+            _built_in[name] = esp32.late(name)
+        sys.modules[name] = _built_in[name]
+        return _built_in[name]
     if name in _FROZEN:
         return esp32.late(name, *rest)
     memory.begin_import()

