@@ -79,6 +79,8 @@ class Node(App):
         self.log = Log()
         self.supervisor = Supervisor(self.board, self.log)
         self.refused_commands = 0
+        self.boot = 1
+        self.used_ids, self.config_set_s = (), -60
         self.nvs = FakeNvs()
         ca = unhexlify(identity.get("ca", ""))
         self.config = accept({

@@ -136,7 +136,7 @@ def test_bad_commands_are_answered_and_counted_and_delivery_goes_on(
         (b"[1]", "command needs an object with id and cmd"),
         ({"id": "x" * 1900, "cmd": "ping"}, "command id of more than 100 characters"),
         (b"x" * 3000, "message of 3023 bytes, at most 2048"),
-        (b"x" * 1_000_000, "message of 1000023 bytes, at most 2048"),
+        (b"x" * 15_000, "message of 15023 bytes, at most 2048"),
     ):
         assert stranger.refused("cmd", payload).startswith(reason)
     state = node.state()

@@ -26,7 +26,9 @@ class Broker:
     reply: Reply = staticmethod(lambda _command: None)
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def __init__(self, asker: transports.BrokerNode, topics: list[str], _client: str) -> None:
+    def __init__(
+        self, asker: transports.BrokerNode, topics: list[str], _client: str, _login: object
+    ) -> None:
         self._asker, self._topic = asker, topics[0]
         self.client = self
         self._answer: dict[str, Any] | None = None
