@@ -91,8 +91,8 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
         detector = CompositeDetector(detector, modem)
-    # Memory of a module with PSRAM, whatever the board: within a classic chip's heaps, a command in
-    # the first two seconds of a radar node takes the memory of Wi-Fi. `make sim` has both heaps.
+    # Memory of a module with PSRAM, whatever the board: within a classic chip's heaps a command
+    # soon after the start takes the memory of Wi-Fi. `make sim` has both heaps.
     spec = NodeSpec(
         board.name, flash, start_utc, environment.seed, chip=board.chip, psram=True,
         mac=mac_of(board.name, flash),

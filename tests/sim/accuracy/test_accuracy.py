@@ -118,7 +118,6 @@ def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_p
         ("ld2451", {"branch": 600.0}, {}, "blocked"),
         ("ld2450", {"branch": 600.0}, {}, "blocked"),
         ("ops243", {"branch": 600.0}, {}, "blocked"),
-        ("ld2451", {"turned": 40.0}, {"radar_line_m": 30}, "misaligned"),
         ("ld2450", {"aside": 6.0}, {}, "misaligned"),
     ),
 )
@@ -131,6 +130,16 @@ def test_a_blind_detector_says_so_and_is_not_called_observed(
     states = [body["det"] for body in evidence.backend.delivered.values()]
     assert state in states, states
     assert evidence.backend.delivered[max(evidence.backend.delivered)]["cov"] < 450
+
+
+def test_a_radar_that_is_turned_away_names_the_line_that_it_does_not_see(tmp_path: Path) -> None:
+    """It still counts most vehicles, at places that it only estimates."""
+    plan = replace(accuracy.cell_plan("ld2451", "moderate", 1, 3), passages=1000)
+    plan = replace(plan, faults={"turned": 40.0}, config={**plan.config, "radar_line_m": 30})
+    evidence = live(plan, tmp_path)
+    assert records.violations(evidence) == []
+    reasons = [reason for body in evidence.backend.delivered.values() for reason in body["why"]]
+    assert "line_unseen" in reasons and {"forward_unseen", "backward_unseen"} & set(reasons)
 
 
 def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:

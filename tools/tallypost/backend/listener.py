@@ -3,8 +3,8 @@
 The message of the broker is acknowledged (PUBACK) after the commit, and the session is durable.
 
 The protocol is MQTT 5, because its acknowledgements say whether an access list denies a message. A
-broker that does not know it, or is silent for 3 s, gets MQTT 3.1.1. An access list of mosquitto never refuses a
-subscription, so the listener also sends a message to itself (rights.py).
+broker that does not know it, or is silent for 3 s, gets MQTT 3.1.1. An access list of mosquitto
+never refuses a subscription, so the listener also sends a message to itself (rights.py).
 """
 
 from __future__ import annotations
