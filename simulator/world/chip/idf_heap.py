@@ -1,4 +1,6 @@
-"""ESP-IDF's heap: memory of Wi-Fi, sockets, drivers, TLS and MicroPython's GC heap.
+"""ESP-IDF's heap: memory of Wi-Fi, sockets, drivers and MicroPython's GC heap.
+
+The memory of a TLS session is not modelled: on a chip it takes 26 to 27 KB, one block of it 16 KB.
 
 Regions of RAM, each with free blocks. A request goes to the first region that can serve it, there
 to the smallest block. So small pieces of the Wi-Fi driver fill the small regions, and the GC heap
@@ -22,10 +24,7 @@ WIFI_BYTES = 33_920  # `WLAN()`: the driver, its receive buffers, its task
 # Derived: with Wi-Fi up, a UART of 8192 bytes and MQTT connected 28.4 KB are left of 44.4 KB.
 STATION_BYTES = 4608  # an association: supplicant, dynamic buffers
 SOCKET_BYTES = 1024  # a TCP connection: its control block, its mailboxes
-# Measured: a handshake takes 26 to 27 KB with one block of 16 KB, and closing gives 24.6 KB back.
-TLS_IN_BYTES = 16_896
-TLS_BYTES = 8_300
-TLS_KEPT_BYTES = 1_900  # of the first session: never given back
+# Measured.
 PACKET_BYTES = 120  # of a packet, besides its payload
 # Assumed, above the largest block (0.4 KB) with which they failed on the emulated chip.
 LOOKUP_BYTES = 448  # `getaddrinfo`, of an address too
