@@ -137,10 +137,12 @@ def _run(
 
 
 def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
+    board = boards.load(plan.board)
+    # Both links do not fit the heaps of a classic chip: the node gets the memory of PSRAM.
+    psram = board.psram_mb > 0 or plan.link == "both"
     return NodeSpec(
         plan.name, flash, plan.start_utc, plan.seed,
-        chip=boards.load(plan.board).chip,
-        psram=boards.load(plan.board).psram_mb > 0, rot=(*layout.ring, plan.rot),
+        chip=board.chip, psram=psram, rot=(*layout.ring, plan.rot),
         power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
     )  # fmt: skip
