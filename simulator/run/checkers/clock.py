@@ -91,11 +91,12 @@ def without_time(evidence: Evidence) -> list[int]:
 
 def dated(evidence: Evidence) -> Iterator[str]:
     """An interval without a time was counted in a boot that never learned it. A real-time clock
-    that a reset made wrong is an excuse, a time server is none."""
+    that a reset made wrong is an excuse, a time server is none. LoRaWAN sends what has waited an
+    hour for a time as it is."""
     closed = evidence.observer.closed
     knew = {closed[n].boot for n in evidence.delivered if n in closed and closed[n].start}
     lost = [n for n in without_time(evidence) if n in closed and closed[n].boot in knew]
-    if lost and not evidence.plan.rtc_steps:
+    if lost and not evidence.plan.rtc_steps and evidence.plan.link == "mqtt":
         yield f"{len(lost)} intervals without a time, the first is {lost[0]}"
 
 
