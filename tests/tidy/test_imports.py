@@ -32,7 +32,8 @@ FOR_BOARDS = {
 }  # fmt: skip
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
-    "tallypost.backend.collector", "tallypost.backend.lora_collector", "tallypost.backend.store",
+    "tallypost.backend.collector", "tallypost.backend.lorawan.collector",
+    "tallypost.backend.store",
     "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards",
     "tallypost.hardware.chips", "tallypost.hardware.partitions",
     "tallypost.provisioning.identity", "tallypost.provisioning.provision",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simulator.world.lorawan.server import Message, NetworkServer, Session
 from tallypost.backend.collector import News
-from tallypost.backend.lora_collector import LoraCollector
+from tallypost.backend.lorawan.collector import LoraCollector
 
 HANDOVER_US = 400_000  # from the uplink's end to the collector: servers wait for other gateways
 _TENANT = "city@ttn"

@@ -41,7 +41,7 @@ def counted_shims(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let nodes of this test boot with the counter."""
     device = folder / "device"
     device.mkdir()
-    for source in SHIMS.glob("*.py"):
+    for source in SHIMS.rglob("*.py"):
         name = "node_start.py" if source.stem == "start" else source.name
         text = source.read_text().replace('_SHIMS = "/rom"', '_SHIMS = "/shims"')  # see COUNTER
         (device / name).write_text(text)

@@ -94,6 +94,27 @@ def test_a_start_that_is_resolved_later_is_stored_once(backend: Backend) -> None
     assert body == interval(1) and backend.numbers("quarantine") == [0]
 
 
+@pytest.mark.parametrize("is_anchor_last", [True, False])
+def test_an_anchor_gives_the_intervals_of_its_boot_their_start(
+    backend: Backend, is_anchor_last: bool
+) -> None:
+    early = interval(1, start=None, boot=3, uptime=100)
+    other = interval(2, start=None, boot=4, uptime=100)
+    anchor = event("anchor", seq=3, boot=3, uptime=1000, utc=int(UTC))
+    sent = [("counts", counts(early, other)), ("event", anchor)]
+    for suffix, body in sent if is_anchor_last else sent[::-1]:
+        backend.send(body, suffix)
+    starts = [body["start"] for _, body in backend.store.intervals("n1")]
+    assert starts == ["2026-06-01T00:00:00Z", None] and backend.numbers("quarantine") == [0]
+
+
+@pytest.mark.parametrize("utc", [5, int(UTC) + 10 * 86400])
+def test_an_anchor_that_cannot_be_true_dates_nothing(backend: Backend, utc: int) -> None:
+    backend.send(event("anchor", seq=2, boot=3, uptime=1000, utc=utc), "event")
+    backend.send(counts(interval(1, start=None, boot=3, uptime=100)))
+    assert [body["start"] for _, body in backend.store.intervals("n1")] == [None]
+
+
 def test_a_gap_is_asked_for_and_nothing_is_confirmed_over_it(backend: Backend) -> None:
     assert backend.send(counts(interval(1))) == [ack(1)]
     assert backend.send(counts(interval(5))) == [ack(1), resend(2, 4)]

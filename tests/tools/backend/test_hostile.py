@@ -16,7 +16,7 @@ from tests.tools.backend.test_collector import UTC, Backend, ack, backend
 from tallypost import console
 from tallypost.backend import limits, listen, messages
 from tallypost.backend.collector import Collector
-from tallypost.backend.lora_collector import LoraCollector
+from tallypost.backend.lorawan.collector import LoraCollector
 from tallypost.technician import monitor
 
 __all__ = ("backend",)

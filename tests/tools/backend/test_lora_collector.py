@@ -18,7 +18,7 @@ from tests.support.nodes.reports import counts, interval
 from tests.conformance.support import payload
 from tests.support.runs.running import mosquitto
 from tallypost.backend.collector import Collector
-from tallypost.backend.lora_collector import PAUSE_S, LoraCollector
+from tallypost.backend.lorawan.collector import PAUSE_S, LoraCollector
 from tallypost.backend.layout import TABLES
 
 UTC = 1_790_784_000.0

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from tallypost.backend import limits, messages, record_macs
+from tallypost.backend.layout import Body, Key
 from tallypost.backend.limits import Budget, Quarantine
 from tallypost.backend.messages import InvalidMessage
 from tallypost.backend.record_macs import MacKeys
-from tallypost.backend.store import Body, Conflict, Key, Store
+from tallypost.backend.store import Conflict, Store
 
 _TOTAL_WRAP = 1 << 30
 # Errors of the disk or of the file. All others are those of the message.

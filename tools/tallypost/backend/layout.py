@@ -9,9 +9,13 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tallypost.faults import ToolError
 from tallypost.i18n import _
+
+Key = tuple[str, str]  # node, log
+Body = dict[str, Any]
 
 LAYOUT = 4  # PRAGMA user_version
 TABLES = """

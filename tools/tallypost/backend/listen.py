@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend import messages, network_server
+from tallypost.backend import messages
 from tallypost.backend.collector import Collector, News, Receiver
 from tallypost.backend.listener import Listener, Login
-from tallypost.backend.lora_collector import LoraCollector
+from tallypost.backend.lorawan import network_server
+from tallypost.backend.lorawan.collector import LoraCollector
 from tallypost.backend.layout import rfc3339
 from tallypost.backend.record_macs import MacKeys, read_keys
 from tallypost.backend.rights import probe_rights

@@ -17,7 +17,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 
-from tallypost.backend.store import Body
+from tallypost.backend.layout import Body
 
 PAYLOAD_MAX_BYTES = 64 * 1024  # the messages of a node have 4 KB
 DEPTH_MAX = 32  # levels; an interval has 8, and json.dumps fails earlier than json.loads

@@ -6,17 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tallypost.backend.layout import open_file, rfc3339
+from tallypost.backend import anchors
+from tallypost.backend.layout import Body, Key, open_file, rfc3339
 from tallypost.backend.limits import CLAIMS_MAX, LOGS_MAX, NODES_MAX
 
 RESEND_RETRY_S = 300.0  # a request without progress is repeated after this time
 RESEND_MAX = 20_000  # records in one request; a node refuses more
 NUMBER_MAX = 2**32 - 1
-
-Key = tuple[str, str]  # node, log
-Body = dict[str, Any]
 
 
 class Conflict(ValueError):
@@ -50,7 +47,7 @@ class Store:
         is_dated: whether its start may be used. Only an interval has start, length and coverage.
         text: of a signed record, as the node wrote it. It takes the place of an unsigned one.
         """
-        start = body.get("start") if kind == "interval" and is_dated else None
+        start = self._start(key, body, utc) if kind == "interval" and is_dated else None
         length, covered = (body["len"], body["cov"]) if kind == "interval" else (None, None)
         row = (*key, body["seq"], kind, start, length, covered)
         inserted = self._db.execute(
@@ -59,6 +56,8 @@ class Store:
         )
         if inserted.rowcount:
             self.drop_covered(key, body["seq"])
+            if body.get("event") == "anchor":
+                anchors.date_intervals(self._db, key, body, utc)
             return True
         where = (*key, body["seq"])
         found = self._db.execute(
@@ -76,6 +75,12 @@ class Store:
                 (*row[3:], text or json.dumps(body), *where),
             )
         return is_other
+
+    def _start(self, key: Key, body: Body, utc: float) -> str | None:
+        """The start of an interval: its own, or by the anchor of its boot."""
+        if body.get("start") is None and (anchor := anchors.find(self._db, key, body)):
+            return anchors.start_by(anchor, body, utc)
+        return body.get("start")
 
     def drop_covered(self, key: Key, seq: int) -> None:
         """Drop the short records around `seq` if all their numbers are held as single records."""
@@ -306,13 +311,16 @@ class Store:
     # --- reading
 
     def intervals(self, node: str) -> Iterator[tuple[str, Body]]:
-        """(log, interval) of a node, in the order of the sequence numbers."""
+        """(log, interval) of a node, in the order of the sequence numbers. `start` as it is known
+        now."""
         rows = self._db.execute(
-            "SELECT log, body FROM records WHERE node = ? AND kind = 'interval' ORDER BY log, seq",
+            "SELECT log, body, start FROM records WHERE node = ? AND kind = 'interval'"
+            " ORDER BY log, seq",
             (node,),
         )
-        for log, body in rows:
-            yield log, json.loads(body)
+        for log, body, start in rows:
+            held = json.loads(body)
+            yield log, held | {"start": held["start"] or start}
 
     def count_rows(self, table: str) -> int:
         """The number of rows of a table."""

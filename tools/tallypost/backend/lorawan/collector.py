@@ -11,13 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tallypost.backend import lorawan, messages, network_server
+from tallypost.backend import messages
+from tallypost.backend.lorawan import frames, network_server
 from tallypost.backend.collector import News, Publication, Receiver
-from tallypost.backend.layout import rfc3339
+from tallypost.backend.layout import Body, Key, rfc3339
 from tallypost.backend.limits import WAITING_MAX
 from tallypost.backend.messages import InvalidMessage
-from tallypost.backend.network_server import Uplink
-from tallypost.backend.store import Body, Conflict, Key, Store
+from tallypost.backend.lorawan.network_server import Uplink
+from tallypost.backend.store import Conflict, Store
 
 PAUSE_S = 3 * 3600.0  # between two downlinks to a node
 
@@ -126,7 +127,7 @@ class LoraCollector(Receiver):
     def _handle(self, topic: str, payload: bytes, utc: float) -> list[Publication]:
         """Handle a message of a network server."""
         uplink = network_server.parse(topic, payload)
-        if not uplink or uplink.port == lorawan.CLOCK:
+        if not uplink or uplink.port == frames.CLOCK:
             return []
         with self.store.transaction():
             half = self._store_frame(uplink.node, uplink.port, uplink.data, utc)
@@ -134,11 +135,11 @@ class LoraCollector(Receiver):
 
     def _store_frame(self, node: str, port: int, data: bytes, utc: float) -> str:
         """Store a frame. Returns the half of the id of its log, "" if it has none."""
-        body = lorawan.decode(port, data)
-        if port == lorawan.ANSWER:
+        body = frames.decode(port, data)
+        if port == frames.ANSWER:
             self._news.append(("answer", node, body))
             return ""
-        if port == lorawan.STATE:
+        if port == frames.STATE:
             self._state(node, body, utc)
             return str(body["log"])[-4:]
         half = str(body["log"])
@@ -146,7 +147,7 @@ class LoraCollector(Receiver):
         if log is None:
             if not self.store.defer(node, half, (port, data, utc)):
                 raise InvalidMessage("too many frames wait for the id of their log")
-        elif port == lorawan.EVENT:
+        elif port == frames.EVENT:
             self._event((node, log), body, utc)
         else:
             for record in body["recs"]:
@@ -205,7 +206,7 @@ class LoraCollector(Receiver):
         if "ack" in body:
             self._confirmed[key] = body["ack"]["seq"]
         self._last_downlink[uplink.node] = utc, str(body.get("cmd", "ack"))
-        topic, payload = network_server.downlink(uplink, *lorawan.encode(body))
+        topic, payload = network_server.downlink(uplink, *frames.encode(body))
         return [(topic, payload, 0, False)]
 
     def _next_downlink(self, key: Key, half: str, name: int, last: str) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""The backend for uplinks in the short form of LoRaWAN. See README.md."""
