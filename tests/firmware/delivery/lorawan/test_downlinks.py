@@ -143,3 +143,19 @@ def test_a_downlink_that_finds_no_memory_is_refused_and_may_come_again():
     del sys.modules["delivery.lorawan.downlink_handlers"]
     net.ack(3)
     assert net.ring.cursor(1) == (4, 3) and net.link.stats()["refused"] == 1
+
+
+def test_a_requested_record_that_fails_is_tried_again_after_a_minute():
+    net = ready(1)
+    net.anchor(3, 50, 1_800_000_000)
+    net.run(600)
+    net.heard.clear()
+    for number in (1, 2):  # an interval, and an event
+        del net.device.sent[:]
+        net.device.outcomes = [True, OSError("radio"), True]  # the answer, then twice the record
+        net.resend(number, number)
+        begun = net.uptime_s()
+        net.run(300)
+        times = [t - begun for t, port, _payload in net.device.sent if port != ANSWER]
+        assert times == [60], times
+        assert net.link.radio_errors == number
