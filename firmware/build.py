@@ -100,6 +100,7 @@ async def _learn_names(app):
         unload_modules()
         gc.collect()
         await asyncio.sleep_ms(0)  # counting comes first
+    app.is_ready = True
 
 
 def build_links(app):

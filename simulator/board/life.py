@@ -32,8 +32,6 @@ from tallypost.hardware.boards import Board
 from tallypost.provisioning.identity import NAMESPACE
 
 HOUR_US = 3_600_000_000
-# The 160 KB of heap on a classic ESP32, in words of 64 bits, and the shims beside it. Runs of
-# `make sim` have half of that, to show the reserve.
 _HOURS = 24  # of traffic, from power-on
 _HEADWAY_S = 2.0
 BENCH_MOUNT = Mount(line_m=20.0)  # where a node without a configured line counts
@@ -91,11 +89,9 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
         detector = CompositeDetector(detector, modem)
-    # Memory of a module with PSRAM, whatever the board: within a classic chip's heaps a command
-    # soon after the start takes the memory of Wi-Fi. `make sim` has both heaps.
     spec = NodeSpec(
-        board.name, flash, start_utc, environment.seed, chip=board.chip, psram=True,
-        mac=mac_of(board.name, flash),
+        board.name, flash, start_utc, environment.seed, chip=board.chip,
+        psram=board.psram_mb > 0, mac=mac_of(board.name, flash),
     )  # fmt: skip
     made = Node(spec, network, detector, environment.observer)
     network.access_point = environment.wifi

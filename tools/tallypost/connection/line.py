@@ -21,7 +21,7 @@ from tallypost.faults import ToolError
 from tallypost.i18n import _
 
 BAUD = 115_200
-CONNECT_TIMEOUT_S = 8.0  # a node may be starting, or its network may block it
+CONNECT_TIMEOUT_S = 12.0  # a starting node answers after 3 s, and its network may block it
 _PING_INTERVAL_S = 1.5
 _REPLY_TIMEOUT_S = 10.0
 _ATTEMPTS_MAX = 3
