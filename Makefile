@@ -85,6 +85,11 @@ accuracy: ## how well each detector counts, situation by situation: DETECTOR= SC
 	$(SETUP_SIM)
 	@$(IN) -m simulator.run.accuracy $(ACCURACY_OPTIONS)
 
+.PHONY: zeros
+zeros: ## intervals of a radar on a lamp post, each zero must be a true one: N= SEED= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.run.false_zeros $(FUZZ_OPTIONS)
+
 parsers: ## a million random and damaged frames for every radar's parser: N= SEED=
 	$(SETUP_DEV)
 	@RADAR_FUZZ=$(or $(N),1000000) RADAR_SEED=$(or $(SEED),11) $(IN) -m pytest -q -n 0 \
