@@ -18,7 +18,7 @@ FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
 ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN WORDS PAGE,\
-  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(SENSITIVITY),--sensitivity)
 
 BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY RADAR,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
