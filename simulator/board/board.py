@@ -52,8 +52,9 @@ class VirtualBoard:
 
     chip: another one than the board should have (a fault). speed: of the node's time, None for
     free. environment: street and broker. number: the TCP port, 0 for any free one. terminal: also
-    a device path, True for any, or the name of a link to it. Raises ToolError for an unknown board,
-    a file of another size or one that another virtual board uses, OSError when the port is busy.
+    a device path, True for any, or the name of a link to it. Raises ToolError for an unknown
+    board, a file of another size or one that another virtual board uses, OSError when the port is
+    busy.
     """
 
     def __init__(
