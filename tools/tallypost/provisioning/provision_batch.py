@@ -247,10 +247,13 @@ def _outcome(job: Job, future: Future[dict[str, Any]], good: str) -> Outcome:
 def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dict[str, Any]:
     """Provision one board, in a thread of its own. Raises ToolError."""
     # Late import of esptool: a call that only finds problems does not need it.
+    from tallypost.flashing import board_state
     from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(job.row.board)
     with SerialTarget(job.port, board) as target:
+        advice = _("Give --board {found}, or correct the column board.")
+        name = board_state.check_board(target, board, advice)
         owner = owners.get(target.mac, job.row.node)
         if owner != job.row.node and not log:
             raise ToolError(
@@ -266,6 +269,8 @@ def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dic
             write(target, plan)
         dev_eui = identity.lora.dev_eui.hex() if identity.lora else ""
         facts = {"mac": target.mac, "chip": target.chip, "dev_eui": dev_eui}
+        if missing := board_state.missing_part(target, name):
+            facts["incomplete"] = missing
         return facts | {"carried": plan.preserved_numbers, "was": plan.previous_node}
 
 
@@ -303,6 +308,10 @@ def _show(args: argparse.Namespace, outcomes: Iterable[Outcome], files: list[str
     for outcome in outcomes:
         if outcome.state in (FAILED, CHANGED):
             console.result(f"{_name(outcome.row)}: {outcome.reason}")
+    for outcome in outcomes:
+        if missing := outcome.facts.get("incomplete"):
+            text = _("{row}: the board cannot start: {reason}. Run: tallypost flash")
+            console.result(text.format(row=_name(outcome.row), reason=missing))
     if WAITING in counts:
         console.result(_("Plug in the next boards, then run the same command again."))
     if files:
