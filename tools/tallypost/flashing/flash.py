@@ -56,6 +56,13 @@ def options(verb: argparse.ArgumentParser) -> None:
         metavar="BAUD",
         help=_("speed of the transfer (default: {baud})").format(baud=BAUD),
     )
+    _data_options(verb)
+    add("--dry-run", action="store_true", help=_("compare only, and show what would be written"))
+    add("--json", action="store_true", help=_("print the result as JSON"))
+
+
+def _data_options(verb: argparse.ArgumentParser) -> None:
+    """The data that are written, and those that stay."""
     source = verb.add_mutually_exclusive_group()
     source.add_argument(
         "--micropython", type=Path, metavar=_("FILE"), help=_("file with MicroPython, a .bin")
@@ -68,13 +75,11 @@ def options(verb: argparse.ArgumentParser) -> None:
     keep = verb.add_mutually_exclusive_group()
     keep.add_argument("--keep-ring", action="store_true", help=_("keep the counts (the default)"))
     keep.add_argument("--erase-counts", action="store_true", help=_("delete the counts"))
-    add(
+    verb.add_argument(
         "--take-over",
         action="store_true",
         help=_("replace another program and delete all its data"),
     )
-    add("--dry-run", action="store_true", help=_("compare only, and show what would be written"))
-    add("--json", action="store_true", help=_("print the result as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
