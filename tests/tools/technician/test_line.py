@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import pty
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,18 @@ OTHERS = {
     b"$GPGGA,123519,4807.038,N\r\n": "PORT: no node answers, the device sent:"
     " '$GPGGA,123519,4807.038,N'. Check that this is the port of the node. See: tallypost list",
 }  # fmt: skip
+
+
+def test_a_node_that_starts_is_waited_for_and_the_wait_is_explained(
+    capsys: Capture, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "_START_TIMEOUT_S", 2.0)
+    banner = b"1 info tp-1 1.0.0 boot 7 on esp32_generic\r\n"
+    with FakeNode(banner=banner, deaf=True) as node:
+        begin = time.monotonic()
+        assert main(["config", "get", "--port", node.port]) == 1
+    assert time.monotonic() - begin >= 2.0  # 0.6 s without the line
+    assert "PORT: the node is starting, waiting" in tidy(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("banner", OTHERS, ids=lambda banner: repr(banner[:20]))

@@ -16,12 +16,14 @@ from typing import Any
 
 import serial
 
+from tallypost import console
 from tallypost.connection import peer_detection
 from tallypost.faults import ToolError
 from tallypost.i18n import _
 
 BAUD = 115_200
-CONNECT_TIMEOUT_S = 12.0  # a starting node answers after 3 s, and its network may block it
+CONNECT_TIMEOUT_S = 12.0  # a node may be starting, or its network may block it
+_START_TIMEOUT_S = 20.0  # from the line that reports a start: a node listens when it is finished
 _PING_INTERVAL_S = 1.5
 _REPLY_TIMEOUT_S = 10.0
 _ATTEMPTS_MAX = 3
@@ -104,6 +106,7 @@ class Line:
         timeout_s = CONNECT_TIMEOUT_S if timeout_s is None else timeout_s
         until = time.monotonic() + timeout_s
         request_ids: set[Any] = set()
+        starting = False
         while time.monotonic() < until:
             request_ids.add(request_id := secrets.token_hex(4))
             # Ctrl-B ends a raw prompt that another program left behind. To a node it is noise.
@@ -113,6 +116,10 @@ class Line:
                     return
             if peer_detection.is_identified(self._received):
                 break
+            if not starting and peer_detection.is_starting(self._received):
+                starting = True
+                until = max(until, time.monotonic() + _START_TIMEOUT_S)
+                console.note(_("{port}: the node is starting, waiting").format(port=self.name))
         raise peer_detection.no_answer_error(self.name, self._received)
 
     def ask(self, cmd: str, /, **fields: Any) -> Any:

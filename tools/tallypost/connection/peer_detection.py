@@ -14,6 +14,7 @@ from tallypost.i18n import _
 
 _PROMPT = re.compile(rb"(^|\n)>>> |raw REPL; CTRL-B")
 _LOG_LINE = re.compile(rb"(^|\n)\d+ (debug|info|warn|error) ")
+_START_LINE = re.compile(rb"(^|\n)\d+ info \S+ \S+ boot \d+ on ")  # firmware/build.py
 _RESETS_MIN = 3  # so many within a few seconds are a loop
 _SHOWN_CHARACTERS = 60
 
@@ -21,6 +22,11 @@ _SHOWN_CHARACTERS = 60
 def is_identified(received: bytes) -> bool:
     """Whether the device has named itself, so that waiting longer will not change the result."""
     return _identified(received) is not None
+
+
+def is_starting(received: bytes) -> bool:
+    """Whether a node has reported its start. It answers only when the start is finished."""
+    return _START_LINE.search(received) is not None
 
 
 def no_answer_error(port: str, received: bytes) -> ToolError:
