@@ -59,7 +59,6 @@ class App:
         self.used_ids = ()  # marks of the commands that changed the node, newest last
         self.config_set_s = -60  # uptime of the last change of the configuration
         self.starting = None  # a coroutine that starts the tasks
-        self.is_ready = False  # everything has its place in the heap
         self._detecting = None  # the detector's task and its progress
         self._progress = None
         self._reset_at = 0

@@ -47,11 +47,7 @@ def build_app(board):
     _unload(once)
     build_links(app)
     app.counter.on_record = app.uplink.wake
-    console = board.console()
-    app.supervisor.add(
-        "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
-    )
-    app.starting = _start(app)
+    app.starting = _start(app, board.console())
     _unload(_OF_BUILD)
     keep_modules()
     return app
@@ -67,7 +63,7 @@ def _unload(names):
     gc.collect()
 
 
-async def _start(app):
+async def _start(app, console):
     """Report the start, and start the watchdog, the tasks and the detector."""
     log = app.log
     log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
@@ -78,7 +74,17 @@ async def _start(app):
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()
     await app.detector.start()
-    app.supervisor.spawn(_learn_names(app), "names")
+    app.supervisor.spawn(_open_console(app, console), "names")
+
+
+async def _open_console(app, console):
+    """Serve the console once all names are learned.
+
+    A command before that makes the GC heap grow, and takes the memory of Wi-Fi.
+    """
+    await _learn_names(app)
+    progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
+    app.supervisor.spawn(serve_console(app, console, progress), "console")
 
 
 async def _learn_names(app):
@@ -100,7 +106,6 @@ async def _learn_names(app):
         unload_modules()
         gc.collect()
         await asyncio.sleep_ms(0)  # counting comes first
-    app.is_ready = True
 
 
 def build_links(app):

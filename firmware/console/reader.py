@@ -24,12 +24,8 @@ _BRACE = const(123)
 async def serve_console(app, console, progress):
     """Read and answer, for ever. console: `board.console()`.
 
-    Reads one byte at a time: a longer read blocks until all of it is there. Before the node is
-    ready a command would take memory that Wi-Fi needs. What is typed until then waits.
+    Reads one byte at a time: a longer read blocks until all of it is there.
     """
-    while not app.is_ready:
-        progress.made()
-        await asyncio.sleep_ms(100)
     stream, one = asyncio.StreamReader(console), bytearray(1)
     fresh, greeted_s = True, -1
     while True:

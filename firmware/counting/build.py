@@ -127,7 +127,6 @@ async def _wait_for_provisioning(app, reason):
     """
     keep_modules()
     app.log.warn("%s. Nothing is counted. Run `tallypost provision`.", reason)
-    app.is_ready = True
     progress = app.supervisor.watch("console", _PROVISIONING_BOUND_S)
     app.supervisor.spawn(serve_console(app, app.board.console(), progress), "console")
     while True:

@@ -76,7 +76,6 @@ class SerialNode(App):
         self.node = "n1" if provisioned else ""
         self.boot, self.storage = 3, "flash"
         self.resets = 0
-        self.is_ready = True
         self.port = Console()
         self.progress = FakeProgress()
         if provisioned:

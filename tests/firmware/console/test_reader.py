@@ -148,26 +148,6 @@ def test_an_answered_line_leaves_no_module_and_no_memory():
     assert before - gc.mem_free() < 256
 
 
-def test_a_command_before_the_node_is_ready_waits():
-    node = SerialNode()
-    node.is_ready = False
-    node.port.inject(b'{"id":1,"cmd":"ping"}\n')
-
-    async def main():
-        task = asyncio.create_task(serve_console(node, node.port, node.progress))
-        await asyncio.sleep_ms(250)
-        assert node.port.text == b"" and "console.session" not in sys.modules
-        node.is_ready = True
-        for _ in range(100):
-            await asyncio.sleep_ms(5)
-            if node.port.text:
-                break
-        task.cancel()
-
-    asyncio.run(main())
-    assert json.loads(node.port.text)["result"] == "pong"
-
-
 async def _supervised(node, port):
     await node.supervisor.spawn(serve_console(node, port, node.progress), "console")
 
