@@ -6,6 +6,8 @@ the blocks on the way to this file are read. So it is known on a board that does
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from littlefs import LittleFS, LittleFSError
 from littlefs.context import UserContext
 
@@ -24,18 +26,25 @@ _HASH_BYTES = 32
 
 
 class _Blocks(UserContext):
-    """The partition `vfs` of a board for LittleFS. A block is read when it is needed, once."""
+    """The partition `vfs` of a board for LittleFS. A block is read when it is needed, once.
+
+    failed: why a block could not be read. LittleFS passes no exception on, so it gets an empty one.
+    """
 
     def __init__(self, target: SerialTarget, vfs: Partition) -> None:
         super().__init__(0)
         self._target = target
         self._vfs = vfs
         self._known: dict[int, bytes] = {}
+        self.failed: ToolError | None = None
 
     def read(self, _cfg: object, block: int, off: int, size: int) -> bytearray:
-        if block not in self._known:
-            self._known[block] = self._target.read(self._vfs.offset + block * SECTOR, SECTOR)
-        return bytearray(self._known[block][off : off + size])
+        if block not in self._known and not self.failed:
+            try:
+                self._known[block] = self._target.read(self._vfs.offset + block * SECTOR, SECTOR)
+            except ToolError as error:
+                self.failed = error
+        return bytearray(self._known.get(block, b"\xff" * SECTOR)[off : off + size])
 
 
 def name_on(target: SerialTarget) -> str:
@@ -45,12 +54,13 @@ def name_on(target: SerialTarget) -> str:
         return ""
     context = _Blocks(target, vfs)
     fs = LittleFS(context=context, mount=False, block_size=SECTOR, block_count=vfs.size // SECTOR)
-    try:
+    code = b""
+    with suppress(LittleFSError, FileNotFoundError):
         fs.mount()
         with fs.open(_BOARD_FILE, "rb") as file:
             code = file.read()
-    except (LittleFSError, FileNotFoundError):
-        return ""
+    if context.failed:
+        raise context.failed
     found = [name for name in boards.names() if name.encode() in code]
     return max(found, key=len, default="")
 
