@@ -18,7 +18,7 @@ FUZZ_OPTIONS := $(foreach o,N SEED JSON TRACE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
 ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN WORDS PAGE,\
-  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(SENSITIVITY),--sensitivity)
 
 BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY RADAR,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
@@ -84,6 +84,11 @@ fuzz: ## random storms, each from a seed, then calm: N= SEED= JSON= TRACE=
 accuracy: ## how well each detector counts, situation by situation: DETECTOR= SCENARIO= SEEDS= HOURS= JSON=
 	$(SETUP_SIM)
 	@$(IN) -m simulator.run.accuracy $(ACCURACY_OPTIONS)
+
+.PHONY: zeros
+zeros: ## intervals of a radar on a lamp post, each zero must be a true one: N= SEED= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.run.false_zeros $(FUZZ_OPTIONS)
 
 parsers: ## a million random and damaged frames for every radar's parser: N= SEED=
 	$(SETUP_DEV)

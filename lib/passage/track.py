@@ -4,6 +4,7 @@ from micropython import const
 
 _LOST_MS = const(2500)  # as in tracker.py: unseen so long, a track is lost
 _UNSURE_DM = const(30)
+_HITS_MIN = const(8)  # drops of rain that look like a track are fewer
 _PLACE_DM = const(7)  # deviation of a distance: whole metres, and the radar's own noise
 _ACCELERATION = const(300_000)  # 2 / (0.67 m/s2), in ms2 a dm: a usual road user's
 _ECHO_DM = const(50)  # nearer than this every echo is at its limit
@@ -51,7 +52,9 @@ class Track:
 
         other_speed: its speed elsewhere. The larger the difference, the less is known.
         """
-        if speed <= 0 or dm * 3600 > speed * _LOST_MS or abs(self.side) * 3 > pos_dm * 2:
+        if self.hits < _HITS_MIN or speed <= 0 or dm * 3600 > speed * _LOST_MS:
+            return False
+        if abs(self.side) * 3 > pos_dm * 2:
             return False
         ms = dm * 3600 // speed
         unsure_dm = _PLACE_DM + max(0, other_speed - speed) * ms // 3600 + ms * ms // _ACCELERATION

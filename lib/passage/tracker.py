@@ -14,7 +14,9 @@ A track counts if it was seen four times, in half of the reports, and has crosse
 a vehicle's length of another track of the same direction and speed it must have been seen in five
 of eight reports. Two vehicles are both in nearly every report, the second echo of one vehicle
 is in few. A track lost before the line, or first seen behind it, has crossed it if its place is
-still known there within 3 m. A road user that turns back does not count.
+still known there within 3 m and it was seen eight times: drops of rain that fit each other are
+fewer. A track of three detections ends after a second, so drops do not begin a road user's track.
+A road user that turns back does not count.
 
 Class: by speed. Between 18 and 35 km/h that alone says nothing, and the class is unknown. If a
 limit for the echo is configured, the echo decides as well. The echo of a track is the mean of
@@ -46,6 +48,7 @@ _FASTER = const(80)  # 0.1 km/h, a detection differs by no more, and by 1 km/h m
 _WILD_DM = const(100)  # nearer than this the radial speed changes quickly
 _NEAR_DM = const(60)  # nearer than this it says little
 _LOST_MS = const(2500)
+_YOUNG_MS = const(1000)  # unseen so long, a track of a few detections is lost
 _IDLE_MS = const(500)  # a track that matters no more may then be dropped for a new one
 _HITS_MIN = const(4)
 _HITS_BESIDE_MIN = const(6)
@@ -205,11 +208,9 @@ class Tracker:
         line, away, speed = self._line_dm, track.direction, track.speed
         line += track.side * track.side // (2 * line)  # as seen from the radar
         over = track.pos_dm - line if away else line - track.pos_dm
-        if over < 0 and not (
-            is_lost and track.reaches(track.pos_dm, -over, speed, track.first_speed)
-        ):
-            return
         first = track.first_speed
+        if over < 0 and not (is_lost and track.reaches(track.pos_dm, -over, speed, first)):
+            return
         unseen = track.first_dm - line if away else line - track.first_dm
         if unseen > 0 and not track.reaches(track.first_dm, unseen, first, speed):
             return
@@ -260,7 +261,7 @@ class Tracker:
         self._reports = 0
         if reports > self._rate:
             self._rate = reports
-        elif reports * 2 > self._rate:  # in other seconds the road is empty
+        elif reports * 4 > self._rate * 3:  # in other seconds the road is empty
             self._rate += (reports - self._rate) >> 5
         self._free(now_ms, _LOST_MS)
 
@@ -270,8 +271,10 @@ class Tracker:
         for i in range(self._live - 1, -1, -1):
             track = tracks[i]
             unseen_ms = ticks_diff(now_ms, track.seen_ms)
-            is_done = track.echo < 0 or track.hits < _HITS_MIN
-            if unseen_ms > (idle_ms if is_done else _LOST_MS):
+            limit_ms = idle_ms if track.echo < 0 else _LOST_MS
+            if track.hits < _HITS_MIN:
+                limit_ms = min(idle_ms, _YOUNG_MS)
+            if unseen_ms > limit_ms:
                 self._live = last = self._live - 1
                 tracks[i], tracks[last] = tracks[last], track
                 self._end(track)

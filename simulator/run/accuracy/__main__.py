@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simulator.run.accuracy import table
+from simulator.run.accuracy import sensitivity, table
 from simulator.run.accuracy.cell import Cell, cell, precision_losses
 from simulator.run.accuracy.page import page
 from simulator.run.accuracy.words import trust
@@ -23,6 +23,7 @@ from simulator.run.plans import scenario as scenarios
 from simulator.run.plans.options import output, within
 from simulator.run.plans.plan import NODE_KINDS, NodePlan, RunOptions, draw
 from simulator.run.plans.rules import ScenarioError
+from simulator.run.plans.scenario import Scenario
 from simulator.run.plans.sensors import SENSORS
 from simulator.run.processes.node import prepare
 from simulator.run.processes.workers import NodeFailed, run_all
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add = top.add_argument
     add("--detector", choices=sorted(SENSORS), help="only this one")
     add("--scenario", help="only this situation")
+    add("--sensitivity", action="store_true", help="instead: what each assumption does")
     add("--seeds", type=within(1, 100), default=3, help="runs of a cell (3)")
     add("--hours", type=within(1, 240), default=2, help="of a run (2)")
     add("--json", type=output, metavar="FILE", help="write the figures")
@@ -49,14 +51,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        wanted = matrix(args.detector, args.scenario)
-        cells = run(wanted, args.seeds, args.hours)
+        if args.sensitivity:
+            cells = run_sensitivity(args.seeds, args.hours)
+        else:
+            cells = run(matrix(args.detector, args.scenario), args.seeds, args.hours)
     except (ScenarioError, ToolError) as error:
         print(f"make accuracy: {error}", file=sys.stderr)
         return 2
     except NodeFailed as error:
         print(f"{error}\nmake accuracy: the simulator failed. To repeat it:", file=sys.stderr)
-        print(again(error.node), file=sys.stderr)
+        print(again("" if args.sensitivity else error.node), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -75,13 +79,16 @@ def main(argv: list[str] | None = None) -> int:
     table.show(cells)
     print(f"The picture is in {args.page}.")
     shortfalls = [text for one in cells for text in one.shortfalls()] + precision_losses(cells)
+    shortfalls += sensitivity.shortfalls(cells) if args.sensitivity else []
     for text in shortfalls:
         print(f"Not as promised: {text}")
     return 1 if shortfalls else 0
 
 
 def again(node: str) -> str:
-    """The command that repeats the cell of a node."""
+    """The command that repeats the cell of a node, or all variants."""
+    if not node:
+        return "make accuracy SENSITIVITY=1"
     detector, _, rest = node.partition("-")
     scenario = rest.rpartition("-")[0].replace("-", "_")
     return f"make accuracy DETECTOR={detector} SCENARIO={scenario}"
@@ -110,11 +117,33 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
 
 def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
     """Run the cells. Raises ToolError, NodeFailed."""
-    plans: dict[tuple[str, str], list[NodePlan]] = {
-        (detector, name): [cell_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
-        for detector, name in wanted
-    }
-    flat = [plan for several in plans.values() for plan in several]
+    return run_plans(
+        [
+            (detector, scenarios.load(name), _plans(detector, name, seeds, hours))
+            for detector, name in wanted
+        ]
+    )
+
+
+def run_sensitivity(seeds: int, hours: int) -> list[Cell]:
+    """Run the variants of the world of a lamp post. Raises ToolError, NodeFailed."""
+    base = scenarios.load(sensitivity.BASE)
+    plans = _plans("ld2451", base.name, seeds, hours)
+    return run_plans(
+        [
+            ("ld2451", replace(base, name=name), [sensitivity.varied(p, name) for p in plans])
+            for name in sensitivity.VARIANTS
+        ]
+    )
+
+
+def _plans(detector: str, name: str, seeds: int, hours: int) -> list[NodePlan]:
+    return [cell_plan(detector, name, seed, hours) for seed in range(1, seeds + 1)]
+
+
+def run_plans(wanted: list[tuple[str, Scenario, list[NodePlan]]]) -> list[Cell]:
+    """A cell for each detector and situation with its plans. Raises ToolError, NodeFailed."""
+    flat = [plan for _, _, several in wanted for plan in several]
     done = 0
 
     def over(name: str, _result: NodeResult) -> None:
@@ -129,8 +158,8 @@ def run(wanted: list[tuple[str, str]], seeds: int, hours: int) -> list[Cell]:
         results = run_all(flat, prepare(flat), folder, lambda _name, _state: None, over)
     by_name: dict[str, dict[str, Any]] = {one["node"]: one for one in results}
     return [
-        cell(detector, scenarios.load(name), [by_name[plan.name] for plan in several])
-        for (detector, name), several in plans.items()
+        cell(detector, scenario, [by_name[plan.name] for plan in several])
+        for detector, scenario, several in wanted
     ]
 
 

@@ -16,8 +16,9 @@ from simulator.run.results.statistics import binned_percentile, percentile
 BIN_KMH = 4.0  # of the node's histograms
 FULL_S = 3  # coverage and length are whole seconds of a clock that drifts
 PASSED_MIN = 5  # so many road users cannot have been overlooked by an interval without a count
-# Bits of `why`: this direction was not observed, in the order of DIRECTIONS (lib/wire/record.py).
-UNSEEN = (256, 512)
+# Bits of `why` (lib/wire/record.py): this direction was not observed, in the order of DIRECTIONS,
+# or the silence of both is doubted.
+UNSEEN = (256 | 2048, 512 | 2048)
 
 
 def by_direction(
