@@ -17,7 +17,7 @@ from simulator.board.board import VirtualBoard
 from simulator.board.cable import CableFaults
 from simulator.board.life import Environment
 from simulator.board.radar_port import RadarPort
-from simulator.board.stock import blank, flashed
+from simulator.board.stock import blank, flashed, own_flash
 from simulator.run.plans.options import broker_address, within
 from simulator.run.plans.plan import LIVE_PORT, BrokerAddress
 from simulator.run.plans.sensors import SENSORS
@@ -96,7 +96,8 @@ def _plugged_in(args: argparse.Namespace) -> Iterator[VirtualBoard]:
     flash = args.flash or ROOT / ".build" / "bench" / f"{board.name}.bin"
     if args.blank or not flash.exists():
         flash.parent.mkdir(parents=True, exist_ok=True)
-        (blank if args.blank else flashed)(board, flash)
+        with own_flash(flash):
+            (blank if args.blank else flashed)(board, flash)
     faults = CableFaults(noise=args.noise, read_only=args.read_only, seed=args.seed)
     with _broker(args.broker) as broker:
         radar = None if args.radar is None else RadarPort(args.radar)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import threading
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +26,7 @@ from simulator.board.lines import AutoReset
 from simulator.board.loader import LoaderTransport, serve
 from simulator.board.port import SerialServer
 from simulator.board.radar_port import FedConsole
-from simulator.board.stock import check_size
+from simulator.board.stock import check_size, own_flash
 from simulator.board.terminal import Terminal
 from simulator.board.uart import Uart
 from simulator.world.chip.shims import compile_shims
@@ -51,8 +52,9 @@ class VirtualBoard:
 
     chip: another one than the board should have (a fault). speed: of the node's time, None for
     free. environment: street and broker. number: the TCP port, 0 for any free one. terminal: also
-    a device path, True for any, or the name of a link to it. Raises ToolError for an unknown board
-    or a file of another size, OSError when the port is busy.
+    a device path, True for any, or the name of a link to it. Raises ToolError for an unknown
+    board, a file of another size or one that another virtual board uses, OSError when the port is
+    busy.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class VirtualBoard:
         self._plugged = self._closed = False
         self._session: ChipSession | None = None
         self._unread = b""
+        self._held = ExitStack()  # the lock of the flash file
         self._thread = threading.Thread(
             target=self._run_chip, name=f"chip of {board}", daemon=True
         )
@@ -100,8 +103,11 @@ class VirtualBoard:
 
     def __enter__(self) -> VirtualBoard:
         check_size(self.board, self.flash)
-        compile_shims()
-        self.plug()
+        with ExitStack() as held:
+            held.enter_context(own_flash(self.flash))
+            compile_shims()
+            self.plug()
+            self._held = held.pop_all()
         self._thread.start()
         return self
 
@@ -109,6 +115,7 @@ class VirtualBoard:
         self._closed = True
         self.unplug()
         self._thread.join()
+        self._held.close()
         if self.error and error is None:
             raise self.error
 

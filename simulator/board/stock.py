@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tallypost.building.build import build
@@ -16,6 +18,7 @@ from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
 from tallypost.hardware.chips import CHIPS
 from tallypost.hardware.partitions import TABLE_OFFSET, TABLE_SIZE, pack
+from tallypost.locking import locked
 
 _APP_OFFSET = 0x10000
 _CHECKSUM_SEED = 0xEF
@@ -81,3 +84,20 @@ def check_size(board: Board, flash: Path) -> None:
         raise ToolError(
             f"{flash}: the file has {size} bytes, {board.name} has {board.flash_size}", hint
         )
+
+
+@contextmanager
+def own_flash(flash: Path) -> Iterator[None]:
+    """Keep every other virtual board from this file. Raises ToolError if one has it.
+
+    Two chips on one flash file would overwrite the counts of each other.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(flash.with_name(f"{flash.name}.lock"), wait=False))
+        except OSError as error:
+            raise ToolError(
+                f"{flash}: another virtual board uses this flash file",
+                "Give each board a file of its own: make board FLASH=FILE",
+            ) from error
+        yield

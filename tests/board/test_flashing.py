@@ -16,9 +16,10 @@ from simulator.board.life import Environment
 from simulator.board.stock import blank, stand_in
 from simulator.run.processes.observer import NodeObserver
 from simulator.world.chip.shims import ROOT
+from tallypost.building.micropython import APP_OFFSET
 from tallypost.hardware import boards
 
-NAME = "esp32_generic"
+NAME, OTHER = "esp32_generic", "lilygo_t3_v1_6_1"
 
 
 @pytest.fixture(autouse=True)
@@ -105,10 +106,30 @@ def test_a_second_call_completes_a_flash_with_a_pulled_cable(
     until(lambda: listed(board)["board"] == NAME)
 
 
+def test_another_board_and_a_micropython_that_is_not_whole_are_told(
+    file: Path, make: Make, tmp_path: Path
+) -> None:
+    board = make(OTHER)
+    before = board.flash.read_bytes()
+    done = run("tallypost", "flash", "--board", NAME, "--port", str(board.path))
+    assert done.status == 1 and f"it is '{OTHER}', not '{NAME}'. Give --board {OTHER}" in done.out
+    assert "Traceback" not in done.out
+    words = ("--port", str(board.path), "--node", "n1", "--out", str(tmp_path / "out"))
+    done = run("tallypost", "provision", "--board", NAME, *words)
+    assert done.status == 1 and f"it is '{OTHER}', not '{NAME}'. Give --board {OTHER}" in done.out
+    assert board.flash.read_bytes() == before
+    with open(board.flash, "r+b") as flash:
+        flash.seek(APP_OFFSET + 100)
+        flash.write(b"\xff" * 40)
+    done = run("tallypost", "flash", "--port", str(board.path))
+    assert done.status == 1 and "the MicroPython on this board is incomplete" in done.out
+
+
 def test_a_write_protected_flash_is_reported(file: Path, make: Make) -> None:
     file.write_bytes(stand_in(boards.load(NAME)))
     board = make(is_blank=True, faults=CableFaults(read_only=True))
-    done = run("tallypost", "flash", "--port", str(board.path), "--micropython", str(file))
+    words = ("--board", NAME, "--port", str(board.path), "--micropython", str(file))
+    done = run("tallypost", "flash", *words)
     assert done.status == 1 and "write-protected or worn out" in done.out
 
 

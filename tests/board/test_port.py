@@ -10,6 +10,7 @@ import pytest
 import serial
 from tests.support.boards.bench import Listener, Make, mpremote, run, until
 
+from simulator.board.__main__ import main as board_main
 from simulator.board.board import VirtualBoard
 from simulator.board.stock import blank, flashed
 from tallypost.faults import ToolError
@@ -95,3 +96,19 @@ def test_the_board_starts_again_after_every_plug(make: Make) -> None:
         until(lambda: board.resets == count)  # noqa: B023
         board.unplug()
         board.plug()
+
+
+def test_a_second_board_on_the_same_flash_file_is_refused_until_the_first_is_gone(
+    tmp_path: Path, make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = make(is_blank=True)
+    with pytest.raises(ToolError, match="another virtual board uses this flash file"):
+        VirtualBoard("esp32_generic", first.flash).__enter__()
+    before = first.flash.read_bytes()
+    assert board_main(["--flash", str(first.flash), "--blank", "--broker", "127.0.0.1:1"]) == 2
+    assert "another virtual board uses this flash file" in capsys.readouterr().err
+    assert first.flash.read_bytes() == before
+    other = blank(boards.load("esp32_generic"), tmp_path / "again.bin")
+    for _ in range(2):
+        with VirtualBoard("esp32_generic", other):
+            pass

@@ -166,7 +166,7 @@ def test_a_node_with_lorawan_alone_passes(make: Make, tmp_path: Path, capsys: Ca
     port = str(make(name, speed=SPEED).path)
     assert main(["check", "--port", port]) == 0
     out = capsys.readouterr().out
-    assert "LoRaWAN   pass  joined" in out and "Wi-Fi" not in out and "broker" not in out
+    assert "LoRaWAN    pass  joined" in out and "Wi-Fi" not in out and "broker" not in out
     assert main(["pull", "--port", port, "--db", str(tmp_path / "x.sqlite")]) == 0
 
 

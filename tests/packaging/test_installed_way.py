@@ -54,9 +54,8 @@ def test_flash_provision_check_and_listen(tool: Installed, files: Path, make: Ma
         )
         board = make(NAME, is_blank=True, speed=10.0, environment=environment)
         at = ("--port", board.path)
-        flashed = json.loads(
-            told(tool, "flash", *at, "--micropython", files / "micropython.bin", "--json")
-        )
+        new = ("--board", NAME, *at, "--micropython", files / "micropython.bin")
+        flashed = json.loads(told(tool, "flash", *new, "--json"))
         assert flashed["first"] and flashed["bytes"] > 100_000
         told(
             tool, "provision", *at, "--node", "gate-1", "--site", "Löwenplatz",

@@ -35,7 +35,7 @@ TOOLS_FOR_SIMULATOR = {
     "tallypost.backend.collector", "tallypost.backend.lorawan.collector",
     "tallypost.backend.store",
     "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards",
-    "tallypost.hardware.chips", "tallypost.hardware.partitions",
+    "tallypost.hardware.chips", "tallypost.hardware.partitions", "tallypost.locking",
     "tallypost.provisioning.identity", "tallypost.provisioning.provision",
 }  # fmt: skip
 

@@ -66,8 +66,9 @@ def node(file: Path) -> Iterator[FlashBoard]:
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
     def run(*words: str) -> tuple[int, str, str]:
         capsys.readouterr()
+        named = () if "--board" in words else ("--board", NAME)
         try:
-            status = main(["flash", *words])
+            status = main(["flash", *named, *words])
         except SystemExit as end:
             status = int(str(end.code))
         out, err = capsys.readouterr()

@@ -32,7 +32,7 @@ def new_files() -> dict[str, bytes]:
 
 
 def flash(board: FlashBoard, *words: str) -> int:
-    return main(["flash", "--port", board.url, *words])
+    return main(["flash", "--board", NAME, "--port", board.url, *words])
 
 
 def mounted(board: FlashBoard) -> dict[str, bytes] | None:

@@ -27,13 +27,18 @@ Capture = pytest.CaptureFixture[str]
 Call = Callable[..., tuple[int, str, str]]
 SECRET = "the-broker-knows-it"
 KEYS = LoraKeys(b"\x11" * 8, b"\x22" * 8, bytes(range(16)))
-LORA = "lilygo_t3_v1_6_1"  # with the partitions of esp32_generic
+LORA = "lilygo_t3_v1_6_1"
 NONCES = struct.pack("<BIB", 1, 77, 1) + b"abc"
 
 
 @pytest.fixture(scope="module")
 def image() -> bytes:
     return build.build("esp32_generic").flash.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def lora_image() -> bytes:
+    return build.build(LORA).flash.read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +98,7 @@ def test_a_board_becomes_a_node_that_counts(
 ) -> None:
     status, out, err = call(board.url, "--site", "Löwenplatz 7", "--set", "detector=beam")
     assert status == 0 and f"{board.url} is node 'n1', MQTT user 'n1'" in out
+    assert f"{board.url}: the board cannot start: the loader is missing or damaged." in err
     assert SECRET not in out + err and list(state.iterdir()) == []
     found = nvs(board.flash.data)
     assert found.get_blob("tallypost", "mqtt_pass").decode() == SECRET
@@ -118,10 +124,10 @@ def test_a_dry_run_reads_and_writes_nothing(call: Call, board: MockBoard, state:
 
 
 def test_numbers_that_only_rise_are_preserved(
-    call: Call, board: MockBoard, image: bytes, tmp_path: Path
+    call: Call, board: MockBoard, lora_image: bytes, tmp_path: Path
 ) -> None:
     who = Identity("n1", wifi_ssid="old", lora=KEYS)
-    board.flash.data[:] = used(tmp_path, image, who, 300, NONCES)
+    board.flash.data[:] = used(tmp_path, lora_image, who, 300, NONCES)
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     status, out, _ = call(board.url, "--board", LORA, "--lorawan", str(tmp_path / "keys.json"))
@@ -135,9 +141,9 @@ def test_numbers_that_only_rise_are_preserved(
 
 
 def test_new_keys_start_the_radio_with_new_numbers(
-    call: Call, board: MockBoard, image: bytes, tmp_path: Path
+    call: Call, board: MockBoard, lora_image: bytes, tmp_path: Path
 ) -> None:
-    board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
+    board.flash.data[:] = used(tmp_path, lora_image, Identity("n1", lora=KEYS), 5, NONCES)
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": "77" * 16}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     status, out, _ = call(
@@ -203,9 +209,9 @@ def test_a_file_that_reads_back_differently_is_reported(
 
 
 def test_the_journal_of_an_interrupted_call_holds_numbers_and_no_secret(
-    call: Call, board: MockBoard, image: bytes, tmp_path: Path, state: Path
+    call: Call, board: MockBoard, lora_image: bytes, tmp_path: Path, state: Path
 ) -> None:
-    board.flash.data[:] = used(tmp_path, image, Identity("n1", lora=KEYS), 5, NONCES)
+    board.flash.data[:] = used(tmp_path, lora_image, Identity("n1", lora=KEYS), 5, NONCES)
     keys = {"dev_eui": "11" * 8, "join_eui": "22" * 8, "app_key": bytes(range(16)).hex()}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     board.flash.cut_after = 10_000

@@ -72,11 +72,11 @@ def test_a_made_secret_is_in_its_file_only(call: Call, tmp_path: Path) -> None:
 
 def test_options_override_the_file(call: Call, flash: Path) -> None:
     status, _, _ = call(
-        *GIVEN, "--config", "@config.json", "--set", "interval_min=5", "--set", "mqtt_host=b=c"
+        *GIVEN, "--config", "@config.json", "--set", "interval_min=5", "--set", "site=b=c"
     )
     config = json.loads(blob(flash, "config"))
     assert status == 0
-    assert config == {"interval_min": 5, "detector": "beam", "mqtt_host": "b=c"}
+    assert config == {"interval_min": 5, "detector": "beam", "site": "b=c"}
 
 
 @pytest.mark.parametrize(

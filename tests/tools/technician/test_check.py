@@ -14,7 +14,7 @@ from tallypost import ports
 from tallypost.cli import main
 from tallypost.i18n import LANGUAGES
 from tallypost.technician import check, detector_rules, health_rules
-from tallypost.technician.findings import FAIL, PASS, WARN, passes
+from tallypost.technician.findings import FAIL, OPEN, PASS, WARN, passes
 
 Body = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def of(part: str, found: Body) -> tuple[str, str, str]:
     """(state, text, next step) of the worst finding about a part."""
     findings = [f for f in health_rules.evaluate(IDENTITY, found) if f.part == part]
-    worst = max(findings, key=lambda f: (PASS, WARN, FAIL).index(f.state))
+    worst = max(findings, key=lambda f: (PASS, WARN, OPEN, FAIL).index(f.state))
     return worst.state, worst.what, worst.next
 
 
@@ -38,7 +38,8 @@ def test_a_healthy_node_passes_in_every_part() -> None:
         findings = health_rules.evaluate(IDENTITY, found)
         assert [f.state for f in findings] == [PASS] * len(findings)
         assert [f.part for f in findings] == [
-            "node", "detector", "Wi-Fi", "broker", "clock", "log", "memory", "counting"
+            "node", "detector", "Wi-Fi", "broker", "clock", "log", "confirmed", "memory",
+            "counting",
         ]  # fmt: skip
         assert not any(f.next for f in findings)
 
@@ -77,6 +78,11 @@ TROUBLE: tuple[tuple[str, Body, str, str, str], ...] = (
     ("broker", {"mqtt__tls": 0}, WARN, "connected to broker:1883 in plain text",
      "without --insecure-plain"),
     ("Wi-Fi", {"wifi__open": True}, WARN, "'street' is open: anybody", "has a password"),
+    ("passages", {"detector__passages": 0}, OPEN, "nothing has passed since the start",
+     "Pass the detector"),
+    ("confirmed", {"ring__confirmed": 0}, WARN, "no record is confirmed by a backend",
+     "tallypost listen"),
+    ("confirmed", {"ring__confirmed": 8}, WARN, "up to record 8 of 17", "tallypost listen"),
     ("clock", {"clock__source": 0, "clock__age": 65535}, FAIL, "not set", "ntp_host"),
     ("clock", {"clock__source": 1, "clock__age": 65535}, WARN, "from RTC, not synch", "ntp_host"),
     ("clock", {"clock__age": 9000}, WARN, "from NTP, 2 h ago", "ntp_host"),
@@ -99,7 +105,7 @@ def test_each_trouble_is_found_with_its_next_step(
 ) -> None:
     found = of(part, facts(**changes))
     assert found[0] == state and what in found[1] and following in found[2], found
-    assert passes(health_rules.evaluate(IDENTITY, facts(**changes))) == (state != FAIL)
+    assert passes(health_rules.evaluate(IDENTITY, facts(**changes))) == (state in (PASS, WARN))
 
 
 def test_coverage_counts_from_the_start_of_the_node() -> None:
@@ -194,7 +200,7 @@ def test_a_sick_node_fails_part_by_part_without_a_long_wait(
 def test_settings_that_the_node_has_no_memory_to_compare_are_a_warning(capsys: Capture) -> None:
     with FakeNode(answers(facts(), config_stored=Refuse("no memory"))) as node:
         status, out, _ = checked(capsys, node)
-    assert status == 0 and "settings  warn  not compared: PORT: no memory" in out
+    assert status == 0 and "settings   warn  not compared: PORT: no memory" in out
 
 
 def test_check_waits_for_parts_that_are_not_ready_yet(capsys: Capture) -> None:
@@ -235,8 +241,8 @@ def test_a_beam_that_is_never_broken_or_always_broken_fails(capsys: Capture) -> 
     with FakeNode(answers(beam_facts(detector__beams=[[True, 24], [False, 24]]))) as node:
         status, out, _ = checked(capsys, node, "--wait", "0.05")
     assert status == 1
-    assert "beam A    FAIL  never seen clear" in out and "FAIL beam A: Aim its sender" in out
-    assert "beam B    FAIL  never seen broken" in out and "Break it with your hand" in out
+    assert "beam A     FAIL  never seen clear" in out and "FAIL beam A: Aim its sender" in out
+    assert "beam B     FAIL  never seen broken" in out and "Break it with your hand" in out
 
 
 def test_a_board_without_identity_fails_with_the_command_to_provision(capsys: Capture) -> None:
@@ -284,3 +290,32 @@ def test_the_only_port_need_not_be_named(capsys: Capture, monkeypatch: pytest.Mo
 def test_a_bad_host_is_refused(host: str, capsys: Capture) -> None:
     assert main(["check", "--node", "n", "--host", host]) == 2
     assert "Give HOST or HOST:PORT" in capsys.readouterr().err
+
+
+def test_a_node_that_nothing_has_passed_is_not_ready(capsys: Capture) -> None:
+    with FakeNode(answers(facts(detector__passages=0))) as node:
+        status, out, _ = checked(capsys, node, "--wait", "0.05")
+    assert status == 1 and "passages   open  nothing has passed since the start" in out
+    assert out.endswith("open: The node is not ready yet. Not proven: passages")
+    with FakeNode(answers(facts(detector__passages=0))) as node:
+        status, out, _ = checked(capsys, node, "--no-wait", "--json")
+    assert status == 1 and json.loads(out)["pass"] is False
+    with FakeNode(answers(facts(detector__passages=0), facts(detector__passages=1))) as node:
+        assert checked(capsys, node)[0] == 0, "it waits for the first passage"
+
+
+def test_a_warning_is_named_beside_the_verdict(capsys: Capture) -> None:
+    with FakeNode(answers(facts(ring__confirmed=0))) as node:
+        status, out, _ = checked(capsys, node)
+    assert status == 0
+    assert out.endswith("pass: The node is ready, with warnings about: confirmed")
+
+
+def test_the_observed_share_has_figures_that_can_be() -> None:
+    """After a restart the restored interval is longer than the node is up."""
+    interval = {"start": 1_800_000_000, "len": 500, "cov": 463, "why": 1 << 6}
+    for why in (interval["why"], 0):
+        found = facts(uptime=309, interval={**interval, "why": why})
+        assert of("counting", found)[:2] == (PASS, "463 of the last 500 s observed")
+    new = facts(uptime=100, interval={**interval, "cov": 95, "why": 1})
+    assert of("counting", new)[:2] == (PASS, "95 of the last 100 s observed")

@@ -138,7 +138,9 @@ def test_a_silent_board_is_reset_with_probe_alone(
         finally:
             board.close()
     assert row["chip"] == "esp32c3" and row["mac"] == "24:0a:c4:00:00:01"
-    assert row["note"] == "4 MB of flash, no node answers"
+    assert row["note"] == (
+        "4 MB of flash, no node answers: there is no partition table. Run: tallypost flash"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -16,7 +16,7 @@ from tallypost import ports
 from tallypost.building import board_image, micropython
 from tallypost.building.micropython import MicroPythonImage
 from tallypost.building.micropython_verb import show_download
-from tallypost.flashing import flash_plan
+from tallypost.flashing import board_state, flash_plan
 from tallypost.flashing.flash_plan import Plan
 from tallypost.flashing.rom import SerialTarget
 from tallypost.hardware import board_table
@@ -34,7 +34,16 @@ _KEPT = {  # by the partitions that stay
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add("--board", default=boards.DEFAULT, metavar=_("BOARD"), help=boards.option_help())
+    add(
+        "--board",
+        metavar=_("BOARD"),
+        help=_("a folder of boards/ (default: the name on the board, or the only one that fits)"),
+    )
+    add(
+        "--replace-board",
+        action="store_true",
+        help=_("write the image of --board onto a board that says it is another one"),
+    )
     add(
         "--port",
         metavar=_("PORT"),
@@ -47,6 +56,13 @@ def options(verb: argparse.ArgumentParser) -> None:
         metavar="BAUD",
         help=_("speed of the transfer (default: {baud})").format(baud=BAUD),
     )
+    _data_options(verb)
+    add("--dry-run", action="store_true", help=_("compare only, and show what would be written"))
+    add("--json", action="store_true", help=_("print the result as JSON"))
+
+
+def _data_options(verb: argparse.ArgumentParser) -> None:
+    """The data that are written, and those that stay."""
     source = verb.add_mutually_exclusive_group()
     source.add_argument(
         "--micropython", type=Path, metavar=_("FILE"), help=_("file with MicroPython, a .bin")
@@ -59,23 +75,26 @@ def options(verb: argparse.ArgumentParser) -> None:
     keep = verb.add_mutually_exclusive_group()
     keep.add_argument("--keep-ring", action="store_true", help=_("keep the counts (the default)"))
     keep.add_argument("--erase-counts", action="store_true", help=_("delete the counts"))
-    add(
+    verb.add_argument(
         "--take-over",
         action="store_true",
         help=_("replace another program and delete all its data"),
     )
-    add("--dry-run", action="store_true", help=_("compare only, and show what would be written"))
-    add("--json", action="store_true", help=_("print the result as JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
-    board = boards.load(args.board)
-    file = _micropython(args, board)
     port = args.port or ports.only_port()
+    board = boards.load(args.board) if args.board else _find_board(port, args.baud)
+    file = _micropython(args, board)
     vfs = board_image.load(board).vfs
     regions = flash_plan.target_regions(board, vfs, file)
     console.progress(_("connecting to the board at {port}").format(port=port))
     with SerialTarget(port, board, args.baud) as target:
+        # A board that holds the image already needs no look into its file system.
+        is_same = all(target.holds(one.offset, one.data) for one in regions)
+        if not args.replace_board and not is_same:
+            advice = _("Give --board {found}. To make another board of it, add --replace-board.")
+            board_state.check_board(target, board, advice)
         plan = flash_plan.make_plan(
             target, board, regions, erase_counts=args.erase_counts, take_over=args.take_over
         )
@@ -91,6 +110,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(args, plan, facts)
     return 0
+
+
+def _find_board(port: str, baud: int) -> Board:
+    """The board at a port, which was not named. Raises ToolError if several fit."""
+    console.progress(_("asking which board is at {port}").format(port=port))
+    with SerialTarget(port, None, baud) as target:
+        board = board_state.choose(target)
+    console.note(_("{port}: the board is {board}").format(port=port, board=board.name))
+    return board
 
 
 def _micropython(args: argparse.Namespace, board: Board) -> MicroPythonImage | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tallypost.building.micropython import APP_OFFSET, MicroPythonImage
 from tallypost.faults import ToolError
+from tallypost.flashing import board_state
 from tallypost.flashing.rom import SECTOR, SerialTarget
 from tallypost.hardware.boards import Board
 from tallypost.hardware.partitions import TABLE_OFFSET, Partition, pack, unpack
@@ -24,7 +25,6 @@ _CHUNK_BYTES = 16 * SECTOR  # written, checked and reported at once
 _SUPERBLOCK = 2 * SECTOR
 _RING_MAGICS, RING_FORMAT = (b"TPC1", b"TPR1"), 1  # lib/ring/region.py
 _RING_SECTORS_READ = 8  # the first headers of the ring
-_APP_MAGIC = 0xE9
 _VFS, _MICROPYTHON = N_("application"), "MicroPython"
 _TABLE, _LOADER, _SUPERBLOCK_NAME = N_("partition table"), N_("loader"), N_("superblock")
 
@@ -124,7 +124,7 @@ def make_plan(
     erased = _labels_to_erase(target, board, erase_counts, take_over)
     plan = Plan("nvs" in erased, regions)
     if not any(region.name == _MICROPYTHON for region in regions):
-        _check_interpreter(target, board)
+        board_state.check_micropython(target, board)
     if "ring" not in erased:
         _check_ring(target, board.partition("ring"))
     for label in sorted(erased):
@@ -178,17 +178,6 @@ def _place(label: str, part: Partition | None) -> str:
         return _("{label}: missing").format(label=label)
     text = _("{label}: 0x{offset:x}, {size} bytes")
     return text.format(label=label, offset=part.offset, size=part.size)
-
-
-def _check_interpreter(target: SerialTarget, board: Board) -> None:
-    """Raises ToolError if the board has no MicroPython."""
-    if target.read(APP_OFFSET, SECTOR)[0] != _APP_MAGIC:
-        raise ToolError(
-            _("{port}: there is no MicroPython on this board").format(port=target.name),
-            _("Add --download, or --micropython FILE with the file {file}.").format(
-                file=board.micropython.file
-            ),
-        )
 
 
 def _check_ring(target: SerialTarget, ring: Partition) -> None:

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
 from tallypost.i18n import _
 
-_MAGIC, _HEADER, _SEGMENT = 0xE9, 24, 8
+MAGIC = 0xE9
+_HEADER, _SEGMENT = 24, 8
 _SEGMENTS_MAX = 16
 _SEED = 0xEF
 _HASH = 32
@@ -42,7 +44,7 @@ def parse(data: bytes, at: int = 0) -> EspImage:
     head = data[at : at + _HEADER]
     if len(head) < _HEADER:
         raise ValueError(_("the file is cut off before the image header"))
-    if head[0] != _MAGIC:
+    if head[0] != MAGIC:
         reason = _("there is no image: the file has 0x{found:02x} in the place of 0xe9")
         raise ValueError(reason.format(found=head[0]))
     count = head[1]
@@ -62,6 +64,21 @@ def parse(data: bytes, at: int = 0) -> EspImage:
         end += _HASH
     (chip_id,) = struct.unpack_from("<H", head, 12)
     return EspImage(chip_id, 1 << 20 + (head[3] >> 4), end - at)
+
+
+def length(read: Callable[[int, int], bytes], maximum: int) -> int:
+    """Bytes of an image without its hash, from the lengths of its segments alone.
+
+    read: the bytes at an offset of the image. Raises ValueError beyond `maximum` bytes.
+    """
+    count, place = read(0, _HEADER)[1], _HEADER
+    for number in range(1, count + 1):
+        if place + _SEGMENT > maximum:
+            raise ValueError(_cut_off(number, count))
+        place += _SEGMENT + int.from_bytes(read(place, _SEGMENT)[4:], "little")
+    if place > maximum:
+        raise ValueError(_cut_off(count, count))
+    return place // 16 * 16 + 16
 
 
 def _segments(data: bytes, at: int, count: int) -> tuple[int, int]:

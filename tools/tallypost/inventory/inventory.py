@@ -13,10 +13,13 @@ import csv
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tallypost import locking
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
@@ -37,6 +40,7 @@ class Secret:
     """The secrets of one node. Keys in hexadecimal digits.
 
     app_key: 32 digits, "" without LoRaWAN. mac_key: 64 digits, "" if its records are not signed.
+    done: fingerprints of the row that the board was provisioned with (row_changes.py).
     """
 
     mqtt_user: str
@@ -44,15 +48,41 @@ class Secret:
     mqtt_root: str = TOPIC_ROOT
     app_key: str = field(default="", repr=False)
     mac_key: str = field(default="", repr=False)
+    done: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 class Inventory:
-    """The files in `folder`. rows and secrets: by node. Raises ToolError."""
+    """The files in `folder`. rows and secrets: by node. Raises ToolError.
+
+    Several calls may use one folder. Each change reads the files anew under a lock, so the rows
+    and secrets of the others stay.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._csv = folder / "inventory.csv"
         self._json = folder / "secrets.json"
+        self._is_held = False
+        self._read()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep all other calls from changing the folder. Rows and secrets are read anew."""
+        if self._is_held:
+            yield
+            return
+        path = self.folder / ".lock"
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locking.locked(path))
+            except OSError as error:
+                raise write_error(path, error) from error
+            self._is_held = True
+            stack.callback(setattr, self, "_is_held", False)
+            self._read()
+            yield
+
+    def _read(self) -> None:
         self.rows = {row["node"]: row for row in read_inventory(self._csv, may_be_missing=True)}
         self.secrets = self._read_secrets()
 
@@ -70,12 +100,17 @@ class Inventory:
 
     def store_secrets(self, secrets: dict[str, Secret]) -> None:
         """Add secrets by node. A power cut leaves the old file or the new one."""
-        self.secrets |= secrets
-        table: dict[str, Any] = {node: vars(one) for node, one in sorted(self.secrets.items())}
-        write_private(self._json, json.dumps(table, indent=1) + "\n")
+        with self.locked():
+            self.secrets |= secrets
+            table: dict[str, Any] = {node: vars(one) for node, one in sorted(self.secrets.items())}
+            write_private(self._json, json.dumps(table, indent=1) + "\n")
 
     def append(self, row: dict[str, str]) -> None:
         """Add the row of a finished board. It is on the disk before this returns."""
+        with self.locked():
+            self._append(row)
+
+    def _append(self, row: dict[str, str]) -> None:
         is_new = not self._csv.exists()
         try:
             with open(self._csv, "a", encoding="utf-8", newline="") as file:

@@ -2,7 +2,7 @@
 
 All rows are checked before the first board is changed. The secrets are on the disk before a board
 has them. The inventory gets a row as soon as a board is done. If a call is interrupted, repeat the
-same command: it skips the rows of the inventory.
+same command: it skips the rows of the inventory, and names those that were changed meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import glob
 import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tallypost.inventory.import_files import ChirpStack
 from tallypost.inventory.inventory import TOPIC_ROOT, Inventory, Secret, by_number
 from tallypost.provisioning import board_rows
 from tallypost.provisioning import compatibility
+from tallypost.provisioning import row_changes
 from tallypost.provisioning.board_rows import Row
 from tallypost.provisioning.identity import KEY_BYTES, MAC_KEY_BYTES
 from tallypost.provisioning.provision import prepare, write
@@ -33,18 +35,23 @@ from tallypost.provisioning.trust import Trust, check_transport
 from tallypost.resources import version
 
 DONE, SKIPPED, FAILED = N_("done"), N_("skipped"), N_("failed")
-WAITING, CHECKED = N_("waiting"), N_("checked")
+WAITING, CHECKED, CHANGED = N_("waiting"), N_("checked"), N_("changed")
 _SHOWN_PROBLEMS_MAX = 20
 _READABLE_BY_OTHERS = 0o044
 
 
 @dataclass(frozen=True)
 class Job:
-    """A board to provision. row.identity: with its secrets."""
+    """A board to provision. row.identity: with its secrets.
+
+    secret: for the inventory. fingerprints: of the row as it was read.
+    """
 
     row: Row
     port: str
     app_key: bytes = field(repr=False)
+    secret: Secret
+    fingerprints: dict[str, str] = field(repr=False)
 
 
 @dataclass
@@ -75,24 +82,32 @@ def run(args: argparse.Namespace, base: Row) -> int:
     for row in rows:
         check_transport(row.identity, args)
     outcomes, ready = _assign(rows, _ports(args), inventory, args.again or not args.csv)
-    trust = Trust(args, [row.identity for row in rows])
-    jobs = [_with_secrets(trust, row, port, inventory) for row, port in ready]
-    if not args.dry_run and jobs:
-        inventory.store_secrets({job.row.node: _secret(job) for job in jobs})
-    for outcome in _provision_all(jobs, inventory, args):
+    with nullcontext() if args.dry_run else inventory.locked():
+        trust = Trust(args, [row.identity for row in rows])
+        jobs = [_with_secrets(trust, row, port, inventory) for row, port in ready]
+        if not args.dry_run and jobs:
+            inventory.store_secrets({job.row.node: job.secret for job in jobs})
+    for job, outcome in _provision_all(jobs, inventory, args):
         outcomes.append(outcome)
         if outcome.state == DONE:
             inventory.append(_inventory_row(outcome))
-    files: list[str] = []
-    if not args.dry_run and inventory.rows:
-        chirp = ChirpStack(args.chirpstack_application, args.chirpstack_profile)
-        files = import_files.write_all(inventory, trust.broker(), chirp)
+            secret = replace(job.secret, done=job.fingerprints)
+            inventory.store_secrets({job.row.node: secret})
+    files = [] if args.dry_run else _write_files(args, inventory, trust)
     _show(args, sorted(outcomes, key=lambda outcome: outcome.row.line), files)
     for text in sorted(
         {text for job in jobs for text in compatibility.warnings(job.row.identity)}
     ):
         console.note(_("warning: {text}").format(text=text))
-    return int(any(outcome.state == FAILED for outcome in outcomes))
+    return int(any(outcome.state in (FAILED, CHANGED) for outcome in outcomes))
+
+
+def _write_files(args: argparse.Namespace, inventory: Inventory, trust: Trust) -> list[str]:
+    chirp = ChirpStack(args.chirpstack_application, args.chirpstack_profile)
+    with inventory.locked():
+        if not inventory.rows:
+            return []
+        return import_files.write_all(inventory, trust.broker(), chirp)
 
 
 def _rows(path: Path, base: Row) -> list[Row]:
@@ -152,7 +167,7 @@ def _assign(
     the next call.
     """
     todo = [row for row in rows if again or row.node not in inventory.rows]
-    outcomes = [Outcome(row, "", SKIPPED) for row in rows if row not in todo]
+    outcomes = [_skipped(row, inventory) for row in rows if row not in todo]
     free = [row for row in (rows if len(ports) == len(rows) else todo) if not row.port]
     places = {row.line: port for row, port in zip(free, ports)}
     ready = []
@@ -169,6 +184,16 @@ def _assign(
     return outcomes, ready
 
 
+def _skipped(row: Row, inventory: Inventory) -> Outcome:
+    """The outcome of a row whose board is done already."""
+    entry, secret = inventory.rows[row.node], inventory.secrets.get(row.node)
+    columns = row_changes.changed(row, entry, secret)
+    if not columns:
+        return Outcome(row, "", SKIPPED)
+    text = _("changed since its board was done: {columns}. To write it, add --again.")
+    return Outcome(row, "", CHANGED, text.format(columns=", ".join(columns)))
+
+
 def _with_secrets(trust: Trust, row: Row, port: str, inventory: Inventory) -> Job:
     """The row with the secrets that an earlier call made for the node, or with new ones."""
     identity, known = trust.give(row.identity), inventory.secrets.get(row.node)
@@ -183,19 +208,17 @@ def _with_secrets(trust: Trust, row: Row, port: str, inventory: Inventory) -> Jo
     if row.join_eui is not None:
         earlier = bytes.fromhex(known.app_key) if known else b""
         app_key = row.app_key or earlier or secrets.token_bytes(KEY_BYTES)
-    return Job(replace(row, identity=identity), port, app_key)
-
-
-def _secret(job: Job) -> Secret:
-    identity = job.row.identity
     root = identity.config.get("mqtt_root", TOPIC_ROOT)
-    keys = job.app_key.hex(), identity.mac_key.hex()
-    return Secret(identity.mqtt_user, identity.mqtt_pass, root, *keys)
+    keys = app_key.hex(), mac_key.hex()
+    done = known.done if known else {}
+    secret = Secret(identity.mqtt_user, identity.mqtt_pass, root, *keys, done=done)
+    fingerprints = row_changes.fingerprints(row, mac_key)
+    return Job(replace(row, identity=identity), port, app_key, secret, fingerprints)
 
 
 def _provision_all(
     jobs: list[Job], inventory: Inventory, args: argparse.Namespace
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Job, Outcome]]:
     """Provision several boards at a time. Yields the outcome of each as soon as it is done."""
     owners = {row["mac"]: node for node, row in inventory.rows.items()}
     pool = ThreadPoolExecutor(max_workers=max(1, args.jobs))
@@ -209,7 +232,7 @@ def _provision_all(
             reason = f": {outcome.reason}" if outcome.reason else ""
             state = _(outcome.state)
             console.note(f"[{number}/{len(jobs)}] {_name(job.row)}: {state}{reason}")
-            yield outcome
+            yield job, outcome
     finally:  # on Ctrl-C, boards that have begun are finished and the others are not begun
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -224,10 +247,13 @@ def _outcome(job: Job, future: Future[dict[str, Any]], good: str) -> Outcome:
 def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dict[str, Any]:
     """Provision one board, in a thread of its own. Raises ToolError."""
     # Late import of esptool: a call that only finds problems does not need it.
+    from tallypost.flashing import board_state
     from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(job.row.board)
     with SerialTarget(job.port, board) as target:
+        advice = _("Give --board {found}, or correct the column board.")
+        name = board_state.check_board(target, board, advice)
         owner = owners.get(target.mac, job.row.node)
         if owner != job.row.node and not log:
             raise ToolError(
@@ -243,6 +269,8 @@ def _provision(job: Job, owners: dict[str, str], log: str, dry_run: bool) -> dic
             write(target, plan)
         dev_eui = identity.lora.dev_eui.hex() if identity.lora else ""
         facts = {"mac": target.mac, "chip": target.chip, "dev_eui": dev_eui}
+        if missing := board_state.missing_part(target, name):
+            facts["incomplete"] = missing
         return facts | {"carried": plan.preserved_numbers, "was": plan.previous_node}
 
 
@@ -278,8 +306,12 @@ def _show(args: argparse.Namespace, outcomes: Iterable[Outcome], files: list[str
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
     console.result(", ".join(f"{_(state)}: {number}" for state, number in counts.items()))
     for outcome in outcomes:
-        if outcome.state == FAILED:
+        if outcome.state in (FAILED, CHANGED):
             console.result(f"{_name(outcome.row)}: {outcome.reason}")
+    for outcome in outcomes:
+        if missing := outcome.facts.get("incomplete"):
+            text = _("{row}: the board cannot start: {reason}. Run: tallypost flash")
+            console.result(text.format(row=_name(outcome.row), reason=missing))
     if WAITING in counts:
         console.result(_("Plug in the next boards, then run the same command again."))
     if files:

@@ -122,15 +122,22 @@ def _run_one(args: argparse.Namespace, identity: Identity) -> int:
         file = FileTarget(args.flash)
         return _provision(args, file, prepare(file, complete, args.log), {"flash": file.name})
     # Late import of esptool: it takes a fifth of a second that a file does not need.
+    from tallypost.flashing import board_state
     from tallypost.flashing.rom import SerialTarget
 
     board = boards.load(args.board)
     with SerialTarget(args.port, board) as target:
+        name = board_state.check_board(target, board, _("Give --board {found}."))
         plan = prepare(target, complete, args.log, board.partitions)
         place = {
             "port": target.name, "board": board.name, "chip": target.chip, "mac": target.mac
         }  # fmt: skip
-        return _provision(args, target, plan, place)
+        missing = board_state.missing_part(target, name)
+        status = _provision(args, target, plan, place)
+    if missing:
+        text = _("{row}: the board cannot start: {reason}. Run: tallypost flash")
+        console.note(text.format(row=args.port, reason=missing))
+    return status
 
 
 def _provision(

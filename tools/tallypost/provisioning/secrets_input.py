@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from tallypost import console
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
 from tallypost.provisioning import settings
@@ -15,25 +16,58 @@ from tallypost.provisioning.identity import LoraKeys
 from tallypost.security.authority import TRUSTED_MAX
 
 _LORA_KEYS = ("dev_eui", "join_eui", "app_key")
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def read_secret(path: Path | None) -> str:
     """The first line of a file, "" without a file. A secret on the command line would be visible.
 
-    Raises ToolError."""
+    Marks and blanks that an editor has added are left out, with a note. Raises ToolError. No text
+    shows a character of the secret.
+    """
     if path is None:
         return ""
     advice = _("Name a file with the secret in its first line.")
+    first, *more = read_text(path, advice).split("\n")
+    line = first.rstrip("\r")
+    secret = line.strip(" \t")
+    if not secret:
+        raise ToolError(_("{path}: the first line is empty").format(path=path), advice)
+    for place, character in enumerate(secret, 1):
+        if not character.isprintable():
+            what = _("{path}: character {place} of the first line is invisible (U+{code})")
+            raise ToolError(
+                what.format(path=path, place=place, code=f"{ord(character):04X}"),
+                _("Type the secret again, in an editor for plain text."),
+            )
+    if secret != line:
+        _warn(path, _("blanks around the secret in the first line were left out"))
+    if any(line.strip() for line in more):
+        _warn(path, _("only the first line is used, but there are more"))
+    return secret
+
+
+def read_text(path: Path, advice: str) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its mark. Raises ToolError with `advice`."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        data = path.read_bytes()
     except OSError as error:
         raise ToolError(f"{path}: {os_reason(error)}", advice) from error
+    marks = [mark for mark in _MARKS if data.startswith(mark)]
+    encoding = _MARKS[marks[0]] if marks else "utf-8"
+    try:
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ToolError(_("{path}: the file is not text").format(path=path), advice) from error
-    if not lines or not lines[0]:
-        raise ToolError(_("{path}: the first line is empty").format(path=path), advice)
-    return lines[0]
+        what = _("{path}: the file is not text in UTF-8")
+        raise ToolError(what.format(path=path), _("Save it as plain text in UTF-8.")) from error
+    if encoding == "utf-16":
+        _warn(path, _("the file is in UTF-16, it was converted"))
+    return text
+
+
+def _warn(path: Path, text: str) -> None:
+    console.note(_("warning: {text}").format(text=f"{path}: {text}"))
 
 
 def read_certificates(path: Path) -> list[bytes]:
@@ -68,10 +102,8 @@ def read_lora_keys(path: Path | None) -> LoraKeys | None:
         example='{"dev_eui": 16 digits, "join_eui": 16 digits, "app_key": 32 digits}'
     )
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path, advice))
         keys = {name: bytes.fromhex(table[name]) for name in _LORA_KEYS}
-    except OSError as error:
-        raise ToolError(f"{path}: {os_reason(error)}", advice) from error
     except KeyError as error:
         what = _("{path}: the key {key} is missing")
         raise ToolError(what.format(path=path, key=error), advice) from None
@@ -90,9 +122,7 @@ def read_config(path: Path | None, pairs: list[str]) -> dict[str, Any]:
     advice = _("Name a file with one JSON object.")
     if path:
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ToolError(f"{path}: {os_reason(error)}", advice) from error
+            config = json.loads(read_text(path, advice))
         except (ValueError, RecursionError) as error:
             what = _("{path}: the file is not JSON: {reason}")
             raise ToolError(what.format(path=path, reason=error), advice) from error
@@ -105,4 +135,5 @@ def read_config(path: Path | None, pairs: list[str]) -> dict[str, Any]:
             raise ToolError(what, _("Write it as --set KEY=VALUE."), USAGE)
         config[key] = settings.from_text(key, text)
     settings.check(config)
+    settings.check_hosts(config)
     return dict(config)

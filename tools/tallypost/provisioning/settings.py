@@ -7,6 +7,7 @@ other setting falls back to its defaults.
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,8 @@ _ORDERED = (
 )  # fmt: skip
 _LOBE_DEG = 20  # of the LD2451
 _BAD_IN_TOPIC = "+#\0"
+_HOSTS = ("mqtt_host", "ntp_host", "ntp_host2")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _UNITS = (N_("degrees"), N_("s a day"))  # units of the table that are words
 
 
@@ -92,6 +95,29 @@ def check(values: dict[str, Any]) -> None:
         raise _error("mqtt_root", full["mqtt_root"], _("Use a text without +, # and NUL."))
 
 
+def check_hosts(values: dict[str, Any]) -> None:
+    """Raises ToolError for the first text that is neither a host name nor an IPv4 address.
+
+    The node takes any text, and would never connect.
+    """
+    for key in _HOSTS:
+        if key in values:
+            _check_host(key, str(values[key]))
+
+
+def _check_host(key: str, host: str) -> None:
+    if "://" in host:
+        raise _error(key, host, _("Give the name alone, without the part before and with ://."))
+    if ":" in host:
+        raise _error(key, host, _("Give the name alone. The port has a setting of its own."))
+    parts = host.split(".")
+    if not all(_LABEL.fullmatch(part) for part in parts):
+        raise _error(key, host, _("Use a name such as broker.example.org, or an IPv4 address."))
+    if all(part.isdecimal() for part in parts):
+        if len(parts) != 4 or any(int(part) > 255 for part in parts):
+            raise _error(key, host, _("An IPv4 address has four numbers up to 255."))
+
+
 def _error(key: str, value: Any, advice: str) -> ToolError:
     what = _("configuration: {key} = {value} is not allowed")
     return ToolError(what.format(key=key, value=repr(value)), advice)
@@ -125,6 +151,7 @@ def from_text(key: str, text: str) -> int | str:
             pass  # _check_value reports it
     if key in rows:
         _check_value(rows[key], value)
+        check_hosts({key: value})
     else:
         check({key: value})
     return value

@@ -3,7 +3,7 @@
 It asks the node for everything that the node knows about itself. It waits for parts that may still
 become ready (Wi-Fi, the broker, the clock) and asks the technician to break every light barrier by
 hand. With --host it also checks that the records of the node arrive there. Exit status: 0 pass,
-1 fail.
+1 a part failed or is not proven yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tallypost.connection.line import Refused
 from tallypost.faults import ToolError
 from tallypost.i18n import N_, _
 from tallypost.technician import detector_rules, health_rules
-from tallypost.technician.findings import FAIL, PASS, WARN, Body, Finding, passes
+from tallypost.technician.findings import FAIL, OPEN, PASS, WARN, Body, Finding, passes
 
 DELIVERY = N_("delivery")
 _STEP_S = 2.0
@@ -134,6 +134,8 @@ class ReadinessPoll:
         detector = facts["detector"]
         if detector["state"] == 0 or (self._is_asked(detector) and unsettled):
             waiting.append(_(detector_rules.DETECTOR))
+        if detector_rules.is_unproven(detector):
+            waiting.append(_(detector_rules.PASSAGES))
         if "beams" in detector:
             waiting += self._beams(detector["beams"])
         return waiting
@@ -236,12 +238,19 @@ def show(name: str, findings: list[Finding]) -> None:
     rows = [(_(one.part), _(one.state), one.what) for one in findings]
     title = _("Check of {node}").format(node=name)
     console.table(title, (_("part"), "", _("finding")), rows)
-    failed = [one for one in findings if one.state == FAIL]
-    warned = [one for one in findings if one.state == WARN]
-    for one in failed + warned:
+    failed, unproven, warned = (
+        [one for one in findings if one.state == state] for state in (FAIL, OPEN, WARN)
+    )
+    for one in failed + unproven + warned:
         console.result(f"{_(one.state)} {_(one.part)}: {one.next}")
     if failed:
         text = _("FAIL: {failed} of {n} parts failed.")
         console.result(text.format(failed=len(failed), n=len(findings)))
+    elif unproven:
+        text = _("open: The node is not ready yet. Not proven: {parts}")
+        console.result(text.format(parts=", ".join(_(one.part) for one in unproven)))
+    elif warned:
+        text = _("pass: The node is ready, with warnings about: {parts}")
+        console.result(text.format(parts=", ".join(_(one.part) for one in warned)))
     else:
         console.result(_("pass: The node is ready."))

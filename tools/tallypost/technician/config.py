@@ -17,6 +17,7 @@ from tallypost.connection import transports
 from tallypost.connection.line import Line
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import _
+from tallypost.provisioning import settings
 from tallypost.security.fleet_keys import SIGNED, FleetKeys
 
 _REBOOT_TIMEOUT_S = 60.0
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         wanted = args.items if args.action == "get" else []
         _check_keys(node.name, [*wanted, *texts], in_force)
         change = {key: _typed(in_force[key], text) for key, text in texts.items()}
+        settings.check_hosts(change)
         if change:
             _store(node, change, _signature(node, change, args.keys))
         stored = node.ask("config_stored") or in_force

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tallypost.i18n import N_, _, decimal
-from tallypost.technician.findings import FAIL, PASS, WARN, Body, Finding
+from tallypost.technician.findings import FAIL, OPEN, PASS, WARN, Body, Finding
 
 # In the order of their numbers in lib/wire/jsonform.py.
 DETECTOR_STATES = (
@@ -17,7 +17,8 @@ DETECTOR_STATES = (
     N_("misconfigured"),
 )  # fmt: skip
 BEAMS = N_("beam A"), N_("beam B")
-DETECTOR, LINE = N_("detector"), N_("line")
+DETECTOR, LINE, PASSAGES = N_("detector"), N_("line"), N_("passages")
+_WORKING = DETECTOR_STATES.index("ok"), DETECTOR_STATES.index("quiet")
 _NOISE_BYTES_MIN = 100  # fewer bytes of noise are normal
 _NOISE_RATIO_MAX = 0.02  # noise to valid bytes
 _FRAME_BYTES = 20
@@ -45,8 +46,22 @@ _TROUBLE = {
 
 
 def detector_findings(facts: Body, board: str) -> list[Finding]:
-    """The state of the detector, and the counters of its line."""
-    return [_state(facts, board), *_line(facts["stats"])]
+    """The state of the detector, its passages, and the counters of its line."""
+    return [_state(facts, board), *_passages(facts), *_line(facts["stats"])]
+
+
+def is_unproven(facts: Body) -> bool:
+    """Whether the detector works, but nothing has passed it since the start."""
+    return facts["state"] in _WORKING and not facts["passages"]
+
+
+def _passages(facts: Body) -> list[Finding]:
+    """A finding as long as no passage proves that detector and mounting are right."""
+    if not is_unproven(facts):
+        return []
+    what = _("nothing has passed since the start")
+    advice = _("Pass the detector, or wait for a road user. Then check again.")
+    return [Finding(PASSAGES, OPEN, what, advice)]
 
 
 def _state(facts: Body, board: str) -> Finding:

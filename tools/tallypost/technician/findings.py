@@ -8,13 +8,14 @@ from typing import Any
 
 from tallypost.i18n import N_
 
-PASS, WARN, FAIL = N_("pass"), N_("warn"), N_("FAIL")
+PASS, WARN, OPEN, FAIL = N_("pass"), N_("warn"), N_("open"), N_("FAIL")
 Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`part`: in English, the key of the JSON. `state`: PASS, WARN or FAIL.
+    """`part`: in English, the key of the JSON. `state`: PASS, WARN, OPEN (not proven yet)
+    or FAIL.
 
     `what`: the observation. `next`: the next step, empty when there is nothing to do. Both are in
     the language in use.
@@ -31,4 +32,4 @@ class Finding:
 
 def passes(findings: Iterable[Finding]) -> bool:
     """Whether a node with these findings may be left alone."""
-    return all(finding.state != FAIL for finding in findings)
+    return all(finding.state in (PASS, WARN) for finding in findings)

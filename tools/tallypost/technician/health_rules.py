@@ -15,8 +15,9 @@ from tallypost.technician.findings import FAIL, PASS, WARN, Body, Finding
 NODE, START, SETTINGS, WIFI, BROKER = (
     N_("node"), N_("start"), N_("settings"), N_("Wi-Fi"), N_("broker")
 )  # fmt: skip
-LORAWAN, CLOCK, LOG, MEMORY, SUPPLY, COUNTING = (
-    N_("LoRaWAN"), N_("clock"), N_("log"), N_("memory"), N_("supply"), N_("counting")
+LORAWAN, CLOCK, LOG, CONFIRMED, MEMORY, SUPPLY, COUNTING = (
+    N_("LoRaWAN"), N_("clock"), N_("log"), N_("confirmed"), N_("memory"), N_("supply"),
+    N_("counting"),
 )  # fmt: skip
 # Words of the node, in the order of their numbers in lib/wire/jsonform.py and lib/wire/record.py.
 _TIME_SOURCES = (N_("none"), "RTC", "NTP", "LoRaWAN", N_("anchor"))
@@ -37,6 +38,8 @@ _HEAP_FAIL_BYTES, _HEAP_WARN_BYTES = 4096, 8192
 _ERASES_MAX = 100_000  # of a sector of the flash
 _CLOCK_AGE_MAX_S = 7200
 _NEVER_S = 0xFFFF  # the age of a clock that was not synchronised since the start
+_RESTORED = 6  # bit of `why`: the interval began before this start
+_UNCONFIRMED_MAX = 8  # records, two hours of 15-minute intervals
 _COVERAGE_SPAN_MIN_S = 60  # a younger interval says nothing about coverage
 _FAULTS = {
     3: N_("The node counts in memory: a power cut erases these counts. Run tallypost pull, then"
@@ -61,7 +64,7 @@ def evaluate(identity: Body, facts: Body) -> list[Finding]:
         _node(identity, facts), *_faults(facts),
         *detector_findings(facts["detector"], identity["board"]), *_wifi(facts.get("wifi")),
         *_broker(facts.get("mqtt")), *_lora(facts.get("lora")), _clock(facts["clock"]),
-        _ring(facts["ring"]), _heap(*facts["heap"]), *_supply(facts),
+        _ring(facts["ring"]), _confirmed(facts["ring"]), _heap(*facts["heap"]), *_supply(facts),
         *_coverage(facts["interval"], facts["uptime"]),
     ]  # fmt: skip
 
@@ -236,6 +239,20 @@ def _ring(ring: Body) -> Finding:
     return Finding(LOG, PASS, what)
 
 
+def _confirmed(ring: Body) -> Finding:
+    """Whether a backend has confirmed the records: an accepted message may still be lost."""
+    confirmed, newest = ring["confirmed"], ring["newest"]
+    if confirmed < max(1, ring["oldest"]):
+        what = _("no record is confirmed by a backend")
+    else:
+        what = _("confirmed by the backend up to record {confirmed} of {newest}")
+        what = what.format(confirmed=confirmed, newest=newest)
+        if newest - confirmed <= _UNCONFIRMED_MAX:
+            return Finding(CONFIRMED, PASS, what)
+    advice = _("Check that the backend listens and confirms: tallypost listen")
+    return Finding(CONFIRMED, WARN, what, advice)
+
+
 def _heap(free: int, lowest: int) -> Finding:
     what = _("{free} bytes free, {lowest} at the lowest").format(
         free=grouped(free), lowest=grouped(lowest)
@@ -258,8 +275,14 @@ def _supply(facts: Body) -> list[Finding]:
 
 
 def _coverage(interval: Body, uptime: int) -> list[Finding]:
-    """The part of the open interval in which the node observed, since its own start."""
-    length, covered = min(interval["len"], uptime), interval["cov"]
+    """The part of the open interval in which the node observed.
+
+    An interval that was restored after a restart began before it. Any other one counts from the
+    start of the node.
+    """
+    length, covered = interval["len"], interval["cov"]
+    if not interval["why"] >> _RESTORED & 1 and covered <= uptime:
+        length = min(length, uptime)
     if length < _COVERAGE_SPAN_MIN_S:
         return []
     what = _("{covered} of the last {length} s observed").format(covered=covered, length=length)

@@ -16,6 +16,7 @@ from typing import Any
 from tallypost import console, ports
 from tallypost.connection import line
 from tallypost.faults import ToolError
+from tallypost.flashing import board_state
 from tallypost.flashing.rom import SerialTarget
 from tallypost.hardware import boards
 from tallypost.i18n import _
@@ -122,6 +123,8 @@ def _probed(row: Row) -> Row:
         with SerialTarget(row.port) as memory:
             text = _("{n} MB of flash, no node answers")
             note = text.format(n=memory.size >> 20)
+            if missing := board_state.missing_part(memory, board_state.name_on(memory)):
+                note = f"{note}: {missing}. " + _("Run: tallypost flash")
             return replace(row, chip=memory.chip, mac=memory.mac, note=note)
     except ToolError as error:
         return replace(row, note=str(error).removeprefix(f"{row.port}: "))
