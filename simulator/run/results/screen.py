@@ -85,6 +85,8 @@ def print_result(result: dict[str, Any]) -> None:
     for node in result["nodes"][:20]:
         out.print(_facts(node))
     out.print(_memory(result["nodes"]))
+    if "air" in result:
+        out.print(_air(result["air"]))
     speed = result["simulated_s"] / max(result["wall_s"], 0.01)
     out.print(
         f"Took {result['wall_s']:.1f} s, {speed:,.0f} x real time."
@@ -125,6 +127,23 @@ def _memory(nodes: list[dict[str, Any]]) -> Table:
     for node in nodes[:20]:
         least = [node["memory"][key] for key in keys]
         grid.add_row(node["node"], *("-" if n is None else f"{n:,}" for n in least))
+    return grid
+
+
+def _air(air: dict[str, Any]) -> Table:
+    """Frames of all nodes on one air, and those that the gateway did not get."""
+    grid = Table(
+        title="LoRaWAN frames, and those lost by cause (simulated)", title_justify="left",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    keys = [key for key in air if key != "by_sf"]
+    for key in keys:
+        grid.add_column(key.replace("_", " "), justify="right")
+    for sf in air["by_sf"]:
+        grid.add_column(f"SF{sf}", justify="right")
+    share = f"{air['spoiled']:,} ({100 * air['spoiled'] / max(air['frames'], 1):.1f} %)"
+    cells = [share if key == "spoiled" else f"{air[key]:,}" for key in keys]
+    grid.add_row(*cells, *(f"{lost:,} of {sent:,}" for sent, lost in air["by_sf"].values()))
     return grid
 
 
