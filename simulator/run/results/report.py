@@ -110,11 +110,13 @@ def _air(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """The frames of all nodes that share the air, and what became of them."""
     if not nodes:
         return {}
-    whole: dict[str, Any] = {key: sum(n[key] for n in nodes) for key in nodes[0] if key != "by_sf"}
+    keys = [key for key, value in nodes[0].items() if isinstance(value, int)]
+    whole: dict[str, Any] = {key: sum(n[key] for n in nodes) for key in keys}
+    later = zip(*(n["after_first_hour"] for n in nodes))
     factors = sorted({sf for n in nodes for sf in n["by_sf"]}, key=int)
     rows = {sf: [n["by_sf"][sf] for n in nodes if sf in n["by_sf"]] for sf in factors}
     whole["by_sf"] = {sf: [sum(pair) for pair in zip(*rows[sf])] for sf in factors}
-    return {"air": whole}
+    return {"air": {**whole, "after_first_hour": [sum(column) for column in later]}}
 
 
 def _coverage(evidence: Evidence) -> dict[str, int]:

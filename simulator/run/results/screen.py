@@ -132,18 +132,21 @@ def _memory(nodes: list[dict[str, Any]]) -> Table:
 
 def _air(air: dict[str, Any]) -> Table:
     """Frames of all nodes on one air, and those that the gateway did not get."""
+    whole = ("frames", "spoiled", "by_sf", "after_first_hour")
+    causes = ", ".join(
+        f"{key.replace('_', ' ')} {n}" for key, n in air.items() if key not in whole
+    )
     grid = Table(
-        title="LoRaWAN frames, and those lost by cause (simulated)", title_justify="left",
-        box=None, pad_edge=False,
+        title=f"LoRaWAN frames (simulated), lost by {causes}", title_justify="left", box=None,
+        pad_edge=False,
     )  # fmt: skip
-    keys = [key for key in air if key != "by_sf"]
-    for key in keys:
-        grid.add_column(key.replace("_", " "), justify="right")
-    for sf in air["by_sf"]:
-        grid.add_column(f"SF{sf}", justify="right")
-    share = f"{air['spoiled']:,} ({100 * air['spoiled'] / max(air['frames'], 1):.1f} %)"
-    cells = [share if key == "spoiled" else f"{air[key]:,}" for key in keys]
-    grid.add_row(*cells, *(f"{lost:,} of {sent:,}" for sent, lost in air["by_sf"].values()))
+    grid.add_column("on one air")
+    for title in ("frames", "lost", "share"):
+        grid.add_column(title, justify="right")
+    rows = {"all": (air["frames"], air["spoiled"]), "after 1 h": air["after_first_hour"]}
+    rows |= {f"SF{sf}": pair for sf, pair in air["by_sf"].items()}
+    for name, (sent, lost) in rows.items():
+        grid.add_row(name, f"{sent:,}", f"{lost:,}", f"{100 * lost / max(sent, 1):.1f} %")
     return grid
 
 

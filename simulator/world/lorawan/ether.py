@@ -27,6 +27,7 @@ from simulator.world.lorawan.server import NetworkServer, OnData, Session
 STEP_US = 900_000
 LOOKAHEAD_US = 990_000  # less than a second, the shortest time from a frame to its answer
 EXCHANGE_US = 8_000_000  # RX2 of a Join-Accept opens after 6 s
+HOUR_US = 3_600_000_000
 END_US = 1 << 62
 CAUSES = ("collision", "demodulators", "gateway_sends", "away", "weak", "loss")
 
@@ -242,7 +243,10 @@ class NodeMedium(RadioMedium):
 
 
 def tally(outcomes: list[tuple[Signal, str]]) -> Mapping[str, object]:
-    """Frames, those that were lost, by cause, and by spreading factor ("7": [frames, lost])."""
+    """Frames, those that were lost, by cause, and [frames, lost] by spreading factor and of the
+    time after the first hour. In that hour all nodes join.
+    """
+    later = [cause for signal, cause in outcomes if signal.begin_us >= HOUR_US]
     by_sf: dict[str, list[int]] = {}
     for signal, cause in outcomes:
         row = by_sf.setdefault(str(signal.modulation.sf), [0, 0])
@@ -252,4 +256,5 @@ def tally(outcomes: list[tuple[Signal, str]]) -> Mapping[str, object]:
     return {
         "frames": len(outcomes), "spoiled": len(causes),
         **{cause: causes.count(cause) for cause in CAUSES}, "by_sf": by_sf,
+        "after_first_hour": [len(later), len(later) - later.count("")],
     }  # fmt: skip

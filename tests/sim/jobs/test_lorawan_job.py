@@ -82,7 +82,7 @@ def test_nodes_on_one_air_lose_few_frames_and_no_interval(tmp_path: Path) -> Non
     assert all(node["intervals"]["lost"] == 0 for node in ran.nodes)
     air = ran.result["air"]
     assert air["frames"] == sum(node["radio"]["frames"] for node in ran.nodes) >= 8 * 6
-    assert air["spoiled"] <= 3 and "lost by cause" in ran.out
+    assert air["spoiled"] <= 3 and "lost by collision" in ran.out
 
 
 def test_a_node_alone_has_no_air_to_share(tmp_path: Path) -> None:

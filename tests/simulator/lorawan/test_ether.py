@@ -119,10 +119,11 @@ def test_nodes_that_wait_at_random_spoil_few_frames() -> None:
 
 def test_the_tally_of_frames() -> None:
     air = Air({"a": 110, "b": 110})
-    air.run(up("a"), up("b"), up("b", SECOND, sf=9))
+    air.run(up("a"), up("b"), up("b", 3600 * SECOND, sf=9))
     found = tally(air.ether.outcomes("a") + air.ether.outcomes("b"))
     assert (found["frames"], found["spoiled"], found["collision"]) == (3, 2, 2)
     assert found["by_sf"] == {"7": [2, 2], "9": [1, 0]}
+    assert found["after_first_hour"] == [1, 0]
 
 
 def test_nobody_goes_on_before_the_slowest_one() -> None:
