@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add = top.add_argument
     add("--hours", type=_hours, metavar="H", help="simulated hours (24, or the scenario's)")
     add("--seed", type=within(0, 2**32 - 1), default=1, help="of all random numbers (1)")
-    add("--nodes", type=_nodes, default="2", help="number, or kinds such as lorawan,beam (2)")
+    add("--nodes", type=_nodes, default="2", help="number, or kinds such as lorawan:20,beam (2)")
     add("--scenario", default="moderate", help="a file of simulator/scenarios (moderate)")
     add("--broker", type=broker_address, metavar="HOST:PORT", help="relay to a real MQTT broker")
     add("--live", action="store_true", help="run in real time with a broker to watch (1 hour)")

@@ -14,7 +14,7 @@ from ring import ANCHOR, INTERVAL, Ring
 from wire.record import MAX_BYTES, Interval
 
 UTC = 1_800_000_000 - 1_800_000_000 % 86_400
-CONFIG = {"lora_airtime_s": 30, "lora_after_min": 30}
+CONFIG = {"lora_airtime_s": 30, "lora_after_min": 30, "interval_min": 15}
 NUMBER = {"00": 14, "01": 17, "10": 20, "11": 32}
 LENGTH = {"000": 60, "001": 300, "010": 900, "011": 1800, "100": 3600}
 
@@ -115,9 +115,10 @@ class Net:
             self.close_interval()
         self.restart()
 
-    def restart(self):
+    def restart(self, rng=lambda bits: 0):
+        """rng: of the waits that spread the frames of many nodes. By default nothing waits."""
         self.link = UplinkScheduler(
-            self.ring, self.device, self.clock, self._config, self, primary=self.primary
+            self.ring, self.device, self.clock, self._config, self, rng=rng, primary=self.primary
         )
 
     # --- the node

@@ -17,7 +17,7 @@ def build_lorawan(app, device):
     service = LoraService(app, device)
     primary = (app.uplink, app.link) if app.link else None
     app.lora = UplinkScheduler(
-        app.ring, device, app.clock, app.config, service, primary=primary
+        app.ring, device, app.clock, app.config, service, rng=app.board.random, primary=primary
     )  # fmt: skip
     device.on_reset = service.restart
     if app.config["lora_certification"]:

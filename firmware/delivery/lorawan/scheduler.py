@@ -6,6 +6,10 @@ repeats the interval sent before it. Resend requests follow, newest record first
 nothing about its arrival. The backend confirms with a downlink now and then, and asks for missing
 records. When it stays silent for a day, records are retransmitted from the last confirmed one on.
 
+All nodes of a city close their intervals in the same second, and start together when the power
+comes back. So the first frame after a start, and a new record, wait at random (TR007-1.1 of the
+LoRa Alliance, 4.7.2).
+
 Beside MQTT (`primary`) this link is silent until MQTT has been down for `lora_after_min`. It
 begins after the records that MQTT has delivered. It has cursors of its own, so MQTT later sends
 in full the records that went over the air in short form.
@@ -31,15 +35,17 @@ _RETRY_S = const(60)  # after a frame that was not on the air
 _STATE_S = const(86_400)
 _TIMELESS_S = const(3600)
 _ACK_TIMEOUT_MAX_S = const(7 * 86_400)
+_START_SPREAD_S = const(30)
+_SPREAD_SHARE = const(8)  # new records leave in the first eighth of the next interval
 
 
 class UplinkScheduler(Batcher):
     """device: `lib/lorawan/device/end_device.py` or an AT modem. node: `service.LoraService`.
 
-    primary: (outbox, link) of MQTT, or None.
+    rng(bits) -> int, different in every node. primary: (outbox, link) of MQTT, or None.
     """
 
-    def __init__(self, ring, device, clock, config, node, *, primary=None):
+    def __init__(self, ring, device, clock, config, node, *, rng, primary=None):
         super().__init__(ring, clock, node)
         self._device = device
         self._node = node
@@ -49,6 +55,10 @@ class UplinkScheduler(Batcher):
         self._is_on = primary is None
         self._budget = Budget(config["lora_airtime_s"], node.uptime_s)
         self._state_at = None  # uptime of the last state frame
+        self._rng = rng
+        self._spread_s = 60 * config["interval_min"] // _SPREAD_SHARE
+        self._spread_to = ring.next_seq - 1  # the newest record whose wait is known
+        self._hold_until = node.uptime_s() + self._draw(_START_SPREAD_S)
         self._silent_since = node.uptime_s()
         self._downlinks = DownlinkQueue(self, node, ring)
         device.on_down = self._received
@@ -120,6 +130,9 @@ class UplinkScheduler(Batcher):
         left_ms = self._budget.left_ms(self._device.state().get("airtime_s") or 0)
         if self._downlinks.answers:
             return await self._send_answer(left_ms, modulation)
+        hold_s = self._hold_s()
+        if hold_s > 0:
+            return hold_s
         if self._state_at is None or self._uptime_s() - self._state_at >= _STATE_S:
             return await self._send_state(left_ms, modulation)
         missing_ms = airtime_ms(modulation, _INTERVAL_BYTES_MIN) - left_ms
@@ -132,6 +145,20 @@ class UplinkScheduler(Batcher):
             return await self._send_requested(size, modulation, left_ms)
         self._watch_silence()
         return _LOOK_S
+
+    def _hold_s(self):
+        """Seconds for which nothing new may be sent. A record draws them once."""
+        now_s = self._uptime_s()
+        newest = self._ring.next_seq - 1
+        if newest > self._spread_to:
+            self._spread_to = newest
+            if now_s >= self._hold_until:
+                self._hold_until = now_s + self._draw(self._spread_s)
+        return self._hold_until - now_s
+
+    def _draw(self, within_s):
+        """A random number of seconds below `within_s`."""
+        return self._rng(16) * within_s >> 16
 
     async def _send(self, port, n, modulation, left_ms):
         """Send `n` bytes of the frame. Returns seconds to wait, 0 when they were on the air."""

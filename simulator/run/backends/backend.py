@@ -27,6 +27,7 @@ from simulator.run.backends.mqtt import MqttBackend, contents_of
 from simulator.run.plans.plan import BrokerAddress, NodePlan
 from simulator.world.chip.process import die_with_parent
 from simulator.world.kernel import Node
+from simulator.world.lorawan.ether import Ether
 from simulator.world.network.access_network import AccessNetwork
 from simulator.world.network.relay import RelayNetwork
 from simulator.world.spec import Detector
@@ -54,12 +55,13 @@ class Backend(Protocol):
         """End everything and return the contents."""
 
 
-def backend_for(plan: NodePlan, folder: Path) -> Backend:
-    """The far side of a node. Raises ToolError when a real broker cannot be reached."""
+def backend_for(plan: NodePlan, folder: Path, ether: Ether | None = None) -> Backend:
+    """The far side of a node, with LoRaWAN on the air that it shares. Raises ToolError when a real
+    broker cannot be reached."""
     if plan.link == "both":
         return BothBackend(plan, folder)
     if plan.link == "lorawan":
-        return LorawanBackend(plan, folder)
+        return LorawanBackend(plan, folder, ether=ether)
     return (
         ExternalMqttBackend(plan, folder, plan.broker)
         if plan.broker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,14 +23,17 @@ class Transmission:
 class DrainRule:
     """How closed intervals are delivered after a run.
 
-    step_us, timeout_us: how long the node runs on. confirms_at_once: intervals closed meanwhile
+    step_us, timeout_us: how long the node runs on. shift_us: so much later it is looked at, not
+    when an interval has just been closed. confirms_at_once: intervals closed meanwhile
     have to be confirmed, too. Otherwise only those of the run, and the backend confirms now and
-    then.
+    then. awaits_confirmation: otherwise the run ends when everything has arrived.
     """
 
     step_us: int
     timeout_us: int
     confirms_at_once: bool
+    awaits_confirmation: bool = True
+    shift_us: int = 0
 
 
 DRAIN_AT_ONCE = DrainRule(60_000_000, 1_800_000_000, True)
@@ -38,7 +42,8 @@ DRAIN_AT_ONCE = DrainRule(60_000_000, 1_800_000_000, True)
 @dataclass
 class BackendContents:
     """delivered: intervals by number. One of LoRaWAN stands for `first` to `seq`. anomalies: rows
-    in the backend's tables of faulty messages. faults: errors of the node's radio.
+    in the backend's tables of faulty messages. faults: errors of the node's radio. air: what
+    became of its frames, if it shares the air.
     """
 
     delivered: dict[int, Body]
@@ -46,6 +51,7 @@ class BackendContents:
     faults: list[str] = field(default_factory=list)
     transmissions: list[Transmission] = field(default_factory=list)
     joins: int = 0
+    air: Mapping[str, Any] | None = None
 
 
 class BackendLog:

@@ -18,9 +18,11 @@ from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
 from simulator.world.lorawan import regions
 from simulator.world.lorawan.backend import LorawanCollectorBridge
+from simulator.world.lorawan.ether import Ether, tally
 from simulator.world.lorawan.join import Device
 from simulator.world.lorawan.modems.mac import Mac
 from simulator.world.lorawan.modems.rui3 import Rui3
+from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import AccessNetwork, NetworkFaults
@@ -30,6 +32,7 @@ from tallypost.hardware import boards
 from tallypost.provisioning.provision import LoraKeys
 
 GPS_TO_UNIX = 315_964_800 - 18  # leap seconds since 1980
+DAY_US = 86_400_000_000
 _ANOMALY_TABLES = ("gone", "quarantine", "waiting")
 MODEM_UART = 1  # of a board with a modem
 
@@ -40,29 +43,50 @@ def lora_keys(plan: NodePlan) -> LoraKeys:
     return LoraKeys(rng.randbytes(8), rng.randbytes(8), rng.randbytes(16))
 
 
+def network_server(plan: NodePlan) -> NetworkServer:
+    """The world's network server in the node's region."""
+    region = regions.by_name(str(plan.config.get("lora_region", "EU868")))
+    server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
+    server.adr = True
+    return server
+
+
 class LorawanBackend:
-    """The world's network server and the product's collector. The node's Wi-Fi reaches nothing."""
+    """The world's network server and the product's collector. The node's Wi-Fi reaches nothing.
 
-    drain = DrainRule(900_000_000, 14 * 86_400_000_000, False)
+    ether: shared with other nodes, and their server.
+    """
 
-    def __init__(self, plan: NodePlan, folder: Path, log: BackendLog | None = None) -> None:
+    def __init__(
+        self,
+        plan: NodePlan,
+        folder: Path,
+        log: BackendLog | None = None,
+        ether: Ether | None = None,
+    ) -> None:
         self.log = log or BackendLog()
         self._plan = plan
         self._board = boards.load(plan.board)
         self._site: RadioSite | None = None
         self._mac: Mac | None = None  # in the board's modem
         self._path = folder / f"{plan.name}.sqlite"
-        region = regions.by_name(str(plan.config.get("lora_region", "EU868")))
-        self._server = NetworkServer(plan.start_utc - GPS_TO_UNIX, region)
-        self._server.adr = True
+        self._ether = ether
+        # The backend confirms every 12 hours: too long for many nodes at once.
+        timeout_us = DAY_US if ether else 14 * DAY_US
+        self.drain = DrainRule(900_000_000, timeout_us, False, not ether, 450_000_000)
+        self._server = ether.server if ether else network_server(plan)
         keys = lora_keys(plan)
         dev_eui, join_eui = (int.from_bytes(eui, "big") for eui in (keys.dev_eui, keys.join_eui))
-        device = Device(dev_eui, join_eui, keys.app_key, region.accept())
-        self._device = self._server.joins.add(device)
+        device = Device(dev_eui, join_eui, keys.app_key, self._server.region.accept())
         self._backend = LorawanCollectorBridge(
-            self._path, self._server, plan.name, plan.start_utc,
+            self._path, plan.name, plan.start_utc,
             away=plan.backend_away, on_news=self.log.on_news,
         )  # fmt: skip
+        if ether:
+            self._device = ether.add(device, self._backend.uplink)
+        else:
+            self._device = self._server.joins.add(device)
+            self._server.on_data = self._backend.uplink
         self._rng = random.Random(f"{plan.seed}/air")
         self.network = AccessNetwork(NetworkFaults(), self._rng, plan.start_utc)
 
@@ -79,15 +103,22 @@ class LorawanBackend:
         return CompositeDetector(detector, modem)
 
     def start(self, node: Node) -> None:
-        self.network.call_at = self._backend.call_at = node.call_at
+        self.network.call_at = node.call_at
+        self._backend.call_at = self._ether.call_at if self._ether else node.call_at
         radio = dict(self._board.radio)
         if not radio:
             return
         chip = str(radio.pop("chip"))
         self._site = RadioSite(
             node, chip, {name: int(pin) for name, pin in radio.items()}, self._rng,
-            network=self._server, faults=self._plan.radio_faults,
+            network=self._server, faults=self._plan.radio_faults, air=self._air(node),
         )  # fmt: skip
+
+    def _air(self, node: Node) -> RadioMedium | None:
+        if not self._ether:
+            return None
+        place = random.Random(f"{self._plan.seed}/place")
+        return self._ether.medium(node, self._rng, place.uniform(*self._plan.radio_faults.path_db))
 
     def end_faults(self) -> None:
         """From now on no frame is lost."""
@@ -100,13 +131,16 @@ class LorawanBackend:
         collector = self._backend.collector
         anomalies = {name: collector.store.count_rows(name) for name in _ANOMALY_TABLES}
         collector.close()
+        ether = self._ether
+        is_own = not ether or ether.nodes[0] == self._plan.name  # a fault is told once
         refused = [text for text in self._server.joins.refused if text]
         return BackendContents(
             delivered={int(body["seq"]): body for body in _counted_intervals(self._path)},
             anomalies=anomalies,
-            faults=[*self._violations(), *self._server.faults, *refused],
+            faults=[*self._violations(), *([*self._server.faults, *refused] if is_own else [])],
             transmissions=self._transmissions(),
             joins=len(self._device.nonces),
+            air=tally(ether.outcomes(self._plan.name)) if ether else None,
         )
 
     def _violations(self) -> list[str]:

@@ -230,6 +230,8 @@ def _unresolved_between(evidence: Evidence, a: int, b: int) -> bool:
 
 
 def _confirmed(evidence: Evidence) -> Iterator[str]:
+    if evidence.plan.shares_air:  # such a run does not wait for it
+        return
     end_us = evidence.plan.end_us if evidence.plan.link == "lorawan" else evidence.end_us
     newest = max(
         (n for n, t_us in evidence.observer.closed_us.items() if t_us <= end_us), default=0

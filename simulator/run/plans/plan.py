@@ -55,23 +55,33 @@ class BrokerAddress:
         return f"{self.host}:{self.port}"
 
 
-def node_kinds(nodes: str) -> list[tuple[str, str]]:
-    """Kind and board of each node: "3" in turn, "radar,lorawan", or "beam@esp32c3_rak3172" for
-    another board than the usual one. Raises ScenarioError."""
+def node_kinds(nodes: str) -> list[tuple[str, str, bool]]:
+    """Kind and board of each node, and whether it is one of a number: "3" in turn,
+    "radar,lorawan", "lorawan:20", or "beam@esp32c3_rak3172" for another board than the usual one.
+    Raises ScenarioError."""
     if nodes.isdecimal() and len(nodes) < 5 and 1 <= int(nodes) <= NODES_MAX:
         nodes = ",".join(_NODE_GROUPS["mqtt"][i % 2] for i in range(int(nodes)))
-    found = [
-        (kind, board)
-        for name, _, board in (text.partition("@") for text in nodes.split(","))
-        for kind in _NODE_GROUPS.get(name, (name,))
-    ]
-    if any(kind not in NODE_KINDS for kind, _ in found) or len(found) > NODES_MAX:
+    found = [one for text in nodes.split(",") for one in _item(text)]
+    if not 1 <= len(found) <= NODES_MAX or any(kind not in NODE_KINDS for kind, *_ in found):
         raise ScenarioError(
             f"nodes '{nodes}', wanted a number within 1 .. {NODES_MAX}, or some of"
-            f" {', '.join([*_NODE_GROUPS, *NODE_KINDS])}, each with @BOARD if you like"
+            f" {', '.join([*_NODE_GROUPS, *NODE_KINDS])}, each with :NUMBER and @BOARD if you like"
         )
-    return [(kind, _board_for(kind, board) if board else BOARDS[NODE_KINDS[kind][1]])
-            for kind, board in found]  # fmt: skip
+    return [
+        (kind, _board_for(kind, board) if board else BOARDS[NODE_KINDS[kind][1]], numbered)
+        for kind, board, numbered in found
+    ]
+
+
+def _item(text: str) -> list[tuple[str, str, bool]]:
+    """As `node_kinds`, of KIND[:NUMBER][@BOARD]."""
+    name, _, board = text.partition("@")
+    name, colon, number = name.partition(":")
+    kinds = _NODE_GROUPS.get(name, (name,))
+    if not colon:
+        return [(kind, board, False) for kind in kinds]
+    count = int(number) if number.isdecimal() and len(number) < 5 else 0
+    return [(kinds[i % len(kinds)], board, True) for i in range(count)] or [(text, board, True)]
 
 
 def _board_for(kind: str, name: str) -> str:
@@ -137,6 +147,7 @@ class NodePlan:
     link: str = "mqtt"
     board: str = BOARDS["mqtt"]
     radio_faults: RadioFaults = field(default_factory=RadioFaults)
+    shares_air: bool = False  # with the other nodes that do
     start_utc: int = START_UTC
     root: str = ROOT_TOPIC
     broker: BrokerAddress | None = None
@@ -184,9 +195,18 @@ def draw(options: RunOptions, root: str = ROOT_TOPIC) -> list[NodePlan]:
     """The nodes of a run. Raises ScenarioError."""
     scenario = scenarios.load(options.scenario)
     return [
-        replace(_node(options, scenario, f"{kind}-{number}", root), board=board)
-        for number, (kind, board) in enumerate(node_kinds(options.nodes), 1)
+        replace(
+            _node(options, scenario, f"{kind}-{number}", root),
+            board=board,
+            shares_air=numbered and NODE_KINDS[kind][1] == "lorawan" and _has_radio(board),
+        )  # fmt: skip
+        for number, (kind, board, numbered) in enumerate(node_kinds(options.nodes), 1)
     ]
+
+
+def _has_radio(board: str) -> bool:
+    """Whether it has a transceiver. A modem has a world of its own."""
+    return bool(boards.load(board).radio)
 
 
 def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> NodePlan:

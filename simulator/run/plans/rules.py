@@ -99,6 +99,15 @@ def _seconds_range(key: str, value: Any) -> None:
         raise ScenarioError(f"{key} = {value!r}, wanted `least` before `most`")
 
 
+def _path(key: str, value: Any) -> None:
+    """Path loss [from, to]."""
+    _pair(key, value, "least, most] in dB")
+    for loss_db in value:
+        _number(40, 180)(key, loss_db)
+    if value[0] > value[1]:
+        raise ScenarioError(f"{key} = {value!r}, wanted `least` before `most`")
+
+
 def _steps(key: str, value: Any) -> None:
     """Clock steps [hour, seconds]."""
     if not isinstance(value, list):
@@ -256,5 +265,12 @@ RULES: dict[str, Rule] = {
     ),
     "mount": _table(_MOUNT),
     "arrivals": _title,
-    "air": _table({"loss": _SHARE, "gateway_away": _hour_spans, "clock_ppm": _number(-100, 100)}),
+    "air": _table(
+        {
+            "loss": _SHARE,
+            "gateway_away": _hour_spans,
+            "clock_ppm": _number(-100, 100),
+            "path_db": _path,
+        }
+    ),
 }

@@ -134,6 +134,8 @@ def radio_faults(scenario: Scenario, hours: float) -> RadioFaults:
     """Faults of the LoRaWAN radio link."""
     drawn = dict(scenario.air)
     away = spans(drawn.pop("gateway_away", []), scale(scenario, hours))
+    if "path_db" in drawn:
+        drawn["path_db"] = tuple(drawn["path_db"])
     return RadioFaults(gateway_away=away, **drawn)
 
 

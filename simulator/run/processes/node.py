@@ -7,11 +7,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from simulator.run.backends.backend import Backend, backend_for
+from simulator.run.backends.backend import backend_for
 from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
 from simulator.run.checkers import decode
@@ -20,6 +19,7 @@ from simulator.run.plans.sensors import SENSORS, Site
 from simulator.run.processes.observer import NodeObserver, Passage
 from simulator.world.chip.shims import compile_shims
 from simulator.world.kernel import Node
+from simulator.world.lorawan.ether import Ether
 from simulator.world.sensors.recording import RecordedDetector
 from simulator.world.spec import WINDOW_US, Detector, NodeSpec
 from simulator.world.streets.street import Street
@@ -82,58 +82,127 @@ def run_node(
     plan: NodePlan, layout: ImageLayout, folder: Path, show: Callable[[dict[str, int]], None]
 ) -> Evidence:
     """Run the plan, and go on until everything is confirmed, for at most half an hour more."""
+    with NodeRun(plan, layout, folder) as run:
+        run.drive(show)
+        return run.evidence()
+
+
+def _provisioned(plan: NodePlan, layout: ImageLayout, folder: Path) -> Path:
+    """The node's flash."""
     flash = folder / f"{plan.name}.bin"
     shutil.copyfile(layout.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
     keys = lora_keys(plan) if plan.link != "mqtt" else None
     identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_WIFI_LOGIN)
     provision(flash, identity)
-    if plan.trace is None:
-        return _run(plan, layout, flash, show, None)
-    with open(plan.trace, "wb") as trace:
-        return _run(plan, layout, flash, show, trace)
+    return flash
 
 
-def _run(
-    plan: NodePlan,
-    layout: ImageLayout,
-    flash: Path,
-    show: Callable[[dict[str, int]], None],
-    trace: IO[bytes] | None,
-) -> Evidence:
-    street, detector = _street(plan)
-    observer = NodeObserver(layout.ring, trace)
-    backend = backend_for(plan, flash.parent)
-    log = backend.log
-    node = Node(
-        _spec(plan, layout, flash), backend.network, backend.with_modem(detector), observer
-    )
-    backend.start(node)
-    progress = _progress(plan, street, observer, log, show)
-    progress = _paced(progress) if plan.live else progress
-    try:
+class NodeRun:
+    """A node and everything around it. ether: the air that it shares with others.
+
+    As a context it switches everything off in the end.
+    """
+
+    def __init__(
+        self, plan: NodePlan, layout: ImageLayout, folder: Path, ether: Ether | None = None
+    ) -> None:
+        self.plan = plan
+        self._layout = layout
+        self._flash = flash = _provisioned(plan, layout, folder)
+        self._ether = ether
+        self._street, self._detector = _street(plan)
+        self._trace = open(plan.trace, "wb") if plan.trace else None
+        self._observer = NodeObserver(layout.ring, self._trace)
+        self._backend = backend = backend_for(plan, folder, ether)
+        self._node = Node(
+            _spec(plan, layout, flash), backend.network, backend.with_modem(self._detector),
+            self._observer,
+        )  # fmt: skip
+        self._is_on = True
+        self._contents: BackendContents | None = None
+        backend.start(self._node)
+
+    def __enter__(self) -> NodeRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._switch_off()
+        self._finish()
+
+    def _switch_off(self) -> None:
+        if self._is_on:
+            self._is_on = False
+            self._node.stop()
+
+    def _finish(self) -> BackendContents:
+        if self._contents is None:
+            self._contents = self._backend.finish()
+            if self._trace:
+                self._trace.close()
+        return self._contents
+
+    def drive(self, show: Callable[[dict[str, int]], None]) -> None:
+        """Run until everything is confirmed, and switch the node off."""
+        plan, node = self.plan, self._node
+        progress = _progress(plan, self._street, self._observer, self._backend.log, show)
+        progress = _paced(progress) if plan.live else progress
+        progress = self._told(progress) if self._ether else progress
         node.run(plan.end_us, progress)
-        _drain(node, observer, backend, progress, partial(_confirmed, plan, layout, flash))
+        self._drain(progress)
         progress(node.now_us)
-    finally:
-        node.stop()
-        contents = backend.finish()
-    return Evidence(
-        plan=plan,
-        observer=observer,
-        truth=[Passage(u.t_us, u.direction, u.cls, u.speed_kmh) for u in street.users],
-        ring=_ring(flash, layout),
-        end_us=node.now_us,
-        backend=contents,
-        order=log.order,
-        confirmed=_confirmed(plan, layout, flash),
-        flash_violations=node.flash.violations,
-        heap_free_min=log.heap_free_min,
-        memory=node.memory.figures(),
-        health=log.health,
-        requests=node.requests,
-        frames=getattr(detector, "frames", 0),
-    )
+        self._switch_off()
+
+    def _told(self, progress: Callable[[int], None]) -> Callable[[int], None]:
+        """Tell the others on the air how far this node is."""
+
+        def told(t_us: int) -> None:
+            progress(t_us)
+            assert self._ether
+            self._ether.advance(self.plan.name, t_us)
+
+        return told
+
+    def _drain(self, progress: Callable[[int], None]) -> None:
+        """The faults are over. Every closed interval must now be delivered and confirmed."""
+        node, closed, backend = self._node, self._observer.closed, self._backend
+        backend.end_faults()
+        until_us = node.now_us + backend.drain.timeout_us
+        due = max(closed, default=0)
+        node.run(node.now_us + backend.drain.shift_us, progress)
+        while node.now_us < until_us:
+            node.run(node.now_us + backend.drain.step_us, progress)
+            if self._ether:
+                self._ether.meet(self.plan.name, node.now_us)
+            if backend.drain.confirms_at_once:
+                due = max(closed, default=0)
+            is_confirmed = not backend.drain.awaits_confirmation or self._confirmed() >= due
+            if set(closed) <= backend.log.numbers and is_confirmed:
+                return
+
+    def _confirmed(self) -> int:
+        return decode.confirmed(_ring(self._flash, self._layout), self.plan.link)
+
+    def evidence(self) -> Evidence:
+        """Everything that was seen. Call it when the run is over."""
+        node, log = self._node, self._backend.log
+        contents = self._finish()
+        return Evidence(
+            plan=self.plan,
+            observer=self._observer,
+            truth=[Passage(u.t_us, u.direction, u.cls, u.speed_kmh) for u in self._street.users],
+            ring=_ring(self._flash, self._layout),
+            end_us=node.now_us,
+            backend=contents,
+            order=log.order,
+            confirmed=self._confirmed(),
+            flash_violations=node.flash.violations,
+            heap_free_min=log.heap_free_min,
+            memory=node.memory.figures(),
+            health=log.health,
+            requests=node.requests,
+            frames=getattr(self._detector, "frames", 0),
+        )
 
 
 def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
@@ -205,30 +274,6 @@ def _paced(progress: Callable[[int], None]) -> Callable[[int], None]:
         time.sleep(max(0.0, began + t_us / 1e6 - time.monotonic()))
 
     return paced
-
-
-def _drain(
-    node: Node,
-    observer: NodeObserver,
-    backend: Backend,
-    progress: Callable[[int], None],
-    confirmed: Callable[[], int],
-) -> None:
-    """The faults are over. Every closed interval must now be delivered and confirmed."""
-    backend.end_faults()
-    drain = backend.drain
-    until_us = node.now_us + drain.timeout_us
-    due = max(observer.closed, default=0)
-    while node.now_us < until_us:
-        node.run(node.now_us + drain.step_us, progress)
-        if drain.confirms_at_once:
-            due = max(observer.closed, default=0)
-        if set(observer.closed) <= backend.log.numbers and confirmed() >= due:
-            return
-
-
-def _confirmed(plan: NodePlan, layout: ImageLayout, flash: Path) -> int:
-    return decode.confirmed(_ring(flash, layout), plan.link)
 
 
 def _ring(flash: Path, layout: ImageLayout) -> bytes:

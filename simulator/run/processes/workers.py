@@ -1,4 +1,6 @@
-"""One process for each node, as many at a time as there are cores. Results come in plan order."""
+"""One process for each node, or for the nodes that share one air, as many at a time as there are
+cores. Results come in plan order.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from simulator.run.plans.plan import NodePlan
-from simulator.run.processes.node import ImageLayout, run_node
+from simulator.run.processes.node import Evidence, ImageLayout, run_node
+from simulator.run.processes.together import Show, groups, run_together
 from simulator.run.results.report import NodeResult, node_result
 from tallypost.faults import ToolError
 
@@ -37,31 +40,30 @@ def run_all(
 ) -> list[NodeResult]:
     """Run every plan. Raises NodeFailed, or ToolError for errors that the user can mend."""
     context = multiprocessing.get_context("spawn")
-    waiting = list(plans)
-    running: dict[Connection, str] = {}
+    waiting = groups(plans)
+    running: dict[Connection, str] = {}  # by the name of the first node
     results: dict[str, NodeResult] = {}
     children = []
     at_once = len(plans) if plans[0].live else os.cpu_count() or 1
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                plan = waiting.pop(0)
+                group = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 child = context.Process(
                     target=_run_worker,
-                    args=(plan, layouts[plan.board], folder, theirs),
+                    args=(group, layouts, folder, theirs),
                     daemon=True,
                 )
                 child.start()
                 theirs.close()
                 children.append(child)
-                running[ours] = plan.name
+                running[ours] = group[0].name
             for pipe in wait(list(running)):
                 assert isinstance(pipe, Connection)
-                name = running[pipe]
-                _receive(pipe, running, results, show)
-                if name in results:
-                    done(name, results[name])
+                for result in _receive(pipe, running, show):
+                    results[result["node"]] = result
+                    done(result["node"], result)
     finally:
         for child in children:
             child.terminate()
@@ -70,11 +72,9 @@ def run_all(
 
 
 def _receive(
-    pipe: Connection,
-    running: dict[Connection, str],
-    results: dict[str, NodeResult],
-    show: OnProgress,
-) -> None:
+    pipe: Connection, running: dict[Connection, str], show: OnProgress
+) -> list[NodeResult]:
+    """The results, if the process is done."""
     try:
         kind, value = pipe.recv()
     except EOFError:
@@ -85,20 +85,33 @@ def _receive(
     if kind == "failed":
         raise NodeFailed(running[pipe], value)
     if kind == "shown":
-        show(running[pipe], value)
-        return
-    results[running.pop(pipe)] = value
+        show(*value)
+        return []
+    running.pop(pipe)
     pipe.close()
+    return list(value)
 
 
-def _run_worker(plan: NodePlan, layout: ImageLayout, folder: Path, pipe: Connection) -> None:
-    """In the node's process."""
+def _run_worker(
+    plans: list[NodePlan], layouts: dict[str, ImageLayout], folder: Path, pipe: Connection
+) -> None:
+    """In the process of these nodes."""
     try:
-        evidence = run_node(plan, layout, folder, lambda state: pipe.send(("shown", state)))
-        pipe.send(("done", node_result(evidence)))
+        evidence = _run(plans, layouts, folder, lambda *state: pipe.send(("shown", state)))
+        pipe.send(("done", [node_result(one) for one in evidence]))
     except KeyboardInterrupt:
         return
     except ToolError as error:
         pipe.send(("refused", (error.what, error.advice)))
     except BaseException:
         pipe.send(("failed", traceback.format_exc()))
+
+
+def _run(
+    plans: list[NodePlan], layouts: dict[str, ImageLayout], folder: Path, show: Show
+) -> list[Evidence]:
+    if len(plans) > 1:
+        return run_together(plans, layouts, folder, show)
+    [plan] = plans
+    layout = layouts[plan.board]
+    return [run_node(plan, layout, folder, lambda state: show(plan.name, state))]

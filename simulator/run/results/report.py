@@ -86,6 +86,7 @@ def whole(options: RunOptions, nodes: list[NodeResult], wall_s: float) -> dict[s
         "simulated_s": round(options.hours * 3600),
         "wall_s": round(wall_s, 2),
         "trace_sha256": digest.hexdigest(),
+        **_air([n["radio"]["air"] for n in nodes if n.get("radio", {}).get("air")]),
         "violations": [text for n in nodes for text in n["violations"]],
         "nodes": nodes,
     }
@@ -100,8 +101,22 @@ def _radio(evidence: Evidence) -> dict[str, Any]:
             "joins": evidence.backend.joins,
             "airtime_s_a_day": round(sum(f.length_us for f in frames) / 1e6 / days, 2),
             "drained_h": round((evidence.end_us - evidence.plan.end_us) / 3.6e9, 1),
+            **({"air": evidence.backend.air} if evidence.backend.air else {}),
         }
     }
+
+
+def _air(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The frames of all nodes that share the air, and what became of them."""
+    if not nodes:
+        return {}
+    keys = [key for key, value in nodes[0].items() if isinstance(value, int)]
+    whole: dict[str, Any] = {key: sum(n[key] for n in nodes) for key in keys}
+    later = zip(*(n["after_first_hour"] for n in nodes))
+    factors = sorted({sf for n in nodes for sf in n["by_sf"]}, key=int)
+    rows = {sf: [n["by_sf"][sf] for n in nodes if sf in n["by_sf"]] for sf in factors}
+    whole["by_sf"] = {sf: [sum(pair) for pair in zip(*rows[sf])] for sf in factors}
+    return {"air": {**whole, "after_first_hour": [sum(column) for column in later]}}
 
 
 def _coverage(evidence: Evidence) -> dict[str, int]:

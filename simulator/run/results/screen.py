@@ -85,6 +85,8 @@ def print_result(result: dict[str, Any]) -> None:
     for node in result["nodes"][:20]:
         out.print(_facts(node))
     out.print(_memory(result["nodes"]))
+    if "air" in result:
+        out.print(_air(result["air"]))
     speed = result["simulated_s"] / max(result["wall_s"], 0.01)
     out.print(
         f"Took {result['wall_s']:.1f} s, {speed:,.0f} x real time."
@@ -125,6 +127,26 @@ def _memory(nodes: list[dict[str, Any]]) -> Table:
     for node in nodes[:20]:
         least = [node["memory"][key] for key in keys]
         grid.add_row(node["node"], *("-" if n is None else f"{n:,}" for n in least))
+    return grid
+
+
+def _air(air: dict[str, Any]) -> Table:
+    """Frames of all nodes on one air, and those that the gateway did not get."""
+    whole = ("frames", "spoiled", "by_sf", "after_first_hour")
+    causes = ", ".join(
+        f"{key.replace('_', ' ')} {n}" for key, n in air.items() if key not in whole
+    )
+    grid = Table(
+        title=f"LoRaWAN frames (simulated), lost by {causes}", title_justify="left", box=None,
+        pad_edge=False,
+    )  # fmt: skip
+    grid.add_column("on one air")
+    for title in ("frames", "lost", "share"):
+        grid.add_column(title, justify="right")
+    rows = {"all": (air["frames"], air["spoiled"]), "after 1 h": air["after_first_hour"]}
+    rows |= {f"SF{sf}": pair for sf, pair in air["by_sf"].items()}
+    for name, (sent, lost) in rows.items():
+        grid.add_row(name, f"{sent:,}", f"{lost:,}", f"{100 * lost / max(sent, 1):.1f} %")
     return grid
 
 

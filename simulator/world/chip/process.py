@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from simulator.world.chip.shims import IMAGE
@@ -21,6 +22,7 @@ from simulator.world.spec import Console
 
 _NO_RANDOMISE = 0x0040000  # personality(2): ADDR_NO_RANDOMIZE
 _SET_DEATH_SIGNAL = 1  # prctl(2)
+_STARTING = threading.Lock()  # nodes on one air: no thread may fork while another one does
 SILENCE_S = 0.3  # after this time only a signal reaches a node that computes
 HANG_S = 60.0  # real time: a node silent for longer is in an endless loop
 
@@ -50,14 +52,15 @@ class NodeHung(Exception):
 # length would change the node's heap. Three areas are mapped to fixed addresses outside the heap:
 # memory for buffers of the chip's drivers, the shims, and the address of the interpreter's state.
 _START = '''
-import ctypes, os, sys
+import ctypes, fcntl, os, sys
 import micropython_module as module
 from micropython_module import run_main
 state = ctypes.addressof(ctypes.c_char.in_dll(ctypes.CDLL(module.__file__), "mp_state_ctx"))
 libc = ctypes.CDLL(None)
 libc.mmap.argtypes = (ctypes.c_size_t,) * 6
 libc.mmap.restype = ctypes.c_size_t
-heap, link, shims, flash = sys.argv[1], *map(int, sys.argv[2:])
+heap = sys.argv[1]  # one of the descriptors may be 60 or 62
+link, shims, flash = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 63) for fd in sys.argv[2:])
 def map_at(address, size, access, flags, fd):
     if libc.mmap(address, size, access, flags, fd % (1 << 64), 0) != address:
         sys.exit(f"nothing can be mapped to {address:#x}")
@@ -100,14 +103,16 @@ class NodeProcess:
         self._buffer = bytearray()
         files = [os.open(path, os.O_RDONLY) for path in (IMAGE, flash)]
         fds = [theirs.fileno(), *files]
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *(str(fd) for fd in fds)],
-            env={"MICROPYPATH": "/rom:.frozen"},
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            stdout=2,  # the firmware prints to the world: this shows errors of the shims
-            preexec_fn=_prepare,
-        )
+        numbers = [f"{fd:05}" for fd in fds]  # of one length: they lie on the stack
+        with _STARTING:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _START, f"heapsize={heap}", *numbers],
+                env={"MICROPYPATH": "/rom:.frozen"},
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # the firmware prints to the world: this shows errors of the shims
+                preexec_fn=_prepare,
+            )
         for file in files:
             os.close(file)
         theirs.close()

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from simulator.world.lorawan.server import Message, NetworkServer, Session
+from simulator.world.lorawan.server import Message, Session
 from tallypost.backend.collector import News
 from tallypost.backend.lorawan.collector import LoraCollector
 
@@ -20,8 +20,8 @@ _TENANT = "city@ttn"
 
 
 class LorawanCollectorBridge:
-    """Collects into the SQLite file `path` every uplink of the device `node` that `network`
-    receives.
+    """Collects into the SQLite file `path` every uplink of the device `node`. Its `uplink` is the
+    `on_data` of a network.
 
     away: spans (from, to in microseconds) during which the backend is not subscribed. Uplinks that
     the server hands over in that time are lost.
@@ -30,7 +30,6 @@ class LorawanCollectorBridge:
     def __init__(
         self,
         path: Path,
-        network: NetworkServer,
         node: str,
         start_utc: int,
         *,
@@ -42,9 +41,8 @@ class LorawanCollectorBridge:
         self._start_utc = start_utc
         self._away = away
         self.call_at: Callable[[int, Callable[[], None]], None] = lambda _t, _f: None
-        network.on_data = self._uplink
 
-    def _uplink(self, session: Session, port: int, data: bytes, end_us: int) -> None:
+    def uplink(self, session: Session, port: int, data: bytes, end_us: int) -> None:
         t_us = end_us + HANDOVER_US
         self.call_at(t_us, lambda: self._hand_over(session, port, data, t_us))
 

@@ -9,6 +9,7 @@ HOUR_US = 3_600_000_000
 SPREADING = {0: 12, 1: 11, 2: 10, 3: 9, 4: 8, 5: 7}  # at 125 kHz; DR6 is SF7 at 250 kHz
 PAYLOAD_MAX = {0: 51, 1: 51, 2: 51, 3: 115, 4: 242, 5: 242, 6: 242}
 JOIN_HZ = (868_100_000, 868_300_000, 868_500_000)
+EXTRA_HZ = (867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)  # usual ones
 RX2_HZ, RX2_RATE = 869_525_000, 0
 # MHz: from, to, share of an hour
 SUB_BANDS = (
@@ -22,12 +23,13 @@ SNR_MIN_DB = {12: -20.0, 11: -17.5, 10: -15.0, 9: -12.5, 8: -10.0, 7: -7.5}
 @dataclass
 class RadioFaults:
     """Faults of the radio link: share of frames lost both ways, spans (us) without the gateway,
-    error of its clock.
+    error of its clock. path_db: range of the path loss of nodes that share one air.
     """
 
     loss: float = 0.0
     gateway_away: list[tuple[int, int]] = field(default_factory=list)
     clock_ppm: float = 0.0
+    path_db: tuple[float, float] = (95.0, 120.0)  # assumed: all are near enough for SF7
 
 
 def modulation_of(rate: int) -> tuple[int, int]:

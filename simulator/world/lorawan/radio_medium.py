@@ -19,7 +19,10 @@ from simulator.world.lorawan.server import Downlink
 PREAMBLE_SYMBOLS = 8
 LOCK_SYMBOLS_MIN = 6  # of the preamble, to find it
 NOISE_FIGURE_DB = 6.0
-CAPTURE_DB = 6.0  # a signal stronger by this survives another one
+CAPTURE_DB = 6.0  # a signal stronger by this survives another one of its spreading factor
+# One of another spreading factor spoils a frame when it is stronger by this. Croce et al., Impact
+# of LoRa Imperfect Orthogonality, 2018: the strictest figure for each spreading factor.
+REJECTION_DB = {7: 8.0, 8: 11.0, 9: 13.0, 10: 17.0, 11: 20.0, 12: 23.0}
 HISTORY_US = 20_000_000  # longer than any frame
 SYNC_PUBLIC = 0x34
 
@@ -121,7 +124,7 @@ class RadioMedium:
         self._rng = rng
         self._receivers: list[Receiver] = []
         self._recent: list[Signal] = []
-        self._missed: set[tuple[int, str]] = set()  # beginning of a signal, receiver
+        self._missed: set[tuple[str, int, str]] = set()  # sender, beginning, receiver
         self.path_db = path_db
         self.loss = 0.0
         self.lost = 0
@@ -143,18 +146,26 @@ class RadioMedium:
                 continue
             if self._rng.random() < self.loss:
                 self.lost += 1
-                self._missed.add((signal.begin_us, receiver.name))
+                self._missed.add((signal.sender, signal.begin_us, receiver.name))
             else:
                 receiver.begins(signal)
 
     def audible_signals(self, t_us: int, receiver: str) -> list[Signal]:
         """Signals that have begun and are not lost on this receiver."""
         there = [s for s in self._recent if s.sender != receiver and s.end_us() > t_us]
-        return [s for s in there if (s.begin_us, receiver) not in self._missed]
+        return [s for s in there if not self.is_missed(s, receiver)]
+
+    def is_missed(self, signal: Signal, receiver: str) -> bool:
+        """Whether it is one of those that are lost at random."""
+        return (signal.sender, signal.begin_us, receiver) in self._missed
+
+    def path_of(self, _signal: Signal) -> float:
+        """Loss in dB from its sender to any receiver."""
+        return self.path_db
 
     def strength(self, signal: Signal) -> tuple[float, float]:
         """(RSSI in dBm, SNR in dB) at any receiver."""
-        rssi = signal.dbm - self.path_db
+        rssi = signal.dbm - self.path_of(signal)
         noise = -174.0 + 10 * math.log10(signal.modulation.bw_hz) + NOISE_FIGURE_DB
         return rssi, min(rssi - noise, 10.0)
 
@@ -165,23 +176,21 @@ class RadioMedium:
         """The frame that a receiver has at the end of a signal."""
         rssi, snr = self.strength(signal)
         others = [s for s in self._recent if s is not signal and s.overlaps(signal)]
-        damaged = any(_disturbs(other, signal) for other in others)
+        damaged = any(self._disturbs(other, signal) for other in others)
         return ReceivedFrame(signal, rssi, snr, damaged)
+
+    def _disturbs(self, other: Signal, signal: Signal) -> bool:
+        """Inverted chirps hardly disturb the others."""
+        ours, theirs = signal.modulation, other.modulation
+        alike = (theirs.bw_hz, theirs.inverted) == (ours.bw_hz, ours.inverted)
+        if not alike or not same_channel(other.freq_hz, signal.freq_hz, ours.bw_hz):
+            return False
+        margin_db = self.strength(signal)[0] - self.strength(other)[0]
+        return margin_db < (CAPTURE_DB if theirs.sf == ours.sf else -REJECTION_DB[ours.sf])
 
 
 def same_channel(one_hz: int, other_hz: int, bw_hz: int) -> bool:
     return abs(one_hz - other_hz) < bw_hz / 4
-
-
-def _disturbs(other: Signal, signal: Signal) -> bool:
-    """Spreading factors hardly disturb one another. Inverted chirps hardly disturb the others."""
-    same = (other.modulation.sf, other.modulation.bw_hz, other.modulation.inverted) == (
-        signal.modulation.sf,
-        signal.modulation.bw_hz,
-        signal.modulation.inverted,
-    )
-    near = same_channel(other.freq_hz, signal.freq_hz, signal.modulation.bw_hz)
-    return same and near and other.dbm > signal.dbm - CAPTURE_DB
 
 
 @dataclass(frozen=True)

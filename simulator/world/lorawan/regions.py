@@ -40,6 +40,7 @@ class Region:
     adr_rate_max, adr_power_max = 5, 7
     tx_param = 0  # of a device with default settings
     join_rates: Iterable[int] = range(6)
+    extra_hz: tuple[int, ...] = plan.EXTRA_HZ  # that a network of eight channels adds
 
     def channels(self) -> dict[int, int]:
         """The channels of a device with default settings."""
@@ -126,6 +127,7 @@ class SingleBandRegion(Region):
 
     edges_hz = (0, 0)
     duty_cycle_limit = 1.0
+    extra_hz = ()
 
     def band(self, freq_hz: int) -> int:
         if not self.edges_hz[0] <= freq_hz <= self.edges_hz[1]:

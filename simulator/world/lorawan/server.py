@@ -36,7 +36,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class Downlink:
-    """A frame that a gateway is to send. window: 1 or 2."""
+    """A frame that a gateway is to send. window: 1 or 2. instead: the same in RX2."""
 
     begin_us: int
     freq_hz: int
@@ -44,6 +44,7 @@ class Downlink:
     bw_hz: int
     raw: bytes
     window: int
+    instead: Downlink | None = None
 
 
 @dataclass
@@ -170,13 +171,12 @@ class NetworkServer:
     def _schedule(self, got: Reception, settings: DeviceSettings, raw: bytes) -> Downlink:
         uplink_rate = self.region.rate_of(got.sf, got.bw_hz)
         freq, rate = self.region.rx1(settings, got.freq_hz, uplink_rate)
-        window, delay = self.window, settings.delay_s
-        if rate not in self.region.modulations:  # FSK
-            window = 2
-        if window == 2:
-            rate, freq, delay = settings.rx2_rate, settings.rx2_hz, settings.delay_s + 1
-        sf, bw = self.region.modulations[rate]
-        return Downlink(got.end_us + delay * 1_000_000, freq, sf, bw, raw, window)
+        begin_us = got.end_us + settings.delay_s * 1_000_000
+        modulation = self.region.modulations[settings.rx2_rate]
+        second = Downlink(begin_us + 1_000_000, settings.rx2_hz, *modulation, raw, 2)
+        if self.window == 2 or rate not in self.region.modulations:  # FSK
+            return second
+        return Downlink(begin_us, freq, *self.region.modulations[rate], raw, 1, second)
 
     # --- data
 

@@ -22,7 +22,8 @@ CHIPS = ("sx1262", "sx1276")
 class RadioSite:
     """chip: one of `CHIPS`. pins: GPIO by line: cs, reset, and busy and dio1, or dio0 and dio1.
 
-    network: its own network unless one is given. faults: those of the radio link.
+    network: its own network unless one is given. faults: those of the radio link. air: shared with
+    other nodes, their gateway is there.
     """
 
     def __init__(
@@ -34,15 +35,17 @@ class RadioSite:
         *,
         network: NetworkServer | None = None,
         faults: RadioFaults | None = None,
+        air: RadioMedium | None = None,
     ) -> None:
         faults = faults or RadioFaults()
-        self.medium = RadioMedium(node.call_at, rng)
+        self.medium = air or RadioMedium(node.call_at, rng)
         self.medium.loss = faults.loss
         self.network = network or NetworkServer()
-        self.gateway = Gateway(
-            self.medium, self.network, node.call_at, clock_ppm=faults.clock_ppm,
-            away=faults.gateway_away, region=self.network.region,
-        )  # fmt: skip
+        if air is None:
+            self.gateway = Gateway(
+                self.medium, self.network, node.call_at, clock_ppm=faults.clock_ppm,
+                away=faults.gateway_away, region=self.network.region,
+            )  # fmt: skip
         self.wiring = Wiring(node, pins)
         name = node.spec.name
         self.chip: Sx1262 | Sx1276

@@ -31,7 +31,7 @@ _DATR = re.compile(r"SF(\d+)BW(\d+)")
 
 
 class Transmitter(Protocol):
-    def send(self, down: Downlink, begin_us: int) -> None: ...
+    def send(self, down: Downlink, begin_us: int) -> bool: ...
 
 
 class DownlinkRefused(Exception):

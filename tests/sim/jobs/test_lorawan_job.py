@@ -70,3 +70,22 @@ def test_the_image_of_another_board_with_another_transceiver(tmp_path: Path) -> 
     assert records.violations(evidence) == [] and records.lost(evidence) == []
     assert len(evidence.observer.closed) >= 4 and evidence.backend.joins == 1
     assert "on heltec_wifi_lora_32_v3" in evidence.observer.console[0]
+
+
+def test_nodes_on_one_air_lose_few_frames_and_no_interval(tmp_path: Path) -> None:
+    """Twice the same, although each node has a thread of its own."""
+    options = ("--hours", "1", "--seed", "2", "--nodes", "lora-beam:8")
+    ran, again = simulate(tmp_path, *options), simulate(tmp_path, *options)
+    assert ran.status == 0, ran.out + ran.err
+    assert ran.result["trace_sha256"] == again.result["trace_sha256"]
+    assert ran.result["air"] == again.result["air"]
+    assert all(node["intervals"]["lost"] == 0 for node in ran.nodes)
+    air = ran.result["air"]
+    assert air["frames"] == sum(node["radio"]["frames"] for node in ran.nodes) >= 8 * 6
+    assert air["spoiled"] <= 3 and "lost by collision" in ran.out
+
+
+def test_a_node_alone_has_no_air_to_share(tmp_path: Path) -> None:
+    ran = simulate(tmp_path, "--hours", "0.3", "--nodes", "lora-beam:1,beam:1")
+    assert [node["node"] for node in ran.nodes] == ["lora-beam-1", "beam-2"]
+    assert "air" not in ran.result and ran.nodes[0]["intervals"]["confirmed"] >= 1
