@@ -15,6 +15,7 @@ _NTP_FIRST_MS = const(4000)
 _NTP_MAX_MS = const(300_000)
 _WIFI_BOUND_S = const(300)  # the back-off takes up to 121 s
 _LINK_BOUND_S = const(300)  # the back-off takes up to 121 s, connecting 60 s
+_AUTHORITIES = ("mqtt_ca", "mqtt_ca2")
 _PUBLISHER_BOUND_S = const(600)  # a message waits for others and a PUBACK, 60 s, some in a row
 _CLOCK_BOUND_S = const(4500)  # an hour between two questions
 _HEALTH_BOUND_S = const(1800)  # a quarter of an hour between two reports
@@ -32,7 +33,7 @@ def build_mqtt(app):
     )  # fmt: skip
     app.link = link = MqttLink(
         config, secrets, app.node, wifi, Backoff(rng), log=app.log,
-        ca=read_blob(app.nvs, "mqtt_ca"),
+        authorities=[der for key in _AUTHORITIES if (der := read_blob(app.nvs, key))],
     )  # fmt: skip
     link.hello = app.hello
     app.uplink = Publisher(

@@ -18,12 +18,12 @@ def message_bytes():
 class MqttLink:
     """wifi: Wifi. secrets: {"mqtt_user", "mqtt_pass"}.
 
-    ca: certificate of the broker's authority as DER, needed with `mqtt_tls`.
+    authorities: certificates of the broker's authorities, DER, needed with `mqtt_tls`.
     """
 
-    def __init__(self, config, secrets, node, wifi, backoff, *, log, ca=None):
+    def __init__(self, config, secrets, node, wifi, backoff, *, log, authorities=()):
         self._config = config
-        self._ca = ca
+        self._authorities = authorities
         self._wifi = wifi
         self._backoff = backoff
         self._log = log
@@ -106,7 +106,7 @@ class MqttLink:
         if self._config["mqtt_tls"]:
             from delivery.mqtt.tls import wrapper  # 1,100 bytes
 
-            client.wrap = wrapper(self._ca, self._config["mqtt_host"])
+            client.wrap = wrapper(self._authorities, self._config["mqtt_host"])
         try:
             await client.open()
         finally:

@@ -30,7 +30,7 @@ def test_the_command_runs_the_variants_and_writes_a_row_of_each(
     monkeypatch.setattr(
         sensitivity, "VARIANTS", {name: sensitivity.VARIANTS[name] for name in kept}
     )
-    table, page = tmp_path / "table.md", tmp_path / "page.html"
+    table, page = tmp_path / "table.txt", tmp_path / "page.html"
     wanted = ["--sensitivity", "--seeds=1", "--hours=1", f"--markdown={table}", f"--page={page}"]
     assert accuracy.main(wanted) == 0
     text = table.read_text()

@@ -92,7 +92,8 @@ class Node(App):
         self.ring.open()
         self.link = link.MqttLink(
             self.config, {"mqtt_user": user, "mqtt_pass": identity.get("password")}, self.node,
-            Joined(), Backoff(random.getrandbits, 50, 500), log=self.log, ca=ca,
+            Joined(), Backoff(random.getrandbits, 50, 500), log=self.log,
+            authorities=[ca] if ca else [],
         )  # fmt: skip
         self.client = self.link._client
         self.link.hello = self.hello

@@ -30,7 +30,7 @@ async def main():
         "n1", host, int(port), user=None, password=None, keepalive=20, frame_bytes=4096
     )
     try:
-        client.wrap = wrapper(open(ca, "rb").read(), host)
+        client.wrap = wrapper([open(ca, "rb").read()], host)
         await client.open()
         listener = asyncio.create_task(client.listen())
         for n in range(3):
@@ -119,7 +119,7 @@ def test_a_bad_certificate_is_named(port: int, tmp_path: Path) -> None:
     for data in (b"", b"no certificate", b"\x30\x82\x01\x00" + bytes(256)):
         (tmp_path / "bad").write_bytes(data)
         output = _node(port, "localhost", tmp_path / "bad")
-        assert output == "down: tls: no usable certificate in NVS key mqtt_ca"
+        assert output == "down: tls: no usable certificate in NVS keys mqtt_ca, mqtt_ca2"
 
 
 def _listen(folder: Path, port: int, *options: str) -> int:

@@ -33,7 +33,7 @@ def test_lost_frames_and_an_absent_gateway_delay_and_lose_nothing(tmp_path: Path
     assert ran.status == 0, ran.out + ran.err
     [node] = ran.nodes
     assert node["intervals"]["lost"] == node["intervals"]["duplicated"] == 0
-    assert node["radio"]["drained_h"] >= 1
+    assert node["radio"]["drained_h"] >= 0.5  # a calm run needs an eighth
 
 
 def test_power_cuts_cost_no_interval_and_no_counter(tmp_path: Path) -> None:

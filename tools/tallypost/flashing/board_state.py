@@ -28,7 +28,7 @@ _HASH_BYTES = 32
 class _Blocks(UserContext):
     """The partition `vfs` of a board for LittleFS. A block is read when it is needed, once.
 
-    failed: why a block could not be read. LittleFS passes no exception on, so it gets an empty one.
+    failed: why a block could not be read. LittleFS passes no exception on: it gets an empty one.
     """
 
     def __init__(self, target: SerialTarget, vfs: Partition) -> None:
