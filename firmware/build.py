@@ -47,7 +47,11 @@ def build_app(board):
     _unload(once)
     build_links(app)
     app.counter.on_record = app.uplink.wake
-    app.starting = _start(app, board.console())
+    console = board.console()
+    app.supervisor.add(
+        "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
+    )
+    app.starting = _start(app)
     _unload(_OF_BUILD)
     keep_modules()
     return app
@@ -63,7 +67,7 @@ def _unload(names):
     gc.collect()
 
 
-async def _start(app, console):
+async def _start(app):
     """Report the start, and start the watchdog, the tasks and the detector."""
     log = app.log
     log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
@@ -74,17 +78,7 @@ async def _start(app, console):
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()
     await app.detector.start()
-    app.supervisor.spawn(_open_console(app, console), "names")
-
-
-async def _open_console(app, console):
-    """Serve the console once all names are learned.
-
-    A command before that makes the GC heap grow, and takes the memory of Wi-Fi.
-    """
-    await _learn_names(app)
-    progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
-    app.supervisor.spawn(serve_console(app, console, progress), "console")
+    app.supervisor.spawn(_learn_names(app), "names")
 
 
 async def _learn_names(app):

@@ -60,7 +60,7 @@ def test_time_runs_at_the_given_speed_and_in_real_time_at_a_prompt(
 ) -> None:
     board = make(speed=speed)
     script = "import time; t = time.time(); time.sleep(600); print(time.time() - t)"
-    assert mpremote(board, "exec", script).out.strip() == "600"
+    assert mpremote(board, "exec", script).out.strip() in ("600", "601")  # whole seconds
     with Listener(board.path) as somebody:
         somebody.write(b"\x03\x02import time; t = time.ticks_ms()\r")
         somebody.read_until(b"ticks_ms()\r\n>>> ")

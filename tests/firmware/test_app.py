@@ -24,33 +24,13 @@ from built_app import (
 )
 
 
-def _fed_and_open(app):
-    return fed(app) and "console" in app.supervisor.names
-
-
 def test_every_task_that_the_application_starts_is_watched():
     for link, names in (("mqtt", MQTT), ("lorawan", LORAWAN), ("both", MQTT + LORAWAN)):
         app = built(link)
-        assert not run(app, _fed_and_open)
+        assert not run(app, fed)
         names = names if link != "lorawan" else names + ["console", "detector"]
         assert sorted(app.supervisor.names) == sorted(names), link
         assert sorted(app.supervisor.started) == sorted(names + ["names"]), link
-
-
-def test_the_console_opens_when_the_late_modules_have_their_place():
-    app = built("mqtt")
-    seen = []
-    app.supervisor.check = lambda _uptime: None
-    watch = app.supervisor.watch
-
-    def watched(name, bound_s):
-        if name == "console":
-            seen.append(_used_by("commands.log_export"))
-        return watch(name, bound_s)
-
-    app.supervisor.watch = watched
-    assert not run(app, lambda app: seen)
-    assert seen == [0], "a command would take memory that Wi-Fi needs"
 
 
 def _learnt(app):

@@ -23,12 +23,15 @@ if sys.platform == "win32":
                 pass
 
 else:
-    import fcntl
 
     def _try_lock(file: IO[str]) -> None:
+        import fcntl
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _lock(file: IO[str]) -> None:
+        import fcntl
+
         fcntl.flock(file, fcntl.LOCK_EX)
 
 

@@ -11,14 +11,21 @@ from pathlib import Path
 import pytest
 from tests.support.boards.booted import Life, boot, nvs
 from tests.support.boards.mock_board import MockBoard, Nor, Unplugged
-from tests.tools.provisioning.test_provision_board import KEYS, LORA, NONCES, image, state, used
+from tests.tools.provisioning.test_provision_board import (
+    KEYS,
+    LORA,
+    NONCES,
+    lora_image,
+    state,
+    used,
+)
 
 from tallypost import cli
 from tallypost.nvs import nvs_reader
 from tallypost.provisioning.identity import Identity
 from tallypost.provisioning.provision import prepare, write
 
-__all__ = ("image", "state")
+__all__ = ("lora_image", "state")
 PULLS = 50 if "TALLYPOST_LONG" in os.environ else 16
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
 NEW = Identity(
@@ -27,8 +34,8 @@ NEW = Identity(
 
 
 @pytest.fixture(scope="module")
-def before(image: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return used(tmp_path_factory.mktemp("before"), image, OLD, 40, NONCES)
+def before(lora_image: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return used(tmp_path_factory.mktemp("before"), lora_image, OLD, 40, NONCES)
 
 
 class NorTarget:
