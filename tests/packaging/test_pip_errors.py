@@ -16,7 +16,7 @@ RESET = "ERROR: Could not install packages due to an OSError: "
         ("WARNING: Retrying ... NewConnectionError(': Failed to establish a new connection: "
          "[Errno 111] Connection refused')': /simple/x/\nERROR: No matching distribution found for"
          " x==1", "there is no network"),
-        ("NameResolutionError(\"Failed to resolve 'pypi.org'\")", "there is no network"),
+        ("NameResolutionError(\"Failed to resolve 'index.example.org'\")", "there is no network"),
         ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))", "PIP_CERT"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "another"),
         (RESET + "[Errno 28] No space left on device", "the disk is full. Free 500 MB"),

@@ -90,9 +90,11 @@ def without_time(evidence: Evidence) -> list[int]:
 
 
 def dated(evidence: Evidence) -> Iterator[str]:
-    """An interval without a time was counted in a boot that never learned it. A real-time clock
-    that a reset made wrong is an excuse, a time server is none. LoRaWAN sends what has waited an
-    hour for a time as it is."""
+    """If a node learns the time, all intervals of that boot have a start.
+
+    Two cases are left out: a real-time clock that a reset made wrong, and LoRaWAN. A LoRaWAN node
+    sends intervals without a start after an hour.
+    """
     closed = evidence.observer.closed
     knew = {closed[n].boot for n in evidence.delivered if n in closed and closed[n].start}
     lost = [n for n in without_time(evidence) if n in closed and closed[n].boot in knew]

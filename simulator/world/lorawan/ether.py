@@ -83,7 +83,7 @@ class Ether:
         return NodeMedium(self, node, rng, path_db)
 
     def add(self, device: Device, on_data: OnData) -> Device:
-        """A device, and who gets its data."""
+        """Add a device to the network. Its uplinks go to `on_data`."""
         channels = cf_list(*extra) if (extra := self.server.region.extra_hz) else b""
         device.settings = replace(device.settings, cf_list=channels or device.settings.cf_list)
         self._on_data[device.dev_eui] = on_data
