@@ -16,6 +16,7 @@ from typing import Any
 
 from tallypost.building import image, romfs
 from tallypost.building.micropython import MicroPythonImage
+from tallypost.building.sources import short_names
 from tallypost.hardware import boards
 from tallypost.hardware.partitions import TABLE_SIZE, pack
 from tallypost.locking import locked
@@ -112,6 +113,8 @@ def _digest(board: boards.Board, items: list[image.ImageFile]) -> str:
         digest.update(f"{package} {version(package)}\n".encode())
     for item in items:
         digest.update(f"{item.target} {_sha256(item.source.read_bytes())}\n".encode())
+    for source in sorted(Path(short_names.__file__).parent.glob("*.py")):
+        digest.update(f"{source.name} {_sha256(source.read_bytes())}\n".encode())
     digest.update(pack(board.partitions))
     digest.update(f"{board.chip} {board.flash_size} {board.loader_offset}\n".encode())
     return digest.hexdigest()

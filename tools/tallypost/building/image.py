@@ -47,7 +47,7 @@ class ImageFile:
 
     @property
     def is_own(self) -> bool:
-        """Whether its private names may be shortened: it is no third party's."""
+        """Whether its names may be shortened: it is no third party's."""
         return self.target not in _THIRD_PARTY
 
     @property
@@ -120,11 +120,9 @@ def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
 
     Compiled files are kept in `folder`, the sources with short names beside it, for tracebacks.
     """
-    compiled = [item for item in items if item.is_compiled]
-    own = {
-        item.target: item.source.read_text(encoding="utf-8") for item in compiled if item.is_own
-    }
-    others = [item.source.read_text(encoding="utf-8") for item in compiled if not item.is_own]
+    texts = {item.target: item.source.read_text(encoding="utf-8") for item in items}
+    own = {item.target: texts[item.target] for item in items if item.is_compiled and item.is_own}
+    others = [text for target, text in texts.items() if target not in own]
     short = short_names.shortened(own, others)
     with ThreadPoolExecutor(4) as pool:
         contents = list(
