@@ -25,6 +25,8 @@ _SAFE_S = const(3600)  # of safe mode, then a start tries to count again
 _DETECTOR_BOUND_S = const(60)
 _WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
+_COMMAND_BYTES = const(6000)  # of heap: the registry, a small command, its reply
+_SCHEMA_BYTES = const(8000)  # its module, and the values that it checks
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
@@ -115,15 +117,21 @@ class App:
     # --- seldom-needed code
 
     def schema(self):
-        """The module `config.schema`. Call `unload_modules` when it is no longer needed."""
+        """The module `config.schema`. Call `unload_modules` when it is no longer needed.
+
+        Raises MemoryError for a node in service that has no room for it and its values.
+        """
+        if self.memory:
+            self.memory.need(_SCHEMA_BYTES)
         from config import schema  # 5,400 bytes
 
         return schema
 
     def command(self, payload, out=None):
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
-        gc.collect()
         try:
+            if self.memory:
+                self.memory.need(_COMMAND_BYTES)
             from commands.registry import handle  # 6,000 bytes
 
             return handle(self, payload, out)

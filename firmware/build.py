@@ -31,7 +31,7 @@ _OF_BUILD = (
 # Modules that come and go while the node runs, each with those that it loads.
 _LATE = (
     "config.schema", "console.session", "console.live_view", "commands.registry",
-    "commands.diagnostics", "commands.calibration", "commands.log_export",
+    "commands.basic", "commands.diagnostics", "commands.calibration", "commands.log_export",
 )  # fmt: skip
 _LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)
@@ -47,10 +47,6 @@ def build_app(board):
     _unload(once)
     build_links(app)
     app.counter.on_record = app.uplink.wake
-    console = board.console()
-    app.supervisor.add(
-        "console", lambda progress: serve_console(app, console, progress), _CONSOLE_BOUND_S
-    )
     app.starting = _start(app)
     _unload(_OF_BUILD)
     keep_modules()
@@ -78,7 +74,14 @@ async def _start(app):
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()
     await app.detector.start()
-    app.supervisor.spawn(_learn_names(app), "names")
+    app.supervisor.spawn(_open_console(app), "console")
+
+
+async def _open_console(app):
+    """Serve the console, once all names are known: a command would put others before them."""
+    await _learn_names(app)
+    progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
+    await serve_console(app, app.board.console(), progress)
 
 
 async def _learn_names(app):

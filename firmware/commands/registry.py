@@ -5,26 +5,34 @@ which it may be carried out (`expires`, UTC in unix seconds). A command that cha
 carried out once for each id, and over MQTT not too often.
 
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
-console as well, and write more lines to it: NAME(app, body, out). The modules are loaded for one
-command: `App.command` drops them after it. State that lasts longer is in the application.
+console as well, and write more lines to it: NAME(app, body, out). The module of a command is loaded
+for it alone: `App.command` drops it after it. State that lasts longer is in the application.
 """
 
 import json
 from binascii import crc32
 
-from commands import basic, diagnostics
 from core.faults import CommandError, ConfigError, refusal
 
 _BYTES_MAX = 2048
 _NESTING_MAX = 8  # printing a value recurses on a C stack of 15 KB
 _ID_CHARS_MAX = 100
-_LOADED = {
-    "check": diagnostics.check, "identity": diagnostics.identity,
-    "config_get": basic.config_get, "config_set": basic.config_set,
-    "config_stored": basic.config_stored, "log": basic.log, "ping": basic.ping,
-    "reboot": basic.reboot, "resend": basic.resend, "status": basic.status,
-}  # fmt: skip
-_LATE = ("calibrate",)
+_MODULES = {
+    "aim": "console.live_view",
+    "calibrate": "commands.calibration",
+    "check": "commands.diagnostics",
+    "config_get": "commands.basic",
+    "config_set": "commands.basic",
+    "config_stored": "commands.basic",
+    "confirm": "commands.log_export",
+    "identity": "commands.diagnostics",
+    "log": "commands.basic",
+    "ping": "commands.basic",
+    "reboot": "commands.basic",
+    "records": "commands.log_export",
+    "resend": "commands.basic",
+    "status": "commands.basic",
+}
 _ON_CONSOLE = ("aim", "confirm", "records")
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
 _IDS_MAX = 8
@@ -53,9 +61,9 @@ def handle(app, payload, out=None):
 
 def _result(app, body, out):
     cmd, more = body.get("cmd"), ()
-    names = list(_LATE) + list(_LOADED) + list(_ON_CONSOLE if out else ())
-    if cmd not in names:
-        raise CommandError("unknown command; known: %s" % ", ".join(sorted(names)))
+    if cmd not in _MODULES or (cmd in _ON_CONSOLE and not out):
+        known = [name for name in sorted(_MODULES) if out or name not in _ON_CONSOLE]
+        raise CommandError("unknown command; known: %s" % ", ".join(known))
     if not app.node and cmd not in _ALWAYS:
         raise CommandError("not provisioned: run `tallypost provision`")
     if cmd in _ON_CONSOLE:
@@ -64,7 +72,8 @@ def _result(app, body, out):
     mark = crc32(repr(body["id"]).encode())
     if cmd in _ONCE:
         _check_once(app, cmd, mark, out)
-    result = (_LOADED.get(cmd) or _load(cmd))(app, body, *more)
+    module = __import__(_MODULES[cmd], None, None, (cmd,))  # up to 6,800 bytes
+    result = getattr(module, cmd)(app, body, *more)
     if cmd in _ONCE:
         app.used_ids = (app.used_ids + (mark,))[-_IDS_MAX:]
         if cmd == "config_set":
@@ -98,19 +107,6 @@ def _check_once(app, cmd, mark, out):
             least_s = app.config_set_s + _CONFIG_SET_MIN_S
     if now_s < least_s:
         raise CommandError("%s: too soon, again in %d s" % (cmd, least_s - now_s))
-
-
-def _load(cmd):
-    """Load the module of a command, and return its function."""
-    if cmd == "aim":
-        from console.live_view import aim  # 6,800 bytes
-
-        return aim
-    from commands import calibration, log_export  # 5,600 bytes
-
-    if cmd == "calibrate":
-        return calibration.calibrate
-    return log_export.confirm if cmd == "confirm" else log_export.records
 
 
 def _check_nesting(payload):

@@ -37,6 +37,15 @@ class Memory:
         """
         return gc.mem_free() - self.system_heap()[1]
 
+    def need(self, size):
+        """Collect garbage. Raises MemoryError without room for `size` bytes.
+
+        Without it the heap would grow, and take from the network what it never gives back.
+        """
+        gc.collect()
+        if self.room() < size:
+            raise MemoryError
+
     def look(self):
         """Collect garbage, note the free bytes and return them. Call it in quiet moments."""
         unload_modules()

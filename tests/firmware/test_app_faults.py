@@ -126,3 +126,23 @@ def test_a_health_report_that_finds_no_memory_ends_no_task():
     finally:
         requests.asyncio = asyncio
     assert app.board.resets == 0
+
+
+def test_a_command_that_finds_no_room_is_refused_before_it_is_loaded():
+    app = built()
+    app.memory.system_heap = lambda: (0, 1 << 30, 0)  # the port's figure has the largest block in it
+    reply = app.command(b'{"id": 1, "cmd": "ping"}')
+    assert not reply["ok"] and reply["error"] == "no memory"
+    assert app.refused_commands == 1 and "commands.registry" not in sys.modules
+
+
+def test_a_command_that_needs_the_schema_is_refused_without_room_for_it():
+    app = built()
+    app.memory.need = lambda size: _refuse_from(size, 7000)
+    assert app.command(b'{"id": 1, "cmd": "ping"}')["ok"]
+    assert not app.command(b'{"id": 2, "cmd": "config_stored"}')["ok"]
+
+
+def _refuse_from(size, limit):
+    if size > limit:
+        raise MemoryError

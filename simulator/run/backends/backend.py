@@ -54,6 +54,9 @@ class Backend(Protocol):
     def finish(self) -> BackendContents:
         """End everything and return the contents."""
 
+    def commands(self, console: list[str]) -> dict[str, int]:
+        """What became of the commands of people. Empty where there are none."""
+
 
 def backend_for(plan: NodePlan, folder: Path, ether: Ether | None = None) -> Backend:
     """The far side of a node, with LoRaWAN on the air that it shares. Raises ToolError when a real
@@ -112,6 +115,10 @@ class ExternalMqttBackend:
         held = contents_of(store, self._plan.name)
         store.close()
         return held
+
+    def commands(self, console: list[str]) -> dict[str, int]:
+        """People give commands behind the world's own broker alone."""
+        return {}
 
 
 def _listen(plan: NodePlan, target: BrokerAddress, path: Path) -> subprocess.Popen[str]:

@@ -52,6 +52,9 @@ class BothBackend:
             over_air.anomalies[name] = over_air.anomalies.get(name, 0) + number
         return over_air
 
+    def commands(self, console: list[str]) -> dict[str, int]:
+        return self._mqtt.commands(console)
+
     def _records(self) -> dict[int, dict[str, object]]:
         db = sqlite3.connect(self._path)
         rows = db.execute("SELECT seq, body FROM records WHERE kind = 'interval'").fetchall()

@@ -11,6 +11,7 @@ from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
 from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
+from simulator.world.operators import Operators
 from simulator.world.spec import Detector
 from tallypost.backend.store import Store
 
@@ -37,6 +38,9 @@ class MqttBackend:
         self._backend = CollectorBridge(
             path, broker, plan.start_utc, plan.backend_away, self.log.on_news
         )
+        self.operators = Operators(
+            random.Random(f"{plan.seed}/operators"), broker, f"{plan.root}/{plan.name}"
+        )
         rng = random.Random(f"{plan.seed}/network")
         self.network: AccessNetwork = EmbeddedBrokerNetwork(
             broker, plan.network_faults, rng, plan.start_utc
@@ -48,6 +52,7 @@ class MqttBackend:
     def start(self, node: Node) -> None:
         self.network.call_at = self._backend.call_at = node.call_at
         self.network.begin()
+        self.operators.begin(self._plan.commands, self._plan.end_us, node.call_at, node.deliver)
 
     def end_faults(self) -> None:
         """Network faults end by themselves."""
@@ -56,3 +61,7 @@ class MqttBackend:
         held = contents_of(self._backend.collector.store, self._plan.name)
         self._backend.collector.close()
         return held
+
+    def commands(self, console: list[str]) -> dict[str, int]:
+        """What became of the commands. console: what the node has written."""
+        return self.operators.figures(console)

@@ -154,6 +154,7 @@ class NodePlan:
     live: bool = False
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
+    commands: int = 0  # of people, at random moments
     traffic: Traffic = field(default_factory=Traffic)
     mount: Mount = KIND_MOUNT
     recording: list[Input] = field(default_factory=list)  # replaces the street
@@ -187,6 +188,8 @@ class NodePlan:
         if self.power_cuts:
             rot = f", {self.rot} bits of the log turn over at each" if self.rot else ""
             parts.append(f"{len(self.power_cuts)} power cuts{rot}")
+        if self.commands:
+            parts.append(f"{self.commands} commands")
         parts += [f"{name} {share:g}" for name, share in sorted(self.faults.items())]
         return ", ".join(parts)
 
@@ -241,6 +244,7 @@ def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> Node
         traffic=scenarios.traffic(scenario),
         mount=scenarios.mount(scenario),
         trace=options.trace and options.trace.with_name(f"{options.trace.name}.{name}"),
+        commands=round(scenario.commands * scale),
         config=_config(options, scenario, detector, link=link, root=root),
     )
 

@@ -250,6 +250,7 @@ RULES: dict[str, Rule] = {
     "backend_away": _hour_spans,
     "places": _places,
     "config": _config,
+    "commands": _integer(10_000),
     "traffic": _table(
         {
             "bunched": _SHARE,

@@ -40,6 +40,7 @@ class Scenario:
     weather: dict[str, Any] = field(default_factory=dict)
     power: dict[str, Any] = field(default_factory=dict)
     backend_away: list[list[float]] = field(default_factory=list)
+    commands: int = 0  # of people at the console and the broker
     air: dict[str, Any] = field(default_factory=dict)
     traffic: dict[str, Any] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)  # in `make accuracy`

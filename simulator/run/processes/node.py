@@ -52,6 +52,7 @@ class Evidence:
     requests: int
     frames: int
     health: dict[str, Any] = field(default_factory=dict)  # the last report
+    commands: dict[str, int] = field(default_factory=dict)  # of people, and what became of them
 
     @property
     def delivered(self) -> dict[int, Body]:
@@ -200,6 +201,7 @@ class NodeRun:
             heap_free_min=log.heap_free_min,
             memory=node.memory.figures(),
             health=log.health,
+            commands=self._backend.commands(self._observer.written),
             requests=node.requests,
             frames=getattr(self._detector, "frames", 0),
         )

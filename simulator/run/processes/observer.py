@@ -67,6 +67,7 @@ class NodeObserver:
         self.resets: dict[str, int] = {}
         self.faults: list[str] = []
         self.console: list[str] = []
+        self.written: list[str] = []  # to the console, as it came
 
     def on(self, kind: str, t_us: int, data: bytes | str) -> None:
         raw = data.encode() if isinstance(data, str) else data
@@ -139,6 +140,7 @@ class NodeObserver:
                 line.closed_us = t_us
 
     def _console(self, t_us: int, text: str) -> None:
+        self.written.append(text)
         self.console.append(f"{t_us / 1e6:.1f} {text.rstrip()}")
         if named := _BOOT.search(text):
             self.boot_us.setdefault(int(named[1]), self.alive[-1][0])

@@ -47,6 +47,7 @@ def node_result(evidence: Evidence) -> NodeResult:
         "power_cuts": observer.cuts,
         "heap_free_min": evidence.heap_free_min,
         "memory": evidence.memory,
+        **({"commands": evidence.commands} if evidence.plan.commands else {}),
         **(_radio(evidence) if plan.link != "mqtt" else {}),
         "requests": evidence.requests,
         "frames": evidence.frames,

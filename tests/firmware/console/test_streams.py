@@ -280,6 +280,7 @@ def test_a_stream_that_finds_no_memory_ends_alone():
 
 def test_a_heap_that_is_nearly_full_refuses_to_stream():
     node = SerialNode()
-    node.memory.room = lambda: 7_999
+    node.memory.need = lambda _size: None
+    node.memory.room = lambda: 2_999
     assert "no memory to spare" in node.ask(id=1, cmd="aim", seconds=5)["error"]
     assert node.streaming is None

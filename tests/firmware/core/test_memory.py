@@ -81,3 +81,14 @@ def test_a_block_that_is_free_for_a_moment_begins_the_ten_minutes_anew():
     board.system = SCARCE
     *early, late = _minutes(memory, 15, STARVED_S // 60 + 1)
     assert set(early) == {None} and late
+
+
+def test_what_needs_more_than_there_is_is_refused_before_the_heap_grows():
+    memory, _board, _log = _memory()
+    room = memory.room()
+    memory.need(room // 2)
+    try:
+        memory.need(room + 100_000)
+    except MemoryError:
+        return
+    assert False, "it would have let the heap grow"

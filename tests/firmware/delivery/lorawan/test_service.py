@@ -62,6 +62,9 @@ class Node(app.App):
         self.counter = self.detector = self.memory = self
         self.rec, self.state, self.supply_mv, self.temp_c = self, 1, 3300, -7
 
+    def need(self, size):
+        assert size < 10_000
+
     def look(self):
         return 80 * 1024 + 5
 
