@@ -5,8 +5,8 @@ which it may be carried out (`expires`, UTC in unix seconds). A command that cha
 carried out once for each id, and over MQTT not too often.
 
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
-console as well, and write more lines to it: NAME(app, body, out). The module of a command is loaded
-for it alone: `App.command` drops it after it. State that lasts longer is in the application.
+console as well, and write more lines to it: NAME(app, body, out). A module is loaded for one
+command: `App.command` drops it after it. State that lasts longer is in the application.
 """
 
 import json

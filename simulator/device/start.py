@@ -23,7 +23,10 @@ import port_console
 _RESET_CAUSES = {"power_on": 1, "hard": 2, "watchdog": 3, "deepsleep": 4, "soft": 5}
 _CTRL_C = 3
 # Imports of a node with Wi-Fi alone. umqtt.simple 1.3.4 says `usocket`.
-_LATE = {"network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket"}
+_LATE = {
+    "network": "network", "ntptime": "ntptime", "socket": "socket", "usocket": "socket",
+    "ssl": "ssl",
+}  # fmt: skip
 _FROZEN = ("umqtt", "umqtt.simple")  # in the chip's binary, before /lib on the path
 _built_in = {}  # those of `_LATE` that were imported: the firmware may drop a name, not a module
 _names = {"__name__": "__main__"}  # the files and the prompt share them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from simulator.run.backends.authority import tls_of
 from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
 from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
@@ -43,7 +44,7 @@ class MqttBackend:
         )
         rng = random.Random(f"{plan.seed}/network")
         self.network: AccessNetwork = EmbeddedBrokerNetwork(
-            broker, plan.network_faults, rng, plan.start_utc
+            broker, plan.network_faults, rng, plan.start_utc, tls_of(plan, folder)
         )
 
     def with_modem(self, detector: Detector) -> Detector:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simulator.run.backends.authority import authority_of, has_tls
 from simulator.run.backends.backend import backend_for
 from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
@@ -94,7 +95,10 @@ def _provisioned(plan: NodePlan, layout: ImageLayout, folder: Path) -> Path:
     shutil.copyfile(layout.image, flash)
     secret = random.Random(f"{plan.seed}/secret").randbytes(12).hex()
     keys = lora_keys(plan) if plan.link != "mqtt" else None
-    identity = Identity(plan.name, plan.config, mqtt_pass=secret, lora=keys, **_WIFI_LOGIN)
+    authorities = authority_of(plan, folder).trusted() if has_tls(plan) else [b""]
+    identity = Identity(
+        plan.name, plan.config, mqtt_pass=secret, lora=keys, mqtt_ca=authorities[0], **_WIFI_LOGIN
+    )
     provision(flash, identity)
     return flash
 

@@ -1,7 +1,5 @@
 """ESP-IDF's heap: memory of Wi-Fi, sockets, drivers and MicroPython's GC heap.
 
-The memory of a TLS session is not modelled: on a chip it takes 26 to 27 KB, one block of it 16 KB.
-
 Regions of RAM, each with free blocks. A request goes to the first region that can serve it, there
 to the smallest block. So small pieces of the Wi-Fi driver fill the small regions, and the GC heap
 takes its areas from the large one. The largest block is told rounded down to the classes of TLSF

@@ -62,6 +62,11 @@ class BrokerEnd(Protocol):
     def shut(self, t_us: int, code: int) -> None: ...
 
 
+Out = Callable[[int, bytes], None]
+Closed = Callable[[int, int], None]
+TlsMaker = Callable[[Out, Closed, Callable[[Out, Closed], BrokerEnd]], BrokerEnd]
+
+
 class AccessNetwork:
     """One node's network. The kernel sets `call_at(t_us, function)` before it runs.
 
@@ -178,10 +183,17 @@ class EmbeddedBrokerNetwork(AccessNetwork):
     """The network of a node with the world's own broker."""
 
     def __init__(
-        self, broker: Broker, faults: NetworkFaults, rng: random.Random, start_utc: int
+        self,
+        broker: Broker,
+        faults: NetworkFaults,
+        rng: random.Random,
+        start_utc: int,
+        tls: TlsMaker | None = None,
     ) -> None:
+        """tls: puts TLS around each connection."""
         super().__init__(faults, rng, start_utc)
         self._broker = broker
+        self._tls = tls
         broker.refusal = self._refusal
         broker.ack_late_us = self._ack_late_us
         broker.is_hostile = lambda t_us: _is_in(faults.hostile_broker, t_us)
@@ -204,7 +216,12 @@ class EmbeddedBrokerNetwork(AccessNetwork):
         return self._rng.randint(*self._faults.puback_late_us)
 
     def connect(self, node: str, pipe: TcpConnection, _t_us: int) -> BrokerEnd:
-        return Connection(self._broker, node, pipe.to_node, pipe.end)
+        def make(out: Out, closed: Closed) -> BrokerEnd:
+            return Connection(self._broker, node, out, closed)
+
+        if self._tls:
+            return self._tls(pipe.to_node, pipe.end, make)
+        return make(pipe.to_node, pipe.end)
 
     def stop_broker(self, t_us: int) -> None:
         self._broker.stop(t_us)

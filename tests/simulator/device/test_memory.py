@@ -133,3 +133,47 @@ print(before - idf()[0])
     log, _ = board(tmp_path, script)
     large, small, none = map(int, log.lines())
     assert 5_700 < large < 5_800 and 1_900 < small < 1_950 and none == 0  # measured: 5756, 1916
+
+
+TLS = (
+    HEAPS
+    + """
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.verify_mode = ssl.CERT_NONE
+def session():
+    return context.wrap_socket(socket.socket(), False, False, "broker")
+"""
+)
+
+
+def test_a_tls_session_takes_its_memory_from_esp_idf_and_gives_it_back(tmp_path: Path) -> None:
+    script = (
+        TLS
+        + """
+before = idf()[0]
+stream = session()
+print(before - idf()[0])
+stream.close()
+print(before - idf()[0])
+"""
+    )
+    log, _ = board(tmp_path, script)
+    assert 24_000 < int(log.lines()[0]) < 27_000 and int(log.lines()[1]) == 0
+
+
+def test_without_a_block_for_a_record_there_is_no_session(tmp_path: Path) -> None:
+    script = (
+        TLS
+        + """
+from machine import UART
+uart = UART(1, 9600, rxbuf=100_000)
+free = idf()[0]
+try:
+    session()
+except OSError as error:
+    print(error.errno, free - idf()[0])
+"""
+    )
+    log, _ = board(tmp_path, script)
+    assert log.lines()[-1] == "12 0"
