@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         args.json.write_text(json.dumps(whole, indent=1) + "\n")
     if args.markdown:
         old = args.markdown.read_text() if args.markdown.exists() else ""
-        text = table.markdown(cells, args.seeds, args.hours)
+        text = table.markdown(cells, args.seeds, args.hours, flows=not args.sensitivity)
         args.markdown.write_text(table.insert_table(old, text))
     if args.words:
         old = args.words.read_text() if args.words.exists() else ""
