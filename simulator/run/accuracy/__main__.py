@@ -131,7 +131,11 @@ def run_sensitivity(seeds: int, hours: int) -> list[Cell]:
     plans = _plans("ld2451", base.name, seeds, hours)
     return run_plans(
         [
-            ("ld2451", replace(base, name=name), [sensitivity.varied(p, name) for p in plans])
+            (
+                "ld2451",
+                replace(base, name=name, title=sensitivity.title(name)),
+                [sensitivity.varied(p, name) for p in plans],
+            )
             for name in sensitivity.VARIANTS
         ]
     )

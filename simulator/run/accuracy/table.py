@@ -20,7 +20,8 @@ minutes. Precision: share of the counts that are real. Total: counts against pas
 phantoms cancel in it. By hour: mean size of the error of an hour and direction, and the largest.
 Direction: share of right directions. Class: share of right classes, without unknown. Confused:
 share of pedestrians and bicycles counted as each other. Mean, v85: error in km/h. In brackets: the
-95 % interval of the draw. The error of the sensor's model is not in it: see SENSITIVITY.md.
+95 % interval of the draw. The error of the sensor's model is not in it: see
+lib/passage/SENSITIVITY.md.
 """
 FLOW_COLUMNS = (
     "detector", "passed an hour and direction", "hours", "bias", "mean error", "largest GEH",

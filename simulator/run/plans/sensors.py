@@ -92,7 +92,7 @@ SENSORS = {
     "ld2451": Sensor(
         "radar", "radar", RADAR_MIX, _ld2451, window=Window(0, 2_000_000), on_pole=True
     ),
-    "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450, window=Window(0, 1_300_000)),
+    "ld2450": Sensor("beam", "ld2450", BEAM_MIX, _ld2450, window=Window(0, 2_000_000)),
     "ops243": Sensor("radar", "ops243", RADAR_MIX, _ops243, window=Window(-300_000, 2_300_000)),
     "doppler": Sensor(
         "radar", "doppler", RADAR_MIX, _doppler, directional=False, window=Window(900_000)
