@@ -103,6 +103,7 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
         for one in loaded
         if (sensor.place in one.places or (sensor.on_pole and "pole" in one.places))
         and (not one.faults or sensor.faults in one.faults)
+        and (not sensor.situations or one.name in sensor.situations)
         and detector in (None, kind)
         and scenario in (None, one.name)
     ]

@@ -247,6 +247,22 @@ RULES: dict[str, Rule] = {
                 }
             ),
             "beam": _beam_faults,
+            "tof": _table(
+                {
+                    "reach": _number(0.1, 4),
+                    **dict.fromkeys(
+                        ("absent_from", "absent_to", "hung_from", "frozen_from"),
+                        _number(0, _RUN_S),
+                    ),
+                }
+            ),
+            "pir": _table(
+                {
+                    "warm": _SHARE,
+                    "sun": _number(0, 3600),
+                    **dict.fromkeys(("stuck_from", "dead_from"), _number(0, _RUN_S)),
+                }
+            ),
         }
     ),
     "weather": _table(

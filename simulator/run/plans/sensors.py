@@ -12,6 +12,8 @@ from simulator.world.sensors.doppler import Doppler
 from simulator.world.sensors.ld2450 import Ld2450
 from simulator.world.sensors.ld2451 import Ld2451
 from simulator.world.sensors.ops243 import Ops243
+from simulator.world.sensors.pir_pair import PirSensors
+from simulator.world.sensors.vl53l1x import Vl53l1x
 from simulator.world.spec import Detector
 from simulator.world.streets.mount import Mount
 from simulator.world.streets.street import BEAM_MIX, RADAR_MIX, Street
@@ -52,7 +54,8 @@ class Sensor:
     """place: "radar" (a road with two lanes) or "beam" (a path in single file), as scenarios name
     them. faults: its table of faults there. mix: shares of the classes. model: makes the sensor.
     directional: it tells directions apart. window: of the time between a passage and its
-    count. on_pole: its model knows where it hangs.
+    count. on_pole: its model knows where it hangs. situations: of the accuracy table, () = all
+    at its place.
     """
 
     place: str
@@ -62,6 +65,7 @@ class Sensor:
     directional: bool = True
     window: Window = WIDEST
     on_pole: bool = False
+    situations: tuple[str, ...] = ()
 
     @property
     def single_file(self) -> bool:
@@ -84,6 +88,14 @@ def _doppler(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
     return Doppler(site.street, rng, faults, site.board.beams[0])
 
 
+def _pir_pair(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return PirSensors(site.street, rng, faults, site.board.beams)
+
+
+def _vl53l1x(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
+    return Vl53l1x(site.street, rng, faults)
+
+
 def _beams(site: Site, rng: random.Random, faults: FaultShares) -> Detector:
     return Beams(site.street, rng, faults, site.board.beams)
 
@@ -101,5 +113,15 @@ SENSORS = {
     "beam": Sensor("beam", "beam", BEAM_MIX, _beams, window=Window(-400_000, 2_800_000)),
     "beam_single": Sensor(
         "beam", "beam", BEAM_MIX, _beams, directional=False, window=Window(-300_000, 1_800_000)
+    ),
+    "pir_pair": Sensor("beam", "pir", BEAM_MIX, _pir_pair, window=Window(0, 2_000_000)),
+    # A run has a million transfers on the bus: not every situation is worth them.
+    "vl53l1x": Sensor(
+        "beam",
+        "tof",
+        BEAM_MIX,
+        _vl53l1x,
+        window=Window(0, 2_000_000),
+        situations=("empty_night", "moderate", "pairs", "shared_path", "pavement"),
     ),
 }
