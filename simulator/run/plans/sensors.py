@@ -114,7 +114,14 @@ SENSORS = {
     "beam_single": Sensor(
         "beam", "beam", BEAM_MIX, _beams, directional=False, window=Window(-300_000, 1_800_000)
     ),
-    "pir_pair": Sensor("beam", "pir", BEAM_MIX, _pir_pair, window=Window(0, 2_000_000)),
+    "pir_pair": Sensor(
+        "beam",
+        "pir",
+        BEAM_MIX,
+        _pir_pair,
+        window=Window(0, 2_000_000),
+        situations=("moderate", "shared_path", "pavement"),
+    ),
     # A run has a million transfers on the bus: not every situation is worth them.
     "vl53l1x": Sensor(
         "beam",
@@ -122,6 +129,6 @@ SENSORS = {
         BEAM_MIX,
         _vl53l1x,
         window=Window(0, 2_000_000),
-        situations=("empty_night", "moderate", "pairs", "shared_path", "pavement"),
+        situations=("moderate",),
     ),
 }
