@@ -120,7 +120,8 @@ PICTURES: dict[str, Callable[[], str]] = {"mounting_top": top_view, "mounting_si
 
 def drawn() -> dict[str, str]:
     """Every picture by its file name, in both languages."""
-    before, found = i18n.in_use(), {}
+    before = i18n.in_use()
+    found: dict[str, str] = {}
     try:
         for language in i18n.LANGUAGES:
             i18n.use(language)
