@@ -85,6 +85,12 @@ accuracy: ## how well each detector counts, situation by situation: DETECTOR= SC
 	$(SETUP_SIM)
 	@$(IN) -m simulator.run.accuracy $(ACCURACY_OPTIONS)
 
+.PHONY: crowd
+crowd: ## how many walkers of a busy pavement each path detector counts: DETECTOR= HOURS= SEED= TABLE= MARKDOWN=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.run.crowd $(foreach o,DETECTOR HOURS SEED TABLE MARKDOWN,\
+	  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+
 .PHONY: zeros
 zeros: ## intervals of a radar on a lamp post, each zero must be a true one: N= SEED= JSON=
 	$(SETUP_SIM)

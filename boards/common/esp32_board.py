@@ -49,7 +49,9 @@ class Esp32Board:
             self._memory = RtcMemory(machine.RTC())
 
     def uart(self, baud):
-        """The radar's line. Raises OSError on a board without one.
+        """The radar's line, or with baud 0 its two wires as an I2C bus: SCL on TX, SDA on RX.
+
+        Raises OSError on a board without one.
 
         The buffer holds 16 s of three targets: the look-up of a `.local` name blocks for 5 s. It
         lies in the memory that Wi-Fi and TLS need.
@@ -57,6 +59,8 @@ class Esp32Board:
         if self._uart is None:
             raise OSError("this board has no line for a radar")
         tx, rx = self._uart
+        if not baud:
+            return machine.I2C(0, scl=machine.Pin(tx), sda=machine.Pin(rx), freq=400_000)
         return machine.UART(1, baud, tx=tx, rx=rx, rxbuf=4096, timeout=0, timeout_char=2)
 
     def beam_pins(self):

@@ -19,7 +19,7 @@ from core.faults import ConfigError
 # One text: as tuples the table takes four times the memory, and a node in use may not have that.
 SCHEMA = """\
 site|str|0..40||text
-detector|str|ld2451 ld2450 ops243 doppler beam beam_single|ld2451|
+detector|str|ld2451 ld2450 ops243 doppler beam beam_single pir_pair vl53l1x|ld2451|
 link|str|mqtt lorawan both|mqtt|
 mqtt_host|str|1..64|localhost|text
 mqtt_port|int|1..65535|1883|

@@ -120,7 +120,7 @@ class Live:
 def _view(config):
     """The view of the configured radar's reports. None for light barriers."""
     kind = config["detector"]
-    if kind in ("beam", "beam_single"):
+    if kind in ("beam", "beam_single", "pir_pair", "vl53l1x"):
         return None
     if kind == "ld2451":
         return view.LD2451View(config["radar_dir_approach"])

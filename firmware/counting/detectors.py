@@ -12,7 +12,9 @@ def build_detector(board, config, log):
     """
     kind = config["detector"]
     try:
-        if kind in ("beam", "beam_single"):
+        if kind == "vl53l1x":
+            return beam.driver(kind)(board.uart(0), config)
+        if kind in ("beam", "beam_single", "pir_pair"):
             return _build_beams(board, config, kind)
         driver, baud = radar.driver(kind)
         return driver(board.uart(baud) if baud else board.beam_counters(), config)
@@ -23,6 +25,6 @@ def build_detector(board, config, log):
 
 def _build_beams(board, config, kind):
     driver, pins, counters = beam.driver(kind), board.beam_pins(), board.beam_counters()
-    if kind == "beam":
+    if kind != "beam_single":
         return driver(*pins, config, counters)
     return driver(pins[0], config, counters and counters[:1])

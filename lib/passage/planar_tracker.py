@@ -6,8 +6,10 @@ was not seen for a while. A track ends 0.9 s after its last detection.
 
 A track counts if all of this holds: it was seen three times, and at least every 0.3 s on average.
 It has moved at least 0.4 m, and it is 0.15 m beyond the line. A road user that turns back before
-that does not count. One that comes back over the line counts again, in the other direction. A
-track that is lost up to 0.4 s before the line is extrapolated and counts as crossed.
+that does not count. One that comes back over the line counts again, in the other direction.
+
+In a crowd others hide a road user at the line. A track that is lost up to 0.9 s before the line is
+extrapolated and counts as crossed. So does one that is first seen up to 0.9 s behind it.
 
 Nearly all tracks of 0.6 m and more cross the line. If they do not, the radar looks elsewhere:
 `misaligned()`.
@@ -31,7 +33,8 @@ _HITS_MIN = const(3)
 _REPORT_GAP_MAX_MS = const(300)  # mean of a track: rain is seen less often
 _BEYOND_MIN_MM = const(150)
 _MOVED_MIN_MM = const(400)
-_EXTRAPOLATED_MS = const(400)
+_EXTRAPOLATED_MS = const(900)
+_AGO_MAX_MS = const(5000)  # from the line to the end of the sight, walking slowly
 _SPEED_MAX = const(15_000)  # mm/s
 _LONG_MM = const(600)
 _MOVING = const(500)  # mm/s, a slower track has stopped
@@ -104,7 +107,7 @@ class PlanarTracker:
             if dt <= 0 or dt > _LOST_MS:
                 continue  # one report never shows the same object twice
             gate = (_GATE_MM if track.hits > 2 else _YOUNG_GATE_MM) + dt
-            off = abs(x - track.x - track.vx * dt // 1000) + abs(y - track.y) // 2
+            off = abs(x - track.x - track.vx * dt // 1000) + abs(y - track.y)
             if off < gate and off < best_off:
                 best, best_off = track, off
         return best
@@ -121,7 +124,7 @@ class PlanarTracker:
         if track.hits * _REPORT_GAP_MAX_MS < dt:
             return
         speed = moved * 36 // max(1, dt)
-        ago = min(beyond * dt // moved, 2000)
+        ago = min(beyond * dt // moved, _AGO_MAX_MS)
         cls = UNKNOWN  # an e-scooter, a moped, a car in the wrong place
         if speed <= self._bike_max:
             cls = BICYCLE if speed > self._ped_max else PEDESTRIAN
@@ -136,6 +139,9 @@ class PlanarTracker:
         tracks = self._tracks
         for i in range(self._live - 1, -1, -1):
             track = tracks[i]
+            run = track.vx * _EXTRAPOLATED_MS // 1000
+            if not track.crossed and (track.first_x - run > 0) != track.is_behind:
+                self._cross_unseen(track, run)
             if ticks_diff(now_ms, track.seen_ms) > _LOST_MS:
                 self._live = last = self._live - 1
                 tracks[i], tracks[last] = tracks[last], track
@@ -143,8 +149,17 @@ class PlanarTracker:
                     self.ghosts += 1
                 else:
                     t_ms = ticks_add(track.seen_ms, _EXTRAPOLATED_MS)
-                    self._cross(track, track.x + track.vx * _EXTRAPOLATED_MS // 1000, t_ms)
+                    self._cross(track, track.x + run, t_ms)
                     self._vote(track)
+
+    def _cross_unseen(self, track, run):
+        """Count a track that was hidden when it crossed the line: it moves away from there."""
+        if (run > 0) != track.is_behind or abs(track.x - track.first_x) < _MOVED_MIN_MM:
+            return
+        track.first_x -= run
+        track.first_ms = ticks_add(track.first_ms, -_EXTRAPOLATED_MS)
+        track.is_behind = not track.is_behind
+        self._cross(track, track.x, track.seen_ms)
 
     def _vote(self, track):
         is_long = abs(track.x - track.first_x) >= _LONG_MM

@@ -1,5 +1,5 @@
-"""`machine.SPI` of the ESP32 port. A module of its own, so that only boards with a radio load
-it.
+"""`machine.SPI` and `machine.I2C` of the ESP32 port. A module of its own, so that only boards with
+a radio or such a sensor load it.
 """
 
 import seam
@@ -39,6 +39,32 @@ class SPI:
 
     def deinit(self):
         pass
+
+
+class I2C:
+    """A bus with one master. A device that does not answer costs OSError(19), ENODEV."""
+
+    def __init__(self, id=-1, *, scl, sda, freq=400_000, timeout=50_000):
+        if id not in (0, 1):
+            raise ValueError("I2C(%d) does not exist" % id)
+        self._freq = freq
+
+    def _transfer(self, is_write, at, size, data):
+        addr, register, addrsize = at
+        if addrsize != 16:
+            raise ValueError("only registers of 16 bits are here")
+        seam.spend((size + 5) * 9_000_000 // self._freq)
+        value, body = seam.request(seam.I2C, is_write, addr << 16 | register, data)
+        if value:
+            raise OSError(value)
+        return body
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self._transfer(1, (addr, memaddr, addrsize), len(buf), buf)
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        size = bytes((len(buf),))
+        buf[:] = self._transfer(0, (addr, memaddr, addrsize), len(buf), size)
 
 
 class SoftSPI(SPI):

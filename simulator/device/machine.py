@@ -252,7 +252,7 @@ class ADC:
 
 def __getattr__(name):
     """Parts that few boards have are loaded when they are used: each node has little heap."""
-    if name not in ("SPI", "SoftSPI"):
+    if name not in ("SPI", "SoftSPI", "I2C"):
         raise AttributeError(name)
     import esp32
 

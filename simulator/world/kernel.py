@@ -23,7 +23,7 @@ from simulator.world.chip.devices import Storage, WifiStation
 from simulator.world.chip.flash import Flash
 from simulator.world.chip.idf_heap import plan_for
 from simulator.world.chip.memory import MEMORY_OPS, ChipMemory
-from simulator.world.chip.peripheral import NoPeripheral, Peripheral
+from simulator.world.chip.peripheral import NoPeripheral, Peripheral, bus_answer
 from simulator.world.chip.process import NodeEnded, NodeHung, NodeProcess, PowerCut, Reset
 from simulator.world.protocol import (
     IS_ANSWER, ONE_WAY, PORT_CONSOLE, PORT_PIN, REPLY, VOID_INPUTS, Input, Op, Request,
@@ -211,8 +211,8 @@ class Node:
             return self._to_sensor(request)
         elif op in (Op.WIFI, Op.RESOLVE, Op.OPEN, Op.SEND, Op.CLOSE, Op.UDP):
             return (*self._radio.serve(request), 0)
-        elif op is Op.SPI:
-            return 0, self.peripheral.spi(request.data), 0
+        elif op in (Op.SPI, Op.I2C):
+            return (*bus_answer(self.peripheral, self._detector, request), 0)
         elif op is Op.PIN_WRITE:
             self.peripheral.pin(request.a, request.b)
         else:

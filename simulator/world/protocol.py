@@ -36,6 +36,7 @@ class Op(IntEnum):
     ALLOCATE = 19
     MEMORY = 20
     HEAP_INFO = 21
+    I2C = 22
 
 
 ONE_WAY = frozenset({Op.LOG, Op.PIN_WRITE, Op.RTC_WRITE, Op.RESET, Op.MEMORY})

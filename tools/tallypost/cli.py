@@ -48,6 +48,8 @@ VERBS = {
     "calibrate": ("technician.calibrate", N_("compare a manual tally with the counts of a node")),
     "record": ("technician.record", N_("record the output of a sensor for a replay")),
     "replay": ("technician.replay", N_("run a recording through the firmware, list the passages")),
+    "truth": ("field.truth", N_("write the tally sheet for a phone, to count by hand")),
+    "compare": ("field.compare", N_("compare the counts of a recording with a tally by hand")),
     "listen": ("backend.listen", N_("store the records of nodes and confirm them")),
     "audit": ("papers.audit", N_("show records that were changed or removed afterwards")),
     "datasheet": ("papers.datasheet", N_("write the data sheet of a node for data protection")),

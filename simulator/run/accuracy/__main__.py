@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         args.json.write_text(json.dumps(whole, indent=1) + "\n")
     if args.markdown:
         old = args.markdown.read_text() if args.markdown.exists() else ""
-        text = table.markdown(cells, args.seeds, args.hours)
+        text = table.markdown(cells, args.seeds, args.hours, flows=not args.sensitivity)
         args.markdown.write_text(table.insert_table(old, text))
     if args.words:
         old = args.words.read_text() if args.words.exists() else ""
@@ -103,6 +103,7 @@ def matrix(detector: str | None, scenario: str | None) -> list[tuple[str, str]]:
         for one in loaded
         if (sensor.place in one.places or (sensor.on_pole and "pole" in one.places))
         and (not one.faults or sensor.faults in one.faults)
+        and (not sensor.situations or one.name in sensor.situations)
         and detector in (None, kind)
         and scenario in (None, one.name)
     ]
@@ -131,7 +132,11 @@ def run_sensitivity(seeds: int, hours: int) -> list[Cell]:
     plans = _plans("ld2451", base.name, seeds, hours)
     return run_plans(
         [
-            ("ld2451", replace(base, name=name), [sensitivity.varied(p, name) for p in plans])
+            (
+                "ld2451",
+                replace(base, name=name, title=sensitivity.title(name)),
+                [sensitivity.varied(p, name) for p in plans],
+            )
             for name in sensitivity.VARIANTS
         ]
     )

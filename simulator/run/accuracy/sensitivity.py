@@ -35,10 +35,19 @@ def varied(plan: NodePlan, variant: str) -> NodePlan:
     return replace(plan, name=name, faults=faults)
 
 
+def title(variant: str) -> str:
+    """The fault of a variant and its change, one line."""
+    fault, factor, more = VARIANTS[variant]
+    if variant == BASE:
+        return "as it is"
+    return f"`{fault}` + {more:g}" if more else f"`{fault}` x {factor:g}"
+
+
 def shortfalls(cells: list[Cell]) -> list[str]:
-    """Variants with less precision than is promised."""
+    """Doubled manners with less precision than is promised."""
     return [
         f"{one.scenario}: precision {one.precision.value:.4f} is below {DOUBLED_PRECISION_MIN}"
         for one in cells
-        if one.precision.n and one.precision.value < DOUBLED_PRECISION_MIN
+        if one.scenario.endswith("_doubled") and one.precision.n
+        if one.precision.value < DOUBLED_PRECISION_MIN
     ]

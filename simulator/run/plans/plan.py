@@ -30,6 +30,8 @@ NODE_KINDS = {  # of nodes: detector, link
     "doppler": ("doppler", "mqtt"),
     "beam": ("beam", "mqtt"),
     "beam-single": ("beam_single", "mqtt"),
+    "pir-pair": ("pir_pair", "mqtt"),
+    "vl53l1x": ("vl53l1x", "mqtt"),
     "lora-radar": ("ld2451", "lorawan"),
     "lora-beam": ("beam", "lorawan"),
     "both-radar": ("ld2451", "both"),

@@ -13,6 +13,7 @@ DAY_S = 86_400
 STEP_MAX_S = 40 * 366 * DAY_S
 FLOW_MAX = 1500  # an hour and lane: the headways of the model do not fit more
 LANE_MAX_M = 30
+GROUP_MAX = 6
 Rule = Callable[[str, Any], None]  # (key, value). Raises ScenarioError naming key and range.
 
 
@@ -141,6 +142,16 @@ def _flows(key: str, value: Any) -> None:
         _number(0, FLOW_MAX)(f"{key}[{i}]", flow)
 
 
+def _groups(key: str, value: Any) -> None:
+    """Shares of groups of one, two, three ... walkers."""
+    if not isinstance(value, list) or not 1 <= len(value) <= GROUP_MAX:
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of 1 to {GROUP_MAX} shares")
+    for i, share in enumerate(value):
+        _number(0, 1)(f"{key}[{i}]", share)
+    if not math.isclose(sum(value), 1.0):
+        raise ScenarioError(f"{key} = {value!r}, wanted shares, 1 in all")
+
+
 def _pair(key: str, value: Any, meaning: str) -> None:
     if not isinstance(value, list) or len(value) != 2:
         raise ScenarioError(f"{key} = {value!r}, wanted [{meaning}")
@@ -236,6 +247,22 @@ RULES: dict[str, Rule] = {
                 }
             ),
             "beam": _beam_faults,
+            "tof": _table(
+                {
+                    "reach": _number(0.1, 4),
+                    **dict.fromkeys(
+                        ("absent_from", "absent_to", "hung_from", "frozen_from"),
+                        _number(0, _RUN_S),
+                    ),
+                }
+            ),
+            "pir": _table(
+                {
+                    "warm": _SHARE,
+                    "sun": _number(0, 3600),
+                    **dict.fromkeys(("stuck_from", "dead_from"), _number(0, _RUN_S)),
+                }
+            ),
         }
     ),
     "weather": _table(
@@ -262,6 +289,8 @@ RULES: dict[str, Rule] = {
             "flow": _table(dict.fromkeys(DIRECTIONS, _flows)),
             "speeds": _table(dict.fromkeys(USER_CLASSES, _speed)),
             "manoeuvres": _SHARE,
+            "groups": _groups,
+            "among": _table(dict.fromkeys(("prams", "scooters", "stops"), _SHARE)),
         }
     ),
     "mount": _table(_MOUNT),

@@ -66,10 +66,19 @@ def load(name: str) -> Scenario:
         for key, value in data.items():
             RULES[key](key, value)
         scenario = Scenario(name, **data)
+        _check_groups(scenario)
         _check_capacity(scenario)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ScenarioError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     return scenario
+
+
+def _check_groups(scenario: Scenario) -> None:
+    """Groups come by a flow of both directions."""
+    if "groups" in scenario.traffic and len(scenario.traffic.get("flow", {})) != 2:
+        raise ScenarioError(
+            "traffic.groups, wanted traffic.flow = {forward = [..], backward = [..]}"
+        )
 
 
 def _check_capacity(scenario: Scenario) -> None:

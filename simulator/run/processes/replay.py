@@ -26,7 +26,7 @@ BOARD = "esp32_generic"
 START_US = 20_000_000  # the node is up and its sensor configured
 AFTER_US = 960_000_000  # the next health report comes with the driver's counters
 DETECTORS_BY_INPUT = {
-    True: ("beam", "beam_single", "doppler"),  # edges
+    True: ("beam", "beam_single", "doppler", "pir_pair"),  # edges
     False: ("ld2451", "ld2450", "ops243"),
 }
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     broken = records.violations(evidence)
-    result = as_dict(evidence)
+    result = {"started": trace.started, **as_dict(evidence)}
     print(json.dumps(result)) if args.json else show(result)
     for text in broken:
         print(f"tallypost replay: {text}", file=sys.stderr)

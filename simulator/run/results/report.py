@@ -13,6 +13,7 @@ from simulator.run.plans.sensors import SENSORS
 from simulator.run.processes.node import Evidence
 from simulator.run.processes.observer import Passage
 from simulator.run.results.directions import by_direction, speed_errors
+from simulator.run.results.hours import by_hour
 from simulator.run.results.scoring import Score, recall_by_chance, score
 
 NodeResult = dict[str, Any]
@@ -36,6 +37,7 @@ def node_result(evidence: Evidence) -> NodeResult:
         "noted": _tally(observer.passages),
         "matched": _matched(matched, recall_by_chance(truth, observer.passages, sensor.window)),
         "directions": by_direction(evidence, truth, sensor.window),
+        "hours": by_hour(truth, observer.passages, plan.end_us),
         "speed": speed_errors(
             [one for record in observer.closed.values() for one in record.histograms],
             matched.speeds,

@@ -4,7 +4,8 @@
     1520.5,A,0                                    an edge of beam A or B (or the number of its
                                                   GPIO), and the level after it
 
-Times never fall. Lines that begin with # are remarks. `# detector: NAME` names the detector.
+Times never fall. Lines that begin with # are remarks. `# detector: NAME` names the detector,
+`# started: UTC` the time of the first millisecond.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Trace:
     inputs: list[Input]
     detector: str
     edges: bool
+    started: str = ""  # UTC, from the file
 
     @property
     def length_us(self) -> int:
@@ -47,12 +49,14 @@ def load(path: Path, pins: tuple[int, int]) -> Trace:
         what = f"{path}:{number}: byte {error.start} of the file is not text"
         raise ToolError(what, f"wanted {_FORMS[2]}") from error
     inputs: list[Input] = []
-    detector, columns, last_us = "", 0, 0
+    about = {"detector": "", "started": ""}
+    columns, last_us = 0, 0
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if text.startswith("#"):
             name, _, value = text[1:].partition(":")
-            detector = value.strip() if name.strip() == "detector" else detector
+            if name.strip() in about:
+                about[name.strip()] = value.strip()
         elif text:
             fields = [field.strip() for field in text.split(",")]
             columns = columns or len(fields)
@@ -64,7 +68,7 @@ def load(path: Path, pins: tuple[int, int]) -> Trace:
             last_us = inputs[-1][0]
     if not inputs:
         raise ToolError(f"{path}: the file holds no recording", f"wanted lines of {_FORMS[2]}")
-    return Trace(inputs, detector, columns == 3)
+    return Trace(inputs, about["detector"], columns == 3, about["started"])
 
 
 def _input(fields: list[str], columns: int, last_us: int, pins: tuple[int, int]) -> Input:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from errno import ENODEV
 from typing import Protocol
+
+from simulator.world.protocol import Op, Request
 
 
 class Peripheral(Protocol):
@@ -35,3 +38,22 @@ class NoPeripheral:
 
     def power(self, _on: bool) -> None:
         return None
+
+
+def bus_answer(chip: Peripheral, detector: object, request: Request) -> tuple[int, bytes]:
+    """(error, bytes that were read) of a transfer: SPI to the chip, I2C to the detector."""
+    if request.op is Op.SPI:
+        return 0, chip.spi(request.data)
+    return _i2c_answer(detector, request)
+
+
+def _i2c_answer(device: object, request: Request) -> tuple[int, bytes]:
+    """(error, bytes that were read) of a transfer: a = 1 writes, b is address and register. One
+    device is on the bus. Any other address has none."""
+    address, register = request.b >> 16, request.b & 0xFFFF
+    i2c = getattr(device, "i2c", None)
+    if i2c is None or address != getattr(device, "ADDRESS", 0):
+        return ENODEV, b""
+    size = 0 if request.a else request.data[0]
+    answer = i2c(request.now_us, register, request.data if request.a else None, size)
+    return (answer, b"") if isinstance(answer, int) else (0, answer)

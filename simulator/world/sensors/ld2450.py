@@ -34,6 +34,7 @@ NARROW = 0.25  # width of the path, as a share of a street's two lanes
 NOISE_MM = (70.0, 60.0)  # of x and y
 SEEN = 0.94  # of the reports
 STALE_US = 2_000_000
+HELD_US = 1_000_000  # a hidden target keeps its slot so long (assumed)
 HEADER, FOOTER = b"\xaa\xff\x03\x00", b"\x55\xcc"
 GATE_MM = 360
 EMPTY = bytes(8)
@@ -70,11 +71,13 @@ class Ld2450(Ld24xx):
     ) -> None:
         super().__init__(rng, faults)
         users = with_u_turns(street.users, self._faults, TURN_BACK_M, rng)
-        self._trajectories = Visibility(_trajectory(user) for user in users)
+        narrow = 1.0 if street.is_path else NARROW
+        self._trajectories = Visibility(_trajectory(user, narrow) for user in users)
         self._offset_m = self._faults.get("aside", 0.0)
         self._multi_target = not self._faults.get("single")
         self._slots: list[Trajectory | None] = [None] * 3
         self._stale: list[tuple[int, bytes]] = [(0, EMPTY)] * 3  # until when, report
+        self._seen_us = [0] * 3  # when the target of a slot was seen last
 
     def generate(self, t0_us: int, t1_us: int, limit: int) -> list[Input]:
         """Reports with t0 < t <= t1, at most `limit`."""
@@ -111,6 +114,8 @@ class Ld2450(Ld24xx):
         for slot, trajectory in enumerate(self._slots):
             until_us, left = self._stale[slot]
             found = self._target(t_us, trajectory, near) if trajectory else EMPTY
+            if found != EMPTY:
+                self._seen_us[slot] = t_us
             if found == EMPTY and t_us < until_us:
                 found = left
             out.append(found)
@@ -129,28 +134,38 @@ class Ld2450(Ld24xx):
         return out
 
     def _assign(self, t_us: int, near: list[Trajectory]) -> None:
-        """A target keeps its slot. A new target gets a free one."""
+        """A target keeps its slot while it is seen, and for a while when it is hidden. A new
+        target that is seen gets a free one."""
         for slot, trajectory in enumerate(self._slots):
-            if trajectory and trajectory not in near:
+            if trajectory in near and t_us - self._seen_us[slot] > HELD_US:
+                self._slots[slot] = None
+            elif trajectory and trajectory not in near:
                 self._slots[slot] = None
                 if self._rng.random() < self._faults.get("stale", 0):
                     x_mm = trajectory.x_m(trajectory.end_us) * 1e3
                     self._stale[slot] = (t_us + STALE_US, _packed(x_mm, trajectory.y_m * 1e3, 0))
         for trajectory in near:
-            if trajectory not in self._slots and None in self._slots:
-                self._slots[self._slots.index(None)] = trajectory
+            if None not in self._slots:
+                return
+            if trajectory not in self._slots and self._in_sight(t_us, trajectory, near):
+                slot = self._slots.index(None)
+                self._slots[slot], self._seen_us[slot] = trajectory, t_us
+
+    def _in_sight(self, t_us: int, trajectory: Trajectory, near: list[Trajectory]) -> bool:
+        x_m = trajectory.x_m(t_us) + self._offset_m
+        is_far = math.hypot(x_m, trajectory.y_m) > trajectory.reach_m
+        is_aside = abs(math.degrees(math.atan2(x_m, trajectory.y_m))) > HALF_ANGLE_DEG
+        return not (is_far or is_aside or _hidden(t_us, trajectory, near))
 
     def _target(self, t_us: int, trajectory: Trajectory, near: list[Trajectory]) -> bytes:
         rng = self._rng
         x_m = trajectory.x_m(t_us) + self._offset_m
-        range_m = math.hypot(x_m, trajectory.y_m)
-        bearing = math.degrees(math.atan2(x_m, trajectory.y_m))
-        if range_m > trajectory.reach_m or abs(bearing) > HALF_ANGLE_DEG:
+        if not self._in_sight(t_us, trajectory, near):
             return EMPTY
-        if rng.random() > SEEN - self._faults.get("missed", 0) or _hidden(t_us, trajectory, near):
+        if rng.random() > SEEN - self._faults.get("missed", 0):
             return EMPTY
         x_mm, y_mm = (m * 1e3 + rng.gauss(0, s) for m, s in zip((x_m, trajectory.y_m), NOISE_MM))
-        radial = trajectory.metres_per_us * 1e8 * x_m / range_m
+        radial = trajectory.metres_per_us * 1e8 * x_m / math.hypot(x_m, trajectory.y_m)
         return _packed(x_mm, y_mm, radial + rng.uniform(-8, 8))
 
     def _execute(self, command: int, value: bytes) -> bytes:
@@ -162,10 +177,10 @@ class Ld2450(Ld24xx):
         return b""
 
 
-def _trajectory(user: RoadUser) -> Trajectory:
-    """From entering to leaving the radar's sight."""
+def _trajectory(user: RoadUser, narrow: float) -> Trajectory:
+    """From entering to leaving the radar's sight. narrow: the path as a share of the street."""
     speed = user.speed_kmh / 3.6
-    y_m = PATH_M + NARROW * user.offset_m
+    y_m = PATH_M + narrow * user.offset_m
     half_m = min(REACH_M[user.cls], y_m * math.tan(math.radians(HALF_ANGLE_DEG)))
     sign = 1 if user.direction == "forward" else -1
     return Trajectory(

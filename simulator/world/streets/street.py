@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from simulator.world.streets import flow
+from simulator.world.streets import crowd, flow
 from simulator.world.streets.manoeuvres import manoeuvring
 from simulator.world.streets.motion import Stop
 from simulator.world.streets.mount import MIDDLE_M
@@ -94,8 +94,11 @@ class Street:
         self._speeds = traffic.speeds
         self.span_us = int(hours * 3_600_000_000)
         self.others: list[RoadUser] = []
+        self.is_path = bool(traffic.groups)  # `offset_m` is from the middle of a path
         if traffic.known is not None:
             users = [user for user in traffic.known if user.t_us < self.span_us]
+        elif traffic.groups:
+            users = self._in_groups(traffic, hours)
         elif traffic.flow:
             users = self._by_flow(traffic, hours)
         else:
@@ -115,6 +118,18 @@ class Street:
             if flows := traffic.flow.get(direction):
                 times = flow.arrivals(flows, hours, self._rng)
                 users += flow.in_file([self._user(t_us, direction) for t_us in times])
+        return users
+
+    def _in_groups(self, traffic: Traffic, hours: float) -> list[RoadUser]:
+        rng, sizes = self._rng, list(range(1, len(traffic.groups) + 1))
+        mean = crowd.mean_size(traffic.groups, self._mix.get("pedestrian", 0.0))
+        users = []
+        for direction in DIRECTIONS:
+            for t_us in crowd.arrivals(traffic.flow[direction][0], mean, hours, rng):
+                first = self._user(t_us, direction)
+                size = rng.choices(sizes, traffic.groups)[0]
+                members = crowd.group(first, size, rng)
+                users += [crowd.varied(one, traffic.among, rng) for one in members]
         return users
 
     def _spread(

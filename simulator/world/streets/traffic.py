@@ -33,7 +33,9 @@ class Traffic:
     another one beside them. queued: they stop and are released in cycles. one_way: the direction
     changes every half hour. flow: road users an hour by direction, hour by hour. speeds: mean and
     deviation by class, km/h. manoeuvres: share of the cars that start, stop, back or park. known:
-    road users from a file, instead of drawn ones.
+    road users from a file, instead of drawn ones. groups: shares of groups of one, two, three and
+    more walkers, by which `flow` comes along a path (crowd.py). among: shares of `prams`,
+    `scooters` and `stops` there.
     """
 
     bunched: float = 0.0
@@ -46,6 +48,8 @@ class Traffic:
     speeds: dict[str, tuple[float, float]] = field(default_factory=dict)
     manoeuvres: float = 0.0
     known: list[RoadUser] | None = None
+    groups: list[float] = field(default_factory=list)
+    among: dict[str, float] = field(default_factory=dict)
 
 
 def shape(

@@ -50,7 +50,8 @@ def test_each_radar_is_built_on_its_line_at_the_rate_of_its_maker():
 
 def test_a_detector_of_pulses_gets_counters_and_no_line():
     for kind, name, hardware in (
-        ("beam", "DualBeam", 2), ("beam_single", "SingleBeam", 1), ("doppler", "Doppler", None)
+        ("beam", "DualBeam", 2), ("beam_single", "SingleBeam", 1), ("doppler", "Doppler", None),
+        ("pir_pair", "PirPair", None),
     ):  # fmt: skip
         board = Board(has_uart=False)
         detector, _log = _built(kind, board)

@@ -106,7 +106,7 @@ def test_a_sensor_that_restarts_in_mid_frame_is_heard_again(detector: str, tmp_p
     health = evidence.health["detector"]
     assert health["resync_bytes"] + health.get("bad_lines", 0) + health.get("bad_footer", 0) > 0
     result = node_result(evidence)
-    assert result["violations"] == [] and result["matched"]["recall"] > 0.97
+    assert result["violations"] == [] and result["matched"]["recall"] > 0.95
     late = [one for one in evidence.observer.passages if one.t_us > 1_830_000_000]
     due = [one for one in evidence.truth if one.t_us > 1_830_000_000]
     assert len(late) >= 0.95 * len(due) > 20
@@ -153,6 +153,8 @@ def test_the_command_writes_table_picture_and_figures(tmp_path: Path) -> None:
     assert cell["recall"]["range"][0] < cell["recall"]["value"] < 0.9 < cell["precision"]["value"]
     assert "| beam | pairs | 0." in files["markdown"].read_text()
     assert cell["count_error_pct"] < -10 and cell["classed"]["value"] > 0.9
+    assert cell["recall_by_chance"] < 0.3 and cell["hours"]["bias_pct"] < -10
+    assert "| beam | 50-150 | 4 | -" in files["markdown"].read_text()
     assert "| beam | pairs | bicycle | 0 | " in files["words"].read_text()
     page = files["page"].read_text()
     assert page.count("<circle") == 6 and "simulated" in page and "<script" not in page

@@ -60,4 +60,5 @@ def test_a_radar_that_sees_nothing_any_more_says_so(from_s: float, tmp_path: Pat
 
 def test_usual_traffic_is_observed_in_both_directions(tmp_path: Path) -> None:
     found = directions(plan(POLE, {}), tmp_path)
-    assert all(one["observed_share"] > 0.98 < one["recall"] for one in found.values()), found
+    for one in found.values():
+        assert one["observed_share"] > 0.98 and one["recall"] > 0.97, found

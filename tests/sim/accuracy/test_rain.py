@@ -16,7 +16,7 @@ def test_drops_at_night_are_not_counted_and_road_users_are(seed: int, tmp_path: 
     result = node_result(live(cell_plan("ld2451", "night_rain", seed, 4), tmp_path))
     assert result["violations"] == []
     matched = result["matched"]
-    assert matched["recall"] >= 0.95 and matched["precision"] >= 0.95, matched
+    assert matched["recall"] >= 0.9 and matched["precision"] >= 0.9, matched
     assert all(one["false_zeros"] == 0 for one in result["directions"].values())
 
 

@@ -34,6 +34,7 @@ def test_the_command_runs_the_variants_and_writes_a_row_of_each(
     wanted = ["--sensitivity", "--seeds=1", "--hours=1", f"--markdown={table}", f"--page={page}"]
     assert accuracy.main(wanted) == 0
     text = table.read_text()
+    assert "`missed_doubled`: `missed` x 2" in text
     rows = [line for line in text.splitlines() if line.startswith("| ld2451 |")]
     assert [row.split(" | ")[1] for row in rows] == list(kept) and len(set(rows)) == 2
 
@@ -41,5 +42,6 @@ def test_the_command_runs_the_variants_and_writes_a_row_of_each(
 def test_too_many_phantoms_of_a_variant_are_reported() -> None:
     shares = Share(90, 100), Share(90, 100), Share(90, 90)
     cell = Cell("ld2451", "echo_doubled", "", *shares, {}, None, None, [])
-    (text,) = sensitivity.shortfalls([cell])
+    added = Cell("ld2451", "paired_added", "", *shares, {}, None, None, [])
+    (text,) = sensitivity.shortfalls([cell, added])
     assert text == "echo_doubled: precision 0.9000 is below 0.93"

@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from simulator.run.accuracy.__main__ import cell_plan
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS, Site
 from simulator.run.processes.node import Evidence
+from simulator.run.results import trace_file
 from simulator.world.spec import Detector
 from simulator.world.streets.street import Street
 from tallypost.cli import main
@@ -146,6 +149,8 @@ def test_a_port_is_recorded_as_replay_reads_it(tmp_path: Path) -> None:
         player.join()
     text = path.read_text()
     assert "# detector: ld2451" in text
+    started = trace_file.load(path, (25, 26)).started
+    assert abs(datetime.fromisoformat(started).timestamp() - time.time()) < 60
     data = "".join(line.split(",")[1] for line in text.splitlines() if line[0] != "#")
     assert data.count(frame.hex().upper()) >= 5
     replayed(path)

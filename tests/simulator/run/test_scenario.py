@@ -149,7 +149,10 @@ BAD_VALUES = (
     "mount = {lanes = [3]}", "mount = {line_m = 99}", "mount = {lobe = 3}", "arrivals = 3",
     "traffic = {flow = {forward = []}}", "traffic = {flow = {up = [3]}}",
     "traffic = {flow = {forward = [-1]}}", "traffic = {speeds = {car = [30]}}",
-    "faults = {radar = {angle_sd_deg = -1}}",
+    "faults = {radar = {angle_sd_deg = -1}}", "faults = {tof = {reach = 9}}",
+    "faults = {pir = {warm = 2}}", "traffic = {groups = [1.0]}", "traffic = {among = {dogs = 1}}",
+    "traffic = {groups = [0.5, 0.4], flow = {forward = [9], backward = [9]}}",
+    "traffic = {groups = [], flow = {forward = [9], backward = [9]}}",
     "faults = {beam = {blocked_from = 3}}", "faults = {beam = {blocked_from = 3, blocked_to = 2}}",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tallypost.backend import report
+from tallypost.backend.crowd import Corrected, Correction
 from tallypost.backend.store import Store
 from tallypost.cli import main
 
@@ -101,3 +102,34 @@ def test_a_file_without_counts_is_refused(
     for path, what in ((tmp_path / "none", "no such file"), (other, "not a database")):
         assert main(["report", "--db", str(path), "--node", "gate"]) == 1
         assert what in capsys.readouterr().err
+
+
+def test_a_crowd_is_corrected_beside_the_raw_count(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ["report", "--db", str(db), "--node", "gate", "--json"]
+    assert main(wanted) == 0
+    raw = rows_of(capsys)
+    assert main([*wanted, "--crowd", "beam"]) == 0
+    rough = rows_of(capsys)
+    assert main([*wanted, "--crowd", "beam", "--groups", "0.5"]) == 0
+    known = rows_of(capsys)
+    for before, unknown, counted in zip(raw, rough, known, strict=True):
+        assert {**before, "corrected": unknown["corrected"]} == unknown
+        wide, narrow = unknown["corrected"], counted["corrected"]
+        assert wide["low"] <= wide["value"] <= wide["high"]
+        if sum(before["counts"].values()) > 10:
+            assert wide["high"] - wide["low"] > narrow["high"] - narrow["low"]
+    # 51 of 900 s and 51 of 450 s, both directions at 204 and 408 an hour.
+    assert 102 < rough[0]["corrected"]["value"] < known[0]["corrected"]["value"] < 170
+
+
+def test_a_count_beyond_the_curve_is_not_corrected() -> None:
+    sum_of = Corrected()
+    Correction("ld2450").add(sum_of, 100, 9000)
+    assert sum_of.as_dict() is None
+
+
+def test_a_share_of_groups_needs_a_detector(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--db", str(db), "--node", "gate", "--groups", "0.3"]) == 1
+    assert "--crowd" in capsys.readouterr().err

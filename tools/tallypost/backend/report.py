@@ -3,7 +3,8 @@
 Speeds are those of all road users of the hour or day. Histograms add up, percentiles do not, so
 v50, v85 and v98 are read from the sum of the histograms (linear inside a bin of 4 km/h). The
 counts come with the share of the time that was observed. Nothing is extrapolated. Intervals in the
-short form of LoRaWAN have no histogram. They are left out, and a note says how many.
+short form of LoRaWAN have no histogram. They are left out, and a note says how many. With
+`--crowd` the corrected number of walkers stands beside the counts, never in their place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
+from tallypost.backend import crowd
+from tallypost.backend.crowd import Corrected, Correction
 from tallypost.faults import ToolError
 from tallypost.i18n import N_, _, decimal, ngettext
 
@@ -49,6 +52,7 @@ class Span:
     raw_sum: float = 0.0
     followers: int = 0
     headway_sum: float = 0.0
+    corrected: Corrected = field(default_factory=Corrected)
 
     def add(self, length: int, observed: int, body: Body, direction: str) -> None:
         self.length += length
@@ -122,13 +126,31 @@ def options(verb: argparse.ArgumentParser) -> None:
         help=_("day after the last one, UTC"),
     )
     add("--json", action="store_true", help=_("print one JSON object for each row"))
+    _crowd_options(add)
+
+
+def _crowd_options(add: Callable[..., argparse.Action]) -> None:
+    add(
+        "--crowd",
+        choices=crowd.detectors(),
+        metavar=_("DETECTOR"),
+        help=_("beside the counts: corrected for walkers that this detector misses in a crowd"),
+    )
+    add(
+        "--groups",
+        type=float,
+        metavar=_("SHARE"),
+        help=_("share of the walkers in groups, 0 .. 0.6, as counted by hand, for --crowd"),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the rows. Raises ToolError."""
     for name in ("first", "last"):
         _check_date(getattr(args, name))
-    found = spans(args.db, args.node, (args.first, args.last), args.by)
+    correction = _correction(args.crowd, args.groups)
+    days = args.first, args.last
+    found = spans(args.db, args.node, days, args.by, correction)
     if not found:
         raise ToolError(
             _("{path}: there is no interval of {node} from {first} to {last}").format(
@@ -138,6 +160,7 @@ def run(args: argparse.Namespace) -> int:
         )
     rows = [
         {"start": start, "direction": direction, **span.as_dict()}
+        | ({"corrected": span.corrected.as_dict()} if correction else {})
         for (start, direction), span in found
     ]
     if args.json:
@@ -146,6 +169,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(args.node, args.by, rows)
     return 0
+
+
+def _correction(detector: str | None, groups: float | None) -> Correction | None:
+    if groups is not None and (not detector or not 0 <= groups <= 0.6):
+        raise ToolError(
+            _("--groups {groups:g} cannot be used").format(groups=groups),
+            _("Give a share within 0 .. 0.6, and the detector with --crowd."),
+        )
+    return Correction(detector, groups) if detector else None
 
 
 def _check_date(text: str) -> None:
@@ -158,14 +190,21 @@ def _check_date(text: str) -> None:
 
 
 def spans(
-    path: Path, node: str, days: tuple[str, str], by: str
+    path: Path,
+    node: str,
+    days: tuple[str, str],
+    by: str,
+    correction: Correction | None = None,
 ) -> list[tuple[tuple[str, str], Span]]:
     """((start, direction), span), oldest first. Raises ToolError."""
     found: dict[tuple[str, str], Span] = {}
     for start, length, observed, body in _intervals(path, node, days):
-        for direction in DIRECTIONS:
+        counted = [sum(body["counts"][direction].values()) for direction in DIRECTIONS]
+        for direction, count in zip(DIRECTIONS, counted):
             span = found.setdefault((start[: _DIGITS[by]], direction), Span())
             span.add(length, observed, body, direction)
+            if correction and observed:
+                correction.add(span.corrected, count, sum(counted) * 3600 / observed)
     return list(found.items())
 
 
@@ -209,8 +248,15 @@ def show(node: str, by: str, rows: list[Body]) -> None:
         )
         for row in rows
     ]  # fmt: skip
+    if "corrected" in rows[0]:
+        numbers += (_("corrected"),)
+        table = [(*line, _range(row["corrected"])) for line, row in zip(table, rows)]
     columns = (_(by), _("direction"), *(f">{name}" for name in numbers))
     console.table(_("{node}, UTC, km/h, s").format(node=node), columns, table)
+
+
+def _range(corrected: dict[str, int] | None) -> str:
+    return "{value} ({low}-{high})".format_map(corrected) if corrected else "-"
 
 
 def _percent(share: float) -> str:

@@ -23,6 +23,7 @@ DIRECTIONS = ("in", "out")
 DETECTORS = {  # the bus that each detector needs
     "ld2451": "radar", "ld2450": "radar", "ops243": "radar",
     "doppler": "beams", "beam": "beams", "beam_single": "beams",
+    "pir_pair": "beams", "vl53l1x": "radar",
 }  # fmt: skip
 PULSE_DETECTOR = "doppler"  # needs the pulse counter of the chip (PCNT)
 RADIO_CHIPS = ("sx1262", "sx1276")

@@ -27,6 +27,8 @@ DETECTORS = {
     "ld2451": _RADAR, "ld2450": _RADAR, "ops243": _RADAR,
     "doppler": N_("a radar that measures the speed of moving objects"),
     "beam": _BEAMS, "beam_single": _BEAMS,
+    "pir_pair": N_("passive infrared sensors that notice the warmth of a moving body"),
+    "vl53l1x": N_("an infrared sensor that measures the distance to the nearest body"),
 }  # fmt: skip
 _FIELDS = (
     N_("start and length of the interval, and the seconds in which the detector could count"),

@@ -13,6 +13,7 @@ import argparse
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import serial
@@ -24,7 +25,7 @@ from tallypost.hardware import boards
 from tallypost.i18n import _
 
 BAUDS = {"ld2451": 115_200, "ld2450": 256_000, "ops243": 19_200}
-EDGE_DETECTORS = ("beam", "beam_single", "doppler")
+EDGE_DETECTORS = ("beam", "beam_single", "doppler", "pir_pair")
 _PROGRESS_S = 2.0
 
 
@@ -88,7 +89,8 @@ def _record(port: serial.Serial, write: Callable[[str], int], args: Namespace) -
     """The number of bytes or edges recorded, at least 1 after Ctrl-C."""
     is_edges = args.detector in EDGE_DETECTORS
     columns = "ms,pin,level" if is_edges else "ms,hex bytes"
-    write(f"# detector: {args.detector}\n# {columns}\n")
+    started = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    write(f"# detector: {args.detector}\n# started: {started}\n# {columns}\n")
     try:
         if is_edges:
             return _record_edges(port, write, args)

@@ -1,0 +1,1 @@
+"""Counts of a node against a tally by hand, at the street."""
