@@ -89,11 +89,9 @@ def build_node(board: Board, flash: Path, environment: Environment) -> Node:
         modem = Rui3(Mac(server, rng, rising=True), rng)
         modem.uart = MODEM_UART
         detector = CompositeDetector(detector, modem)
-    # Memory of a module with PSRAM, whatever the board: within a classic chip's heaps a radar node
-    # refuses `pull` and `aim` in its first minutes ("no memory to spare"). `make sim` has them.
     spec = NodeSpec(
-        board.name, flash, start_utc, environment.seed, chip=board.chip, psram=True,
-        mac=mac_of(board.name, flash),
+        board.name, flash, start_utc, environment.seed, chip=board.chip,
+        psram=board.psram_mb > 0, mac=mac_of(board.name, flash),
     )  # fmt: skip
     made = Node(spec, network, detector, environment.observer)
     network.access_point = environment.wifi
