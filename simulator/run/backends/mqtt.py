@@ -12,7 +12,7 @@ from simulator.world.network.access_network import AccessNetwork, EmbeddedBroker
 from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
 from simulator.world.spec import Detector
-from tallypost.backend.store import Store
+from tallypost.backend.stores.store import Store
 
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 

@@ -239,7 +239,7 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "x.sqlite") as db:
         db.execute("PRAGMA user_version = 77")
     with pytest.raises(
-        ToolError, match="the database has layout 77, this version reads 4. Install"
+        ToolError, match="the database has layout 77, this version reads 5. Install"
     ):
         Collector(tmp_path / "x.sqlite")
 

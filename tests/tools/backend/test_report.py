@@ -11,7 +11,7 @@ import pytest
 
 from tallypost.backend import report
 from tallypost.backend.stores.spans import percentile
-from tallypost.backend.store import Store
+from tallypost.backend.stores.store import Store
 from tallypost.cli import main
 
 

@@ -19,7 +19,7 @@ from tallypost.backend.collector import Collector, News, Receiver
 from tallypost.backend.listener import Listener, Login
 from tallypost.backend.lorawan import network_server
 from tallypost.backend.lorawan.collector import LoraCollector
-from tallypost.backend.layout import rfc3339
+from tallypost.backend.stores.database import rfc3339
 from tallypost.backend.record_macs import MacKeys, read_keys
 from tallypost.backend.rights import probe_rights
 from tallypost.faults import ToolError, os_reason

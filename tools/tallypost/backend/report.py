@@ -3,30 +3,27 @@
 Speeds are those of all road users of the hour or day. Histograms add up, percentiles do not, so
 v50, v85 and v98 are read from the sum of the histograms (linear inside a bin of 4 km/h). The
 counts come with the share of the time that was observed. Nothing is extrapolated. Intervals in the
-short form of LoRaWAN have no histogram. They are left out, and a note says how many.
+short form of LoRaWAN are counted, but have no histogram. A note says how many.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tallypost import console
+from tallypost.backend.stores.access import Address
+from tallypost.backend.stores.days import add
+from tallypost.backend.stores.reading import Interval, open_reader
 from tallypost.backend.stores.spans import DIRECTIONS, SHARES, Span
 from tallypost.faults import ToolError
 from tallypost.i18n import N_, _, decimal, ngettext
 
-_DIGITS = {N_("hour"): 13, N_("day"): 10}  # of 2026-03-02T07:15:00Z
-_SHORT = """SELECT count(*) FROM short
-WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ?"""
-_QUERY = """SELECT start, len, cov, body FROM records
-WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ? ORDER BY start"""
+_HOUR_CHARS = 13  # of 2026-03-02T07:15:00Z
+_SPANS = (N_("day"), N_("hour"))
 
 Body = dict[str, Any]
 
@@ -43,7 +40,7 @@ def options(verb: argparse.ArgumentParser) -> None:
     add("--node", required=True, metavar="ID", help=_("node id"))
     add(
         "--by",
-        choices=sorted(_DIGITS),
+        choices=_SPANS,
         default="hour",
         help=_("one row for each hour or day (default: hour)"),
     )
@@ -98,42 +95,35 @@ def _check_date(text: str) -> None:
 
 
 def spans(
-    path: Path, node: str, days: tuple[str, str], by: str
+    address: Address, node: str, days: tuple[str, str], by: str
 ) -> list[tuple[tuple[str, str], Span]]:
     """((start, direction), span), oldest first. Raises ToolError."""
-    found: dict[tuple[str, str], Span] = {}
-    for start, length, observed, body in _intervals(path, node, days):
-        for direction in DIRECTIONS:
-            span = found.setdefault((start[: _DIGITS[by]], direction), Span())
-            span.add(length, observed, body, direction)
-    return list(found.items())
+    with open_reader(address) as reader:
+        if by == "day":
+            found = reader.days(node, *days)
+        else:
+            found = _hours(reader.intervals(node, *days))
+        if short := reader.count_short(node, *days):
+            text = ngettext(
+                "{n} interval in the short form of LoRaWAN has no histogram",
+                "{n} intervals in the short form of LoRaWAN have no histogram",
+                short,
+            )
+            console.note(text.format(n=short))
+    return [
+        ((start, direction), span)
+        for start, both in found.items()
+        for direction, span in both.items()
+    ]
 
 
-def _intervals(
-    path: Path, node: str, days: tuple[str, str]
-) -> Iterator[tuple[str, int, int, Body]]:
-    if not path.is_file():
-        raise ToolError(
-            _("{path}: no such file").format(path=path),
-            _("Name the file of tallypost listen with --db."),
-        )
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            for start, length, observed, body in db.execute(_QUERY, (node, *days)):
-                yield start, length, observed, json.loads(body)
-            short = db.execute(_SHORT, (node, *days)).fetchone()[0]
-            if short:
-                text = ngettext(
-                    "{n} interval in the short form of LoRaWAN is not included",
-                    "{n} intervals in the short form of LoRaWAN are not included",
-                    short,
-                )
-                console.note(text.format(n=short))
-    except sqlite3.DatabaseError as error:
-        raise ToolError(
-            _("{path}: the database cannot be used: {reason}").format(path=path, reason=error),
-            _("Name the file of tallypost listen with --db."),
-        ) from error
+def _hours(intervals: Iterable[Interval]) -> dict[str, dict[str, Span]]:
+    """By hour and direction: the sums over intervals."""
+    found: dict[str, dict[str, Span]] = {}
+    for one in intervals:
+        hour = found.setdefault(one.start[:_HOUR_CHARS], {name: Span() for name in DIRECTIONS})
+        add(hour, one.length, one.observed, one.body, one.bin_kmh)
+    return found
 
 
 def show(node: str, by: str, rows: list[Body]) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend.layout import open_file
+from tallypost.backend.stores.sqlite import open_file
 from tallypost.backend.record_macs import SIGNED, UNSIGNED, WRONG, MacKeys, read_keys
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import N_, _

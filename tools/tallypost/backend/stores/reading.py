@@ -15,32 +15,24 @@ only the outermost is an interval, so no passage counts twice.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tallypost.backend.stores.spans import DIRECTIONS, Span
+import orjson
+
+from tallypost.backend.stores.access import open_for_reading
+from tallypost.backend.stores.days import MERGED, SINGLE, add, unpacked
+from tallypost.backend.stores.spans import BIN_KMH, DIRECTIONS, Span
 from tallypost.faults import ToolError
 from tallypost.i18n import _
 
 Body = dict[str, Any]
+Day = tuple[str, str, dict[str, Span]]  # node, day, sums by direction
 
 BEGIN, END = "2000-01-01", "2100-01-01"  # no interval is older or newer
-_SINGLE = (
-    "SELECT log, seq, seq, start, len, cov, body FROM records r WHERE kind = 'interval'"
-    " AND node = ? AND start >= ? AND start < ? AND NOT EXISTS (SELECT 1 FROM short s"
-    " WHERE s.node = r.node AND s.log = r.log AND s.kind = 'interval'"
-    " AND r.seq BETWEEN s.first AND s.last) ORDER BY start"
-)
-_MERGED = (
-    "SELECT log, first, last, start, len, cov, body FROM short s WHERE kind = 'interval'"
-    " AND node = ? AND start >= ? AND start < ? AND NOT EXISTS (SELECT 1 FROM short o"
-    " WHERE o.node = s.node AND o.log = s.log AND o.kind = 'interval' AND o.first <= s.first"
-    " AND o.last >= s.last AND (o.first < s.first OR o.last > s.last)) ORDER BY start"
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,8 @@ class Interval:
 
     first, last: the numbers it stands for; equal but for the short form of LoRaWAN. start: UTC.
     length, observed: seconds. body: the record as in `schemas/counts.json`. In the short form the
-    keys `speed.DIRECTION.hist` and `.n` are missing, and `speed.DIRECTION` may be None.
+    keys `speed.DIRECTION.hist` and `.n` are missing, and `speed.DIRECTION` may be None. bin_kmh:
+    width of a bin of `hist`; `spans.rebinned` converts it.
     """
 
     node: str
@@ -74,6 +67,7 @@ class Interval:
     length: int
     observed: int
     body: Body
+    bin_kmh: int = BIN_KMH
 
     @property
     def is_short(self) -> bool:
@@ -84,14 +78,9 @@ class Interval:
 class Reader:
     """Reads a store. Use it as a context manager. Raises ToolError if the store cannot be read."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        if not path.is_file():
-            raise ToolError(
-                _("{path}: no such file").format(path=path),
-                _("Name the file of tallypost listen with --db."),
-            )
-        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    def __init__(self, address: Path | str) -> None:
+        self._db, self._error = open_for_reading(address)
+        self._name = address
 
     def __enter__(self) -> Reader:
         return self
@@ -116,29 +105,59 @@ class Reader:
 
     def intervals(self, node: str, first: str = BEGIN, last: str = END) -> Iterator[Interval]:
         """The intervals of a node that begin in a range, oldest first."""
-        rows = [*self._rows(_SINGLE, node, first, last), *self._rows(_MERGED, node, first, last)]
+        rows = [row for query in (SINGLE, MERGED) for row in self._rows(query, node, first, last)]
         rows.sort(key=lambda row: (row[3], row[1]))
-        for log, low, high, start, length, observed, text in rows:
-            body = json.loads(text) | {"start": start}
-            yield Interval(node, log, low, high, start, length, observed, body)
+        for log, low, high, start, length, observed, text, bin_kmh in rows:
+            body = orjson.loads(text) | {"start": start}
+            yield Interval(node, log, low, high, start, length, observed, body, bin_kmh or BIN_KMH)
+
+    def count_short(self, node: str, first: str = BEGIN, last: str = END) -> int:
+        """How many records in the short form of LoRaWAN begin in a range."""
+        row = self._rows(
+            "SELECT count(*) FROM short WHERE kind = 'interval' AND node = ? AND start >= ?"
+            " AND start < ?", node, first, last,
+        )[0]  # fmt: skip
+        return int(row[0])
 
     def latest(self, node: str) -> Interval | None:
         """The interval of a node that began last."""
-        row = next(self._rows(
+        row = self._rows(
             "SELECT max(start) FROM (SELECT max(start) AS start FROM records WHERE node = ?"
-            " AND kind = 'interval' UNION ALL SELECT max(start) FROM short WHERE node = ?"
-            " AND kind = 'interval') starts", node, node,
-        ))  # fmt: skip
+            " AND kind = 'interval' AND start IS NOT NULL UNION ALL SELECT max(start) FROM short"
+            " WHERE node = ? AND kind = 'interval') AS starts", node, node,
+        )[0]  # fmt: skip
         found = self.intervals(node, row[0], row[0] + "~") if row[0] else iter(())
         return next(iter(found), None)
 
     def days(self, node: str, first: str = BEGIN, last: str = END) -> dict[str, dict[str, Span]]:
         """By day in UTC and direction: the sums over a node's intervals, oldest first."""
-        found: dict[str, dict[str, Span]] = {}
-        for one in self.intervals(node, first, last):
-            day = found.setdefault(one.start[:10], {name: Span() for name in DIRECTIONS})
-            for direction, span in day.items():
-                span.add(one.length, one.observed, one.body, direction)
+        return {day: spans for _, day, spans in self._days(" AND node = ?", first, last, node)}
+
+    def all_days(self, first: str = BEGIN, last: str = END) -> Iterator[Day]:
+        """(node, day, sums by direction) of all nodes, by day and node."""
+        return self._days("", first, last)
+
+    def _days(self, where: str, first: str, last: str, *values: str) -> Iterator[Day]:
+        """The sums of days. A day that is not summed up yet, or not within the range as a whole,
+        is read interval by interval."""
+        rows = self._rows(
+            f"SELECT node, day, body FROM days WHERE day >= ? AND day < ?{where}"
+            " ORDER BY day, node",
+            first[:10], last, *values,
+        )  # fmt: skip
+        for node, day, text in rows:
+            begin, end = max(first, day), min(last, day + "~")
+            if text and (begin, end) == (day, day + "~"):
+                yield node, day, unpacked(text)
+            elif found := self._sums(node, begin, end):
+                yield node, day, found
+
+    def _sums(self, node: str, first: str, last: str) -> dict[str, Span]:
+        found: dict[str, Span] = {}
+        for query in (SINGLE, MERGED):
+            for row in self._rows(query, node, first, last):
+                found = found or {name: Span() for name in DIRECTIONS}
+                add(found, row[4], row[5], orjson.loads(row[6]), row[7])
         return found
 
     def config(self, node: str) -> Body | None:
@@ -157,18 +176,19 @@ class Reader:
             return held
         return None
 
-    def _rows(self, query: str, *values: object) -> Iterator[Any]:
+    def _rows(self, query: str, *values: object) -> list[Any]:
         try:
-            yield from self._db.execute(query, values)
-        except sqlite3.DatabaseError as error:
+            return self._db.execute(query, values).fetchall()
+        except self._error as error:
             raise ToolError(
                 _("{path}: the database cannot be used: {reason}").format(
-                    path=self._path, reason=error
+                    path=self._name, reason=error
                 ),
                 _("Name the file of tallypost listen with --db."),
             ) from error
 
 
 def open_reader(store: Path | str) -> Reader:
-    """Open a store for reading. store: the path of its SQLite file. Raises ToolError."""
-    return Reader(Path(store))
+    """Open a store for reading. store: the path of its SQLite file, or the URL of a database of
+    PostgreSQL. Raises ToolError."""
+    return Reader(store)

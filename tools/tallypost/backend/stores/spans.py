@@ -32,8 +32,13 @@ class Span:
     followers: int = 0
     headway_sum: float = 0.0
 
-    def add(self, length: int, observed: int, body: Body, direction: str) -> None:
-        """Add a direction of an interval. The short form of LoRaWAN has no histogram."""
+    def add(
+        self, length: int, observed: int, body: Body, direction: str, bin_kmh: int | None = None
+    ) -> None:  # fmt: skip
+        """Add a direction of an interval. The short form of LoRaWAN has no histogram.
+
+        bin_kmh: width of a bin of its histogram, None for 4 km/h.
+        """
         self.length += length
         self.observed += observed
         self.classes.update(body["counts"][direction])
@@ -42,11 +47,33 @@ class Span:
             self.speeds += speed["n"]
             self.speed_sum += speed["mean"] * speed["n"]
             self.raw_sum += speed.get("raw", speed["mean"]) * speed["n"]
-            self.bins.update(dict(speed["hist"]))
+            hist = speed["hist"]
+            self.bins.update(dict(hist if bin_kmh in (None, BIN_KMH) else rebinned(hist, bin_kmh)))
         spacing = body.get("spacing", {}).get(direction, {})
         if spacing.get("headway") is not None:
             self.followers += spacing["n"]
             self.headway_sum += spacing["headway"] * spacing["n"]
+
+    def packed(self) -> list[Any]:
+        """All values, for JSON."""
+        return [
+            self.length, self.observed, dict(self.classes), sorted(self.bins.items()), self.speeds,
+            self.speed_sum, self.raw_sum, self.followers, self.headway_sum,
+        ]  # fmt: skip
+
+    @classmethod
+    def of_packed(cls, values: list[Any]) -> Span:
+        """The span of `packed`."""
+        length, observed, classes, bins, *sums = values
+        return cls(length, observed, Counter(classes), Counter(dict(bins)), *sums)
+
+    def merge(self, other: Span) -> None:
+        """Add another span, such as another day."""
+        for name, value in vars(other).items():
+            if isinstance(value, Counter):
+                getattr(self, name).update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
 
     def as_dict(self) -> Body:
         """Shares and means for people and for JSON. Speeds in km/h, `headway` in seconds."""
@@ -58,6 +85,19 @@ class Span:
             "headway": _ratio(self.headway_sum, self.followers),
         }
         return found | {name: percentile(self.bins, share) for name, share in SHARES.items()}
+
+
+def rebinned(hist: list[list[int]], bin_kmh: int) -> Counter[int]:
+    """A histogram of another bin width, in bins of 4 km/h. The speeds of a bin are spread evenly
+    over its width, and none is lost by rounding."""
+    found: Counter[int] = Counter()
+    for i, count in hist:
+        done = 0
+        for kmh in range(bin_kmh):
+            upto = count * (kmh + 1) // bin_kmh
+            found[min((i * bin_kmh + kmh) // BIN_KMH, OPEN_BIN)] += upto - done
+            done = upto
+    return +found
 
 
 def _ratio(total: float, n: int) -> float | None:
