@@ -137,6 +137,8 @@ class Collector(Receiver):
 
     def _no_room(self, key: Key) -> str:
         """Why the store takes no records of a log, "" if it does."""
+        if self.store.is_loaded(key):
+            return ""
         if not self.store.admit(key[0]):
             return f"more than {limits.NODES_MAX} nodes"
         return "" if self.store.has_room(key) else "the node has too many logs"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import TYPE_CHECKING
 
 from tallypost.backend import messages, record_macs
@@ -21,6 +21,8 @@ from tallypost.backend.stores.records import REPEAT, Row, compact
 
 if TYPE_CHECKING:
     from tallypost.backend.collector import Collector
+
+Slots = tuple[int, ...]
 
 _TOTAL_WRAP = 1 << 30
 _CLASSES = itemgetter("pedestrian", "bicycle", "car", "heavy", "unknown")
@@ -112,6 +114,8 @@ class LogWriter:
         is_dated = messages.is_dated(row.body, utc)
         if not is_dated:
             row.start = None
+        if self._rows and (row.start or "~") <= (self._rows[-1].start or ""):
+            self._flush()  # it may be the same interval again
         if self._continues(row.body["seq"]):
             self._rows.append(row)
             self._collector.count_new(self._key[0])
@@ -132,7 +136,7 @@ class LogWriter:
             self._store.mark_repeat(self._key, seq)
         self._announce(row, twin)
         self._collector.note_new(self._key, self._state, row.body)
-        self._doubt(row.body, self._store.before(self._key, seq))
+        self._doubt(row.body, self._before(seq))
 
     def _continues(self, seq: int) -> bool:
         """Whether a record lies behind all that are held, and nobody said that it is gone."""
@@ -151,7 +155,9 @@ class LogWriter:
         for row in rows:
             if row.body["seq"] in twins:
                 row.kind = REPEAT
-        before = self._store.before(self._key, first)
+        before = self._state.last_interval
+        if not before or before[0] != first - 1:
+            before = self._before(first)
         self._store.insert_new(self._key, rows, self._utc)
         if first == self._reached + 1 and last - first + 1 == len(rows):
             self._reached = last
@@ -160,8 +166,8 @@ class LogWriter:
             seq = row.body["seq"]
             is_next = before is not None and (seq == first or before[0] == seq - 1)
             self._announce(row, twins.get(seq))
-            self._doubt(row.body, before if is_next else None)
-            before = seq, row.body
+            totals = self._doubt(row.body, before if is_next else None)
+            before = self._state.last_interval = seq, totals
 
     def _announce(self, row: Row, twin: tuple[str, int] | None) -> None:
         if twin:
@@ -171,12 +177,20 @@ class LogWriter:
         else:
             self._collector.tell("interval", self._key[0], row.body)
 
-    def _doubt(self, record: Body, before: tuple[int, Body] | None) -> None:
+    def _before(self, seq: int) -> tuple[int, Slots] | None:
+        """Number and totals of the interval before, if all records between the two are held."""
+        found = self._store.before(self._key, seq)
+        return (found[0], _slots(found[1]["total"])) if found else None
+
+    def _doubt(self, record: Body, before: tuple[int, Slots] | None) -> Slots:
+        """Note the reasons to doubt an interval. Returns its totals."""
         reasons = messages.doubts(record, self._utc)
-        if before and not _totals_continue(before[1], record):
+        totals = _slots(record["total"])
+        if before and not _totals_continue(before[1], totals, _slots(record["counts"])):
             reasons.append(f"the totals do not continue those of record {before[0]}")
         for reason in reasons:
             self._note_doubt(record["seq"], reason)
+        return totals
 
     def _note_doubt(self, seq: int, reason: str) -> None:
         self._store.note_doubt(self._key, seq, reason)
@@ -207,11 +221,13 @@ class LogWriter:
         self._collector.tell("gone", self._key[0], body)
 
 
-def _totals_continue(before: Body, record: Body) -> bool:
+def _totals_continue(was: Slots, now: Slots, counted: Slots) -> bool:
     """Whether the cumulative totals are those of the interval before plus the counts since."""
-    was, now, counted = _slots(before["total"]), _slots(record["total"]), _slots(record["counts"])
-    return all([(n - w - c) % _TOTAL_WRAP == 0 for n, w, c in zip(now, was, counted, strict=True)])
+    if tuple(map(add, was, counted)) == now:
+        return True
+    return all((n - w - c) % _TOTAL_WRAP == 0 for n, w, c in zip(now, was, counted, strict=True))
 
 
-def _slots(tally: dict[str, dict[str, int]]) -> tuple[int, ...]:
+def _slots(tally: dict[str, dict[str, int]]) -> Slots:
+    """The numbers of all directions and classes, always in the same order."""
     return (*_CLASSES(tally["forward"]), *_CLASSES(tally["backward"]))

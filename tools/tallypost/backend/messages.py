@@ -12,14 +12,14 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 from jsonschema_rs import Draft202012Validator as Validator
 
-from tallypost.backend.stores.database import Body
+from tallypost.backend.stores.database import Body, rfc3339
 
 PAYLOAD_MAX_BYTES = 64 * 1024  # the messages of a node have 4 KB
 DEPTH_MAX = 32  # levels; an interval has 8, and json.dumps fails earlier than json.loads
@@ -34,7 +34,7 @@ NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 SUFFIXES = ("counts", "event", "status", "health", "config", "reply")
 PASSAGES_BURST = 100  # beside that, for intervals of a few seconds
 _EPOCH = 1_735_689_600.0  # 2025-01-01: no log is older
-_START_MIN = 1_577_836_800.0  # 2020-01-01
+_START_MIN = "2020-01-01T00:00:00Z"
 _SCHEMAS = Path(__file__).resolve().parent / "schemas"
 _SHOWN_CHARS = 200  # of an error
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
@@ -241,8 +241,12 @@ def is_dated(record: Body, utc: float) -> bool:
     """Whether the start of an interval can be true. True if it has none."""
     if record.get("start") is None:
         return True
-    start = datetime.fromisoformat(record["start"]).timestamp()
-    return _START_MIN <= start <= max(utc, _EPOCH) + START_AHEAD_MAX_S
+    return bool(_START_MIN <= record["start"] <= _start_max(int(utc)))
+
+
+@lru_cache(maxsize=16)
+def _start_max(utc: int) -> str:
+    return rfc3339(max(utc, _EPOCH) + START_AHEAD_MAX_S)
 
 
 def doubts(record: Body, utc: float) -> list[str]:

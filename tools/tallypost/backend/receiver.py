@@ -9,8 +9,10 @@ message that causes it stands alone and goes into quarantine.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tallypost.backend import limits
@@ -31,6 +33,22 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     utc: float
+
+
+class EachMessage:
+    """A consumer of messages that stores nothing: `on_message` gets them one by one."""
+
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
+        raise NotImplementedError
+
+    def on_messages(self, batch: Sequence[Message]) -> list[Publication]:
+        return [answer for message in batch for answer in self.on_message(*message)]
+
+    def is_passing(self, _error: BaseException) -> bool:
+        return False
+
+    def idle(self, _utc: float) -> bool:
+        return False
 
 
 class Receiver:
@@ -68,7 +86,7 @@ class Receiver:
         self._begin()
         utc = batch[-1].utc
         try:
-            with self.store.transaction(utc):
+            with _without_collection(), self.store.transaction(utc):
                 answers = self._handle(batch)
                 self._write_refusals()
         except Exception as error:
@@ -82,6 +100,10 @@ class Receiver:
 
     def _begin(self) -> None:
         self._news, self._refusals, self._new = [], [], Counter()
+
+    def is_passing(self, error: BaseException) -> bool:
+        """Whether the same batch may be stored later: the store is locked, full or away."""
+        return self.store.is_passing(error)
 
     def idle(self, utc: float) -> bool:
         """Sum up some days, when no message waits. False if there is nothing left to do."""
@@ -176,6 +198,19 @@ class Receiver:
     def correct(self, key: Key, seq: int, reason: str) -> None:
         self.store.note_doubt(key, seq, reason)
         self._news.append(("corrected", key[0], {"log": key[1], "seq": seq, "reason": reason}))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection inside: it looks at all values of a batch again and again, and none of
+    them is in a cycle. It takes a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def reason_of(error: Exception) -> str:

@@ -79,6 +79,11 @@ class ShortStore(Store):
         ).fetchone()
         return row is not None
 
+    def load_log(self, key: Key) -> LogState:
+        """The state of a log, read anew: its short records change it."""
+        self._states.pop(key, None)
+        return super().load_log(key)
+
     # --- half a log id
 
     def log_named(self, node: str, half: str) -> str | None:

@@ -43,6 +43,9 @@ class Database(Protocol):
         """Commits at its end and rolls back on an exception. Inside another one it does
         nothing."""
 
+    def is_unchanged(self) -> bool:
+        """Inside a transaction: whether nobody else has written since the last call."""
+
     def prepare(self, utc: float) -> None:
         """Called before a transaction that stores records received at `utc`, unix seconds."""
 

@@ -13,6 +13,7 @@ RESEND_MAX = 20_000  # records in one request; a node refuses more
 GAP_OPEN_S = 5.0  # of several collectors, one may be about to store the records of a gap
 NUMBER_MAX = 2**32 - 1
 _CHAIN_ROWS = 1000  # read at once
+_STATES_MAX = 20_000  # 1 KB each
 _STATE = "confirmed, newest, held, asked, asked_from, asked_to"
 
 Span = tuple[int, int]  # first and last number
@@ -35,6 +36,9 @@ class LogState:
     asked_to: int = 0
     gone: tuple[Span, ...] = ()
     short: tuple[Span, ...] = ()
+    last_interval: tuple[int, tuple[int, ...]] | None = (
+        None  # number and totals of one stored here
+    )
 
     @property
     def end(self) -> int:
@@ -51,15 +55,25 @@ class Logs:
     """The part of a store about logs."""
 
     _db: Database
+    _states: dict[Key, LogState]  # as this process left them, and nobody has written since
+
+    def is_loaded(self, key: Key) -> bool:
+        """Whether the log is known, without a look into the database."""
+        return key in self._states
 
     def load_log(self, key: Key) -> LogState:
         """The state of a log, made if it is missing, and locked until the commit."""
+        if key in self._states:
+            return self._states[key]
+        if len(self._states) >= _STATES_MAX:
+            self._states.clear()
         row = self._log_row(key)
         if row is None:
             self.add_log(key)
             row = self._log_row(key)
         state = LogState(*row)
         self._load_spans(key, state)
+        self._states[key] = state
         return state
 
     def _log_row(self, key: Key) -> Any:
@@ -84,6 +98,7 @@ class Logs:
 
     def forget_empty(self, key: Key) -> None:
         """Forget a log of which nothing was ever stored."""
+        self._states.pop(key, None)
         self._db.execute(
             "DELETE FROM logs WHERE node = ? AND log = ? AND confirmed = 0 AND newest = 0"
             " AND held = 0 AND asked = 0 AND NOT EXISTS (SELECT 1 FROM gone WHERE"

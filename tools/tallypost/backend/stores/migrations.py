@@ -18,7 +18,7 @@ from tallypost.faults import ToolError
 from tallypost.i18n import _
 
 LAYOUT = 5  # PRAGMA user_version
-PAGE_BYTES = 8192  # a record has 1 KB: fewer bytes are left over at the end of a page
+PAGE_BYTES = 16_384  # a record has 1 KB: fewer bytes are left over at the end of a page
 TABLES = """
 CREATE TABLE records (
   node TEXT, log TEXT, seq INTEGER, kind TEXT, start TEXT, len INTEGER, cov INTEGER,

@@ -41,6 +41,7 @@ class Records:
 
     _db: Database
     _touched: set[tuple[str, str]]  # node and day whose sums have changed
+    _newest_start: dict[str, str]  # by node, as long as nobody else writes
 
     def insert(
         self, key: Key, kind: str, body: Body, utc: float, *, is_dated: bool = True,
@@ -76,6 +77,7 @@ class Records:
 
     def _replace(self, key: Key, row: Row, kind: str) -> None:
         self._touch(key[0], row.start)
+        self._newest_start.pop(key[0], None)
         self._db.execute(
             "UPDATE records SET kind = ?, start = ?, len = ?, cov = ?, body = ?"
             " WHERE node = ? AND log = ? AND seq = ?",
@@ -99,6 +101,9 @@ class Records:
             ))  # fmt: skip
             self._touch(key[0], row.start)
         self._db.executemany(_INSERT, values)
+        starts = [row.start for row in rows if row.start]
+        if starts and key[0] in self._newest_start:
+            self._newest_start[key[0]] = max(self._newest_start[key[0]], *starts)
 
     def _touch(self, node: str, start: str | None) -> None:
         if start:
@@ -114,6 +119,7 @@ class Records:
         """Give the intervals before an anchor their start. A twin becomes a `repeat`."""
         for seq, start, body in anchors.dated_intervals(self._db, key, anchor, utc):
             twin = self.twins(key, [Row(body, "", start)])
+            self._newest_start.pop(key[0], None)
             self._db.execute(
                 "UPDATE records SET start = ?, kind = ? WHERE node = ? AND log = ? AND seq = ?",
                 (start, REPEAT if twin else INTERVAL, *key, seq),
@@ -125,6 +131,8 @@ class Records:
     def twins(self, key: Key, rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
         """By number: log and number of a held interval that is the same but for its number."""
         found: dict[int, tuple[str, int]] = {}
+        newest = self._start_of_newest(key[0])
+        rows = [row for row in rows if row.start and row.start <= newest]
         by_start = {row.start: row.body for row in rows if row.start}
         starts = list(by_start)
         for i in range(0, len(starts), _TWINS_MAX):
@@ -140,6 +148,15 @@ class Records:
                 if not is_itself and _contents(body) == _contents(json.loads(text)):
                     found[body["seq"]] = log, seq
         return found
+
+    def _start_of_newest(self, node: str) -> str:
+        """The highest start of a node's records, "" if there is none."""
+        if node not in self._newest_start:
+            row = self._db.execute(
+                "SELECT max(start) FROM records WHERE node = ? AND start IS NOT NULL", (node,)
+            ).fetchone()
+            self._newest_start[node] = row[0] or ""
+        return self._newest_start[node]
 
     def mark_repeat(self, key: Key, seq: int) -> None:
         """Count an interval no longer: it is the twin of another one."""

@@ -15,7 +15,7 @@ from tallypost.i18n import _
 
 BUSY_TIMEOUT_S = 20.0  # a backup or a long report may hold the file
 _CACHE_KB = 32_768  # the index by number: nodes write to all parts of it
-_WAL_PAGES = 500  # 4 MB; then they are copied into the file
+_WAL_PAGES = 1000  # 16 MB; then they are copied into the file
 _WAL_MAX_BYTES = 64 * 1024 * 1024  # a long reader keeps it from being copied
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 _DISK_ERRORS = (sqlite3.OperationalError, sqlite3.InternalError, sqlite3.DatabaseError)
@@ -31,6 +31,7 @@ class SqliteDatabase:
         self._path = path
         self._db = open_file(path)
         self._depth = 0
+        self._version = -1
 
     def execute(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._db.execute(query, values)
@@ -54,6 +55,11 @@ class SqliteDatabase:
             raise
         finally:
             self._depth = 0
+
+    def is_unchanged(self) -> bool:
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        was, self._version = self._version, version
+        return bool(was == version)
 
     def prepare(self, utc: float) -> None:
         """Nothing to prepare: there is one table for all months."""
@@ -97,7 +103,7 @@ class SqliteReader(SqliteDatabase):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._depth = 0
+        self._depth, self._version = 0, -1
         self._db = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S
         )

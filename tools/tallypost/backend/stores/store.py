@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tallypost.backend.stores.access import open_database
-from tallypost.backend.stores.database import Database
+from tallypost.backend.stores.database import Database, Key
 from tallypost.backend.stores.days import Days
-from tallypost.backend.stores.logs import Logs
+from tallypost.backend.stores.logs import Logs, LogState
 from tallypost.backend.stores.nodes import Nodes
 from tallypost.backend.stores.records import Records
 
@@ -31,6 +31,8 @@ class Store(Records, Logs, Nodes, Days):
     def __init__(self, address: Path | str) -> None:
         self._db: Database = open_database(address)
         self._touched: set[tuple[str, str]] = set()
+        self._states: dict[Key, LogState] = {}
+        self._newest_start: dict[str, str] = {}
 
     @property
     def database(self) -> Database:
@@ -49,10 +51,20 @@ class Store(Records, Logs, Nodes, Days):
             self._db.prepare(utc)
         try:
             with self._db.transaction():
+                if not self._db.is_unchanged():
+                    self._forget()
                 yield
                 self._mark_days()
+        except BaseException:
+            self._forget()
+            raise
         finally:
             self._touched.clear()
+
+    def _forget(self) -> None:
+        """Forget the logs: others have changed them, or this transaction has not."""
+        self._states.clear()
+        self._newest_start.clear()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -61,6 +73,7 @@ class Store(Records, Logs, Nodes, Days):
         try:
             yield
         except Exception:
+            self._forget()
             self._db.execute("ROLLBACK TO SAVEPOINT one")
             raise
         finally:
