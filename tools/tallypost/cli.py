@@ -49,6 +49,10 @@ VERBS = {
     "record": ("technician.record", N_("record the output of a sensor for a replay")),
     "replay": ("technician.replay", N_("run a recording through the firmware, list the passages")),
     "listen": ("backend.listen", N_("store the records of nodes and confirm them")),
+    "store": (
+        "backend.upkeep.store_verb",
+        N_("copy, move or clean the store of listen, and show refused messages"),
+    ),
     "audit": ("papers.audit", N_("show records that were changed or removed afterwards")),
     "datasheet": ("papers.datasheet", N_("write the data sheet of a node for data protection")),
     "report": (

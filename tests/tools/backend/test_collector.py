@@ -20,7 +20,7 @@ Reply = tuple[str, dict[str, Any]]
 class Backend:
     """A collector with its news. `send` gives it a message of node n1."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path = path
         self.news: list[tuple[str, str]] = []
         self.collector = Collector(path, on_news=lambda kind, node, _: self._note(kind, node))

@@ -11,11 +11,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend.stores.access import Address
+from tallypost.backend.stores.access import Address, add_option
 from tallypost.backend.stores.days import add
 from tallypost.backend.stores.reading import Interval, open_reader
 from tallypost.backend.stores.spans import DIRECTIONS, SHARES, Span
@@ -30,13 +29,7 @@ Body = dict[str, Any]
 
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add(
-        "--db",
-        type=Path,
-        default=Path("tallypost.sqlite"),
-        metavar=_("FILE"),
-        help=_("SQLite file (default: tallypost.sqlite)"),
-    )
+    add_option(verb)
     add("--node", required=True, metavar="ID", help=_("node id"))
     add(
         "--by",

@@ -59,6 +59,9 @@ class Database(Protocol):
     def size_bytes(self) -> int:
         """The space on disk."""
 
+    def checkpoint(self) -> None:
+        """Bring all that is committed into the file."""
+
     def close(self) -> None: ...
 
 

@@ -11,9 +11,11 @@ import json
 from tallypost.backend.stores.database import Body, Database
 from tallypost.backend.stores.spans import DIRECTIONS, Span
 
+PRUNED_BEFORE = "pruned_before"  # setting: the records of the days before it are deleted
 _EMPTY = (
     "INSERT INTO days VALUES (?, ?, '') ON CONFLICT (node, day) DO UPDATE SET body = ''"
-    " WHERE days.body <> ''"
+    " WHERE days.body <> '' AND days.day >= coalesce("
+    f"(SELECT value FROM settings WHERE name = '{PRUNED_BEFORE}'), '')"
 )
 SINGLE = (
     "SELECT log, seq, seq, start, len, cov, body, bin_kmh FROM records r WHERE kind = 'interval'"

@@ -79,8 +79,8 @@ CREATE TABLE signatures (node TEXT, state TEXT, times INTEGER, last TEXT,
 """
 
 # Since layout 5. A body with a MAC stays as it came. `bin_kmh`: width of a bin of the histogram,
-# NULL for 4. `held`: the highest number that is held of a log. `days`: sums by day in UTC; '' has
-# to be summed up again. `settings`: by name, see stores/retention.py.
+# NULL for 4. `held`, `pruned`: the highest number of a log that is held, and that was deleted.
+# `days`: sums by day in UTC; '' has to be summed up again. `settings`: by name, see days.py.
 _COMPACT = """
 DROP VIEW IF EXISTS counts;
 CREATE TABLE rows5 (
@@ -106,6 +106,7 @@ CREATE INDEX quarantine_by_node ON quarantine (node, reason);
 CREATE INDEX doubts_by_record ON doubts (node, log, seq);
 CREATE INDEX short_by_start ON short (node, start);
 ALTER TABLE logs ADD COLUMN held INTEGER DEFAULT 0;
+ALTER TABLE logs ADD COLUMN pruned INTEGER DEFAULT 0;
 UPDATE logs SET held = max(
   (SELECT ifnull(max(seq), 0) FROM records r WHERE r.node = logs.node AND r.log = logs.log),
   (SELECT ifnull(max(last), 0) FROM short s WHERE s.node = logs.node AND s.log = logs.log));
@@ -113,6 +114,8 @@ CREATE TABLE days (node TEXT, day TEXT, body TEXT, PRIMARY KEY (node, day)) WITH
 INSERT INTO days SELECT DISTINCT node, substr(start, 1, 10), '' FROM (
   SELECT node, start FROM records WHERE kind = 'interval' AND start IS NOT NULL
   UNION ALL SELECT node, start FROM short WHERE kind = 'interval' AND start IS NOT NULL);
+CREATE INDEX days_by_day ON days (day, node);
+CREATE INDEX days_empty ON days (day) WHERE body = '';
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
 _STEPS = (TABLES, SHORT, _LIMITS, _SIGNATURES, _COMPACT)  # step i leads from i to i + 1
