@@ -50,6 +50,7 @@ class LogWriter:
         self._state = state
         self._utc = utc
         self._rows: list[Row] = []
+        self._last = 0  # number of the last of them
         self._states: Counter[tuple[str, str]] = Counter()  # of signatures
         self._was_confirmed = self._reached = state.confirmed
 
@@ -110,7 +111,7 @@ class LogWriter:
         return text if state == record_macs.SIGNED else ""
 
     def _interval(self, row: Row, proven: str, utc: float) -> None:
-        self._collector.check_budget(self._key[0], utc)
+        self._collector.check_budget(self._key[0], utc, len(self._rows))
         is_dated = messages.is_dated(row.body, utc)
         if not is_dated:
             row.start = None
@@ -118,7 +119,7 @@ class LogWriter:
             self._flush()  # it may be the same interval again
         if self._continues(row.body["seq"]):
             self._rows.append(row)
-            self._collector.count_new(self._key[0])
+            self._last = row.body["seq"]
             return
         self._flush()
         was_new = self._store.insert(
@@ -136,12 +137,11 @@ class LogWriter:
             self._store.mark_repeat(self._key, seq)
         self._announce(row, twin)
         self._collector.note_new(self._key, self._state, row.body)
-        self._doubt(row.body, self._before(seq))
+        self._doubt(row, self._before(seq))
 
     def _continues(self, seq: int) -> bool:
         """Whether a record lies behind all that are held, and nobody said that it is gone."""
-        last = self._rows[-1].body["seq"] if self._rows else 0
-        if seq <= max(self._state.held, self._state.confirmed, last):
+        if seq <= self._last or seq <= self._state.held or seq <= self._state.confirmed:
             return False
         return not any(low <= seq <= high for low, high in self._state.gone)
 
@@ -159,6 +159,7 @@ class LogWriter:
         if not before or before[0] != first - 1:
             before = self._before(first)
         self._store.insert_new(self._key, rows, self._utc)
+        self._collector.count_new(self._key[0], len(rows))
         if first == self._reached + 1 and last - first + 1 == len(rows):
             self._reached = last
         self._state.held = last
@@ -166,7 +167,7 @@ class LogWriter:
             seq = row.body["seq"]
             is_next = before is not None and (seq == first or before[0] == seq - 1)
             self._announce(row, twins.get(seq))
-            totals = self._doubt(row.body, before if is_next else None)
+            totals = self._doubt(row, before if is_next else None)
             before = self._state.last_interval = seq, totals
 
     def _announce(self, row: Row, twin: tuple[str, int] | None) -> None:
@@ -182,9 +183,11 @@ class LogWriter:
         found = self._store.before(self._key, seq)
         return (found[0], _slots(found[1]["total"])) if found else None
 
-    def _doubt(self, record: Body, before: tuple[int, Slots] | None) -> Slots:
+    def _doubt(self, row: Row, before: tuple[int, Slots] | None) -> Slots:
         """Note the reasons to doubt an interval. Returns its totals."""
-        reasons = messages.doubts(record, self._utc)
+        record = row.body
+        is_dated = row.start is not None or record["start"] is None
+        reasons = messages.doubts(record, is_dated=is_dated)
         totals = _slots(record["total"])
         if before and not _totals_continue(before[1], totals, _slots(record["counts"])):
             reasons.append(f"the totals do not continue those of record {before[0]}")

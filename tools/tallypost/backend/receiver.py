@@ -166,13 +166,15 @@ class Receiver:
         """A piece of news, handed over after the commit."""
         self._news.append((kind, node, body))
 
-    def check_budget(self, node: str, utc: float) -> None:
-        """Raises InvalidMessage for a node that has stored too many records."""
-        if not self._records.has(node, utc, self._new[node] + 1):
+    def check_budget(self, node: str, utc: float, pending: int = 0) -> None:
+        """Raises InvalidMessage for a node that has stored too many records. pending: records
+        that are not counted yet."""
+        if not self._records.has(node, utc, self._new[node] + pending + 1):
             raise InvalidMessage(f"more than {limits.RECORDS_BURST:.0f} new records")
 
-    def count_new(self, node: str) -> None:
-        self._new[node] += 1
+    def count_new(self, node: str, n: int = 1) -> None:
+        """Count new records of a node."""
+        self._new[node] += n
 
     def note_new(self, key: Key, state: LogState, body: Body) -> None:
         """Note a new record. If the node claimed that it is gone, the claim does not hold."""
