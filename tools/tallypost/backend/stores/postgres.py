@@ -120,8 +120,7 @@ class PostgresDatabase:
             )
         if layout == LAYOUT:
             return
-        with self._db.transaction():
-            self._db.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        with self._alone():
             for step in _STEPS[self._layout() :]:
                 self._db.execute(step)
             self.execute(
@@ -129,6 +128,17 @@ class PostgresDatabase:
                 " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (str(LAYOUT),),
             )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A transaction that changes tables, one of all collectors at a time. It begins behind
+        the lock, or it would not see the tables that another one has just made."""
+        self._db.execute(f"SELECT pg_advisory_lock({_LOCK})")
+        try:
+            with self._db.transaction():
+                yield
+        finally:
+            self._db.execute(f"SELECT pg_advisory_unlock({_LOCK})")
 
     def _layout(self) -> int:
         has_tables = self._db.execute("SELECT to_regclass('settings')").fetchone()[0]
@@ -174,8 +184,7 @@ class PostgresDatabase:
         if month in self._months:
             return
         name = f"records_{month.replace('-', '_')}"
-        with self._db.transaction():
-            self._db.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        with self._alone():
             if not self._db.execute("SELECT to_regclass(%s)", (name,)).fetchone()[0]:
                 self._db.execute(
                     f"CREATE TABLE {name} PARTITION OF records"
