@@ -29,9 +29,10 @@ def roles(table: dict) -> dict[str, list[str]]:  # type: ignore[type-arg]
     build = base + extras["build"]
     sim = build + extras["sim"]
     return {
-        "dev": sim + extras["backend"] + table["dependency-groups"]["dev"],
+        "dev": sim + extras["backend"] + extras["postgresql"] + table["dependency-groups"]["dev"],
         "technician": base,
         "backend": extras["backend"],
+        "postgresql": extras["backend"] + extras["postgresql"],
         "build": build,
         "sim": sim,
     }

@@ -56,7 +56,7 @@ def test_the_wheel_needs_no_package_of_build_and_tests(wheel: Path) -> None:
     base = {re.split(r"[<>=;\[]", one)[0].strip() for one in found if "extra ==" not in one}
     assert base == {
         "esptool", "esp-idf-nvs-partition-gen", "pyserial", "rich", "segno", "polib", "paho-mqtt",
-        "jsonschema", "cryptography", "littlefs-python",
+        "jsonschema-rs", "orjson", "cryptography", "littlefs-python",
     }  # fmt: skip
 
 

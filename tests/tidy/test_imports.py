@@ -33,7 +33,7 @@ FOR_BOARDS = {
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tallypost.backend.collector", "tallypost.backend.lorawan.collector",
-    "tallypost.backend.store",
+    "tallypost.backend.stores.store",
     "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards",
     "tallypost.hardware.chips", "tallypost.hardware.partitions", "tallypost.locking",
     "tallypost.provisioning.identity", "tallypost.provisioning.provision",
@@ -121,7 +121,7 @@ def test_an_offender_is_found_in_every_part() -> None:
     assert list(of_simulator("from tallypost.backend import listen")) == [
         "tallypost.backend.listen"
     ]
-    assert list(of_simulator("from tallypost.backend.store import Store")) == []
+    assert list(of_simulator("from tallypost.backend.stores.store import Store")) == []
     assert list(of_tools("import simulator.world.chip.nvs")) == ["simulator.world.chip.nvs"]
 
 

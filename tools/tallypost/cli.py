@@ -51,6 +51,10 @@ VERBS = {
     "truth": ("field.truth", N_("write the tally sheet for a phone, to count by hand")),
     "compare": ("field.compare", N_("compare the counts of a recording with a tally by hand")),
     "listen": ("backend.listen", N_("store the records of nodes and confirm them")),
+    "store": (
+        "backend.upkeep.store_verb",
+        N_("copy, move or clean the store of listen, and show refused messages"),
+    ),
     "audit": ("papers.audit", N_("show records that were changed or removed afterwards")),
     "datasheet": ("papers.datasheet", N_("write the data sheet of a node for data protection")),
     "report": (

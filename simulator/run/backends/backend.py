@@ -31,7 +31,7 @@ from simulator.world.lorawan.ether import Ether
 from simulator.world.network.access_network import AccessNetwork
 from simulator.world.network.relay import RelayNetwork
 from simulator.world.spec import Detector
-from tallypost.backend.store import Store
+from tallypost.backend.stores.store import Store
 from tallypost.faults import ToolError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,7 +14,7 @@ from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
 from simulator.world.operators import Operators
 from simulator.world.spec import Detector
-from tallypost.backend.store import Store
+from tallypost.backend.stores.store import Store
 
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 

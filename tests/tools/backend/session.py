@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -27,7 +28,7 @@ class Session:
         self.sent = self.acknowledged = 0
         client: Any = self.listener.client
         client.ack = self._ack
-        client.publish = lambda *_: None
+        client.publish = lambda *_: SimpleNamespace(mid=0)
 
     def _ack(self, mid: int, _qos: int) -> None:
         self.acknowledged += 1
@@ -40,4 +41,5 @@ class Session:
         message = mqtt.MQTTMessage(self.sent, name)
         message.payload = payload
         self.listener.client.on_message(self.listener.client, None, message)
+        self.listener.handle()
         assert self.acknowledged == self.sent, payload[:100]

@@ -20,7 +20,7 @@ Reply = tuple[str, dict[str, Any]]
 class Backend:
     """A collector with its news. `send` gives it a message of node n1."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path = path
         self.news: list[tuple[str, str]] = []
         self.collector = Collector(path, on_news=lambda kind, node, _: self._note(kind, node))
@@ -239,7 +239,7 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "x.sqlite") as db:
         db.execute("PRAGMA user_version = 77")
     with pytest.raises(
-        ToolError, match="the database has layout 77, this version reads 4. Install"
+        ToolError, match="the database has layout 77, this version reads 5. Install"
     ):
         Collector(tmp_path / "x.sqlite")
 

@@ -9,8 +9,9 @@ import pytest
 from tests.support.nodes.reports import LOG, counts, event, gone, interval
 from tests.tools.backend.test_collector import Backend, ack, backend, resend
 
-from tallypost.backend import layout, limits
-from tallypost.backend.store import Store
+from tallypost.backend import limits
+from tallypost.backend.stores import migrations
+from tallypost.backend.stores.store import Store
 
 __all__ = ("backend",)
 KEY = "n1", LOG
@@ -70,7 +71,9 @@ def test_claims_of_a_log_are_bounded(backend: Backend, monkeypatch: pytest.Monke
 def poisoned(path: Path) -> Path:
     """A file of layout 2 after a claim for all numbers there are."""
     with sqlite3.connect(path) as db:
-        db.executescript(f"BEGIN; {layout.TABLES}{layout.SHORT} PRAGMA user_version = 2; COMMIT;")
+        db.executescript(
+            f"BEGIN; {migrations.TABLES}{migrations.SHORT} PRAGMA user_version = 2; COMMIT;"
+        )
         db.execute("INSERT INTO logs VALUES (?, ?, ?, 0, 0, 0)", (*KEY, 2**32 - 1))
         db.execute("INSERT INTO gone VALUES (?, ?, 1, ?)", (*KEY, 2**32 - 1))
         db.execute("INSERT INTO quarantine VALUES ('2026-01-01T00:00:00Z', 't', x'00', 'why')")
@@ -96,12 +99,16 @@ def test_a_record_repairs_a_poisoned_number_as_well(tmp_path: Path) -> None:
 def test_a_node_that_reports_a_lower_newest_number_corrects_the_backend(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     with store.transaction():
-        store.advance(KEY)
-        store.note_newest(KEY, 50)
-        store.note_gone(KEY, 1, 40)
-        assert store.advance(KEY) == 40
-        assert store.note_newest(KEY, 30) == [(1, 40)]
-        assert store.advance(KEY) == 0
+        state = store.load_log(KEY)
+        store.note_newest(KEY, state, 50)
+        store.note_gone(KEY, state, 1, 40)
+        store.advance(KEY, state)
+        assert state.confirmed == 40
+        store.save_log(KEY, state)
+        state = store.load_log(KEY)
+        assert store.note_newest(KEY, state, 30) == [(1, 40)]
+        store.advance(KEY, state)
+        assert state.confirmed == 0
     store.close()
 
 
@@ -109,7 +116,7 @@ def test_a_node_that_reports_a_lower_newest_number_corrects_the_backend(tmp_path
 def test_a_file_of_each_older_layout_is_migrated(tmp_path: Path, version: int) -> None:
     path = tmp_path / "db"
     if version:
-        steps = layout.TABLES + (layout.SHORT if version == 2 else "")
+        steps = migrations.TABLES + (migrations.SHORT if version == 2 else "")
         with sqlite3.connect(path) as db:
             db.executescript(f"BEGIN; {steps} PRAGMA user_version = {version}; COMMIT;")
             db.execute("INSERT INTO logs VALUES (?, ?, 0, 0, 0, 0)", KEY)
@@ -120,7 +127,7 @@ def test_a_file_of_each_older_layout_is_migrated(tmp_path: Path, version: int) -
     assert backend.numbers("records", "quarantine") == [1, 1 if version else 0]
     backend.collector.close()
     with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (layout.LAYOUT,)
+        assert db.execute("PRAGMA user_version").fetchone() == (migrations.LAYOUT,)
         assert db.execute("SELECT last FROM quarantine").fetchall() == (
             [("2026-01-01T00:00:00Z",)] if version else []
         )

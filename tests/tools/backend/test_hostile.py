@@ -91,7 +91,7 @@ def test_an_error_that_nobody_foresaw_is_survived(
         raise ArithmeticError("on purpose")
 
     with monkeypatch.context() as patch:
-        patch.setattr(session.collector.store, "insert", fail)
+        patch.setattr(session.collector.store, "insert_new", fail)
         session.receive(f"{TOPIC}/counts", counts(interval(1)))
         session.receive(f"{TOPIC}/event", event("config", seq=2))
     assert "ArithmeticError: on purpose" in capsys.readouterr().out
@@ -117,7 +117,7 @@ def test_a_failing_disk_still_ends_the_collector(
     def fail(*_: Any, **_options: Any) -> bool:
         raise error("disk I/O error")
 
-    monkeypatch.setattr(backend.store, "insert", fail)
+    monkeypatch.setattr(backend.store, "insert_new", fail)
     with pytest.raises(error):
         backend.send(counts(interval(1)))
     assert backend.numbers("quarantine") == [0]

@@ -19,7 +19,7 @@ from tests.conformance.support import payload
 from tests.support.runs.running import mosquitto
 from tallypost.backend.collector import Collector
 from tallypost.backend.lorawan.collector import PAUSE_S, LoraCollector
-from tallypost.backend.layout import TABLES
+from tallypost.backend.stores.migrations import TABLES
 
 UTC = 1_790_784_000.0
 LOG = 0x5EAD1234

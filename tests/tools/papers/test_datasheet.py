@@ -11,7 +11,7 @@ import pytest
 from tests.tools import golden_output
 
 from tallypost import cli
-from tallypost.backend.layout import open_file
+from tallypost.backend.stores.sqlite import open_file
 from tallypost.i18n import LANGUAGES
 from tallypost.papers.datasheet import DETECTORS
 from tallypost.provisioning import settings

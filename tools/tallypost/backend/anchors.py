@@ -8,23 +8,26 @@ came.
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from tallypost.backend import messages
-from tallypost.backend.layout import Body, Key, rfc3339
+from tallypost.backend.stores.database import Body, Database, Key, rfc3339
 
 _UNTRUSTED = "clock"  # a reason of an interval during which the clock was set to another time
+_EVENTS_MAX = 1000  # between an interval and the anchor of its boot
 
 
-def find(db: sqlite3.Connection, key: Key, interval: Body) -> Body | None:
+def find(db: Database, key: Key, interval: Body) -> Body | None:
     """The anchor of an interval's boot, if the node learned the time after it."""
-    row = db.execute(
+    rows = db.execute(
         "SELECT body FROM records WHERE node = ? AND log = ? AND seq > ? AND kind = 'event'"
-        " AND json_extract(body, '$.event') = 'anchor' AND json_extract(body, '$.boot') = ?"
-        " ORDER BY seq LIMIT 1",
-        (*key, interval["seq"], interval["boot"]),
-    ).fetchone()
-    return json.loads(row[0]) if row else None
+        f" ORDER BY seq LIMIT {_EVENTS_MAX}",
+        (*key, interval["seq"]),
+    ).fetchall()
+    for (text,) in rows:
+        event: Body = json.loads(text)
+        if event["event"] == "anchor" and event.get("boot") == interval["boot"]:
+            return event
+    return None
 
 
 def start_by(anchor: Body, interval: Body, now: float) -> str | None:
@@ -37,15 +40,20 @@ def start_by(anchor: Body, interval: Body, now: float) -> str | None:
     return start if messages.is_dated({"start": start}, now) else None
 
 
-def date_intervals(db: sqlite3.Connection, key: Key, anchor: Body, now: float) -> None:
-    """Give the intervals of the anchor's boot that came before it and have no start one."""
+def dated_intervals(
+    db: Database, key: Key, anchor: Body, now: float
+) -> list[tuple[int, str, Body]]:
+    """(number, start, body) of the intervals of an anchor's boot that came before it and have no
+    start yet."""
     rows = db.execute(
-        "SELECT body FROM records WHERE node = ? AND log = ? AND seq < ? AND kind = 'interval'"
-        " AND json_extract(body, '$.start') IS NULL AND json_extract(body, '$.boot') = ?",
-        (*key, anchor["seq"], anchor.get("boot")),
+        "SELECT seq, body FROM records WHERE node = ? AND log = ? AND seq < ?"
+        " AND kind = 'interval' AND start IS NULL",
+        (*key, anchor["seq"]),
     ).fetchall()
-    for interval in (json.loads(row[0]) for row in rows):
-        db.execute(
-            "UPDATE records SET start = ? WHERE node = ? AND log = ? AND seq = ?",
-            (start_by(anchor, interval, now), *key, interval["seq"]),
-        )
+    found = []
+    for seq, text in rows:
+        interval: Body = json.loads(text)
+        if interval["start"] is None and interval["boot"] == anchor.get("boot"):
+            if start := start_by(anchor, interval, now):
+                found.append((seq, start, interval))
+    return found

@@ -19,7 +19,8 @@ from tallypost.backend.collector import Collector, News, Receiver
 from tallypost.backend.listener import Listener, Login
 from tallypost.backend.lorawan import network_server
 from tallypost.backend.lorawan.collector import LoraCollector
-from tallypost.backend.layout import rfc3339
+from tallypost.backend.stores.access import add_option, is_url, shown_address
+from tallypost.backend.stores.database import rfc3339
 from tallypost.backend.record_macs import MacKeys, read_keys
 from tallypost.backend.rights import probe_rights
 from tallypost.faults import ToolError, os_reason
@@ -47,13 +48,7 @@ def options(verb: argparse.ArgumentParser) -> None:
         choices=("ttn", "chirpstack"),
         help=_("the broker belongs to this LoRaWAN network server"),
     )
-    add(
-        "--db",
-        type=Path,
-        default=Path("tallypost.sqlite"),
-        metavar=_("FILE"),
-        help=_("SQLite file (default: tallypost.sqlite)"),
-    )
+    add_option(verb)
     add(
         "--mac-keys",
         type=Path,
@@ -114,7 +109,7 @@ def _broker_options(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Listen until --seconds are over, or Ctrl-C or SIGTERM ends it. Raises ToolError."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if args.db.parent and not args.db.parent.is_dir():
+    if not is_url(args.db) and not args.db.parent.is_dir():
         raise ToolError(
             _("{path}: no such folder").format(path=args.db.parent),
             _("Name another file with --db."),
@@ -130,7 +125,10 @@ def run(args: argparse.Namespace) -> int:
             console.note(_("warning: {text}").format(text=text))
         console.note(
             _("listening to {source} at {host}:{port}, storing in {path}").format(
-                source=args.lorawan or args.root, host=args.host, port=port, path=args.db
+                source=args.lorawan or args.root,
+                host=args.host,
+                port=port,
+                path=shown_address(args.db),
             )
         )
         listener.loop(args.seconds or float("inf"))

@@ -1,6 +1,9 @@
 """The connection of a collector to an MQTT broker.
 
-The message of the broker is acknowledged (PUBACK) after the commit, and the session is durable.
+Reading only puts messages aside. All that have arrived are then handled together: one commit, then
+the acknowledgement of each to the broker (PUBACK), then one to each node. If the store is away or
+locked, the listener waits and reads no further. Its memory is bounded by one batch. The session is
+durable.
 
 The protocol is MQTT 5, because its acknowledgements say whether an access list denies a message. A
 broker that does not know it, or is silent for 3 s, gets MQTT 3.1.1. An access list of mosquitto
@@ -9,13 +12,12 @@ never refuses a subscription, so the listener also sends a message to itself (ri
 
 from __future__ import annotations
 
-import sqlite3
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -23,7 +25,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from tallypost import console
-from tallypost.backend.collector import Publication
+from tallypost.backend.inbox import BATCH_MESSAGES, Consumer, Inbox
+from tallypost.backend.receiver import Message, Publication
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
@@ -34,13 +37,8 @@ _CONNACK_TIMEOUT_S = 3  # of MQTT 5: some brokers that do not know it are silent
 _RECONNECT_WAIT_MAX_S = 30.0
 _SESSION_FOR_EVER = 0xFFFFFFFF  # s; the broker may end it earlier
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+_STORE_RETRY_S = 1.0
 _UNKNOWN_PROTOCOL = (1, 132)  # codes of CONNACK, of MQTT 3.1.1 and of MQTT 5
-
-
-class Consumer(Protocol):
-    """Gets every message and answers it. Raises sqlite3.Error if it cannot store it."""
-
-    def on_message(self, topic: str, payload: bytes, utc: float) -> list[Publication]: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Listener:
         self._unreadable = ""  # topics whose subscription the broker refused
         self._is_unknown_protocol = False
         self._subscribed = False
-        self._failed: Exception | None = None
+        self._inbox = Inbox(collector)
         self._waiting_acks: dict[str, Publication] = {}  # by topic, the next one of a node
         self._sent_acks: dict[int, str] = {}  # by packet id, topics without a PUBACK yet
         self._denied: set[str] = set()  # topics for which the broker denied an acknowledgement
@@ -89,6 +87,7 @@ class Listener:
         client.on_connect = self._connected
         client.on_subscribe = self._confirmed
         client.on_message = self._message
+        client.on_disconnect = self._disconnected
         client.on_publish = self._published
         if self._login.user or self._login.password is not None:
             client.username_pw_set(self._login.user or None, self._login.password)
@@ -118,6 +117,7 @@ class Listener:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         if self._client_id:
             properties.SessionExpiryInterval = _SESSION_FOR_EVER
+        properties.ReceiveMaximum = BATCH_MESSAGES
         clean = not self._client_id
         self.client.connect(host, port, _KEEPALIVE_S, clean_start=clean, properties=properties)
 
@@ -181,13 +181,14 @@ class Listener:
         until = time.monotonic() + seconds
         wait_s = 1.0
         while (left := until - time.monotonic()) > 0:
-            code = self.client.loop(min(_LOOP_STEP_S, left))
-            self._acknowledge()
-            if self._failed:
-                raise ToolError(
-                    _("the database failed: {reason}").format(reason=self._failed),
-                    _("The message is not confirmed. Free the disk, then run the command again."),
-                )
+            if self._inbox.is_store_away:
+                self.client.loop_misc()
+                time.sleep(min(_STORE_RETRY_S, left))
+                code = mqtt.MQTT_ERR_SUCCESS
+            else:
+                code = self.client.loop(min(_LOOP_STEP_S, left))
+            if not self.handle():
+                self._collector.idle(time.time())
             if code == mqtt.MQTT_ERR_SUCCESS:
                 wait_s = 1.0
                 continue
@@ -218,8 +219,6 @@ class Listener:
         self._subscribed = True
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        if self._failed:
-            return
         try:
             topic = message.topic
         except UnicodeDecodeError:  # the collector knows no node of this name
@@ -227,19 +226,29 @@ class Listener:
         if self.on_foreign(topic):
             client.ack(message.mid, message.qos)
             return
-        try:
-            answers = self._collector.on_message(topic, bytes(message.payload), time.time())
-        except sqlite3.Error as error:
-            self._failed = (
-                error  # neither committed nor acknowledged, so the broker sends it again
-            )
-            return
-        client.ack(message.mid, message.qos)
+        found = Message(topic, bytes(message.payload), time.time())
+        if self._inbox.add(message.mid, message.qos, found):
+            self.handle()
+
+    def handle(self) -> bool:
+        """Store all that has arrived, acknowledge it, and answer. False if nothing had arrived.
+
+        Raises ToolError if the store fails for good. If it is only away, the messages wait.
+        """
+        stored, answers = self._inbox.store()
+        for packet_id, qos in stored:
+            self.client.ack(packet_id, qos)
         for answer in answers:
             if answer[0].endswith("/ack"):
                 self._waiting_acks[answer[0]] = answer
             else:
-                client.publish(*answer)
+                self.client.publish(*answer)
+        self._acknowledge()
+        return bool(stored) or self._inbox.is_store_away
+
+    def _disconnected(self, *_args: Any) -> None:
+        """The broker sends again all that is not acknowledged."""
+        self._inbox.clear()
 
     def _acknowledge(self) -> None:
         """Send the newest acknowledgement of each node, one at a time for a node.

@@ -3,111 +3,41 @@
 Speeds are those of all road users of the hour or day. Histograms add up, percentiles do not, so
 v50, v85 and v98 are read from the sum of the histograms (linear inside a bin of 4 km/h). The
 counts come with the share of the time that was observed. Nothing is extrapolated. Intervals in the
-short form of LoRaWAN have no histogram. They are left out, and a note says how many. With
-`--crowd` the corrected number of walkers stands beside the counts, never in their place.
+short form of LoRaWAN are counted, but have no histogram. A note says how many. With `--crowd` the
+corrected number of walkers stands beside the counts, never in their place.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tallypost import console
 from tallypost.backend import crowd
 from tallypost.backend.crowd import Corrected, Correction
+from tallypost.backend.stores.access import Address, add_option
+from tallypost.backend.stores.days import add
+from tallypost.backend.stores.reading import Interval, open_reader
+from tallypost.backend.stores.spans import DIRECTIONS, SHARES, Span
 from tallypost.faults import ToolError
 from tallypost.i18n import N_, _, decimal, ngettext
 
-DIRECTIONS = ("forward", "backward")
-BIN_KMH = 4
-OPEN_BIN = 31  # 124 km/h and more
-SHARES = {"v50": 0.50, "v85": 0.85, "v98": 0.98}
-_DIGITS = {N_("hour"): 13, N_("day"): 10}  # of 2026-03-02T07:15:00Z
-_SHORT = """SELECT count(*) FROM short
-WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ?"""
-_QUERY = """SELECT start, len, cov, body FROM records
-WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ? ORDER BY start"""
+_HOUR_CHARS = 13  # of 2026-03-02T07:15:00Z
+_DAY_CHARS = 10
+_SPANS = (N_("day"), N_("hour"))
 
 Body = dict[str, Any]
 
 
-@dataclass
-class Span:
-    """One direction in an hour or a day. Times in seconds, sums of speeds in km/h."""
-
-    length: int = 0
-    observed: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
-    bins: Counter[int] = field(default_factory=Counter)
-    speeds: int = 0
-    speed_sum: float = 0.0
-    raw_sum: float = 0.0
-    followers: int = 0
-    headway_sum: float = 0.0
-    corrected: Corrected = field(default_factory=Corrected)
-
-    def add(self, length: int, observed: int, body: Body, direction: str) -> None:
-        self.length += length
-        self.observed += observed
-        self.classes.update(body["counts"][direction])
-        speed = body["speed"][direction]
-        if speed["n"]:
-            self.speeds += speed["n"]
-            self.speed_sum += speed["mean"] * speed["n"]
-            self.raw_sum += speed.get("raw", speed["mean"]) * speed["n"]
-            self.bins.update(dict(speed["hist"]))
-        spacing = body.get("spacing", {}).get(direction, {})
-        if spacing.get("headway") is not None:
-            self.followers += spacing["n"]
-            self.headway_sum += spacing["headway"] * spacing["n"]
-
-    def as_dict(self) -> Body:
-        found: Body = {
-            "observed": round(self.observed / self.length, 4) if self.length else 0.0,
-            "counts": dict(self.classes),
-            "mean": _ratio(self.speed_sum, self.speeds),
-            "raw": _ratio(self.raw_sum, self.speeds),
-            "headway": _ratio(self.headway_sum, self.followers),
-        }
-        return found | {name: percentile(self.bins, share) for name, share in SHARES.items()}
-
-
-def _ratio(total: float, n: int) -> float | None:
-    return round(total / n, 1) if n else None
-
-
-def percentile(bins: Counter[int], share: float) -> float | None:
-    """A percentile in km/h, None without speeds. In the last bin, an open one: its lower edge."""
-    rank, below = share * bins.total(), 0
-    for i, count in sorted(bins.items()):
-        if count and below + count >= rank:
-            inside = 0.0 if i == OPEN_BIN else (rank - below) / count
-            return round(BIN_KMH * (i + inside), 1)
-        below += count
-    return None
-
-
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
-    add(
-        "--db",
-        type=Path,
-        default=Path("tallypost.sqlite"),
-        metavar=_("FILE"),
-        help=_("SQLite file (default: tallypost.sqlite)"),
-    )
+    add_option(verb)
     add("--node", required=True, metavar="ID", help=_("node id"))
     add(
         "--by",
-        choices=sorted(_DIGITS),
+        choices=_SPANS,
         default="hour",
         help=_("one row for each hour or day (default: hour)"),
     )
@@ -150,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         _check_date(getattr(args, name))
     correction = _correction(args.crowd, args.groups)
     days = args.first, args.last
-    found = spans(args.db, args.node, days, args.by, correction)
+    found = spans(args.db, args.node, days, args.by)
     if not found:
         raise ToolError(
             _("{path}: there is no interval of {node} from {first} to {last}").format(
@@ -160,9 +90,12 @@ def run(args: argparse.Namespace) -> int:
         )
     rows = [
         {"start": start, "direction": direction, **span.as_dict()}
-        | ({"corrected": span.corrected.as_dict()} if correction else {})
         for (start, direction), span in found
     ]
+    if correction:
+        sums = corrected(args.db, args.node, days, args.by, correction)
+        for row in rows:
+            row["corrected"] = sums[row["start"], row["direction"]].as_dict()
     if args.json:
         for row in rows:
             console.result_json(row)
@@ -190,49 +123,51 @@ def _check_date(text: str) -> None:
 
 
 def spans(
-    path: Path,
-    node: str,
-    days: tuple[str, str],
-    by: str,
-    correction: Correction | None = None,
+    address: Address, node: str, days: tuple[str, str], by: str
 ) -> list[tuple[tuple[str, str], Span]]:
     """((start, direction), span), oldest first. Raises ToolError."""
-    found: dict[tuple[str, str], Span] = {}
-    for start, length, observed, body in _intervals(path, node, days):
-        counted = [sum(body["counts"][direction].values()) for direction in DIRECTIONS]
-        for direction, count in zip(DIRECTIONS, counted):
-            span = found.setdefault((start[: _DIGITS[by]], direction), Span())
-            span.add(length, observed, body, direction)
-            if correction and observed:
-                correction.add(span.corrected, count, sum(counted) * 3600 / observed)
-    return list(found.items())
+    with open_reader(address) as reader:
+        if by == "day":
+            found = reader.days(node, *days)
+        else:
+            found = _hours(reader.intervals(node, *days))
+        if short := reader.count_short(node, *days):
+            text = ngettext(
+                "{n} interval in the short form of LoRaWAN has no histogram",
+                "{n} intervals in the short form of LoRaWAN have no histogram",
+                short,
+            )
+            console.note(text.format(n=short))
+    return [
+        ((start, direction), span)
+        for start, both in found.items()
+        for direction, span in both.items()
+    ]
 
 
-def _intervals(
-    path: Path, node: str, days: tuple[str, str]
-) -> Iterator[tuple[str, int, int, Body]]:
-    if not path.is_file():
-        raise ToolError(
-            _("{path}: no such file").format(path=path),
-            _("Name the file of tallypost listen with --db."),
-        )
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            for start, length, observed, body in db.execute(_QUERY, (node, *days)):
-                yield start, length, observed, json.loads(body)
-            short = db.execute(_SHORT, (node, *days)).fetchone()[0]
-            if short:
-                text = ngettext(
-                    "{n} interval in the short form of LoRaWAN is not included",
-                    "{n} intervals in the short form of LoRaWAN are not included",
-                    short,
-                )
-                console.note(text.format(n=short))
-    except sqlite3.DatabaseError as error:
-        raise ToolError(
-            _("{path}: the database cannot be used: {reason}").format(path=path, reason=error),
-            _("Name the file of tallypost listen with --db."),
-        ) from error
+def _hours(intervals: Iterable[Interval]) -> dict[str, dict[str, Span]]:
+    """By hour and direction: the sums over intervals."""
+    found: dict[str, dict[str, Span]] = {}
+    for one in intervals:
+        hour = found.setdefault(one.start[:_HOUR_CHARS], {name: Span() for name in DIRECTIONS})
+        add(hour, one.length, one.observed, one.body, one.bin_kmh)
+    return found
+
+
+def corrected(
+    address: Address, node: str, days: tuple[str, str], by: str, correction: Correction
+) -> dict[tuple[str, str], Corrected]:
+    """Walkers by (start, direction), corrected interval by interval. Raises ToolError."""
+    found: dict[tuple[str, str], Corrected] = {}
+    with open_reader(address) as reader:
+        for one in reader.intervals(node, *days):
+            counted = [sum(one.body["counts"][name].values()) for name in DIRECTIONS]
+            for direction, count in zip(DIRECTIONS, counted, strict=True):
+                start = one.start[: _DAY_CHARS if by == "day" else _HOUR_CHARS]
+                into = found.setdefault((start, direction), Corrected())
+                if one.observed:
+                    correction.add(into, count, sum(counted) * 3600 / one.observed)
+    return found
 
 
 def show(node: str, by: str, rows: list[Body]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tallypost import ports
-from tallypost.backend.collector import Publication
+from tallypost.backend.receiver import EachMessage, Publication
 from tallypost.backend.listener import Listener, Login
 from tallypost.connection.line import BAUD, Refused, connect
 from tallypost.faults import USAGE, ToolError, os_reason
@@ -90,7 +90,7 @@ def serial_port(args: argparse.Namespace) -> str:
     return args.port or ports.only_port()
 
 
-class BrokerNode:
+class BrokerNode(EachMessage):
     """A node behind a broker, and the messages that it publishes.
 
     args: the options of `broker_options`. suffixes: its topics to listen to, beside `reply`. It
@@ -113,7 +113,7 @@ class BrokerNode:
     def __exit__(self, *_: object) -> None:
         self._listener.client.disconnect()
 
-    def on_message(self, topic: str, payload: bytes, _utc: float) -> list[Publication]:
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
         """Keep a message of the node. Nothing is answered."""
         try:
             body = json.loads(payload)

@@ -3,7 +3,8 @@
 A signed record is kept as the text that came from the node, with the node's MAC over it. The MAC
 covers node, log and number. So a record that somebody changed, or moved to another number, has a
 wrong MAC, and nobody without the key of the node can make a right one. A number up to the
-confirmed one that is neither held nor reported as gone by the node was removed.
+confirmed one that is neither held nor reported as gone by the node was removed. Numbers that
+`tallypost store prune` deleted do not count.
 
 Records of LoRaWAN have no MAC here: the network server checks the MIC of each frame.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend.layout import open_file
+from tallypost.backend.stores.sqlite import open_file
 from tallypost.backend.record_macs import SIGNED, UNSIGNED, WRONG, MacKeys, read_keys
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import N_, _
@@ -113,11 +114,10 @@ def audit(db: sqlite3.Connection, keys: MacKeys, node: str, log: str) -> LogAudi
     found.gone = len(gone - held)
     found.refused = _refused(db, node)
     row = db.execute(
-        "SELECT confirmed FROM logs WHERE node = ? AND log = ?", (node, log)
+        "SELECT confirmed, pruned FROM logs WHERE node = ? AND log = ?", (node, log)
     ).fetchone()
-    last = max([row[0] if row else 0, *held])
-    confirmed = row[0] if row else last
-    found.removed = sorted(set(range(1, confirmed + 1)) - held - gone)
+    confirmed, pruned = row or (max(held, default=0), 0)
+    found.removed = sorted(set(range(pruned + 1, confirmed + 1)) - held - gone)
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tallypost import console
-from tallypost.backend.layout import open_file
+from tallypost.backend.stores.sqlite import open_file
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import N_, _
 from tallypost.provisioning import settings

@@ -8,17 +8,20 @@ hours: a request for the id of its log, a request for a gap, or a confirmation.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from tallypost.backend import messages
-from tallypost.backend.lorawan import frames, network_server
-from tallypost.backend.collector import News, Publication, Receiver
-from tallypost.backend.layout import Body, Key, rfc3339
 from tallypost.backend.limits import WAITING_MAX
-from tallypost.backend.messages import InvalidMessage
+from tallypost.backend.lorawan import frames, network_server
 from tallypost.backend.lorawan.network_server import Uplink
-from tallypost.backend.store import Conflict, Store
+from tallypost.backend.messages import InvalidMessage
+from tallypost.backend.receiver import Message, News, Publication, Receiver, reason_of
+from tallypost.backend.stores.access import Address
+from tallypost.backend.stores.database import Body, Conflict, Key, rfc3339
+from tallypost.backend.stores.logs import LogState
+from tallypost.backend.stores.records import compact
+from tallypost.backend.stores.store import Store
 
 PAUSE_S = 3 * 3600.0  # between two downlinks to a node
 
@@ -48,8 +51,9 @@ class ShortStore(Store):
         row = (*key, first, last, kind, start, body.get("len"), body.get("cov"))
         self._db.execute(
             "INSERT INTO short VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, json.dumps(body), rfc3339(utc)),
+            (*row, compact(body), rfc3339(utc)),
         )
+        self._touch(key[0], start)
         self.drop_covered(key, last)
         return True
 
@@ -75,6 +79,11 @@ class ShortStore(Store):
         ).fetchone()
         return row is not None
 
+    def load_log(self, key: Key) -> LogState:
+        """The state of a log, read anew: its short records change it."""
+        self._states.pop(key, None)
+        return super().load_log(key)
+
     # --- half a log id
 
     def log_named(self, node: str, half: str) -> str | None:
@@ -85,16 +94,14 @@ class ShortStore(Store):
         ).fetchone()
         return str(row[0]) if row else None
 
-    def add_log(self, key: Key) -> None:
-        self._db.execute("INSERT OR IGNORE INTO logs (node, log) VALUES (?, ?)", key)
-
     def defer(self, node: str, half: str, frame: Frame) -> bool:
         """Keep a frame until the full id of its log is known. False if too many wait already."""
         n = self._db.execute("SELECT count(*) FROM waiting WHERE node = ?", (node,)).fetchone()[0]
         if n >= WAITING_MAX:
             return False
         self._db.execute(
-            "INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", (node, half, *frame)
+            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (node, half, *frame),
         )
         return True
 
@@ -110,34 +117,49 @@ class ShortStore(Store):
 
 
 class LoraCollector(Receiver):
-    """path: SQLite file, made if it is missing.
+    """address: as for `Collector`. on_news: also for `answer` and `state`."""
 
-    on_news: as for `Collector`, and for `answer` and `state`.
-    """
+    store: ShortStore
 
-    def __init__(self, path: Path, on_news: News = lambda *_: None) -> None:
-        self.store = ShortStore(path)
-        super().__init__(self.store, on_news)
+    def __init__(self, address: Address, on_news: News = lambda *_: None) -> None:
+        super().__init__(ShortStore(address), on_news)
         self._last_downlink: dict[str, tuple[float, str]] = {}  # by node: time and command
         self._confirmed: dict[Key, int] = {}  # last number confirmed to the node
 
     def _sender(self, topic: str) -> str:
         return network_server.device(topic)
 
-    def _handle(self, topic: str, payload: bytes, utc: float) -> list[Publication]:
-        """Handle a message of a network server."""
-        uplink = network_server.parse(topic, payload)
-        if not uplink or uplink.port == frames.CLOCK:
+    def _handle(self, batch: Sequence[Message]) -> list[Publication]:
+        """Handle messages of a network server. Their nodes are locked in the order of names."""
+        uplinks: list[tuple[str, int, Uplink, Message]] = []
+        for message in batch:
+            try:
+                uplink = network_server.parse(message.topic, message.payload)
+                if uplink and uplink.port != frames.CLOCK:
+                    uplinks.append((uplink.node, len(uplinks), uplink, message))
+            except Exception as error:
+                self.refuse(message, reason_of(error))
+        answers = []
+        for _node, _i, uplink, message in sorted(uplinks, key=lambda item: item[:2]):
+            answers += self._uplink(uplink, message)
+        return answers
+
+    def _uplink(self, uplink: Uplink, message: Message) -> list[Publication]:
+        news = len(self._news)
+        try:
+            with self.store.savepoint():
+                half = self._store_frame(uplink.node, uplink.port, uplink.data, message.utc)
+        except (InvalidMessage, Conflict) as error:
+            del self._news[news:]
+            self.refuse(message, str(error))
             return []
-        with self.store.transaction():
-            half = self._store_frame(uplink.node, uplink.port, uplink.data, utc)
-        return self._answers(uplink, half, utc)
+        return self._answers(uplink, half, message.utc)
 
     def _store_frame(self, node: str, port: int, data: bytes, utc: float) -> str:
         """Store a frame. Returns the half of the id of its log, "" if it has none."""
         body = frames.decode(port, data)
         if port == frames.ANSWER:
-            self._news.append(("answer", node, body))
+            self.tell("answer", node, body)
             return ""
         if port == frames.STATE:
             self._state(node, body, utc)
@@ -147,58 +169,64 @@ class LoraCollector(Receiver):
         if log is None:
             if not self.store.defer(node, half, (port, data, utc)):
                 raise InvalidMessage("too many frames wait for the id of their log")
-        elif port == frames.EVENT:
-            self._event((node, log), body, utc)
+            return half
+        state = self.store.load_log((node, log))
+        if port == frames.EVENT:
+            self._event((node, log), state, body, utc)
         else:
             for record in body["recs"]:
-                self._interval((node, log), record, utc)
+                self._interval((node, log), state, record, utc)
+        self.store.save_log((node, log), state)
         return half
 
-    def _interval(self, key: Key, record: Body, utc: float) -> None:
+    def _interval(self, key: Key, state: LogState, record: Body, utc: float) -> None:
         messages.check_number(record["seq"], utc)
-        self._check_budget(key[0], utc)
+        self.check_budget(key[0], utc)
         if self.store.add(key, "interval", record, utc, messages.is_dated(record, utc)):
-            self._is_new("interval", key, record, utc)
+            self.tell("interval", key[0], record)
+            self.note_new(key, state, record)
 
     def _state(self, node: str, body: Body, utc: float) -> None:
         key = node, str(body["log"])
         if not self.store.has_room(key):
             raise InvalidMessage("the node has too many logs")
-        self.store.add_log(key)
-        self._note_withdrawn(key, self.store.note_newest(key, int(body["newest"])))
+        state = self.store.load_log(key)
+        self.note_withdrawn(key, self.store.note_newest(key, state, int(body["newest"])))
+        self.store.save_log(key, state)
         self.store.note_status(node, body, utc)
-        self._news.append(("state", node, body))
+        self.tell("state", node, body)
         for port, data, received in self.store.pop_waiting(node, key[1][-4:]):
             try:
-                self._store_frame(node, port, data, received)
+                with self.store.savepoint():
+                    self._store_frame(node, port, data, received)
             except (InvalidMessage, Conflict) as error:  # the other frames have their log now
                 self.refused.keep(node, node, data, received, str(error))
 
-    def _event(self, key: Key, body: Body, utc: float) -> None:
+    def _event(self, key: Key, state: LogState, body: Body, utc: float) -> None:
         if body["event"] == "gone" and "seq" not in body:
             if not 1 <= body["from"] <= body["to"]:
                 raise Conflict(f"gone: {body['from']}..{body['to']} is no range")
             messages.check_number(body["to"], utc)
-            if not self.store.note_gone(key, body["from"], body["to"]):
+            if not self.store.note_gone(key, state, body["from"], body["to"]):
                 raise InvalidMessage("gone: too many ranges of this log")
-            self._news.append(("gone", key[0], body))
+            self.tell("gone", key[0], body)
             return
         messages.check_number(body["seq"], utc)
-        self._check_budget(key[0], utc)
+        self.check_budget(key[0], utc)
         if self.store.add(key, "event", body, utc):
-            self._is_new("event", key, body, utc)
+            self.tell("event", key[0], body)
+            self.note_new(key, state, body)
 
     # --- downlinks
 
     def _answers(self, uplink: Uplink, half: str, utc: float) -> list[Publication]:
-        """At most one downlink. The records are committed."""
+        """At most one downlink. It goes out after the commit."""
         when, command = self._last_downlink.get(uplink.node, (utc - PAUSE_S, ""))
         log = self.store.log_named(uplink.node, half) if half else None
         key = uplink.node, log or ""
         body = None
         if half:
-            with self.store.transaction():
-                body = self._next_downlink(key, half, int(utc) & 0xFF, command) if log else None
+            body = self._next_downlink(key, half, int(utc) & 0xFF, command) if log else None
         if half and not log:
             body = {"id": int(utc) & 0xFF, "cmd": "state"}
         if not body or 0 <= utc - when < PAUSE_S:
@@ -214,9 +242,11 @@ class LoraCollector(Receiver):
 
         name: id of the command. last: the command before.
         """
-        confirmed = self._advance(key)
-        gap = self.store.gap(key, confirmed)
-        is_news = confirmed > self._confirmed.get(key, 0)
+        state = self.store.load_log(key)
+        self.advance(key, state)
+        self.store.save_log(key, state)
+        gap = self.store.gap(key, state.confirmed)
+        is_news = state.confirmed > self._confirmed.get(key, 0)
         if gap and (last != "resend" or not is_news):
             return {"id": name, "cmd": "resend", "log": half, "from": gap[0], "to": gap[1]}
-        return {"ack": {"log": half, "seq": confirmed}} if is_news else None
+        return {"ack": {"log": half, "seq": state.confirmed}} if is_news else None

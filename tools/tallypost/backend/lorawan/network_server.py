@@ -53,6 +53,11 @@ def parse(topic: str, payload: bytes) -> Uplink | None:
     return Uplink(node, _port(port), _bytes(data), down, eui)
 
 
+def is_uplink(topic: str) -> bool:
+    """Whether a topic is that of a network server."""
+    return bool(_TTN.fullmatch(topic) or _CHIRPSTACK.fullmatch(topic))
+
+
 def device(topic: str) -> str:
     """The node of a topic. "" if the topic does not name it: ChirpStack names the EUI."""
     match = _TTN.fullmatch(topic)

@@ -1,0 +1,1 @@
+"""Keeping a store in order: copies, moves, retention, refused messages (`tallypost store`)."""
