@@ -48,8 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
-    good = found["confirmed"] == found["records"] and not found["lost"] and not found["doubled"]
-    return 0 if good else 1
+    return 0 if found["complete"] and not found["lost"] and not found["doubled"] else 1
 
 
 def _check_files(nodes: int) -> None:
@@ -84,8 +83,9 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> dict[str, Any]:
     )
     faults = Faults(city.kill_broker, city.start_broker, city.kill_collector) if city else Faults()
     fleet = Fleet(nodes, strangers, course, town.figures, faults)
-    asyncio.run(fleet.run())
+    is_complete = asyncio.run(fleet.run())
     found = result(fleet, stored.count(database, run) if database else None)
+    found["complete"] = is_complete
     if city:
         found["processes"] = usage(city.processes())
         found["dropped"] = city.broker_log().count("dropped")

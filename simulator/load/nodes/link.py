@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.load.nodes import packets
 
+# asyncio keeps a buffer of 256 KB for each TLS connection, which 10,000 of them do not need.
+sslproto.SSLProtocol.max_size = 16 * 1024
 CONNECT_S = 5.0  # limit for connecting, and again for TLS and the CONNACK
 _REFUSED = "refused by the broker, code {}"
 
@@ -42,6 +45,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.accepted: asyncio.Future[None] = self._loop.create_future()
+        self.accepted.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -27,7 +27,8 @@ class Outbox:
         self.closed = closed
         self.sent = self.confirmed = 0
         self.ranges: list[tuple[int, int]] = []  # asked for with `resend`
-        self._confirms = False  # there is a backend that confirms
+        # A node in service: a backend has confirmed before, so a silent one makes it send again.
+        self._confirms = True
         self._highest = 0  # record that was ever sent
         self._timeout_s = _ACK_TIMEOUT_S
         self._due = time.monotonic() + _ACK_TIMEOUT_S

@@ -22,13 +22,14 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tallypost import console
 from tallypost.backend.collector import Publication
+from tallypost.backend.service.watch import Watch
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
 _KEEPALIVE_S = 60
 _LOOP_STEP_S = 0.5
+_END_S = 5.0  # for the acknowledgements that wait
 _CONNECT_TIMEOUT_S = 10
 _CONNACK_TIMEOUT_S = 3  # of MQTT 5: some brokers that do not know it are silent
 _RECONNECT_WAIT_MAX_S = 30.0
@@ -74,6 +75,7 @@ class Listener:
         self._sent_acks: dict[int, str] = {}  # by packet id, topics without a PUBACK yet
         self._denied: set[str] = set()  # topics for which the broker denied an acknowledgement
         self.on_foreign: Callable[[str], bool] = lambda _topic: False
+        self.watch = Watch()
         self.results: dict[int, bool] = {}  # by packet id, of `send`: whether the broker took it
         self.protocol = _PROTOCOLS[0]
         self.client = self._new_client()
@@ -177,10 +179,14 @@ class Listener:
             )
 
     def loop(self, seconds: float) -> None:
-        """Listen for this time. A lost connection is made again. Raises ToolError."""
+        """Listen for this time, or until `watch` ends it. A lost connection is made again.
+
+        Raises ToolError.
+        """
         until = time.monotonic() + seconds
         wait_s = 1.0
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and not self.watch.is_ending:
+            self.watch.turn()
             code = self.client.loop(min(_LOOP_STEP_S, left))
             self._acknowledge()
             if self._failed:
@@ -191,7 +197,8 @@ class Listener:
             if code == mqtt.MQTT_ERR_SUCCESS:
                 wait_s = 1.0
                 continue
-            console.note(
+            self.watch.connected(False, mqtt.error_string(code))
+            self.watch.note(
                 _("connection lost ({reason}), trying again in {n:.0f} s").format(
                     reason=mqtt.error_string(code), n=wait_s
                 )
@@ -201,7 +208,7 @@ class Listener:
             try:
                 self.client.reconnect()
             except OSError as error:
-                console.note(os_reason(error))
+                self.watch.note(os_reason(error))
 
     def _connected(
         self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
@@ -211,6 +218,7 @@ class Listener:
             self._is_unknown_protocol = reason.value in _UNKNOWN_PROTOCOL
             return
         client.subscribe([(topic, 1) for topic in self._topics])
+        self.watch.connected(True)
 
     def _confirmed(self, _client: Any, _data: Any, _mid: int, codes: Any, *_args: Any) -> None:
         refused = [topic for topic, code in zip(self._topics, codes) if code.is_failure]
@@ -227,6 +235,7 @@ class Listener:
         if self.on_foreign(topic):
             client.ack(message.mid, message.qos)
             return
+        began = time.monotonic()
         try:
             answers = self._collector.on_message(topic, bytes(message.payload), time.time())
         except sqlite3.Error as error:
@@ -235,6 +244,7 @@ class Listener:
             )
             return
         client.ack(message.mid, message.qos)
+        self.watch.handled(topic, len(message.payload), time.monotonic() - began)
         for answer in answers:
             if answer[0].endswith("/ack"):
                 self._waiting_acks[answer[0]] = answer
@@ -252,6 +262,16 @@ class Listener:
         for topic in [topic for topic in self._waiting_acks if topic not in in_flight]:
             packet_id = self.client.publish(*self._waiting_acks.pop(topic)).mid
             self._sent_acks[packet_id] = topic
+            self.watch.acknowledged(topic)
+
+    def end(self) -> None:
+        """Send the acknowledgements that wait, and end the connection in order."""
+        until = time.monotonic() + _END_S
+        while self.client.is_connected() and time.monotonic() < until:
+            self._acknowledge()
+            if not self._sent_acks or self.client.loop(_LOOP_STEP_S) != mqtt.MQTT_ERR_SUCCESS:
+                break
+        self.client.disconnect()
 
     def send(self, topic: str) -> int:
         """Publish an empty message. `results` has its end under the packet id returned here."""
@@ -269,7 +289,7 @@ class Listener:
             text = _(
                 "The broker denies the topic {topic}, so the node is never confirmed: {reason}"
             )
-            console.note(text.format(topic=topic, reason=reason))
+            self.watch.note(text.format(topic=topic, reason=reason))
 
 
 def use_tls(client: mqtt.Client, ca: Path) -> None:
