@@ -57,6 +57,11 @@ load: ## many nodes at a broker, in real time: NODES= BACKLOG= INTERVALS= TLS=1 
 	$(SETUP_SIM)
 	@$(IN) -m simulator.load $(LOAD_OPTIONS)
 
+.PHONY: cluster
+cluster: ## three NATS servers and three collectors, kill -9 of each in turn: NODES= BACKLOG= KILLS= TLS=1 DB= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.load --cluster --collectors 3 --kills 3 --nodes 20 --backlog 96 $(LOAD_OPTIONS)
+
 conformance: ## what the firmware leans on, checked on a virtual board or at PORT=: WIRING= SCRATCH= JSON= BESIDE=
 	$(SETUP_SIM)
 	@$(IN) -m tests.seam $(CONFORMANCE_OPTIONS)

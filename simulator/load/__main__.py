@@ -23,6 +23,7 @@ from typing import Any
 
 from simulator.load import options, stored
 from simulator.load.city import City, CityError
+from simulator.load.cluster import Cluster
 from simulator.load.nodes.figures import Figures
 from simulator.load.fleet import Course, Faults, Fleet
 from simulator.load.nodes.hostile import Stranger
@@ -67,7 +68,7 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> dict[str, Any]:
     names = _names(args)
     city = None if args.broker else _city(args, stack, names)
     logins = city.logins if city else _logins(args, names)
-    database = str(city.database) if city else args.db
+    database = city.database if city else args.db
     run = f"{secrets.randbelow(0xFFFF):04x}"  # log ids of this run begin with it
     town = _town(args, city)
     nodes = [
@@ -81,7 +82,7 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> dict[str, Any]:
     course = Course(
         args.ramp, args.intervals, args.period, args.spread, args.outage, args.kills, args.limit
     )
-    faults = Faults(city.kill_broker, city.start_broker, city.kill_collector) if city else Faults()
+    faults = Faults(city.kill_broker, city.start_broker, city.kill) if city else Faults()
     fleet = Fleet(nodes, strangers, course, town.figures, faults)
     is_complete = asyncio.run(fleet.run())
     found = result(fleet, stored.count(database, run) if database else None)
@@ -116,11 +117,12 @@ def _logins(args: argparse.Namespace, names: list[str]) -> dict[str, Login]:
 
 def _city(args: argparse.Namespace, stack: ExitStack, names: list[str]) -> City:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallypost-load-")))
-    city = City(folder, names, args.root, args.tls)
+    kind = Cluster if args.cluster else City
+    city = kind(folder, names, args.root, args.tls, args.db or "")
     stack.callback(city.stop)
     city.start_broker()
-    for _ in range(args.collectors):
-        city.start_collector()
+    for number in range(args.collectors):
+        city.start_collector(number)
     return city
 
 
@@ -131,7 +133,7 @@ def _town(args: argparse.Namespace, city: City | None) -> Town:
     places = tuple((one.host, one.port) for one in args.broker or ())
     name = places[0][0] if places else "localhost"
     if city:
-        places = (("127.0.0.1", city.port),)
+        places = tuple(("127.0.0.1", port) for port in city.ports)
     ca = city.ca if city else args.ca
     tls = ssl.create_default_context(cafile=str(ca)) if ca else None
     resolved = tuple((socket.gethostbyname(host), port) for host, port in places)

@@ -28,7 +28,7 @@ from tallypost.security.authority import Authority
 
 HOST, NAME = "127.0.0.1", "localhost"
 _ROOT = Path(__file__).resolve().parents[2]
-_READY_S = 60.0
+_READY_S = 60
 _END_S = 60.0
 
 
@@ -37,15 +37,21 @@ class CityError(Exception):
 
 
 class City:
-    """folder: may be entered by the user of the broker. nodes: names. root: of the topics."""
+    """folder: may be entered by the user of the broker. nodes: names. root: of the topics.
 
-    def __init__(self, folder: Path, nodes: Iterable[str], root: str, tls: bool) -> None:
-        self.port = free_port()
-        self.database = folder / "counts.sqlite"
+    database: of the collector, "": SQLite in the folder.
+    """
+
+    def __init__(
+        self, folder: Path, nodes: Iterable[str], root: str, tls: bool, database: str = ""
+    ) -> None:  # fmt: skip
+        self.ports = [free_port()]
+        self.database = database or str(folder / "counts.sqlite")
         self.ca = folder / "ca.pem" if tls else None
         self._folder, self._root = folder, root
         self._broker: subprocess.Popen[bytes] | None = None
-        self._collectors: list[subprocess.Popen[bytes]] = []
+        self._collectors: dict[int, subprocess.Popen[bytes]] = {}
+        self._kills = 0
         self.logins = self._provision(nodes, tls)
 
     def _provision(self, nodes: Iterable[str], tls: bool) -> dict[str, Login]:
@@ -56,7 +62,7 @@ class City:
             inventory.secrets[node] = Secret(node, secrets.token_hex(12), self._root)
         if tls:
             Authority.open(self._folder).certify_broker([NAME])
-        broker = Broker({self.port: tls}, str(self._folder / "broker"))
+        broker = Broker({self.ports[0]: tls}, str(self._folder / "broker"))
         import_files.write_all(inventory, broker)
         self._make_local()
         return {
@@ -70,7 +76,7 @@ class City:
         text = path.read_text()
         for old, new in (
             ("persistence_location /var/lib/mosquitto/", f"persistence_location {data}/"),
-            (f"listener {self.port}\n", f"listener {self.port} {HOST}\n"),
+            (f"listener {self.ports[0]}\n", f"listener {self.ports[0]} {HOST}\n"),
             ("include_dir /etc/mosquitto/conf.d\n", ""),
         ):
             if old not in text:
@@ -103,7 +109,7 @@ class City:
                 stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
         until = time.monotonic() + _READY_S
-        while not is_open(self.port):
+        while not is_open(self.ports[0]):
             if self._broker.poll() is not None or time.monotonic() > until:
                 raise CityError(f"mosquitto does not start:\n{self.broker_log()[-1000:]}")
             time.sleep(0.05)
@@ -117,13 +123,13 @@ class City:
             self._broker.kill()
             self._broker.wait()
 
-    def start_collector(self) -> None:
+    def start_collector(self, number: int = 0) -> None:
         """`tallypost listen` as a process of its own, until it says that it listens."""
-        said = self._folder / f"listen-{len(self._collectors)}.log"
+        said = self._folder / f"listen-{number}.log"
         command = [
-            sys.executable, "-m", "tallypost", "listen", "--host", NAME, "--port", str(self.port),
-            "--user", "tallypost-listen", "--root", self._root, "--db", str(self.database),
-            "--password-file", str(self._folder / "listen.password"),
+            sys.executable, "-m", "tallypost", "listen", *self._broker_of(number),
+            "--user", "tallypost-listen", "--root", self._root, "--db", self.database,
+            "--password-file", str(self._folder / "listen.password"), "--wait", str(_READY_S),
             *(["--ca", str(self.ca)] if self.ca else []),
         ]  # fmt: skip
         with open(said, "wb") as out:
@@ -131,27 +137,33 @@ class City:
                 command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=out,
                 preexec_fn=die_with_parent,
             )  # fmt: skip
-        self._collectors.append(process)
+        self._collectors[number] = process
         until = time.monotonic() + _READY_S
         while b"listening" not in said.read_bytes():
             if process.poll() is not None or time.monotonic() > until:
                 raise CityError(f"tallypost listen does not start: {said.read_text()}")
             time.sleep(0.05)
 
-    def kill_collector(self) -> None:
-        """kill -9, and another one in its place."""
-        self._collectors[-1].kill()
-        self._collectors[-1].wait()
-        self.start_collector()
+    def _broker_of(self, _number: int) -> list[str]:
+        """Options of a collector: its broker, and the name of its session."""
+        return ["--host", NAME, "--port", str(self.ports[0])]
+
+    def kill(self) -> None:
+        """kill -9 of a collector, and another one in its place. Each time it is the next one."""
+        number = self._kills % len(self._collectors)
+        self._kills += 1
+        self._collectors[number].kill()
+        self._collectors[number].wait()
+        self.start_collector(number)
 
     def processes(self) -> dict[str, int]:
         """By name the process ids of those that run."""
-        running = {f"collector {i}": one for i, one in enumerate(self._collectors)}
+        running = {f"collector {i}": one for i, one in self._collectors.items()}
         found = running | ({"mosquitto": self._broker} if self._broker else {})
         return {name: one.pid for name, one in found.items() if one.poll() is None}
 
     def stop(self) -> None:
-        for process in [*self._collectors, self._broker]:
+        for process in [*self._collectors.values(), self._broker]:
             if process and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 try:

@@ -63,6 +63,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--seed", type=within(0, 2**32 - 1), default=1, help="of the street (1)")
     add("--root", default="tallypost/v1", help="of the topics (tallypost/v1)")
     add("--tls", action="store_true", help="TLS, if the broker is its own")
+    add("--cluster", action="store_true", help="three NATS servers in the place of mosquitto")
     add("--json", type=output, metavar="FILE", help="write the result")
     far = top.add_argument_group("a broker that runs already")
     far.add_argument("--broker", type=_brokers, metavar="HOST:PORT[,...]", help="its address")

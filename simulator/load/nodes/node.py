@@ -48,12 +48,12 @@ class Town:
 
 
 class Node:
-    """turn: which of several brokers it takes first."""
+    """log: id, 8 hexadecimal digits. closed: number of the newest record."""
 
     def __init__(self, town: Town, name: str, log: str, closed: int, login: Login) -> None:
         self.name = name
         self.outbox = Outbox(log, closed, town.figures)
-        self.turn = 0
+        self._turn = int(log, 16)  # which of several brokers is next
         self.is_up = False
         self.has_network = True
         self._town = town
@@ -98,8 +98,8 @@ class Node:
         if not self.has_network:
             raise LinkDown("no network")
         link = self._link = Link(self._on_packet)
-        self.turn += 1
-        await open_link(link, self._town.address, self.turn, self._connect)
+        self._turn += 1
+        await open_link(link, self._town.address, self._turn, self._connect)
         figures.connected()
         for suffix in ("ack", "cmd"):
             link.send(packets.subscribe(self._next_id(), f"{self._base}/{suffix}"))
