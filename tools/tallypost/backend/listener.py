@@ -235,6 +235,7 @@ class Listener:
         if self.on_foreign(topic):
             client.ack(message.mid, message.qos)
             return
+        self.watch.received(topic, len(message.payload))
         began = time.monotonic()
         try:
             answers = self._collector.on_message(topic, bytes(message.payload), time.time())
@@ -244,7 +245,7 @@ class Listener:
             )
             return
         client.ack(message.mid, message.qos)
-        self.watch.handled(topic, len(message.payload), time.monotonic() - began)
+        self.watch.handled(1, time.monotonic() - began)
         for answer in answers:
             if answer[0].endswith("/ack"):
                 self._waiting_acks[answer[0]] = answer

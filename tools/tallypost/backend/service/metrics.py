@@ -31,6 +31,7 @@ class Metrics(Watch):
         self._seen: dict[str, float] = {}
         names: dict[str, Any] = {"registry": self.registry, "namespace": "tallypost"}
         self._messages = Counter("messages", "Messages by topic", ["topic"], **names)
+        self._handled = Counter("handled", "Messages stored or refused", **names)
         self._bytes = Counter("message_bytes", "Bytes of the messages", **names)
         self._news = Counter("news", "New records and reports by kind", ["kind"], **names)
         self._records = Counter("records", "Records that are stored for the first time", **names)
@@ -40,7 +41,7 @@ class Metrics(Watch):
             "lag_seconds", "End of an interval to its storage", buckets=_LAG_S, **names
         )
         self._handling = Histogram(
-            "handling_seconds", "Work on a message", buckets=_HANDLING_S, **names
+            "handling_seconds", "One transaction of the store", buckets=_HANDLING_S, **names
         )
         self._up = Gauge("broker_connected", "1 while the broker is connected", **names)
         self._losses = Counter("broker_losses", "Connections to the broker lost", **names)
@@ -66,14 +67,17 @@ class Metrics(Watch):
     def turn(self) -> None:
         self._turn.set(time.time())
 
-    def handled(self, topic: str, size: int, seconds: float) -> None:
+    def received(self, topic: str, size: int) -> None:
         base, _slash, suffix = topic.rpartition("/")
         node = base.rpartition("/")[2]
         self._messages.labels(suffix if suffix in SUFFIXES else "other").inc()
         self._bytes.inc(size)
-        self._handling.observe(seconds)
         if NODE.fullmatch(node) and (node in self._seen or len(self._seen) < NODES_MAX):
             self._seen[node] = time.time()
+
+    def handled(self, messages: int, seconds: float) -> None:
+        self._handled.inc(messages)
+        self._handling.observe(seconds)
 
     def acknowledged(self, topic: str) -> None:
         self._acks.inc()

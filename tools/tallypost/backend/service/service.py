@@ -117,9 +117,13 @@ class Service(Watch):
             watch.turn()
         notify("WATCHDOG=1")
 
-    def handled(self, topic: str, size: int, seconds: float) -> None:
+    def received(self, topic: str, size: int) -> None:
         for watch in self._watches:
-            watch.handled(topic, size, seconds)
+            watch.received(topic, size)
+
+    def handled(self, messages: int, seconds: float) -> None:
+        for watch in self._watches:
+            watch.handled(messages, seconds)
 
     def acknowledged(self, topic: str) -> None:
         for watch in self._watches:

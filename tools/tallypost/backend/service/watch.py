@@ -25,8 +25,11 @@ class Watch:
     def turn(self) -> None:
         """Called twice a second at least while the listener works."""
 
-    def handled(self, topic: str, size: int, seconds: float) -> None:
-        """A message of so many bytes is stored or refused. seconds: that it took."""
+    def received(self, topic: str, size: int) -> None:
+        """A message of so many bytes has arrived."""
+
+    def handled(self, messages: int, seconds: float) -> None:
+        """So many messages are stored or refused, in one transaction of so many seconds."""
 
     def acknowledged(self, topic: str) -> None:
         """An acknowledgement goes to a node."""
