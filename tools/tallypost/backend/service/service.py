@@ -24,6 +24,7 @@ from tallypost.i18n import _
 
 NOT_YET = 75  # EX_TEMPFAIL of sysexits.h
 _STEP_S = 0.5
+_NOTIFY_S = 1.0
 _WAIT_MIN_S, _WAIT_MAX_S = 1.0, 15.0
 _PERMANENT = (2, 78)  # status of errors that no waiting heals
 _T = TypeVar("_T")
@@ -35,6 +36,7 @@ class Service(Watch):
     def __init__(self, args: argparse.Namespace) -> None:
         self.log = None if args.log == "lines" else Log(args.log, args.log_level)
         self.is_ending = False
+        self._notified = 0.0
         self._wait_s = args.wait
         self._before = signal.signal(signal.SIGTERM, self._end)
         self._page: StatusPage | None = None
@@ -115,7 +117,9 @@ class Service(Watch):
     def turn(self) -> None:
         for watch in self._watches:
             watch.turn()
-        notify("WATCHDOG=1")
+        if time.monotonic() - self._notified > _NOTIFY_S:
+            self._notified = time.monotonic()
+            notify("WATCHDOG=1")
 
     def received(self, topic: str, size: int) -> None:
         for watch in self._watches:
