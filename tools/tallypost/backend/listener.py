@@ -29,6 +29,7 @@ from tallypost.i18n import _
 
 _KEEPALIVE_S = 60
 _LOOP_STEP_S = 0.5
+_RECEIVE_MAX = 65_535  # of a broker that names no other
 _END_S = 5.0  # for the acknowledgements that wait
 _CONNECT_TIMEOUT_S = 10
 _CONNACK_TIMEOUT_S = 3  # of MQTT 5: some brokers that do not know it are silent
@@ -75,6 +76,7 @@ class Listener:
         self._sent_acks: dict[int, str] = {}  # by packet id, topics without a PUBACK yet
         self._denied: set[str] = set()  # topics for which the broker denied an acknowledgement
         self.on_foreign: Callable[[str], bool] = lambda _topic: False
+        self._receive_max = _RECEIVE_MAX  # messages that the broker takes before a PUBACK
         self.watch = Watch()
         self.results: dict[int, bool] = {}  # by packet id, of `send`: whether the broker took it
         self.protocol = _PROTOCOLS[0]
@@ -88,6 +90,7 @@ class Listener:
             CallbackAPIVersion.VERSION2, self._client_id, clean, protocol=self.protocol,
             manual_ack=True,
         )  # fmt: skip
+        client.max_inflight_messages_set(0)  # `_acknowledge` has a limit of its own
         client.on_connect = self._connected
         client.on_subscribe = self._confirmed
         client.on_message = self._message
@@ -211,12 +214,13 @@ class Listener:
                 self.watch.note(os_reason(error))
 
     def _connected(
-        self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+        self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, properties: Any
     ) -> None:
         if reason.is_failure:
             self._refused = str(reason)
             self._is_unknown_protocol = reason.value in _UNKNOWN_PROTOCOL
             return
+        self._receive_max = getattr(properties, "ReceiveMaximum", _RECEIVE_MAX)
         client.subscribe([(topic, 1) for topic in self._topics])
         self.watch.connected(True)
 
@@ -257,10 +261,12 @@ class Listener:
 
         They are cumulative. Behind a backlog, one for each record would queue up, because the
         broker accepts an acknowledgement only after the messages that it is sending. The nodes
-        would wait for minutes and send everything again.
+        would wait for minutes and send everything again. In the same way 20 at once, the limit of
+        paho, are too few for hundreds of nodes.
         """
         in_flight = set(self._sent_acks.values())
-        for topic in [topic for topic in self._waiting_acks if topic not in in_flight]:
+        due = [topic for topic in self._waiting_acks if topic not in in_flight]
+        for topic in due[: max(0, self._receive_max - len(self._sent_acks))]:
             packet_id = self.client.publish(*self._waiting_acks.pop(topic)).mid
             self._sent_acks[packet_id] = topic
             self.watch.acknowledged(topic)
