@@ -25,15 +25,13 @@ class Wire:
         self.collector = Collector(folder / "db")
         self.listener = Listener(self.collector, topics("tallypost/v1"), "")
         self.out: list[tuple[str, dict[str, Any]]] = []
-        self.qos: list[int] = []
         client = self.listener.client
         monkeypatch.setattr(client, "publish", self._publish)
         monkeypatch.setattr(client, "ack", lambda *_: None)
         monkeypatch.setattr(client, "loop", lambda _s: next(self._turns))
 
     def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> SimpleNamespace:
-        assert not retain
-        self.qos.append(qos)
+        assert qos == 1 and not retain
         self.out.append((topic, json.loads(payload)))
         return SimpleNamespace(mid=len(self.out))
 
@@ -69,29 +67,39 @@ def test_a_backlog_is_acknowledged_by_one_message(wire: Wire) -> None:
     assert wire.out == [(f"{TOPIC}/ack", {"v": 1, "log": "0badcafe", "seq": 40})]
 
 
-def test_an_acknowledgement_does_not_wait_until_the_broker_has_the_one_before(wire: Wire) -> None:
-    for seq in (1, 2, 3):
-        wire.receive(seq)
-        wire.turn()
-    assert (wire.acks(), wire.qos) == ([1, 2, 3], [1, 0, 0])
-    wire.confirm(1)
-    wire.receive(4)
+def test_an_acknowledgement_waits_until_the_broker_has_the_one_before(wire: Wire) -> None:
+    wire.receive(1)
     wire.turn()
-    assert (wire.acks(), wire.qos) == ([1, 2, 3, 4], [1, 0, 0, 1])
+    wire.receive(2)
+    wire.turn()
+    wire.receive(3)
+    wire.turn()
+    assert wire.acks() == [1]
+    wire.confirm(1)
+    wire.turn()
+    assert wire.acks() == [1, 3]
+    wire.confirm(2)
+    wire.turn()
+    assert wire.acks() == [1, 3]
 
 
 def test_many_nodes_are_acknowledged_at_once_as_far_as_the_broker_allows(wire: Wire) -> None:
     """All of a batch at once, and not 20 of them, the limit of paho."""
+    assert wire.listener.client.max_inflight_messages == 0
+    allowed = SimpleNamespace(ReceiveMaximum=30)
     client, accepted = wire.listener.client, SimpleNamespace(is_failure=False)
-    assert client.max_inflight_messages == 0
     client.subscribe = lambda _topics: (0, 1)  # type: ignore[assignment, method-assign]
-    client.on_connect(client, None, None, accepted, SimpleNamespace(ReceiveMaximum=30))
+    client.on_connect(client, None, None, accepted, allowed)
     for i in range(40):
-        message = mqtt.MQTTMessage(i, f"tallypost/v1/n{i}/counts".encode())
+        topic = f"tallypost/v1/n{i}"
+        message = mqtt.MQTTMessage(i, f"{topic}/counts".encode())
         message.payload = counts(interval(1), node=f"n{i}")
         client.on_message(client, None, message)
     wire.turn()
-    assert wire.qos == [1] * 30 + [0] * 10
+    assert len(wire.acks()) == 30
+    wire.confirm(1)
+    wire.turn()
+    assert len(wire.acks()) == 31
 
 
 def test_a_request_for_missing_records_does_not_wait(wire: Wire) -> None:

@@ -257,20 +257,19 @@ class Listener:
                 client.publish(*answer)
 
     def _acknowledge(self) -> None:
-        """Send the newest acknowledgement of each node at once. They are cumulative.
+        """Send the newest acknowledgement of each node, one at a time for a node.
 
-        The PUBACK for it comes behind all messages that mosquitto has for us, after minutes in a
-        backlog, though the node has it in a moment. So the next one does not wait for it. It goes
-        at QoS 0: if it is lost, the node asks again by sending its records again.
+        They are cumulative. Behind a backlog, one for each record would queue up, because the
+        broker accepts an acknowledgement only after the messages that it is sending. The nodes
+        would wait for minutes and send everything again. In the same way 20 at once, the limit of
+        paho, are too few for hundreds of nodes.
         """
         in_flight = set(self._sent_acks.values())
-        for topic, payload, qos, retain in self._waiting_acks.values():
-            is_free = topic not in in_flight and len(self._sent_acks) < self._receive_max
-            packet_id = self.client.publish(topic, payload, qos if is_free else 0, retain).mid
-            if is_free:
-                self._sent_acks[packet_id] = topic
+        due = [topic for topic in self._waiting_acks if topic not in in_flight]
+        for topic in due[: max(0, self._receive_max - len(self._sent_acks))]:
+            packet_id = self.client.publish(*self._waiting_acks.pop(topic)).mid
+            self._sent_acks[packet_id] = topic
             self.watch.acknowledged(topic)
-        self._waiting_acks.clear()
 
     def end(self) -> None:
         """Send the acknowledgements that wait, and end the connection in order."""

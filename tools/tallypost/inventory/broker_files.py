@@ -55,7 +55,8 @@ persistent_client_expiration 90d
 # The messages of nodes have 4 KB.
 max_queued_messages 100000
 max_queued_bytes 268435456
-# The collector stores what has arrived in one transaction, so these go together.
+# The collector stores what has arrived in one transaction. Its acknowledgements come behind the
+# messages that are on their way: with 1,000 of them they took five times as long.
 max_inflight_messages 100
 max_packet_size 66560
 log_dest stderr
