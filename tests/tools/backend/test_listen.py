@@ -83,6 +83,25 @@ def test_an_acknowledgement_waits_until_the_broker_has_the_one_before(wire: Wire
     assert wire.acks() == [1, 3]
 
 
+def test_many_nodes_are_acknowledged_at_once_as_far_as_the_broker_allows(wire: Wire) -> None:
+    """All of a batch at once, and not 20 of them, the limit of paho."""
+    assert wire.listener.client.max_inflight_messages == 0
+    allowed = SimpleNamespace(ReceiveMaximum=30)
+    client, accepted = wire.listener.client, SimpleNamespace(is_failure=False)
+    client.subscribe = lambda _topics: (0, 1)  # type: ignore[assignment, method-assign]
+    client.on_connect(client, None, None, accepted, allowed)
+    for i in range(40):
+        topic = f"tallypost/v1/n{i}"
+        message = mqtt.MQTTMessage(i, f"{topic}/counts".encode())
+        message.payload = counts(interval(1), node=f"n{i}")
+        client.on_message(client, None, message)
+    wire.turn()
+    assert len(wire.acks()) == 30
+    wire.confirm(1)
+    wire.turn()
+    assert len(wire.acks()) == 31
+
+
 def test_a_request_for_missing_records_does_not_wait(wire: Wire) -> None:
     wire.receive(1)
     wire.turn()

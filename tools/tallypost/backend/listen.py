@@ -7,9 +7,9 @@ the nodes for them.
 from __future__ import annotations
 
 import argparse
-import signal
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from tallypost.backend.stores.access import add_option, is_url, shown_address
 from tallypost.backend.stores.database import rfc3339
 from tallypost.backend.record_macs import MacKeys, read_keys
 from tallypost.backend.rights import probe_rights
+from tallypost.backend.service import settings
+from tallypost.backend.service.service import Service
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import N_, _, grouped, ngettext
 
@@ -41,6 +43,7 @@ _SILENT = ("health", "config")  # kinds of news that only --json shows
 
 
 def options(verb: argparse.ArgumentParser) -> None:
+    settings.options(verb)
     _broker_options(verb)
     add = verb.add_argument
     add(
@@ -108,39 +111,65 @@ def _broker_options(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Listen until --seconds are over, or Ctrl-C or SIGTERM ends it. Raises ToolError."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings.merged(args)
+    service = Service(args)
+    try:
+        _listen(args, service)
+    except ToolError as error:
+        if not service.log:
+            raise
+        service.log.error(str(error))
+        return error.status
+    finally:
+        service.close()
+    return 0
+
+
+def _listen(args: argparse.Namespace, service: Service) -> None:
     if not is_url(args.db) and not args.db.parent.is_dir():
         raise ToolError(
             _("{path}: no such folder").format(path=args.db.parent),
             _("Name another file with --db."),
         )
-    tell = console.result_json if args.json else show
-    collector, topics = _collector(args, lambda *news: tell(as_object(*news)))
+    tell = _teller(args, service)
+    collector, topics = service.wait_for(lambda: _collector(args, tell))
     login = Login(args.user, _password(args.password_file), args.ca)
     port = (8883 if args.ca else 1883) if args.port is None else args.port
     listener = Listener(collector, topics, args.client_id, login)
+    listener.watch = service
     try:
-        listener.connect(args.host, port)
+        service.wait_for(lambda: listener.connect(args.host, port))
         for text in [] if args.lorawan else probe_rights(listener, args.root):
-            console.note(_("warning: {text}").format(text=text))
-        console.note(
+            service.warn(text)
+        service.ready()
+        service.note(
             _("listening to {source} at {host}:{port}, storing in {path}").format(
-                source=args.lorawan or args.root,
-                host=args.host,
-                port=port,
+                source=args.lorawan or args.root, host=args.host, port=port,
                 path=shown_address(args.db),
             )
         )
         listener.loop(args.seconds or float("inf"))
     finally:
-        signal.signal(signal.SIGTERM, before)
-        listener.client.disconnect()
-        _tell_dropped(collector)
+        listener.end()
+        _tell_dropped(collector, service)
         collector.close()
-    return 0
 
 
-def _tell_dropped(collector: Receiver) -> None:
+def _teller(args: argparse.Namespace, service: Service) -> News:
+    """What shows a piece of news: the log of a service, JSON, or lines for people."""
+    log = service.log
+    show_object: Callable[[dict[str, Any]], None] = console.result_json if args.json else show
+    if log:
+        show_object = lambda news: log.news(news, describe(news))  # noqa: E731
+
+    def tell(kind: str, node: str, body: dict[str, Any]) -> None:
+        service.news(kind, node, body)
+        show_object(as_object(kind, node, body))
+
+    return tell
+
+
+def _tell_dropped(collector: Receiver, service: Service) -> None:
     """Say how many refused messages the file does not keep."""
     n = collector.refused.dropped()
     if n:
@@ -149,7 +178,7 @@ def _tell_dropped(collector: Receiver) -> None:
             "{n} refused messages are not kept in the quarantine",
             n,
         )
-        console.note(text.format(n=grouped(n)))
+        service.note(text.format(n=grouped(n)))
 
 
 def _collector(args: argparse.Namespace, on_news: News) -> tuple[Receiver, list[str]]:

@@ -24,9 +24,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tallypost import console
 from tallypost.backend.inbox import BATCH_MESSAGES, Consumer, Inbox
 from tallypost.backend.receiver import Message, Publication
+from tallypost.backend.service.watch import Watch
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 
@@ -38,6 +38,8 @@ _RECONNECT_WAIT_MAX_S = 30.0
 _SESSION_FOR_EVER = 0xFFFFFFFF  # s; the broker may end it earlier
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 _STORE_RETRY_S = 1.0
+_RECEIVE_MAX = 65_535  # of a broker that names no other
+_END_S = 5.0  # for the acknowledgements that wait
 _UNKNOWN_PROTOCOL = (1, 132)  # codes of CONNACK, of MQTT 3.1.1 and of MQTT 5
 
 
@@ -71,6 +73,8 @@ class Listener:
         self._waiting_acks: dict[str, Publication] = {}  # by topic, the next one of a node
         self._sent_acks: dict[int, str] = {}  # by packet id, topics without a PUBACK yet
         self._denied: set[str] = set()  # topics for which the broker denied an acknowledgement
+        self._receive_max = _RECEIVE_MAX  # messages that the broker takes before a PUBACK
+        self.watch = Watch()
         self.on_foreign: Callable[[str], bool] = lambda _topic: False
         self.results: dict[int, bool] = {}  # by packet id, of `send`: whether the broker took it
         self.protocol = _PROTOCOLS[0]
@@ -89,6 +93,7 @@ class Listener:
         client.on_message = self._message
         client.on_disconnect = self._disconnected
         client.on_publish = self._published
+        client.max_inflight_messages_set(0)  # `_acknowledge` has a limit of its own
         if self._login.user or self._login.password is not None:
             client.username_pw_set(self._login.user or None, self._login.password)
         if self._login.ca:
@@ -177,10 +182,14 @@ class Listener:
             )
 
     def loop(self, seconds: float) -> None:
-        """Listen for this time. A lost connection is made again. Raises ToolError."""
+        """Listen for this time, or until `watch` ends it. A lost connection is made again.
+
+        Raises ToolError.
+        """
         until = time.monotonic() + seconds
         wait_s = 1.0
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and not self.watch.is_ending:
+            self.watch.turn()
             if self._inbox.is_store_away:
                 self.client.loop_misc()
                 time.sleep(min(_STORE_RETRY_S, left))
@@ -192,7 +201,8 @@ class Listener:
             if code == mqtt.MQTT_ERR_SUCCESS:
                 wait_s = 1.0
                 continue
-            console.note(
+            self.watch.connected(False, mqtt.error_string(code))
+            self.watch.note(
                 _("connection lost ({reason}), trying again in {n:.0f} s").format(
                     reason=mqtt.error_string(code), n=wait_s
                 )
@@ -202,15 +212,17 @@ class Listener:
             try:
                 self.client.reconnect()
             except OSError as error:
-                console.note(os_reason(error))
+                self.watch.note(os_reason(error))
 
     def _connected(
-        self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+        self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, properties: Any
     ) -> None:
         if reason.is_failure:
             self._refused = str(reason)
             self._is_unknown_protocol = reason.value in _UNKNOWN_PROTOCOL
             return
+        self._receive_max = getattr(properties, "ReceiveMaximum", _RECEIVE_MAX)
+        self.watch.connected(True)
         client.subscribe([(topic, 1) for topic in self._topics])
 
     def _confirmed(self, _client: Any, _data: Any, _mid: int, codes: Any, *_args: Any) -> None:
@@ -226,6 +238,7 @@ class Listener:
         if self.on_foreign(topic):
             client.ack(message.mid, message.qos)
             return
+        self.watch.received(topic, len(message.payload))
         found = Message(topic, bytes(message.payload), time.time())
         if self._inbox.add(message.mid, message.qos, found):
             self.handle()
@@ -235,7 +248,10 @@ class Listener:
 
         Raises ToolError if the store fails for good. If it is only away, the messages wait.
         """
+        began = time.monotonic()
         stored, answers = self._inbox.store()
+        if stored:
+            self.watch.handled(len(stored), time.monotonic() - began)
         for packet_id, qos in stored:
             self.client.ack(packet_id, qos)
         for answer in answers:
@@ -255,12 +271,24 @@ class Listener:
 
         They are cumulative. Behind a backlog, one for each record would queue up, because the
         broker accepts an acknowledgement only after the messages that it is sending. The nodes
-        would wait for minutes and send everything again.
+        would wait for minutes and send everything again. In the same way 20 at once, the limit of
+        paho, are too few for hundreds of nodes.
         """
         in_flight = set(self._sent_acks.values())
-        for topic in [topic for topic in self._waiting_acks if topic not in in_flight]:
+        due = [topic for topic in self._waiting_acks if topic not in in_flight]
+        for topic in due[: max(0, self._receive_max - len(self._sent_acks))]:
             packet_id = self.client.publish(*self._waiting_acks.pop(topic)).mid
             self._sent_acks[packet_id] = topic
+            self.watch.acknowledged(topic)
+
+    def end(self) -> None:
+        """Send the acknowledgements that wait, and end the connection in order."""
+        until = time.monotonic() + _END_S
+        while self.client.is_connected() and time.monotonic() < until:
+            self._acknowledge()
+            if not self._sent_acks or self.client.loop(_LOOP_STEP_S) != mqtt.MQTT_ERR_SUCCESS:
+                break
+        self.client.disconnect()
 
     def send(self, topic: str) -> int:
         """Publish an empty message. `results` has its end under the packet id returned here."""
@@ -278,7 +306,7 @@ class Listener:
             text = _(
                 "The broker denies the topic {topic}, so the node is never confirmed: {reason}"
             )
-            console.note(text.format(topic=topic, reason=reason))
+            self.watch.note(text.format(topic=topic, reason=reason))
 
 
 def use_tls(client: mqtt.Client, ca: Path) -> None:
