@@ -244,9 +244,8 @@ class Listener:
         try:
             answers = self._collector.on_message(topic, bytes(message.payload), time.time())
         except sqlite3.Error as error:
-            self._failed = (
-                error  # neither committed nor acknowledged, so the broker sends it again
-            )
+            # Neither committed nor acknowledged, so the broker sends it again.
+            self._failed = error
             return
         client.ack(message.mid, message.qos)
         self.watch.handled(1, time.monotonic() - began)
