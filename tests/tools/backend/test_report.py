@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tallypost.backend import report
+from tallypost.backend.stores.spans import percentile
 from tallypost.backend.store import Store
 from tallypost.cli import main
 
@@ -63,8 +64,8 @@ def test_an_hour_is_the_sum_of_its_intervals(db: Path, capsys: pytest.CaptureFix
 def test_a_percentile_of_a_day_is_that_of_all_road_users(db: Path) -> None:
     [(key, day), _] = report.spans(db, "gate", ("2026-03-02", "2026-03-03"), "day")
     assert key == ("2026-03-02", "forward") and day.speeds == 100
-    assert report.percentile(Counter({31: 5}), 0.85) == 124.0, "the last bin is open"
-    assert report.percentile(Counter(), 0.85) is None
+    assert percentile(Counter({31: 5}), 0.85) == 124.0, "the last bin is open"
+    assert percentile(Counter(), 0.85) is None
 
 
 def test_a_table_has_the_classes_that_were_counted(

@@ -11,22 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tallypost import console
+from tallypost.backend.stores.spans import DIRECTIONS, SHARES, Span
 from tallypost.faults import ToolError
 from tallypost.i18n import N_, _, decimal, ngettext
 
-DIRECTIONS = ("forward", "backward")
-BIN_KMH = 4
-OPEN_BIN = 31  # 124 km/h and more
-SHARES = {"v50": 0.50, "v85": 0.85, "v98": 0.98}
 _DIGITS = {N_("hour"): 13, N_("day"): 10}  # of 2026-03-02T07:15:00Z
 _SHORT = """SELECT count(*) FROM short
 WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ?"""
@@ -34,61 +29,6 @@ _QUERY = """SELECT start, len, cov, body FROM records
 WHERE kind = 'interval' AND node = ? AND start >= ? AND start < ? ORDER BY start"""
 
 Body = dict[str, Any]
-
-
-@dataclass
-class Span:
-    """One direction in an hour or a day. Times in seconds, sums of speeds in km/h."""
-
-    length: int = 0
-    observed: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
-    bins: Counter[int] = field(default_factory=Counter)
-    speeds: int = 0
-    speed_sum: float = 0.0
-    raw_sum: float = 0.0
-    followers: int = 0
-    headway_sum: float = 0.0
-
-    def add(self, length: int, observed: int, body: Body, direction: str) -> None:
-        self.length += length
-        self.observed += observed
-        self.classes.update(body["counts"][direction])
-        speed = body["speed"][direction]
-        if speed["n"]:
-            self.speeds += speed["n"]
-            self.speed_sum += speed["mean"] * speed["n"]
-            self.raw_sum += speed.get("raw", speed["mean"]) * speed["n"]
-            self.bins.update(dict(speed["hist"]))
-        spacing = body.get("spacing", {}).get(direction, {})
-        if spacing.get("headway") is not None:
-            self.followers += spacing["n"]
-            self.headway_sum += spacing["headway"] * spacing["n"]
-
-    def as_dict(self) -> Body:
-        found: Body = {
-            "observed": round(self.observed / self.length, 4) if self.length else 0.0,
-            "counts": dict(self.classes),
-            "mean": _ratio(self.speed_sum, self.speeds),
-            "raw": _ratio(self.raw_sum, self.speeds),
-            "headway": _ratio(self.headway_sum, self.followers),
-        }
-        return found | {name: percentile(self.bins, share) for name, share in SHARES.items()}
-
-
-def _ratio(total: float, n: int) -> float | None:
-    return round(total / n, 1) if n else None
-
-
-def percentile(bins: Counter[int], share: float) -> float | None:
-    """A percentile in km/h, None without speeds. In the last bin, an open one: its lower edge."""
-    rank, below = share * bins.total(), 0
-    for i, count in sorted(bins.items()):
-        if count and below + count >= rank:
-            inside = 0.0 if i == OPEN_BIN else (rank - below) / count
-            return round(BIN_KMH * (i + inside), 1)
-        below += count
-    return None
 
 
 def options(verb: argparse.ArgumentParser) -> None:

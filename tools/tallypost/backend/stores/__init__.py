@@ -1,0 +1,1 @@
+"""The stores of the backend: SQLite by default, PostgreSQL for a city."""
