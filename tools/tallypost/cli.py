@@ -54,6 +54,7 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
+    "sites": ("sites.sites_verb", N_("check the file of the places where a city counts")),
     "decoder": ("decoder.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
 }  # fmt: skip
