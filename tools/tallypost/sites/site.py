@@ -75,9 +75,10 @@ class Site:
         found = {name for period in self.periods for name in period.counts}
         return tuple(name for name in rules.CLASSES if name in found)
 
-    @property
-    def latest(self) -> Period:
-        return self.periods[-1]
+    def period_at(self, utc: float) -> Period:
+        """The period at a time: the newest that has begun, else the first one."""
+        begun = [period for period in self.periods if period.first <= utc]
+        return begun[-1] if begun else self.periods[0]
 
     def direction(self, name: str, language: str) -> str:
         """The meaning of `forward` or `backward`."""
