@@ -54,6 +54,9 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
+    "pages": (
+        "backend.pages.pages_verb", N_("write the public pages of a city from its counts")
+    ),
     "sites": ("sites.sites_verb", N_("check the file of the places where a city counts")),
     "decoder": ("decoder.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
