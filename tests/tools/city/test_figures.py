@@ -12,7 +12,7 @@ from tests.tools.sites import site_files
 from tallypost.backend.figures.records import Records
 from tallypost.backend.figures.site_figures import SiteFigures, total
 from tallypost.backend.figures.spans import spans
-from tallypost.backend.report import percentile
+from tallypost.backend.stores.spans import percentile
 from tallypost.faults import ToolError
 from tallypost.sites.site import load
 
@@ -110,8 +110,8 @@ def test_percentiles_come_from_all_speeds_and_need_enough(path: Path) -> None:
 
 
 def test_a_missing_database_is_named(path: Path) -> None:
-    with pytest.raises(ToolError, match="no such file.*--database"):
+    with pytest.raises(ToolError, match="no such file.*--db"):
         Records(path)
     path.write_bytes(b"x" * 5000)
-    with pytest.raises(ToolError, match="the database cannot be used.*--database"):
+    with pytest.raises(ToolError, match="the database cannot be used.*--db"):
         Records(path)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tallypost.backend.figures.records import Interval
-from tallypost.backend.report import BIN_KMH, DIRECTIONS, SHARES, percentile
+from tallypost.backend.stores.spans import BIN_KMH, DIRECTIONS, SHARES, percentile
 
 PARTLY_MIN, OBSERVED_MIN = 0.01, 0.75  # coverage from which counts are shown, and are good
 SPEEDS_MIN = 50  # single speeds; fewer make no percentile

@@ -13,7 +13,7 @@ from tallypost.backend.figures.sums import Figures, Lane
 from tallypost.backend.pages.html import Html, el, join
 from tallypost.backend.pages.site_view import Hour, Month, SiteView
 from tallypost.backend.pages.wording import MONTHS, SHORT_DAYS, class_name
-from tallypost.backend.report import BIN_KMH
+from tallypost.backend.stores.spans import BIN_KMH
 from tallypost.i18n import _, grouped
 
 HEIGHT, LABELS = 150, 24  # pixels: the plot, and the row of labels below

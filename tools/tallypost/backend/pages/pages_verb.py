@@ -20,7 +20,7 @@ from tallypost.sites import site
 def options(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument
     add(
-        "--database", type=Path, default=Path("tallypost.sqlite"), metavar=_("FILE"),
+        "--database", "--db", type=Path, default=Path("tallypost.sqlite"), metavar=_("FILE"),
         help=_("the file of tallypost listen (default: tallypost.sqlite)"),
     )  # fmt: skip
     add("--sites", type=Path, required=True, metavar=_("FILE"), help=_("TOML file of the sites"))

@@ -13,7 +13,7 @@ from tallypost.backend.pages.site_view import SiteView
 from tallypost.backend.pages.wording import (
     MONTHS, class_name, clock, day_sentences, day_text, percent,
 )  # fmt: skip
-from tallypost.backend.report import DIRECTIONS
+from tallypost.backend.stores.spans import DIRECTIONS
 from tallypost.i18n import _, decimal, grouped
 from tallypost.sites.site import Site, text_in
 
