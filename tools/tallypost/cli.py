@@ -57,6 +57,7 @@ VERBS = {
     "pages": (
         "backend.pages.pages_verb", N_("write the public pages of a city from its counts")
     ),
+    "export": ("backend.exports.export_verb", N_("write the counts of a site as a file")),
     "sites": ("sites.sites_verb", N_("check the file of the places where a city counts")),
     "decoder": ("decoder.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),

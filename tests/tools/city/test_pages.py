@@ -182,7 +182,7 @@ def test_the_command_writes_the_pages(tmp_path: Path, capsys: pytest.CaptureFixt
     words = ["pages", "--database", tmp_path / "counts.sqlite", "--sites",
              site_files.write(tmp_path), "--out", tmp_path / "out", "--at", city.NOW]  # fmt: skip
     assert main([*map(str, words), "--lang", "en"]) == 0
-    assert "17 files written, 0 unchanged" in capsys.readouterr().out
+    assert "28 files written, 0 unchanged" in capsys.readouterr().out
     assert main([*map(str, words), "--json"]) == 0
-    assert '"changed": [], "same": 17' in capsys.readouterr().out
+    assert '"changed": [], "same": 28' in capsys.readouterr().out
     assert main([*map(str, words[:-1]), "today"]) == 2

@@ -6,12 +6,12 @@ from tallypost.backend.pages.city_map import CityMap
 from tallypost.backend.pages.explain import ACCURACY, HOW, accuracy, privacy
 from tallypost.backend.pages.frame import Frame, Links, Variant, contact
 from tallypost.backend.pages.html import Child, Html, el
-from tallypost.backend.pages.site_page import Download
 from tallypost.backend.pages.site_view import SiteView
 from tallypost.backend.pages.wording import day_sentences, day_text
 from tallypost.i18n import N_, _, ngettext
 from tallypost.sites.site import Site, text_in
 
+SITES = "data/sites.geojson"
 _DETECTORS = {
     "ld2451": N_("Radar along the road"), "ld2450": N_("Radar across a path"),
     "ops243": N_("Radar for speeds"), "doppler": N_("Simple radar"),
@@ -20,8 +20,7 @@ _DETECTORS = {
 
 
 def overview(
-    frame: Frame, views: list[tuple[Site, SiteView]], drawn: CityMap, variant: Variant,
-    downloads: list[Download],
+    frame: Frame, views: list[tuple[Site, SiteView]], drawn: CityMap, variant: Variant
 ) -> str:  # fmt: skip
     """The page with all sites. views: in the order of the pins."""
     link = Links(variant.prefix + "index.html")
@@ -42,10 +41,6 @@ def overview(
         "At {n} places we count how many are on the road: without a camera, day and night.",
         len(views),
     )
-    files = [
-        el("li", el("a", f"{one.form}: {one.about}", href=link.to(one.path), download=True))
-        for one in downloads
-    ]
     return frame.page(
         "index.html", variant, _("Traffic in {city}").format(city=city),
         el("h1", _("Traffic in {city}").format(city=city)),
@@ -53,8 +48,8 @@ def overview(
         el("h2", _("The sites")),
         el("p", day_text(min(days)), class_="asof") if len(days) == 1 else None,
         el("div", drawn.draw(links), el("ol", *entries, class_="sites"), class_="overview"),
-        el("h2", _("Download")) if files else None,
-        el("ul", *files, class_="files") if files else None,
+        el("h2", _("Download")),
+        el("p", el("a", _("The sites as GeoJSON"), href=link.to(SITES), download=True)),
     )  # fmt: skip
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tallypost.backend.exports.downloads import Download
 from tallypost.backend.figures.sums import Figures
 from tallypost.backend.pages import charts
 from tallypost.backend.pages.explain import explanation
@@ -16,16 +15,6 @@ from tallypost.backend.pages.wording import (
 from tallypost.backend.stores.spans import DIRECTIONS
 from tallypost.i18n import _, decimal, grouped
 from tallypost.sites.site import Site, text_in
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file below the pages. form: its format, such as CSV. about: what is in it."""
-
-    path: str
-    form: str
-    about: str
-    size: int
 
 
 def site_page(
@@ -43,7 +32,7 @@ def site_page(
         *_day(frame, view), *_directions(site, view, variant), *_week(view), *_year(view),
         *_speeds(site, view, variant),
         *explanation(frame.city, site, view, variant.language),
-        *_files(downloads, link),
+        *_files(frame, downloads, link),
     )  # fmt: skip
 
 
@@ -210,18 +199,28 @@ def _speeds(site: Site, view: SiteView, variant: Variant) -> list[Child]:
     ]  # fmt: skip
 
 
-def _files(downloads: list[Download], link: Links) -> list[Child]:
-    if not downloads:
+def _files(frame: Frame, downloads: list[Download], link: Links) -> list[Child]:
+    """The newest files are shown, older months are folded."""
+    shown = [one for one in downloads if one.kind != "month"] + downloads[:2]
+    older = [one for one in downloads[2:] if one.kind == "month"]
+    if not shown:
         return []
-    entries = [
-        el(
-            "li", el("a", f"{one.form}: {one.about}", href=link.to(one.path), download=True),
-            " ", el("small", f"({grouped(max(1, round(one.size / 1024)))} KB)"),
-        )
-        for one in downloads
-    ]  # fmt: skip
-    return [
+    parts: list[Child] = [
         el("h2", _("Download"), id="download"),
         el("p", _("The numbers are open data. An empty field means: not measured.")),
-        el("ul", *entries, class_="files"),
+        el("ul", *(_file(frame, one, link) for one in shown), class_="files"),
     ]
+    if older:
+        more = el("ul", *(_file(frame, one, link) for one in older), class_="files")
+        parts.append(folded(_("Older months"), more))
+    return parts
+
+
+def _file(frame: Frame, one: Download, link: Links) -> Html:
+    month = f"{_(MONTHS[one.first.month - 1])} {one.first.year}"
+    is_hour = one.kind == "hours" or frame.city.finest == "hour"
+    text = _("{month} by hours") if is_hour else _("{month} by quarters of an hour")
+    text = _("the last twelve months by days") if one.kind == "days" else text
+    name = f"{text.format(month=month)} ({one.form})"
+    size = el("small", f"{grouped(max(1, round(one.size / 1024)))} KB")
+    return el("li", el("a", name, href=link.to(one.path), download=True), " ", size)

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tallypost.backend.exports import downloads
+from tallypost.backend.exports.describe import sites_geojson
+from tallypost.backend.exports.downloads import Download
+from tallypost.backend.exports.plain import dumps
 from tallypost.backend.figures.site_figures import SiteFigures, Source
 from tallypost.backend.pages import easy, overview
 from tallypost.backend.pages.city_map import WIDTH, CityMap, read_outline
 from tallypost.backend.pages.frame import STYLE, Frame, Variant, style, variants
-from tallypost.backend.pages.site_page import Download, site_page
+from tallypost.backend.pages.site_page import site_page
 from tallypost.backend.pages.site_view import SiteView, view
 from tallypost.backend.pages.theme import Theme
 from tallypost.backend.pages.wording import speaking
@@ -34,6 +38,11 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.written = Written()
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes, 0 if it is not there."""
+        target = self._path / name
+        return target.stat().st_size if target.is_file() else 0
 
     def put(self, name: str, content: str | bytes) -> None:
         """Write a file if it is not there with this content."""
@@ -62,12 +71,14 @@ def write(source: Source, city: City, theme: Theme, now: float, out: Path) -> Wr
     folder.put(STYLE, style(theme, drawn.height, WIDTH))
     if theme.logo:
         folder.put(frame.logo, theme.logo.read_bytes())
+    folder.put(overview.SITES, dumps(sites_geojson(city)))
     views: list[tuple[Site, SiteView]] = []
     for site in city.sites:
         figures = SiteFigures(source, site, city.timezone, now)
         found = view(figures)
         views.append((site, found))
-        for name, text in _site_pages(frame, site, found, []):
+        files = downloads.write(city, figures, theme.language, folder.size, folder.put)
+        for name, text in _site_pages(frame, site, found, files):
             folder.put(name, text)
     for variant in variants(theme.language):
         with speaking(variant.language):
@@ -96,5 +107,5 @@ def _city_pages(
         yield "index.html", easy.easy_overview(frame, [site for site, _view in views], variant)
         yield "about/index.html", easy.easy_about(frame, variant)
     else:
-        yield "index.html", overview.overview(frame, views, drawn, variant, [])
+        yield "index.html", overview.overview(frame, views, drawn, variant)
         yield "about/index.html", overview.about(frame, variant)
