@@ -75,6 +75,11 @@ class Site:
         found = {name for period in self.periods for name in period.counts}
         return tuple(name for name in rules.CLASSES if name in found)
 
+    @property
+    def has_directions(self) -> bool:
+        """Whether any of its detectors tells directions apart."""
+        return any(period.detector not in rules.UNDIRECTED for period in self.periods)
+
     def period_at(self, utc: float) -> Period:
         """The period at a time: the newest that has begun, else the first one."""
         begun = [period for period in self.periods if period.first <= utc]

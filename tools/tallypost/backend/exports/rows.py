@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from tallypost.backend.figures.site_figures import SiteFigures
 from tallypost.backend.figures.spans import local
-from tallypost.backend.figures.sums import Figures
+from tallypost.backend.figures.sums import Figures, Lane
 from tallypost.backend.stores.spans import BIN_KMH, DIRECTIONS
 from tallypost.sites.rules import CLASSES
 
 Row = dict[str, Any]
+BOTH = "both"  # of a detector that does not tell directions apart
 
 
 class Entry(NamedTuple):
@@ -36,18 +37,31 @@ class Column(NamedTuple):
     value: Callable[[Entry], Any]
 
 
+def _lane(entry: Entry) -> Lane:
+    return entry.span.both() if entry.direction == BOTH else entry.span.lanes[entry.direction]
+
+
 def _time(utc: int, entry: Entry) -> str:
     return local(utc, entry.figures.zone).isoformat()
 
 
 def _count(name: str) -> Callable[[Entry], int | None]:
     return lambda entry: (
-        entry.span.count(name, entry.direction) if name in entry.span.classes else None
+        entry.span.count(name, entry.direction.replace(BOTH, ""))
+        if name in entry.span.classes
+        else None
     )
 
 
 def _speed(name: str) -> Callable[[Entry], float | None]:
-    return lambda entry: entry.span.lanes[entry.direction].percentiles()[name]
+    return lambda entry: _lane(entry).percentiles()[name]
+
+
+def _histogram(entry: Entry) -> str | None:
+    if not entry.span.is_counted:
+        return None
+    bins = sorted(_lane(entry).bins.items())
+    return " ".join(f"{i * BIN_KMH}:{n}" for i, n in bins)
 
 
 COLUMNS = (
@@ -68,7 +82,7 @@ COLUMNS = (
         lambda e: e.span.observed_s,
     ),
     Column(
-        "direction", "string", "forward or backward, see the description of the site",
+        "direction", "string", "forward or backward, see the site; both = not told apart",
         lambda e: e.direction,
     ),
     *(
@@ -80,10 +94,10 @@ COLUMNS = (
     ),
     Column(
         "speeds", "integer", "single speeds behind the figures below",
-        lambda e: e.span.lanes[e.direction].speeds if e.span.is_counted else None,
+        lambda e: _lane(e).speeds if e.span.is_counted else None,
     ),
     Column(
-        "mean_kmh", "number", "mean speed in km/h", lambda e: e.span.lanes[e.direction].mean
+        "mean_kmh", "number", "mean speed in km/h", lambda e: _lane(e).mean
     ),
     *(
         Column(
@@ -96,26 +110,20 @@ COLUMNS = (
     Column(
         "speed_hist", "string",
         f"speeds as FROM:NUMBER, in bins of {BIN_KMH} km/h; add them up for longer spans",
-        lambda e: _histogram(e.span, e.direction),
+        _histogram,
     ),
 )  # fmt: skip
 
 
 def rows(figures: SiteFigures, step: str, first: date, last: date) -> list[Row]:
     """The rows of days. Spans without a node, and those that have not begun, are left out."""
+    directions = DIRECTIONS if figures.site.has_directions else (BOTH,)
     found = []
     for span in figures.of_days(step, first, last):
         if span.state != "none":
-            found += [_row(Entry(figures, span, direction)) for direction in DIRECTIONS]
+            found += [_row(Entry(figures, span, direction)) for direction in directions]
     return found
 
 
 def _row(entry: Entry) -> Row:
     return {column.name: column.value(entry) for column in COLUMNS}
-
-
-def _histogram(span: Figures, direction: str) -> str | None:
-    if not span.is_counted:
-        return None
-    bins = sorted(span.lanes[direction].bins.items())
-    return " ".join(f"{i * BIN_KMH}:{n}" for i, n in bins)

@@ -110,6 +110,9 @@ def _legend(view: SiteView) -> Html:
 def _directions(site: Site, view: SiteView, variant: Variant) -> list[Child]:
     if not view.today.is_counted:
         return []
+    if not site.has_directions:
+        text = _("The device at this site does not tell directions apart.")
+        return [el("h2", _("Directions")), el("p", text)]
     rows: list[list[Child]] = [
         [
             site.direction(direction, variant.language),

@@ -43,8 +43,10 @@ def class_name(name: str) -> str:
     return _(CLASS_NAMES[name])
 
 
-def counted(name: str, n: int) -> str:
-    """A count with its class, such as "412 bicycles"."""
+def counted(name: str, n: int, *, is_alone: bool = False) -> str:
+    """A count with its class, such as "412 bicycles". is_alone: no other class is counted."""
+    if name == "unknown" and not is_alone:
+        return _("{n} of unknown kind").format(n=grouped(n))
     texts = {
         "pedestrian": ngettext("{n} person on foot", "{n} people on foot", n),
         "bicycle": ngettext("{n} bicycle", "{n} bicycles", n),
@@ -90,7 +92,10 @@ def day_sentences(figures: Figures, as_of: int, zone: ZoneInfo) -> list[str]:
         if is_whole:
             return [_("On this day nothing was measured.")]
         return [_("Until {time} nothing was measured.").format(time=until)]
-    counts = listed([counted(name, figures.count(name) or 0) for name in figures.classes])
+    is_alone = len(figures.classes) == 1
+    counts = listed(
+        [counted(name, figures.count(name) or 0, is_alone=is_alone) for name in figures.classes]
+    )
     first = (
         _("On the whole day: {counts}.").format(counts=counts)
         if is_whole
