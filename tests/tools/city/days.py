@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tallypost.backend.layout import rfc3339
 from tallypost.backend.store import Store
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -32,7 +31,7 @@ def interval(seq: int, row: Row, kmh: int = 30) -> dict[str, Any]:
         hist = [[kmh // 4, n]] if n else []
         speeds[name] = {"mean": kmh + 1.0 if n else None, "n": n, "hist": hist}
     return {
-        "seq": seq, "start": rfc3339(start), "len": 900, "cov": observed, "why": [],
+        "seq": seq, "start": datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "len": 900, "cov": observed, "why": [],
         "counts": {"forward": forward, "backward": backward}, "speed": speeds,
     }  # fmt: skip
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tallypost.backend.layout import rfc3339
 from tallypost.backend.stores import reading
 
 _FAR = 2.0**37  # unix seconds that RFC 3339 can still write
@@ -46,7 +45,7 @@ class Records:
 
     def intervals(self, node: str, first: float, last: float) -> Iterator[Interval]:
         """Intervals that start from `first` to before `last`, oldest first. Unix seconds."""
-        for one in self._reader.intervals(node, rfc3339(first), rfc3339(min(last, _FAR))):
+        for one in self._reader.intervals(node, _text(first), _text(min(last, _FAR))):
             body = one.body
             yield Interval(
                 unix(one.start), one.length, one.observed, body["counts"], body.get("speed") or {}
@@ -69,3 +68,8 @@ class Records:
 def unix(text: str) -> int:
     """Unix seconds of a start as it is stored."""
     return int(datetime.fromisoformat(text).timestamp())
+
+
+def _text(utc: float) -> str:
+    """Unix seconds as a start is stored."""
+    return datetime.fromtimestamp(int(utc), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
