@@ -20,6 +20,10 @@ def utc(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=BERLIN).timestamp())
 
 
+def _text(start: float) -> str:
+    return datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def interval(seq: int, row: Row, kmh: int = 30) -> dict[str, Any]:
     """A record: the counts forward, one bicycle backward, all of them at about one speed."""
     start, observed, counts = row
@@ -31,7 +35,7 @@ def interval(seq: int, row: Row, kmh: int = 30) -> dict[str, Any]:
         hist = [[kmh // 4, n]] if n else []
         speeds[name] = {"mean": kmh + 1.0 if n else None, "n": n, "hist": hist}
     return {
-        "seq": seq, "start": datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "len": 900, "cov": observed, "why": [],
+        "seq": seq, "start": _text(start), "len": 900, "cov": observed, "why": [],
         "counts": {"forward": forward, "backward": backward}, "speed": speeds,
     }  # fmt: skip
 

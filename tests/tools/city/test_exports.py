@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from tests.tools.city import city, days
 from tests.tools.sites import site_files
 
@@ -137,3 +138,17 @@ def test_the_downloads_of_the_pages_are_described_and_complete(tmp_path: Path) -
     assert {f"../data/loewenplatz/{name}" for name in names} <= linked
     sites = json.loads((tmp_path / "out/data/sites.geojson").read_text())
     assert [one["id"] for one in sites["features"]] == ["loewenplatz", "wehr"]
+
+
+def test_parquet_has_the_rows_with_types_and_the_site(tmp_path: Path, capsys: Capture) -> None:
+    days.store(tmp_path / "counts.sqlite", "gate-2", days.day(f"{WINTER}T00:00", 100))
+    out = tmp_path / "day.parquet"
+    export(tmp_path, capsys, *span(WINTER, "--format", "parquet", "--out", str(out)))
+    table = parquet.read_table(out)
+    rows = typed(export(tmp_path, capsys, *span(WINTER)))
+    found = table.to_pylist()
+    assert [row["start"].isoformat() for row in found] == [row["start"] for row in rows]
+    for name in ("car", "bicycle", "pedestrian", "observed_s", "mean_kmh", "v85_kmh"):
+        assert [row[name] for row in found] == [row[name] for row in rows], name
+    notes = table.schema.metadata
+    assert json.loads(notes[b"tallypost.site"])["licence"]["name"].startswith("Datenlizenz")

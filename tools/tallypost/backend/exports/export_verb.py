@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from tallypost import console
-from tallypost.backend.exports import plain
+from tallypost.backend.exports import parquet, plain
 from tallypost.backend.exports.rows import Row, rows
 from tallypost.backend.figures.records import Records
 from tallypost.backend.figures.site_figures import SiteFigures
@@ -20,11 +20,12 @@ from tallypost.i18n import _
 from tallypost.sites import site as sites
 from tallypost.sites.site import City, Site
 
-Writer = Callable[[City, Site, str, list[Row]], str]
+Writer = Callable[[City, Site, str, list[Row]], str | bytes]
 FORMATS: dict[str, Writer] = {
     "csv": lambda _city, _site, _step, found: plain.as_csv(found),
     "json": plain.as_json,
     "geojson": plain.as_geojson,
+    "parquet": parquet.as_parquet,
 }
 DAYS_MAX = 3700
 
@@ -57,12 +58,14 @@ def run(args: argparse.Namespace) -> int:
         found = rows(SiteFigures(source, site, city.timezone, time.time()), step, first, last)
     finally:
         source.close()
-    text = FORMATS[args.format](city, site, step, found)
+    content = FORMATS[args.format](city, site, step, found)
+    data = content.encode() if isinstance(content, str) else content
     if not args.out:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
         return 0
     try:
-        args.out.write_text(text, encoding="utf-8", newline="")
+        args.out.write_bytes(data)
     except OSError as error:
         raise ToolError(
             f"{args.out}: {os_reason(error)}", _("Name another file with --out.")
