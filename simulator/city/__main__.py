@@ -28,7 +28,7 @@ from simulator.run.results.report import NodeResult
 from tallypost.faults import ToolError
 
 EXAMPLE = Path(__file__).with_name("example")
-PAGES_S = 60.0  # from one run of the pages to the next, in real time
+PAGES_S = 20.0  # from one run of the pages to the next, in real time
 DAY = "2026-06-01"
 
 
@@ -151,8 +151,8 @@ class City:
         streets = threading.Thread(target=self._simulate, args=(drawn,), daemon=True)
         streets.start()
         print(
-            f"{len(drawn)} simulated nodes in real time, intervals of a minute. Pages, a minute"
-            f" behind: http://127.0.0.1:{self._args.port}/index.html  Ctrl-C ends it.",
+            f"{len(drawn)} simulated nodes in real time, intervals of a minute. Pages, some"
+            f" minutes behind: http://127.0.0.1:{self._args.port}/index.html  Ctrl-C ends it.",
             flush=True,
         )
         while streets.is_alive():

@@ -61,6 +61,16 @@ def test_not_observed_is_no_zero(path: Path) -> None:
     assert (day[40].count(), day[40].state) == (None, "none")  # it is not that late
 
 
+def test_a_minute_of_a_long_day_is_a_part_and_some_seconds_are_nothing(path: Path) -> None:
+    start = days.utc("2026-06-01T06:00")
+    days.store(path, "gate", [(start, 59, {"car": 1}), (start + 900, 0, {})])
+    [day] = figures(path, "2026-06-01T07:00").of_days("day", date(2026, 6, 1), date(2026, 6, 1))
+    assert (day.state, day.count("car")) == ("unobserved", None)
+    days.store(path, "gate", [(start + 1800, 1, {"car": 1})], first=3)
+    [day] = figures(path, "2026-06-01T07:00").of_days("day", date(2026, 6, 1), date(2026, 6, 1))
+    assert (day.state, day.count("car")) == ("partly", 2)
+
+
 def test_the_day_ends_with_the_newest_interval_until_the_node_is_silent(path: Path) -> None:
     days.store(path, "gate", days.day("2026-06-01T00:00", 57))
     ends = days.utc("2026-06-01T14:15")

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from tallypost.backend.figures.records import Interval
 from tallypost.backend.stores.spans import BIN_KMH, DIRECTIONS, SHARES, percentile
 
-PARTLY_MIN, OBSERVED_MIN = 0.01, 0.75  # coverage from which counts are shown, and are good
+OBSERVED_MIN = 0.75  # coverage from which a count is good
+# A span counts as seen from this coverage or this time on, whichever is less.
+PARTLY_MIN, PARTLY_MIN_S = 0.01, 60
 SPEEDS_MIN = 50  # single speeds; fewer make no percentile
 
 
@@ -85,7 +87,7 @@ class Figures:
         """`none`: no node was there yet, `unobserved`, `partly`, or `observed`."""
         if not self.expected_s:
             return "none"
-        if self.coverage < PARTLY_MIN:
+        if self.observed_s < max(1, min(PARTLY_MIN * self.expected_s, PARTLY_MIN_S)):
             return "unobserved"
         return "observed" if self.coverage >= OBSERVED_MIN else "partly"
 
