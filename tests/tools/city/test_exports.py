@@ -152,3 +152,13 @@ def test_parquet_has_the_rows_with_types_and_the_site(tmp_path: Path, capsys: Ca
         assert [row[name] for row in found] == [row[name] for row in rows], name
     notes = table.schema.metadata
     assert json.loads(notes[b"tallypost.site"])["licence"]["name"].startswith("Datenlizenz")
+
+
+def test_months_that_are_over_are_written_again_at_night(tmp_path: Path) -> None:
+    city.build(tmp_path)
+    start = days.utc("2026-05-10T12:00")
+    days.store(tmp_path / "counts.sqlite", "gate", [(start, 900, {"car": 77})], first=9000)
+    may = "data/loewenplatz/loewenplatz-2026-05.csv"
+    assert may not in city.build(tmp_path, now="2026-06-10T15:05").changed
+    assert may in city.build(tmp_path, now="2026-06-11T03:20").changed
+    assert ",77,0," in (tmp_path / "out" / may).read_text()

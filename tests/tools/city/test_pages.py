@@ -94,7 +94,8 @@ def test_only_pages_that_changed_are_written(tmp_path: Path) -> None:
     first = city.build(tmp_path)
     assert first.same == [] and "wehr/index.html" in first.changed
     again = city.build(tmp_path)
-    assert again.changed == [] and len(again.same) == len(first.changed)
+    over = {name for name in first.changed if name.endswith("-2026-05.csv")}  # months, kept
+    assert again.changed == [] and set(again.same) == set(first.changed) - over
     start = days.utc("2026-06-10T14:15")
     days.store(tmp_path / "counts.sqlite", "path", [(start, 900, {"bicycle": 5})], first=9000)
     later = city.build(tmp_path, now="2026-06-10T14:35")
@@ -184,5 +185,5 @@ def test_the_command_writes_the_pages(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*map(str, words), "--lang", "en"]) == 0
     assert "28 files written, 0 unchanged" in capsys.readouterr().out
     assert main([*map(str, words), "--json"]) == 0
-    assert '"changed": [], "same": 28' in capsys.readouterr().out
+    assert '"changed": [], "same": 26' in capsys.readouterr().out
     assert main([*map(str, words[:-1]), "today"]) == 2

@@ -1,8 +1,8 @@
 """The files for download on the pages of a site.
 
 The finest step by month as CSV, with its data package, and hours of the month as JSON. Days of the
-last year as CSV. A month that is over is written once more after it and then left, so a run of the
-pages writes little.
+last year as CSV. Months that are over are written again only between 3 and 4 at night, because
+late records may still come. So the other runs write little.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from tallypost.backend.exports import plain
 from tallypost.backend.exports.rows import rows
 from tallypost.backend.figures.site_figures import SiteFigures
-from tallypost.backend.figures.spans import day_of
+from tallypost.backend.figures.spans import day_of, local
 from tallypost.sites.site import City
 
-MONTHS_ANEW = 2  # this month and the one before: late records may still come
+NIGHT_HOUR = 3  # of the local day: all months are written again
 _YEAR = timedelta(days=365)
 
 
@@ -43,9 +43,10 @@ def write(
     today = day_of(figures.as_of - 1, figures.zone)
     begin = max(day_of(figures.site.periods[0].first, figures.zone), today - _YEAR)
     found = []
-    for age, month in enumerate(_months(begin, today)):
+    is_night = local(figures.as_of, figures.zone).hour == NIGHT_HOUR
+    for month in _months(begin, today):
         path = f"data/{key}/{key}-{month:%Y-%m}.csv"
-        size = has(path) if age >= MONTHS_ANEW else 0
+        size = 0 if is_night or month == today.replace(day=1) else has(path)
         if not size:
             text = plain.as_csv(rows(figures, city.finest, month, _last_day(month)))
             size = _put(put, path, text)

@@ -54,7 +54,7 @@ def _count(name: str) -> Callable[[Entry], int | None]:
 
 
 def _speed(name: str) -> Callable[[Entry], float | None]:
-    return lambda entry: _lane(entry).percentiles()[name]
+    return lambda entry: _lane(entry).percentile(name)
 
 
 def _histogram(entry: Entry) -> str | None:

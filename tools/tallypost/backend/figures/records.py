@@ -5,11 +5,12 @@ It reads through `stores/reading.py`, so the tables below may change.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tallypost.backend.stores import reading
 
@@ -31,6 +32,14 @@ class Interval:
     observed_s: int
     counts: dict[str, dict[str, int]]
     speed: dict[str, Body]
+
+
+class Source(Protocol):
+    """Where the intervals of nodes come from."""
+
+    def intervals(self, node: str, first: float, last: float) -> Iterator[Interval]: ...
+
+    def newest(self, node: str, before: float) -> int | None: ...
 
 
 class Records:
@@ -63,6 +72,35 @@ class Records:
             return unix(latest.start) + latest.length
         ends = [o.start + o.length_s for o in self.intervals(node, before - _DAY_S, before)]
         return ends[-1] if ends else None
+
+
+class Kept:
+    """A source that reads the intervals of a node once, from `first` to before `last`.
+
+    The pages of a site and its downloads ask for the same intervals several times.
+    """
+
+    def __init__(self, source: Source, first: float, last: float) -> None:
+        self._source, self._first, self._last = source, first, last
+        self._held: dict[str, list[Interval]] = {}
+
+    def intervals(self, node: str, first: float, last: float) -> Iterator[Interval]:
+        """As `Records.intervals`."""
+        if first < self._first or last > self._last:
+            return self._source.intervals(node, first, last)
+        if node not in self._held:
+            self._held[node] = list(self._source.intervals(node, self._first, self._last))
+        held = self._held[node]
+        low, high = (bisect_left(held, when, key=_start) for when in (first, last))
+        return iter(held[low:high])
+
+    def newest(self, node: str, before: float) -> int | None:
+        """As `Records.newest`."""
+        return self._source.newest(node, before)
+
+
+def _start(interval: Interval) -> int:
+    return interval.start
 
 
 def unix(text: str) -> int:

@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import groupby
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from tallypost.backend.figures.records import Interval
+from tallypost.backend.figures.records import Interval, Source
 from tallypost.backend.figures.spans import Span, spans
 from tallypost.backend.figures.sums import Figures
 from tallypost.sites.site import Period, Site
 
 GRACE_S = 45 * 60  # a node sends within this time after the end of an interval
 _QUARTER_S = 900
-
-
-class Source(Protocol):
-    """Where intervals come from: `records.Records`."""
-
-    def intervals(self, node: str, first: float, last: float) -> Iterator[Interval]: ...
-
-    def newest(self, node: str, before: float) -> int | None: ...
 
 
 class SiteFigures:

@@ -11,17 +11,21 @@ from tallypost.backend.exports import downloads
 from tallypost.backend.exports.describe import sites_geojson
 from tallypost.backend.exports.downloads import Download
 from tallypost.backend.exports.plain import dumps
-from tallypost.backend.figures.site_figures import SiteFigures, Source
+from tallypost.backend.figures.records import Kept, Source
+from tallypost.backend.figures.site_figures import SiteFigures
 from tallypost.backend.pages import easy, overview
 from tallypost.backend.pages.city_map import WIDTH, CityMap, read_outline
 from tallypost.backend.pages.frame import STYLE, Frame, Variant, style, variants
 from tallypost.backend.pages.site_page import site_page
-from tallypost.backend.pages.site_view import SiteView, view
+from tallypost.backend.pages.site_view import YEAR_DAYS, SiteView, view
 from tallypost.backend.pages.theme import Theme
 from tallypost.backend.pages.wording import speaking
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
 from tallypost.sites.site import City, Site
+
+
+_KEPT_S = (YEAR_DAYS + 40) * 86_400  # the last year, from the start of its first month
 
 
 @dataclass
@@ -74,7 +78,8 @@ def write(source: Source, city: City, theme: Theme, now: float, out: Path) -> Wr
     folder.put(overview.SITES, dumps(sites_geojson(city)))
     views: list[tuple[Site, SiteView]] = []
     for site in city.sites:
-        figures = SiteFigures(source, site, city.timezone, now)
+        kept = Kept(source, now - _KEPT_S, now + 1)
+        figures = SiteFigures(kept, site, city.timezone, now)
         found = view(figures)
         views.append((site, found))
         files = downloads.write(city, figures, theme.language, folder.size, folder.put)
