@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(lines) >= 9 and lines[0].startswith("make city ONCE=1")
     with locked(found.with_suffix(".lock")):
         if not (found / "done").exists():
-            found.mkdir()
+            found.mkdir()  # it fails if another worker has failed before
             for line in lines:
                 shell(in_folder(line, found))
             (found / "done").touch()
