@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -45,7 +46,8 @@ def in_folder(line: str, folder: Path) -> str:
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All commands of the page have been run here. Workers of one run share it."""
-    found = tmp_path_factory.getbasetemp().parent / "municipality"
+    base = tmp_path_factory.getbasetemp()
+    found = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "municipality"
     lines = COMMAND.findall(TEXT)
     assert len(lines) >= 9 and lines[0].startswith("make city ONCE=1")
     with locked(found.with_suffix(".lock")):
