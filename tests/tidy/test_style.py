@@ -20,6 +20,7 @@ LATER = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|X" + "XX)\\b")
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try)
 PRINTERS = {  # the last three run before, or without, the packages that the terminal needs
     "firmware/core/log.py", "simulator/board/__main__.py", "simulator/run/__main__.py",
+    "simulator/city/__main__.py",
     "simulator/run/fuzz.py", "simulator/run/false_zeros.py", "simulator/run/accuracy/__main__.py",
     "simulator/run/crowd/__main__.py", "simulator/load/__main__.py",
     "simulator/run/processes/replay.py", "tools/environment.py",

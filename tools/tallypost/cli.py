@@ -60,6 +60,13 @@ VERBS = {
     "report": (
         "backend.report", N_("report counts and speeds by hour or day: mean, v50, v85, v98")
     ),
+    "pages": (
+        "backend.pages.pages_verb", N_("write the public pages of a city from its counts")
+    ),
+    "api": ("backend.api.api_verb", N_("serve the counts of a city by HTTP, for programs")),
+    "export": ("backend.exports.export_verb", N_("write the counts of a site as a file")),
+    "sign": ("backend.signs.sign_verb", N_("draw the sign for the pole of each site")),
+    "sites": ("sites.sites_verb", N_("check the file of the places where a city counts")),
     "decoder": ("decoder.decoder_verb", N_("write the LoRaWAN decoder for network servers")),
     "completion": ("completion", N_("write a script that completes verbs and options in a shell")),
 }  # fmt: skip

@@ -42,6 +42,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "de")
@@ -80,6 +81,7 @@ def in_use() -> str:
     return _language
 
 
+@cache  # pages change the language often
 def _read(language: str) -> gettext.GNUTranslations:
     import polib  # it and the catalogue cost 0.1 s, so English does without
 

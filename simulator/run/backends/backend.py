@@ -23,6 +23,7 @@ from simulator.run.backends.backend_log import (
 )
 from simulator.run.backends.both import BothBackend
 from simulator.run.backends.lorawan import LorawanBackend
+from simulator.run.backends.shared import SharedMqttBackend
 from simulator.run.backends.mqtt import MqttBackend, contents_of
 from simulator.run.plans.plan import BrokerAddress, NodePlan
 from simulator.world.chip.process import die_with_parent
@@ -65,6 +66,8 @@ def backend_for(plan: NodePlan, folder: Path, ether: Ether | None = None) -> Bac
         return BothBackend(plan, folder)
     if plan.link == "lorawan":
         return LorawanBackend(plan, folder, ether=ether)
+    if plan.broker and plan.lines:
+        return SharedMqttBackend(plan, plan.broker, plan.lines)
     return (
         ExternalMqttBackend(plan, folder, plan.broker)
         if plan.broker

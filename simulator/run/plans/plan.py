@@ -160,6 +160,9 @@ class NodePlan:
     traffic: Traffic = field(default_factory=Traffic)
     mount: Mount = KIND_MOUNT
     recording: list[Input] = field(default_factory=list)  # replaces the street
+    # Of the one `tallypost listen` that serves all nodes at `broker`: its lines, and its database.
+    lines: Path | None = None
+    database: Path | None = None
 
     @property
     def end_us(self) -> int:

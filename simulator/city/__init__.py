@@ -1,0 +1,1 @@
+"""`make city`: the whole chain of a city on this machine, with simulated nodes."""

@@ -1,0 +1,1 @@
+"""Exports of the figures of sites, in forms that tools and platforms take."""
