@@ -144,7 +144,9 @@ def _listen(args: argparse.Namespace, service: Service) -> None:
         service.ready()
         service.note(
             _("listening to {source} at {host}:{port}, storing in {path}").format(
-                source=args.lorawan or args.root, host=args.host, port=port,
+                source=args.lorawan or args.root,
+                host=args.host,
+                port=port,
                 path=shown_address(args.db),
             )
         )
