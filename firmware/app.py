@@ -132,7 +132,7 @@ class App:
         try:
             if self.memory:
                 self.memory.need(_COMMAND_BYTES)
-            from commands.registry import handle  # 6,000 bytes
+            from commands.registry import handle  # 3,700 bytes
 
             return handle(self, payload, out)
         except MemoryError:

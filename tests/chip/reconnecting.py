@@ -8,7 +8,7 @@ import time
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tallypost.backend.listener import use_tls
+from tallypost.security.broker_login import use_tls
 from tallypost.connection.transports import BrokerNode, broker_address, password
 from tests.chip.chip import Chip, Failed
 from tests.chip.report import Figures

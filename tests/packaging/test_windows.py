@@ -24,7 +24,8 @@ CHECKOUT_ONLY = {
     "tallypost.__main__", "tallypost.building.build", "tallypost.building.image",
     "tallypost.building.package_data",
 }  # fmt: skip
-SERVER_ONLY = "tallypost.backend.api."  # needs the packages of the role backend
+# They need the packages of the role backend.
+SERVER_ONLY = ("tallypost.backend.api.", "tallypost.backend.service.metrics")
 IMPORT_ALL = """
 import builtins, importlib, sys
 real, missing = builtins.__import__, set(sys.argv[1].split())

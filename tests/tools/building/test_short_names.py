@@ -117,8 +117,8 @@ def test_names_of_a_third_partys_source_stay() -> None:
 
 def test_micropython_has_what_the_list_says() -> None:
     """Names that the interpreter has, and the device code uses, cost nothing and stay."""
-    script = "import sys\nfor m in sys.argv[1:]:\n    for n in dir(__import__(m)):\n"
-    script += "        print(n)\n        for k in dir(getattr(__import__(m), n)):\n"
+    script = "import sys\nfor name in sys.argv[1:]:\n    m = __import__(name)\n"
+    script += "    for n in dir(m):\n        print(n)\n        for k in dir(getattr(m, n)):\n"
     script += "            print(k)\n"
     modules = "builtins array asyncio binascii collections gc hashlib io json math os random"
     command = [MICROPYTHON, "-c", script, *modules.split(), "select", "socket", "struct", "time"]

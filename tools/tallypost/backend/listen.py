@@ -16,7 +16,7 @@ from typing import Any
 from tallypost import console
 from tallypost.backend import messages
 from tallypost.backend.collector import Collector, News, Receiver
-from tallypost.backend.listener import Listener, Login
+from tallypost.backend.listener import Listener
 from tallypost.backend.lorawan import network_server
 from tallypost.backend.lorawan.collector import LoraCollector
 from tallypost.backend.stores.access import add_option, is_url, shown_address
@@ -27,6 +27,7 @@ from tallypost.backend.service import settings
 from tallypost.backend.service.service import Service
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import N_, _, grouped, ngettext
+from tallypost.security.broker_login import Login
 
 _TEXTS = {  # by kind of news; the values are those of the message
     "status": N_("{state}, version {version}"),

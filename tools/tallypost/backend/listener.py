@@ -15,8 +15,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -29,6 +27,7 @@ from tallypost.backend.receiver import Message, Publication
 from tallypost.backend.service.watch import Watch
 from tallypost.faults import ToolError, os_reason
 from tallypost.i18n import _
+from tallypost.security.broker_login import ANYBODY, Login, use_tls
 
 _KEEPALIVE_S = 60
 _LOOP_STEP_S = 0.5
@@ -43,15 +42,6 @@ _END_S = 5.0  # for the acknowledgements that wait
 _UNKNOWN_PROTOCOL = (1, 132)  # codes of CONNACK, of MQTT 3.1.1 and of MQTT 5
 
 
-@dataclass(frozen=True)
-class Login:
-    """How to reach a broker. ca: authorities, PEM; None: no TLS."""
-
-    user: str = ""
-    password: str | None = field(default=None, repr=False)
-    ca: Path | None = None
-
-
 class Listener:
     """Connects a collector to a broker. Everything happens in the thread that calls `loop()`.
 
@@ -59,7 +49,7 @@ class Listener:
     """
 
     def __init__(
-        self, collector: Consumer, topics: list[str], client_id: str, login: Login = Login()
+        self, collector: Consumer, topics: list[str], client_id: str, login: Login = ANYBODY
     ) -> None:  # fmt: skip
         self._collector = collector
         self._topics = topics
@@ -307,14 +297,3 @@ class Listener:
                 "The broker denies the topic {topic}, so the node is never confirmed: {reason}"
             )
             self.watch.note(text.format(topic=topic, reason=reason))
-
-
-def use_tls(client: mqtt.Client, ca: Path) -> None:
-    """Use TLS, and trust only brokers with a certificate of this authority. Raises ToolError."""
-    try:
-        client.tls_set(ca_certs=str(ca))
-    except (OSError, ValueError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else error
-        raise ToolError(
-            f"{ca}: {reason}", _("Name a file with the certificate of the authority, PEM.")
-        ) from error

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from tallypost import ports
 from tallypost.backend.receiver import EachMessage, Publication
-from tallypost.backend.listener import Listener, Login
+from tallypost.backend.listener import Listener
 from tallypost.connection.line import BAUD, Refused, connect
 from tallypost.faults import USAGE, ToolError, os_reason
 from tallypost.i18n import _
+from tallypost.security.broker_login import Login
 
 REPLY_TIMEOUT_S = 15.0
 _LOOP_STEP_S = 0.02

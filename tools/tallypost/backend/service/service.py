@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -147,7 +148,7 @@ def _database_error(error: sqlite3.OperationalError) -> ToolError:
 def notify(state: str) -> None:
     """Send a state to the supervisor (sd_notify(3)). Without one it does nothing."""
     name = os.environ.get("NOTIFY_SOCKET", "")
-    if not name:
+    if not name or sys.platform == "win32":
         return
     address = "\0" + name[1:] if name.startswith("@") else name
     try:
