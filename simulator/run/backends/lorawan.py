@@ -25,7 +25,7 @@ from simulator.world.lorawan.modems.rui3 import Rui3
 from simulator.world.lorawan.radio_medium import RadioMedium
 from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
-from simulator.world.network.access_network import AccessNetwork, NetworkFaults
+from simulator.world.network.access_network import AccessNetwork, DeadEnd, NetworkFaults
 from simulator.world.sensors.composite_detector import CompositeDetector
 from simulator.world.spec import Detector
 from tallypost.hardware import boards
@@ -88,7 +88,7 @@ class LorawanBackend:
             self._device = self._server.joins.add(device)
             self._server.on_data = self._backend.uplink
         self._rng = random.Random(f"{plan.seed}/air")
-        self.network = AccessNetwork(NetworkFaults(), self._rng, plan.start_utc)
+        self.network: AccessNetwork = DeadEnd(NetworkFaults(), self._rng, plan.start_utc)
 
     def with_modem(self, detector: Detector) -> Detector:
         if not self._board.modem:

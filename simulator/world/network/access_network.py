@@ -10,6 +10,7 @@ and 3 s, lwIP's dns.c).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 import errno
 import random
 import struct
@@ -67,7 +68,7 @@ Closed = Callable[[int, int], None]
 TlsMaker = Callable[[Out, Closed, Callable[[Out, Closed], BrokerEnd]], BrokerEnd]
 
 
-class AccessNetwork:
+class AccessNetwork(ABC):
     """One node's network. The kernel sets `call_at(t_us, function)` before it runs.
 
     Subclasses decide where connections lead: `connect`, `stop_broker`.
@@ -91,13 +92,13 @@ class AccessNetwork:
         for start_us, _ in self._faults.broker_away:
             self.call_at(start_us, partial(self.stop_broker, start_us))
 
+    @abstractmethod
     def connect(self, node: str, pipe: TcpConnection, t_us: int) -> BrokerEnd:
         """Reach the broker. Raises OSError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop_broker(self, t_us: int) -> None:
         """The broker goes away, and every connection with it."""
-        raise NotImplementedError
 
     def latency_us(self) -> int:
         return self._rng.randrange(10_000, 45_000)
@@ -177,6 +178,16 @@ class AccessNetwork:
             (us << 32) // 1_000_000,
         )  # fmt: skip
         return b"\x1c\x01\x00\xe9" + bytes(20) + question[40:48] + stamp + stamp
+
+
+class DeadEnd(AccessNetwork):
+    """The network of a node without Wi-Fi: no connection leads anywhere."""
+
+    def connect(self, node: str, pipe: TcpConnection, t_us: int) -> BrokerEnd:
+        raise OSError(errno.ECONNREFUSED, "there is no broker")
+
+    def stop_broker(self, t_us: int) -> None:
+        pass
 
 
 class EmbeddedBrokerNetwork(AccessNetwork):

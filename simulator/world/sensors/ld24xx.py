@@ -11,6 +11,7 @@ report.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 import random
 
 from simulator.world.protocol import Input
@@ -24,7 +25,7 @@ BOOT_TEXT = b"\x00\xff\r\nboot\r\n"  # assumed: the papers do not describe a sta
 BYTE_US = 87
 
 
-class Ld24xx:
+class Ld24xx(ABC):
     """A radar on a UART. A model has `_execute`, and FIRMWARE and ENABLED, the data of two
     answers.
     """
@@ -117,9 +118,9 @@ class Ld24xx:
             return _misprint(reply) if self._faults.get("misprint") else reply
         return self._execute(command, value)
 
+    @abstractmethod
     def _execute(self, command: int, value: bytes) -> bytes:
         """Carry out a command of this model. Return the answer."""
-        raise NotImplementedError
 
 
 def _misprint(reply: bytes) -> bytes:

@@ -9,6 +9,7 @@ message that causes it stands alone and goes into quarantine.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +36,11 @@ class Message(NamedTuple):
     utc: float
 
 
-class EachMessage:
+class EachMessage(ABC):
     """A consumer of messages that stores nothing: `on_message` gets them one by one."""
 
-    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]:
-        raise NotImplementedError
+    @abstractmethod
+    def on_message(self, topic: str, payload: bytes, received_utc: float) -> list[Publication]: ...
 
     def on_messages(self, batch: Sequence[Message]) -> list[Publication]:
         return [answer for message in batch for answer in self.on_message(*message)]
@@ -51,7 +52,7 @@ class EachMessage:
         return False
 
 
-class Receiver:
+class Receiver(ABC):
     """Handles batches of messages, and survives each. A subclass has `_handle`."""
 
     def __init__(self, store: Store, on_news: News) -> None:
@@ -121,13 +122,13 @@ class Receiver:
         self._tell(batch[0].utc)
         return []
 
+    @abstractmethod
     def _handle(self, batch: Sequence[Message]) -> list[Publication]:
         """Store a batch, inside a transaction. Returns the answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sender(self, topic: str) -> str:
         """The node of a topic, "" if it has none."""
-        raise NotImplementedError
 
     def refuse(self, message: Message, reason: str) -> None:
         """Keep a message, or a record of it, in quarantine, at the end of the transaction: other

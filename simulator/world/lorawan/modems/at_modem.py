@@ -6,6 +6,7 @@ kernel: its output is known ahead, until it gets bytes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 import random
 from bisect import bisect_right, insort
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class ModemFaults:
     silent: bool = False
 
 
-class Modem:
+class Modem(ABC):
     """baud: of its UART. uart: its number on the board. commands: every command with its time.
     restarts: so far.
     """
@@ -61,11 +62,11 @@ class Modem:
 
     # --- for a subclass
 
+    @abstractmethod
     def command(self, t_us: int, text: str) -> None:
         """Carry out a command. `emit` its answer."""
-        raise NotImplementedError
 
-    def reset_state(self) -> None:
+    def reset_state(self) -> None:  # noqa: B027
         """Forget the state that a restart loses besides the session."""
 
     # --- the kernel's side

@@ -8,6 +8,7 @@ violations.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -29,7 +30,7 @@ class Host(Protocol):
         """A line of the chip has changed."""
 
 
-class Transceiver:
+class Transceiver(ABC):
     """The half of a chip that is on air. name: of the sender."""
 
     def __init__(self, name: str, host: Host, medium: RadioMedium) -> None:
@@ -86,14 +87,14 @@ class Transceiver:
         for signal in self.medium.audible_signals(self.host.now_us, self.name):
             self.begins(signal)
 
-    def on_header(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_header(self) -> None: ...
 
-    def on_timeout(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_timeout(self) -> None: ...
 
-    def received(self, frame: ReceivedFrame) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def received(self, frame: ReceivedFrame) -> None: ...
 
     # --- the radio medium
 
