@@ -25,8 +25,8 @@ _SAFE_S = const(3600)  # of safe mode, then a start tries to count again
 _DETECTOR_BOUND_S = const(60)
 _WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
-_COMMAND_BYTES = const(6000)  # of heap: the registry, a small command, its reply
-_SCHEMA_BYTES = const(8000)  # its module, and the values that it checks
+_COMMAND_BYTES = const(8000)  # of heap: the registry, a small command, its reply
+_SCHEMA_BYTES = const(9000)  # its module, and the values that it checks
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 

@@ -35,6 +35,7 @@ _BEYOND_MIN_MM = const(150)
 _MOVED_MIN_MM = const(400)
 _EXTRAPOLATED_MS = const(900)
 _AGO_MAX_MS = const(5000)  # from the line to the end of the sight, walking slowly
+_UNSEEN = const(2)  # of `crossed`: somewhere between two detections
 _SPEED_MAX = const(15_000)  # mm/s
 _LONG_MM = const(600)
 _MOVING = const(500)  # mm/s, a slower track has stopped
@@ -148,9 +149,10 @@ class PlanarTracker:
                 if track.hits < _HITS_MIN:
                     self.ghosts += 1
                 else:
+                    came = track.crossed == 1
                     t_ms = ticks_add(track.seen_ms, _EXTRAPOLATED_MS)
                     self._cross(track, track.x + run, t_ms)
-                    self._vote(track)
+                    self._vote(track, came)
 
     def _cross_unseen(self, track, run):
         """Count a track that was hidden when it crossed the line: it moves away from there."""
@@ -160,11 +162,13 @@ class PlanarTracker:
         track.first_ms = ticks_add(track.first_ms, -_EXTRAPOLATED_MS)
         track.is_behind = not track.is_behind
         self._cross(track, track.x, track.seen_ms)
+        track.crossed = track.crossed and _UNSEEN
 
-    def _vote(self, track):
+    def _vote(self, track, came):
+        """A track that was only extrapolated over the line did not come to it."""
         is_long = abs(track.x - track.first_x) >= _LONG_MM
         if track.crossed or (is_long and abs(track.vx) >= _MOVING):
-            cast(self._votes, 0, not track.crossed, 10 * _VOTES_MIN)
+            cast(self._votes, 0, not came, 10 * _VOTES_MIN)
 
     def misaligned(self):
         """True once seven of ten tracks (of at least 60) never came to the line.

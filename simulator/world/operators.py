@@ -31,6 +31,7 @@ class Operators:
         self._topic = topic
         self.asked: dict[str, bool] = {}
         self._answers: dict[str, _Body] = {}
+        self._anonymous = 0  # refusals of a node without memory to read the id
         broker.attach(self._published)
 
     def begin(
@@ -66,7 +67,10 @@ class Operators:
         except ValueError:
             return
         if isinstance(body, dict) and "ok" in body:
-            self._answers[str(body.get("id"))] = body
+            if body.get("id") is None:
+                self._anonymous += 1
+            else:
+                self._answers[str(body["id"])] = body
 
     def figures(self, console: Iterable[str]) -> dict[str, int]:
         """asked, answered, no_memory: refused for want of memory. lost: over the console, where
@@ -78,9 +82,9 @@ class Operators:
         lost = [name for name, is_console in self.asked.items() if is_console]
         return {
             "asked": len(self.asked),
-            "answered": len(set(self._answers) & set(self.asked)),
-            "no_memory": sum("memory" in text for text in refused),
-            "lost": len(set(lost) - set(self._answers)),
+            "answered": len(set(self._answers) & set(self.asked)) + self._anonymous,
+            "no_memory": sum("memory" in text for text in refused) + self._anonymous,
+            "lost": max(0, len(set(lost) - set(self._answers)) - self._anonymous),
         }
 
 

@@ -35,7 +35,7 @@ PROMISED: dict[tuple[str, str], tuple[float | None, ...]] = {
     ("beam", "moderate"): (0.99, 0.99, 0.995, None, None, 0.05),
     ("beam", "noisy_line"): (0.99, 0.98, None, None, None, None),
     ("ld2450", "moderate"): (0.97, 0.98, None, None, None, None),
-    ("ops243", "one_way"): (0.97, 0.98, None, 1.0, None, None),
+    ("ops243", "one_way"): (0.97, 0.97, None, 1.0, None, None),
 }
 
 

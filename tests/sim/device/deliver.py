@@ -77,6 +77,7 @@ class Node(App):
         self.board = Bench()
         self.node = identity.get("node", "n1")
         self.log = Log()
+        self.memory = None
         self.supervisor = Supervisor(self.board, self.log)
         self.refused_commands = 0
         self.boot = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tallypost.backend.store import Store
+from tallypost.backend.stores.store import Store
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")

@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tallypost.i18n import N_, _
 
 CLASSES = ("pedestrian", "bicycle", "car", "heavy", "unknown")
-DETECTORS = ("ld2451", "ld2450", "ops243", "doppler", "beam", "beam_single")
+DETECTORS = (
+    "ld2451", "ld2450", "ops243", "doppler", "beam", "beam_single", "vl53l1x", "pir_pair",
+)  # fmt: skip
 UNDIRECTED = ("beam_single",)  # detectors that do not tell directions apart
 LICENCES = {  # as people write them, and where their text is
     "CC-BY-4.0": ("CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/"),

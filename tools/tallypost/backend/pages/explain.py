@@ -20,7 +20,7 @@ class Accuracy(NamedTuple):
 
 
 ACCURACY = {
-    "ld2451": Accuracy(1000, 1000, 12), "ld2450": Accuracy(1000, 994, 3),
+    "ld2451": Accuracy(998, 998, 17), "ld2450": Accuracy(1000, 994, 3),
     "ops243": Accuracy(995, 989, 100), "doppler": Accuracy(915, 914, 98),
     "beam": Accuracy(1000, 1000, 100), "beam_single": Accuracy(1000, 1000, 100),
 }  # fmt: skip
