@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class City:
-    """The chain, from the broker to the pages. folder: for what is not kept."""
+    """Broker, collector, nodes and pages. folder: temporary files."""
 
     def __init__(
         self, args: argparse.Namespace, folder: Path, out: Path, stack: ExitStack

@@ -37,7 +37,7 @@ def _environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses now."""
+    """A free TCP port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

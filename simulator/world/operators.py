@@ -16,7 +16,7 @@ from typing import Any
 from simulator.world.network.broker import Broker
 from simulator.world.protocol import PORT_CONSOLE
 
-FIRST_US = 60_000_000  # nobody is that quick
+FIRST_US = 60_000_000  # no command in the first minute of a run
 LAST_US = 120_000_000  # before the end: the answer has to come, too
 _AIM_S = 5
 _Body = dict[str, Any]
