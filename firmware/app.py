@@ -129,6 +129,7 @@ class App:
 
     def command(self, payload, out=None):
         """Carry out a command and return the reply. out: see `commands.registry.handle`."""
+        unload_modules()
         try:
             if self.memory:
                 self.memory.need(_COMMAND_BYTES)

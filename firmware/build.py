@@ -25,13 +25,14 @@ _OF_DEVICE = (
     "lorawan.regions.us915",
 )  # fmt: skip
 _OF_BUILD = (
-    "build", "core.version", "delivery.lorawan.build", "delivery.lorawan.device",
+    "build", "delivery.lorawan.build", "delivery.lorawan.device",
     "delivery.mqtt.build",
 )  # fmt: skip
 # Modules that come and go while the node runs, each with those that it loads.
 _LATE = (
     "config.schema", "console.session", "console.live_view", "commands.registry",
     "commands.basic", "commands.diagnostics", "commands.calibration", "commands.log_export",
+    "wire.unpack", "wire.jsonform",
 )  # fmt: skip
 _LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)
@@ -112,7 +113,7 @@ def build_links(app):
         device = open_device(app)
         _unload(_OF_DEVICE)
     if wanted != "lorawan" or not device:
-        from delivery.mqtt.build import build_mqtt  # 27,300 bytes
+        from delivery.mqtt.build import build_mqtt  # 24,900 bytes
 
         build_mqtt(app)
     if device:

@@ -15,7 +15,8 @@ from console.streams import begin
 from core.faults import CommandError
 from delivery.outbox import Outbox
 from ring import ANCHOR, EVENT, INTERVAL
-from wire.jsonform import CLOSE, envelope, open_counts, write_interval
+from wire.jsonform import CLOSE, open_counts, write_interval
+from wire.message import envelope
 
 _RECORDS_MAX = 32  # of one command: the host asks for more when it has these
 _PAUSE_MS = 20  # between lines: counting comes first

@@ -54,6 +54,9 @@ def handle(app, payload, out=None):
     except (CommandError, ConfigError, ValueError) as error:
         app.refused_commands += 1
         return refusal(name, error)
+    except MemoryError:
+        app.refused_commands += 1
+        return refusal(name, "no memory")
     except Exception as error:  # a command must not end the task that received it
         app.refused_commands += 1
         return refusal(name, repr(error))

@@ -78,8 +78,8 @@ class LD2450(Ld24xx):
         stats["stale_slots"] = self._stale
         return stats
 
-    async def _configure(self):
-        return await self._ensure(_GET_MODE, _MULTI, _MODE_MULTI, b"")
+    def _settings(self):
+        return ((_GET_MODE, _MULTI, _MODE_MULTI, b""),)
 
     def _report(self, now_ms):
         buf, at = self._frames.buf, self._frames.at

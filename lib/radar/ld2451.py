@@ -96,9 +96,11 @@ class LD2451(Ld24xx):
         stats["direction_contradicts"] = 1 if self._tracker.contradicts() else 0
         return stats
 
-    async def _configure(self):
-        ok = await self._ensure(_GET_DETECTION, _SET_DETECTION, self._detection)
-        return await self._ensure(_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY) and ok
+    def _settings(self):
+        return (
+            (_GET_DETECTION, _SET_DETECTION, self._detection, None),
+            (_GET_SENSITIVITY, _SET_SENSITIVITY, _SENSITIVITY, None),
+        )
 
     def _report(self, now_ms):
         frames, tracker = self._frames, self._tracker

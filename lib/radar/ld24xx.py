@@ -1,30 +1,23 @@
-"""Base of the drivers for the HLK-LD24xx family: commands, silence, stalls.
+"""Base of the drivers for the HLK-LD24xx family: reports, silence, stalls.
 
-About ten reports come a second, and `frames.py` finds them. Settings are stored in the radar's
-flash. They are read first and written only if they differ. A silent radar is asked for its
-firmware version. Silence is a fault only if it does not answer. Sources: HLK-LD2451 serial
-protocol V1.03 (2024-07), section 1.3, and HLK-LD2450 serial protocol V1.03 (2023-10), section 2.
+About ten reports come a second, and `frames.py` finds them. Settings and questions are in
+`ld24xx_commands.py`. Silence is a fault only if the radar does not answer. Sources: HLK-LD2451
+serial protocol V1.03 (2024-07), section 1.3, and HLK-LD2450 serial protocol V1.03 (2023-10),
+section 2.
 """
 
 import asyncio
-import struct
 import time
 
 from micropython import const
 
-from radar.frames import ANSWER, REPORT
+from radar.frames import REPORT
 
 UNKNOWN, OK, QUIET, SILENT, BLOCKED, MISALIGNED, MISCONFIGURED = 0, 1, 2, 3, 4, 5, 6
 
-_ENABLE = const(0x00FF)
-_END = const(0x00FE)
-_FIRMWARE = const(0x00A0)
-_ANSWER_BIT = const(0x0100)
 _REPORT_MS = const(100)
 _GATHER_MS = const(290)  # reports are read three at a time: a third of the work
 _SELDOM_MS = const(450)  # a report after so long a pause may be the first of a pair
-_ANSWER_MS = const(400)
-_TRIES = const(4)  # the radar starts with the board and is deaf for its first seconds
 _QUIET_MS = const(2_000)
 _SILENT_MS = const(60_000)
 _PROBE_MS = const(5_000)  # `probe` asks a radar that was silent for so long
@@ -36,7 +29,7 @@ class Ld24xx:
     """uart: 8N1, receive buffer for the longest stall, `any()`, a stream for asyncio.
 
     frames: the radar's `Frames`. tracker: has `queue`, `ghosts`, `full`, `misaligned()` and
-    `expire(ms)`. A subclass has `_configure()`, True if the radar has the wanted settings, and
+    `expire(ms)`. A subclass has `_settings()`, as `Dialogue.configure` takes them, and
     `_report(ms)`. `_report` keeps `_clear_ms`, the last moment with nothing right in front.
 
     The radar is blocked if something moves right in front of it for a minute. It is misaligned if
@@ -65,16 +58,11 @@ class Ld24xx:
     async def start(self):
         """Configure the radar. A dead or stubborn one shows in `state`, never as an exception."""
         self._frames.drop()
-        for _ in range(_TRIES):
-            if await self._enable():
-                break
-        else:
-            self.state = SILENT
-            return
-        ok = await self._configure()
-        await self._ask(_END, b"")
+        dialogue = self._dialogue()
+        found = await dialogue.configure(self._settings())
+        self._answer_timeouts += dialogue.timeouts
         self._heard_ms = time.ticks_ms()
-        self.state = QUIET if ok else MISCONFIGURED
+        self.state = found
 
     async def wait(self):
         """Track targets until a road user has passed, or ask a silent radar for an answer."""
@@ -178,65 +166,27 @@ class Ld24xx:
 
     # --- commands
 
+    def _dialogue(self):
+        from radar.ld24xx_commands import Dialogue  # RAM: 1.7 KB, needed for a moment
+
+        return Dialogue(self._uart, self._stream, self._frames, self._targets)
+
     async def _probe(self):
         """Ask a silent radar for an answer."""
         self._suspect = False
         self._asked_ms = time.ticks_ms()
-        alive = await self._enable() and await self._ask(_FIRMWARE, b"")
+        try:
+            dialogue = self._dialogue()
+        except MemoryError:  # it is asked again in a minute
+            return
+        alive = await dialogue.is_alive()
+        self._answer_timeouts += dialogue.timeouts
         if not alive:
             if self.state != SILENT:
                 self._silences += 1
             self.state = SILENT
-            return
-        if self.state == SILENT:
+        elif self.state == SILENT:
             await self.start()  # it may have lost its settings with the power
         else:
-            await self._ask(_END, b"")
+            await dialogue.end()
             self._heard_ms = time.ticks_ms()
-
-    async def _enable(self):
-        """Enter configuration. The command is sent twice, as the maker's own tools do."""
-        await self._ask(_ENABLE, b"\x01\x00")
-        return await self._ask(_ENABLE, b"\x01\x00")
-
-    async def _ensure(self, read, write, wanted, value=None):
-        """Read a setting, write it if it differs, read it back. True if it is as wanted.
-
-        read, write: commands. value: the bytes to write, if they differ from the bytes to read.
-        """
-        for _ in range(2):
-            if await self._ask(read, b"") and self._data(len(wanted)) == wanted:
-                return True
-            await self._ask(write, wanted if value is None else value)
-        return await self._ask(read, b"") and self._data(len(wanted)) == wanted
-
-    def _data(self, n):
-        frames = self._frames
-        return bytes(frames.buf[frames.at : frames.at + n])
-
-    async def _ask(self, command, value):
-        """Send a command. True if the radar confirms it in time."""
-        self._uart.write(
-            b"\xfd\xfc\xfb\xfa"
-            + struct.pack("<HH", 2 + len(value), command)
-            + value
-            + b"\x04\x03\x02\x01"
-        )
-        try:
-            return await asyncio.wait_for_ms(self._answer(command), _ANSWER_MS)
-        except asyncio.TimeoutError:
-            self._answer_timeouts += 1
-            return False
-
-    async def _answer(self, command):
-        """Read until the answer to the command. Reports before it are tracked, not lost."""
-        frames = self._frames
-        while True:
-            kind = frames.next()
-            if kind == ANSWER and frames.command == command | _ANSWER_BIT:
-                return frames.status == 0
-            if kind == REPORT and frames.count:
-                self._targets(time.ticks_ms())
-            elif kind == 0:
-                n = await self._stream.readinto(frames.space())
-                frames.added(n or 0)

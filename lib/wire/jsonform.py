@@ -4,11 +4,9 @@ The text goes in small pieces to `out`, an object with `write(text)`. A record m
 JSON, and never stands in memory as a whole, neither as dicts nor as text.
 """
 
-import json
-
+from wire.message import VERSION
 from wire.record import ANGLE_SUM, BIN_KMH, BINS, CLASSES, DIRECTIONS, RESET_CAUSES
 
-VERSION = 1
 TIME_SOURCES = ("none", "rtc", "ntp", "lorawan", "anchor")
 DETECTOR_STATES = (
     "unknown", "ok", "quiet", "silent", "blocked", "misaligned", "misconfigured"
@@ -131,22 +129,3 @@ def open_counts(out, node, log_id):
 
 
 CLOSE = "]}"
-
-
-def envelope(node, log_id, body):
-    """Add version, node and log id to any other payload, a dict, and return it."""
-    body["v"] = VERSION
-    body["node"] = node
-    body["log"] = "%08x" % log_id
-    return body
-
-
-def parse_ack(payload):
-    """Return (log id, seq) of the backend's acknowledgement. Raises ValueError."""
-    body = json.loads(payload)
-    if not isinstance(body, dict) or body.get("v") != VERSION:
-        raise ValueError("ack: not version %d" % VERSION)
-    log, seq = body.get("log"), body.get("seq")
-    if not isinstance(log, str) or not isinstance(seq, int) or isinstance(seq, bool):
-        raise ValueError("ack: log must be 8 hex digits, seq a number")
-    return int(log, 16), seq

@@ -16,7 +16,7 @@ from tallypost.provisioning.provision import Identity, provision
 def test_files_are_copied_both_ways_and_survive_a_reset(tmp_path: Path, make: Make) -> None:
     board = make()
     listing = mpremote(board, "fs", "ls", "/a").out
-    assert "app.mpy" in listing and "board.mpy" in listing
+    assert "node.mpy" in listing and "board.mpy" in listing
     there, back = tmp_path / "there.bin", tmp_path / "back.bin"
     there.write_bytes(bytes(range(256)) * 40)
     assert mpremote(board, "cp", there, ":note.bin").status == 0

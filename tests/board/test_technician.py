@@ -140,8 +140,8 @@ def test_config_aim_monitor_calibrate_and_pull_work_at_a_node(
     bench: Bench, broker: int, tmp_path: Path
 ) -> None:
     bench.node("ld2451", broker)
-    status, out, _ = bench.run("config", "set", "site=bridge", "interval_min=5", "--reboot")
-    assert status == 0 and "bridge" in out
+    status, out, err = bench.run("config", "set", "site=bridge", "interval_min=5", "--reboot")
+    assert status == 0 and "bridge" in out, err
     assert bench.run("config", "get", "--json")[0] == 0
     status, out, err = bench.run("aim", "--seconds", "60")
     assert status == 0 and "counted: " in out and "km/h" in out and err == ""

@@ -7,11 +7,12 @@ confirmed one on. Without a confirming backend each record is sent once and kept
 
 import asyncio
 
+from core.modules import unload_modules
 from delivery.outbox import Outbox
 from micropython import const
 from mqtt import FrameFull, LinkDown
 from ring import ANCHOR, EVENT, INTERVAL
-from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, write_interval
+from wire.message import envelope, parse_ack
 
 _MQTT = const(0)
 _PAUSE_MS = const(200)  # between batches of a backlog: counting comes first
@@ -48,13 +49,14 @@ class Publisher(Outbox):
                 progress.made()
             try:
                 sent = await self._send_some()
-            except LinkDown:
+            except (LinkDown, MemoryError):
                 await asyncio.sleep(1)
                 continue
             if sent:
                 progress.made()
                 await asyncio.sleep_ms(_PAUSE_MS)
             else:
+                unload_modules()  # those of the forms
                 progress.idle()
                 await self._rest()
                 progress.made()
@@ -110,28 +112,27 @@ class Publisher(Outbox):
 
     def _fill(self, frame, first, last):
         """Write interval records from `first` on; return the number that follows the last one."""
-        open_counts(frame, self._node, self._ring.log_id)
+        from wire import jsonform  # 2,900 bytes
+
+        jsonform.open_counts(frame, self._node, self._ring.log_id)
         seq = first
         while seq <= last and self._read(seq)[0] == INTERVAL:
             mark = frame.pos
             try:
                 if seq > first:
                     frame.write(",")
-                self._write_record(frame)
-                frame.write(CLOSE)
+                self._resolve(self._rec)
+                jsonform.write_interval(frame, self._rec)
+                frame.write(jsonform.CLOSE)
             except FrameFull:
                 if seq == first:
                     raise
                 frame.pos = mark
                 break
-            frame.pos -= len(CLOSE)
+            frame.pos -= len(jsonform.CLOSE)
             seq += 1
-        frame.write(CLOSE)
+        frame.write(jsonform.CLOSE)
         return seq
 
     async def _send_event(self, body):
         await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
-
-    def _write_record(self, frame):
-        self._resolve(self._rec)
-        write_interval(frame, self._rec)

@@ -5,6 +5,7 @@ import random
 from binascii import unhexlify
 
 import radar.ld24xx
+import radar.ld24xx_commands
 import radar.ld2450
 from passage.planar_tracker import PlanarTracker
 from radar.frames import ANSWER, REPORT
@@ -59,7 +60,7 @@ class Seen(PlanarTracker):
 
 def _started(device, **changes):
     """A started driver on a virtual clock: (driver, UART, clock)."""
-    clock = VirtualTime(radar.ld24xx)
+    clock = VirtualTime(radar.ld24xx, radar.ld24xx_commands)
     uart = ScriptedUart(clock, device)
     settings = dict(SETTINGS)
     settings.update(changes)

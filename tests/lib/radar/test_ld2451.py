@@ -5,6 +5,7 @@ import random
 from binascii import unhexlify
 
 import radar.ld24xx
+import radar.ld24xx_commands
 import radar.ld2451
 from board_parts import radar_settings
 from radar.frames import ANSWER, REPORT
@@ -144,7 +145,7 @@ class Radar:
 
 def _started(device):
     """A started driver on a virtual clock: (driver, UART, clock)."""
-    clock = VirtualTime(radar.ld24xx)
+    clock = VirtualTime(radar.ld24xx, radar.ld24xx_commands)
     uart = ScriptedUart(clock, device.answer)
     driver = LD2451(uart, radar_settings())
     asyncio.run(driver.start())

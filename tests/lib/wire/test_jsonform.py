@@ -4,7 +4,8 @@ import io
 import json
 
 from mqtt.frame import Frame
-from wire.jsonform import CLOSE, envelope, open_counts, parse_ack, rfc3339, write_interval
+from wire.jsonform import CLOSE, open_counts, rfc3339, write_interval
+from wire.message import envelope, parse_ack
 from wire.record import BINS, CLASSES, Interval
 
 

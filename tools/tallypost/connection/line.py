@@ -27,6 +27,8 @@ _START_TIMEOUT_S = 20.0  # from the line that reports a start: a node listens wh
 _PING_INTERVAL_S = 1.5
 _REPLY_TIMEOUT_S = 10.0
 _ATTEMPTS_MAX = 3
+_NO_MEMORY = "no memory"
+_NO_MEMORY_PAUSE_S = 1.0  # a node that connects has little: it has more in a moment
 _READ_TIMEOUT_S = 0.1
 _CHUNK_BYTES = 48  # the port of the chip holds 260 bytes, and the node reads about 2 a ms
 _CHUNK_PAUSE_S = 0.05
@@ -135,21 +137,24 @@ class Line:
         return result, self._stream_lines(request_id)
 
     def _request(self, cmd: str, fields: Body) -> tuple[str, Any]:
-        """(id, result) of a command. A command that arrived damaged is sent again."""
+        """(id, result) of a command. It is sent again if it came damaged, or met a full heap."""
         request_id = secrets.token_hex(4)
         command = _command(request_id, cmd, fields)
         self._write(command)
         attempts = 1
         for body in self._bodies(_REPLY_TIMEOUT_S):
-            if body.get("id") == request_id and "ok" in body:
-                if not body["ok"]:
-                    raise self._refusal(body)
+            is_reply = body.get("id") == request_id and "ok" in body
+            if is_reply and body["ok"]:
                 return request_id, body.get("result")
-            if _is_unread(body):
-                if attempts == _ATTEMPTS_MAX:
-                    raise self._refusal(body)
-                attempts += 1
-                self._write(command)
+            is_full = body.get("error") == _NO_MEMORY
+            if not is_reply and not _is_unread(body):
+                continue
+            if attempts == _ATTEMPTS_MAX or is_reply and not is_full:
+                raise self._refusal(body)
+            attempts += 1
+            if is_full:
+                time.sleep(_NO_MEMORY_PAUSE_S)
+            self._write(command)
         raise peer_detection.no_answer_error(self.name, self._received)
 
     def _refusal(self, body: Body) -> Refused:
