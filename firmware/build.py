@@ -32,6 +32,7 @@ _OF_BUILD = (
 _LATE = (
     "config.schema", "console.session", "console.live_view", "commands.registry",
     "commands.basic", "commands.diagnostics", "commands.calibration", "commands.log_export",
+    "commands.settings", "commands.signed_settings",
 )  # fmt: skip
 _LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)

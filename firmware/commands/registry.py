@@ -5,8 +5,9 @@ which it may be carried out (`expires`, UTC in unix seconds). A command that cha
 carried out once for each id, and over MQTT not too often.
 
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
-console as well, and write more lines to it: NAME(app, body, out). A module is loaded for one
-command: `App.command` drops it after it. State that lasts longer is in the application.
+console as well, and write more lines to it: NAME(app, body, out). `config_set` asks `out` who sent
+it. A module is loaded for one command: `App.command` drops it after it. State that lasts longer is
+in the application.
 """
 
 import json
@@ -21,9 +22,9 @@ _MODULES = {
     "aim": "console.live_view",
     "calibrate": "commands.calibration",
     "check": "commands.diagnostics",
-    "config_get": "commands.basic",
-    "config_set": "commands.basic",
-    "config_stored": "commands.basic",
+    "config_get": "commands.settings",
+    "config_set": "commands.settings",
+    "config_stored": "commands.settings",
     "confirm": "commands.log_export",
     "identity": "commands.diagnostics",
     "log": "commands.basic",
@@ -33,7 +34,9 @@ _MODULES = {
     "resend": "commands.basic",
     "status": "commands.basic",
 }
+_SIGNED = "commands.signed_settings"  # instead of the one above for `config_set`
 _ON_CONSOLE = ("aim", "confirm", "records")
+_TAKE_CONSOLE = _ON_CONSOLE + ("config_set",)
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
 _IDS_MAX = 8
 _REBOOT_MIN_S = 300  # of uptime: a start costs records, and seconds without a count
@@ -61,18 +64,20 @@ def handle(app, payload, out=None):
 
 def _result(app, body, out):
     cmd, more = body.get("cmd"), ()
-    if cmd not in _MODULES or (cmd in _ON_CONSOLE and not out):
+    is_known = isinstance(cmd, str) and cmd in _MODULES  # a list has no hash
+    if not is_known or (cmd in _ON_CONSOLE and not out):
         known = [name for name in sorted(_MODULES) if out or name not in _ON_CONSOLE]
         raise CommandError("unknown command; known: %s" % ", ".join(known))
     if not app.node and cmd not in _ALWAYS:
         raise CommandError("not provisioned: run `tallypost provision`")
-    if cmd in _ON_CONSOLE:
+    if cmd in _TAKE_CONSOLE:
         more = (out,)
     _check_fresh(app, body)
     mark = crc32(repr(body["id"]).encode())
     if cmd in _ONCE:
         _check_once(app, cmd, mark, out)
-    module = __import__(_MODULES[cmd], None, None, (cmd,))  # up to 6,800 bytes
+    path = _SIGNED if cmd == "config_set" and "sig" in body else _MODULES[cmd]
+    module = __import__(path, None, None, (cmd,))  # up to 6,800 bytes
     result = getattr(module, cmd)(app, body, *more)
     if cmd in _ONCE:
         app.used_ids = (app.used_ids + (mark,))[-_IDS_MAX:]

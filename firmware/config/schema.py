@@ -181,22 +181,25 @@ def stored(nvs):
         return None
 
 
-def alter(nvs, config, change):
+def alter(nvs, config, change, serial=0):
     """Store a change to the configuration of the next start; return all its values.
 
-    config: Settings in force. They are changed when nothing usable is stored. Raises ConfigError.
+    config: Settings in force. They are changed when nothing usable is stored. serial: of a
+    signature, 0 without one. Raises ConfigError.
     """
     values = stored(nvs) or config.public()
     values.update(change)
-    store(nvs, values)
+    store(nvs, values, serial)
     return values
 
 
-def store(nvs, values):
+def store(nvs, values, serial=0):
     """Check and store a configuration for the next start. Raises ConfigError."""
     check(values)
     blob = json.dumps(values).encode()
     if len(blob) > BLOB_BYTES_MAX:
         raise ConfigError("config: %d bytes, at most %d" % (len(blob), BLOB_BYTES_MAX))
+    if serial:  # first: after a power cut in between nothing can be replayed
+        nvs.set_i32("cfg_serial", serial)
     nvs.set_blob("config", blob)
     nvs.commit()

@@ -157,6 +157,7 @@ class FakeApp:
     used_ids = ()
     config_set_s = -60
     uptime = 1000
+    memory = None
 
     def __init__(self):
         self.refused_commands = 0

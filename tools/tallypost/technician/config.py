@@ -18,7 +18,7 @@ from tallypost.connection.line import Line
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import _
 from tallypost.provisioning import settings
-from tallypost.security.fleet_keys import SIGNED, FleetKeys
+from tallypost.security.fleet_keys import FleetKeys, keys_to_sign
 
 _REBOOT_TIMEOUT_S = 60.0
 _STEP_S = 1.0
@@ -102,7 +102,7 @@ def _typed(old: Any, text: str) -> int | str:
 
 def _signature(node: transports.Node, change: Body, folder: Path | None) -> Body:
     """The keys `serial` and `sig` of the command, none if the change needs no signature."""
-    named = sorted(SIGNED & change.keys())
+    named = keys_to_sign(change)
     if not named:
         return {}
     if not folder:
