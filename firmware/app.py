@@ -54,6 +54,7 @@ class App:
         self.wifi = self.link = None  # of MQTT
         self.lora = None  # the scheduler of LoRaWAN
         self.uplink = None  # the outbox of the first link: publisher of MQTT, else scheduler
+        self.trial = None  # of the configuration in force, until a record is acknowledged
         self.tally = None  # cumulative totals at the start of a calibration
         self.streaming = None  # the task that streams lines to the console
         self.faults = []  # code and reason of each fault found at the start
@@ -176,6 +177,8 @@ class App:
             self.counter.tick(now_ms, uptime, self.detector.state)
             if uptime % _PREPARE_S == 0:
                 self.ring.prepare()
+            if self.trial and self.trial.tick(uptime):
+                self.trial = None
         except (OSError, RingError) as error:
             self.supervisor.fail(STORAGE, "ring", error)
         if self.detector.state != state:

@@ -11,11 +11,6 @@ from micropython import const
 
 FLEET_KEYS = ("fleet_key", "fleet_key2")  # in NVS: moduli, big-endian; two for a change of keys
 MODULUS_BYTES_MAX = const(512)
-# One text: as a tuple it takes four times the memory.
-_SIGNED = (
-    " link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
-    " lora_certification "
-)
 _INTERVAL_MIN = const(5)  # minutes; a shorter one may hold a single road user
 
 
@@ -30,7 +25,7 @@ def config_stored(app, _body):
 def config_set(app, body, out):
     """Store a change for the next start. out: None over MQTT."""
     change = changed(body)
-    key = _needs_signature(change)
+    key = _needs_signature(change, app.schema().is_link)
     if key and not out and not _has_key(app.nvs):
         raise CommandError(
             "config_set: %s needs a signature, and this node has no fleet key: change it at its"
@@ -55,10 +50,10 @@ def store(app, change, serial=0):
     return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
 
 
-def _needs_signature(change):
+def _needs_signature(change, is_link):
     """The first key of a change that needs a signature, None without one."""
     for key in sorted(change):
-        if " %s " % key in _SIGNED:
+        if is_link(key):
             return key
     minutes = change.get("interval_min")
     if isinstance(minutes, int) and minutes < _INTERVAL_MIN:

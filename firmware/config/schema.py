@@ -1,9 +1,9 @@
 """The configuration: one table of all settings, read once at boot.
 
 It is a blob of JSON in NVS, namespace `tallypost`, key `config`. `config_ok` holds the last one
-that was accepted. Unknown keys and bad values are errors that name key, value and range. The node
-then runs with the last good configuration. Secrets are not in here: they have NVS keys of their
-own.
+under which a record was acknowledged, see `trial.py`. Unknown keys and bad values are errors that
+name key, value and range. The node then runs with the last good configuration. Secrets are not in
+here: they have NVS keys of their own.
 
 `App.schema` loads this module for a moment.
 """
@@ -56,6 +56,12 @@ lora_after_min|int|1..1440|30|min
 lora_certification|int|0..1|0|
 """
 _BAD_IN_TOPIC = "+#\0"
+# Settings that can lose the node or hand it over: signed (commands/settings.py), and on trial
+# (trial.py). One text, for the same reason.
+_LINK = (
+    " link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
+    " lora_certification "
+)
 
 
 def rows():
@@ -151,32 +157,38 @@ def _check_together(full):
             raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
 
 
+def is_link(key):
+    """True for a setting that can lose the node or hand it over."""
+    return " %s " % key in _LINK
+
+
+def differs_in_link(nvs, config):
+    """True if `config`, Settings, has another way to the backend than the last good one."""
+    good = stored(nvs, "config_ok")
+    return bool(good) and any([good[key] != config[key] for key in good if is_link(key)])
+
+
 def load(nvs, log, keys=("config", "config_ok")):
-    """The configuration to run with: the stored one, else the last good one, else the defaults."""
+    """The configuration to run with, and its key in NVS: the first of `keys` that is usable.
+
+    Without one the defaults, and "".
+    """
     for key in keys:
         blob = read_blob(nvs, key)
         if blob is None:
             continue
         try:
-            config = accept(json.loads(blob))
+            return accept(json.loads(blob)), key
         except (ConfigError, ValueError) as error:
             log.error("%s is not usable: %s", key, error)
-            continue
-        if key == "config" and read_blob(nvs, "config_ok") != blob:
-            try:
-                nvs.set_blob("config_ok", blob)
-                nvs.commit()
-            except OSError as error:
-                log.error("nvs: %r", error)
-        return config
     log.warn("no usable configuration: defaults")
-    return accept({})
+    return accept({}), ""
 
 
-def stored(nvs):
+def stored(nvs, key="config"):
     """The configuration stored for the next start, completed. None if none is usable."""
     try:
-        return check(json.loads(read_blob(nvs, "config") or b""))
+        return check(json.loads(read_blob(nvs, key) or b""))
     except (ConfigError, ValueError):
         return None
 
@@ -202,4 +214,5 @@ def store(nvs, values, serial=0):
     if serial:  # first: after a power cut in between nothing can be replayed
         nvs.set_i32("cfg_serial", serial)
     nvs.set_blob("config", blob)
+    nvs.set_i32("tries", 0)
     nvs.commit()

@@ -3,9 +3,11 @@
 import asyncio
 
 from config import identity
+from config.settings import read_blob
+from config.trial import Trial, go_back
 from console.reader import serve_console
 from core.clock import Clock
-from core.faults import SAFE_MODE, STORAGE
+from core.faults import SAFE_MODE, STORAGE, TRIAL_FAILED
 from core.modules import keep_modules
 from counting.counter import Counter
 from counting.detectors import build_detector
@@ -17,9 +19,10 @@ from ring.memory import Memory
 
 _ONCE = (
     "counting.build", "counting.detectors", "counting.no_detector", "counting.recovery",
-    "config.identity", "config.schema", "ring.memory", "ring.recovery",
+    "config.identity", "config.schema", "config.trial", "ring.memory", "ring.recovery",
 )  # fmt: skip
 _CONFIGS = ("config", "config_ok")
+_CONFIGS_OF_SAFE_MODE = ("config_ok", "config")
 _POWER_ON = const(1)  # cause of a reset
 _FAILED_MAX = const(5)  # starts in a row: then a start counts nothing, and delivers what it can
 _PROVISIONING_BOUND_S = const(60)  # as of the console
@@ -37,10 +40,7 @@ def build_counting(app):
         app.supervisor.run(_wait_for_provisioning(app, reason))
     is_flash_good = _count_start(app)
     is_safe = app.failed > _FAILED_MAX
-    app.config = app.schema().load(nvs, app.log, ("config_ok",) if is_safe else _CONFIGS)
-    app.log.level = app.config["log_level"]
-    if is_safe:
-        app.add_fault(SAFE_MODE, "%d starts failed, nothing is counted" % (app.failed - 1))
+    _configure(app, is_safe)
     if is_flash_good and not is_safe:
         app.ring, app.storage = open_ring(board, board.random, app.add_fault)
     else:
@@ -52,6 +52,25 @@ def build_counting(app):
     app.counter.losses = app.losses
     app.counter.sight = getattr(app.detector, "sight", None)
     return _ONCE
+
+
+def _configure(app, is_safe):
+    """Load the configuration. A new one is on trial, and safe mode ends a trial."""
+    nvs, schema = app.nvs, app.schema()
+    app.config, key = schema.load(nvs, app.log, _CONFIGS_OF_SAFE_MODE if is_safe else _CONFIGS)
+    app.log.level = app.config["log_level"]
+    if is_safe:
+        app.add_fault(SAFE_MODE, "%d starts failed, nothing is counted" % (app.failed - 1))
+    if read_blob(nvs, "config") == read_blob(nvs, "config_ok"):
+        return
+    try:
+        if key == "config":
+            app.trial = Trial(app, schema.differs_in_link(nvs, app.config))
+        elif is_safe and key:
+            go_back(nvs)
+            app.add_fault(TRIAL_FAILED, "the last good configuration is back")
+    except OSError as error:
+        app.log.error("nvs: %r", error)
 
 
 def _build_counter(app):

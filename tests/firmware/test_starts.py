@@ -6,7 +6,7 @@ import sys
 
 from board_parts import FakeBoard, sealed
 from core import clock, restart
-from core.faults import SAFE_MODE, STORAGE
+from core.faults import SAFE_MODE, STORAGE, TRIAL_FAILED
 from core.modules import unload
 from core.supervisor import Supervisor
 from nor import Nor
@@ -104,11 +104,32 @@ def test_the_sixth_start_in_a_row_is_in_safe_mode():
     board.nvs("").kept["config_ok"] = good
     app = _built(board)
     assert app.storage == "safe mode" and app.config["site"] == "good"
-    assert app.faults == [(SAFE_MODE, "5 starts failed, nothing is counted")]
+    assert app.faults[0] == (SAFE_MODE, "5 starts failed, nothing is counted")
+    assert app.faults[1][0] == TRIAL_FAILED and board.nvs("").kept["config"] == good
+    assert app.trial is None
     assert app.detector.state == 6, "its records say that nothing could be counted"
     app.start_lasted()
     assert board.nvs("").kept["failed"] == 0 and app.failed == 0
     assert _built(board).storage == "flash"
+
+
+def test_safe_mode_without_a_good_configuration_uses_the_stored_one():
+    """The defaults would lead the node to no broker."""
+    app = _built(_board(WATCHDOG, failed=9))
+    assert app.storage == "safe mode" and app.config["detector"] == "beam"
+    assert [code for code, _reason in app.faults] == [SAFE_MODE]
+
+
+def test_a_new_configuration_is_on_trial():
+    good = json.dumps({"detector": "beam"}).encode()
+    assert _built(_board(config_ok=good)).trial is None
+    assert "config.trial" not in sys.modules, "its code leaves the heap"
+    other = json.dumps({"detector": "beam", "mqtt_host": "other"}).encode()
+    board = _board(config_ok=other)
+    app = _built(board)
+    assert app.trial and app.config["mqtt_host"] == "localhost"
+    assert board.nvs("").kept["config_ok"] == other, "it is not good yet"
+    assert "config.trial" not in sys.modules
 
 
 def test_a_power_cut_is_no_failed_start():

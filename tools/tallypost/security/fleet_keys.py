@@ -35,7 +35,7 @@ from tallypost.security.authority import write_public
 VALID_MAX = 2  # a node has room for two
 BITS, EXPONENT = 3072, 65537
 TITLE = "tallypost config 1"
-# Settings that can lose a node or hand it over, as in firmware/commands/settings.py.
+# Settings that can lose a node or hand it over, as in firmware/config/schema.py.
 SIGNED = frozenset(
     "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
     " lora_certification".split()
