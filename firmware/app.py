@@ -8,6 +8,7 @@ the detector, intervals, and the watchdog, which is fed only while every task ma
 import asyncio
 import gc
 import time
+from binascii import crc32
 
 from core.faults import STALLED, STARVED, STORAGE, refusal
 from core.log import Log
@@ -25,8 +26,9 @@ _SAFE_S = const(3600)  # of safe mode, then a start tries to count again
 _DETECTOR_BOUND_S = const(60)
 _WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
+_IDS_MAX = const(8)
 _COMMAND_BYTES = const(8000)  # of heap: the registry, a small command, its reply
-_SCHEMA_BYTES = const(9000)  # its module, and the values that it checks
+_SCHEMA_BYTES = const(7000)  # its module, and the values that it checks
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
@@ -135,12 +137,28 @@ class App:
                 self.memory.need(_COMMAND_BYTES)
             from commands.registry import handle  # 3,700 bytes
 
-            return handle(self, payload, out)
+            reply, handle = handle(self, payload, out), None
+            while not isinstance(reply, dict):  # a large command goes on without the registry
+                path, body = reply
+                unload_modules()
+                gc.collect()
+                module = __import__(path, None, None, ("carry_out",))
+                reply, module = module.carry_out(self, body, out), None
+            return reply
         except MemoryError:
             self.refused_commands += 1
             return refusal(None, "no memory")
         finally:
             unload_modules()
+
+    @staticmethod
+    def mark(name):
+        """The mark of a command's id."""
+        return crc32(repr(name).encode())
+
+    def use_id(self, mark):
+        """Remember the id of a command that has changed the node."""
+        self.used_ids = (self.used_ids + (mark,))[-_IDS_MAX:]
 
     # --- tasks
 

@@ -5,13 +5,12 @@ which it may be carried out (`expires`, UTC in unix seconds). A command that cha
 carried out once for each id, and over MQTT not too often.
 
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
-console as well, and write more lines to it: NAME(app, body, out). `config_set` asks `out` who sent
-it. A module is loaded for one command: `App.command` drops it after it. State that lasts longer is
-in the application.
+console as well, and write more lines to it: NAME(app, body, out). A module is loaded for one
+command: `App.command` drops it after it. State that lasts longer is in the application.
+`config_set` needs so much memory that this module leaves before, see `handle`.
 """
 
 import json
-from binascii import crc32
 
 from core.faults import CommandError, ConfigError, refusal
 
@@ -23,7 +22,7 @@ _MODULES = {
     "calibrate": "commands.calibration",
     "check": "commands.diagnostics",
     "config_get": "commands.settings",
-    "config_set": "commands.settings",
+    "config_set": "commands.settings",  # with a signature: commands.signed_settings
     "config_stored": "commands.settings",
     "confirm": "commands.log_export",
     "identity": "commands.diagnostics",
@@ -34,11 +33,8 @@ _MODULES = {
     "resend": "commands.basic",
     "status": "commands.basic",
 }
-_SIGNED = "commands.signed_settings"  # instead of the one above for `config_set`
 _ON_CONSOLE = ("aim", "confirm", "records")
-_TAKE_CONSOLE = _ON_CONSOLE + ("config_set",)
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
-_IDS_MAX = 8
 _REBOOT_MIN_S = 300  # of uptime: a start costs records, and seconds without a count
 _CONFIG_SET_MIN_S = 60  # between two: each wears the flash
 _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
@@ -47,13 +43,18 @@ _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers the
 def handle(app, payload, out=None):
     """Carry out a command and return the reply as a dict.
 
+    For `config_set` it returns the module that goes on, and the body of the command:
+    `carry_out(app, body, out)` there returns the same as this function.
     out: `console.session.Pieces`, which takes the lines of a stream. None over MQTT.
     """
     name = None
     try:
         body = _parse(payload)
         name = body["id"]
-        return {"v": 1, "id": name, "ok": True, "result": _result(app, body, out)}
+        result = _result(app, body, out)
+        if body["cmd"] == "config_set":
+            return result
+        return {"v": 1, "id": name, "ok": True, "result": result}
     except (CommandError, ConfigError, ValueError) as error:
         app.refused_commands += 1
         return refusal(name, error)
@@ -70,19 +71,18 @@ def _result(app, body, out):
         raise CommandError("unknown command; known: %s" % ", ".join(known))
     if not app.node and cmd not in _ALWAYS:
         raise CommandError("not provisioned: run `tallypost provision`")
-    if cmd in _TAKE_CONSOLE:
+    if cmd in _ON_CONSOLE:
         more = (out,)
     _check_fresh(app, body)
-    mark = crc32(repr(body["id"]).encode())
+    mark = app.mark(body["id"])
     if cmd in _ONCE:
         _check_once(app, cmd, mark, out)
-    path = _SIGNED if cmd == "config_set" and "sig" in body else _MODULES[cmd]
-    module = __import__(path, None, None, (cmd,))  # up to 6,800 bytes
+    if cmd == "config_set":
+        return ("commands.signed_settings" if "sig" in body else _MODULES[cmd]), body
+    module = __import__(_MODULES[cmd], None, None, (cmd,))  # up to 6,800 bytes
     result = getattr(module, cmd)(app, body, *more)
     if cmd in _ONCE:
-        app.used_ids = (app.used_ids + (mark,))[-_IDS_MAX:]
-        if cmd == "config_set":
-            app.config_set_s = app.uptime_s()
+        app.use_id(mark)
     return result
 
 

@@ -6,7 +6,7 @@ such a key takes them from its console alone.
 """
 
 from config.settings import read_blob
-from core.faults import CommandError
+from core.faults import CommandError, refusal
 from micropython import const
 
 FLEET_KEYS = ("fleet_key", "fleet_key2")  # in NVS: moduli, big-endian; two for a change of keys
@@ -22,31 +22,39 @@ def config_stored(app, _body):
     return app.schema().stored(app.nvs)
 
 
-def config_set(app, body, out):
-    """Store a change for the next start. out: None over MQTT."""
-    change = changed(body)
-    key = _needs_signature(change, app.schema().is_link)
-    if key and not out and not _has_key(app.nvs):
-        raise CommandError(
-            "config_set: %s needs a signature, and this node has no fleet key: change it at its"
-            " cable, or run `tallypost provision --out`" % key
-        )
-    if key and _has_key(app.nvs):
-        raise CommandError("config_set: %s needs a signature of the fleet's key" % key)
-    return store(app, change)
+def carry_out(app, body, out):
+    """Store a change for the next start, and return the reply.
+
+    out: None over MQTT. `sig` of the body: True once the signature has been checked.
+    """
+    try:
+        result = _config_set(app, body, out)
+    except Exception as error:  # a command must not end the task that received it
+        return refused(app, body, error)
+    app.use_id(app.mark(body["id"]))
+    app.config_set_s = app.uptime_s()
+    return {"v": 1, "id": body["id"], "ok": True, "result": result}
 
 
-def changed(body):
-    """The change that a command asks for. Raises CommandError."""
+def refused(app, body, error):
+    """The reply to a `config_set` that is refused."""
+    app.refused_commands += 1
+    why = "no memory" if isinstance(error, MemoryError) else str(error) or repr(error)
+    return refusal(body["id"], why)
+
+
+def _config_set(app, body, out):
     change = body.get("config")
     if not isinstance(change, dict):
         raise CommandError("config_set needs an object config")
-    return change
-
-
-def store(app, change, serial=0):
-    """Store a change, and the serial of its signature. Returns the result of the command."""
-    values = app.schema().alter(app.nvs, app.config, change, serial)
+    schema, serial = app.schema(), 0
+    if body.get("sig") is True:
+        serial = body["serial"]
+    else:
+        key = _needs_signature(change, schema.is_link)
+        if key:
+            _check_keyless(app.nvs, key, out)
+    values = schema.alter(app.nvs, app.config, change, serial)
     return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
 
 
@@ -61,5 +69,12 @@ def _needs_signature(change, is_link):
     return None
 
 
-def _has_key(nvs):
-    return any(read_blob(nvs, key, MODULUS_BYTES_MAX) for key in FLEET_KEYS)
+def _check_keyless(nvs, key, out):
+    """Raises CommandError, unless it is the console of a node without a fleet key."""
+    if any([read_blob(nvs, name, MODULUS_BYTES_MAX) for name in FLEET_KEYS]):
+        raise CommandError("config_set: %s needs a signature of the fleet's key" % key)
+    if not out:
+        raise CommandError(
+            "config_set: %s needs a signature, and this node has no fleet key: change it at its"
+            " cable, or run `tallypost provision --out`" % key
+        )

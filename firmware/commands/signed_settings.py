@@ -6,8 +6,6 @@ settings), and none that its clock shows to be older than a week. INTEGRATE.md o
 the form.
 """
 
-import gc
-
 from commands import settings
 from config.settings import read_blob
 from core.faults import CommandError
@@ -20,22 +18,27 @@ _SERIAL_MAX = const(0x7FFF_FFFF)
 _CHECK_BYTES = const(6000)  # of heap, for the whole numbers of `pow`
 
 
-def config_set(app, body, _out):
-    """Check the signature, and store the change for the next start."""
-    change = settings.changed(body)
-    serial = body.get("serial")
-    _check_serial(app, serial)
+def carry_out(app, body, _out):
+    """Check the signature. Returns a refusal, or the module that stores the change, and `body`."""
     try:
-        text = canonical(app.node, serial, change)
-    except ValueError as error:
-        raise CommandError(error)
+        _check(app, body)
+    except Exception as error:  # a command must not end the task that received it
+        return settings.refused(app, body, error)
+    body["sig"] = True
+    return "commands.settings", body
+
+
+def _check(app, body):
+    """Raises CommandError, ValueError for values that cannot be signed, MemoryError."""
+    change = body.get("config")
+    if not isinstance(change, dict):
+        raise CommandError("config_set needs an object config")
+    _check_serial(app, body.get("serial"))
+    text = canonical(app.node, body["serial"], change)
     if app.memory:
         app.memory.need(_CHECK_BYTES)
     if not _is_signed(app.nvs, text, body["sig"]):
         raise CommandError("config_set: no fleet key of this node made the signature")
-    text = None
-    gc.collect()
-    return settings.store(app, change, serial)
 
 
 def _check_serial(app, serial):

@@ -16,6 +16,7 @@ from simulator.world.operators import Operators
 from simulator.world.spec import Detector
 from tallypost.backend.stores.store import Store
 
+MQTT_PORT = 1883  # default of the firmware
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 
@@ -46,6 +47,7 @@ class MqttBackend:
         self.network: AccessNetwork = EmbeddedBrokerNetwork(
             broker, plan.network_faults, rng, plan.start_utc, tls_of(plan, folder)
         )
+        self.network.port = int(str(plan.config.get("mqtt_port", MQTT_PORT)))
 
     def with_modem(self, detector: Detector) -> Detector:
         return detector
@@ -54,6 +56,7 @@ class MqttBackend:
         self.network.call_at = self._backend.call_at = node.call_at
         self.network.begin()
         self.operators.begin(self._plan.commands, self._plan.end_us, node.call_at, node.deliver)
+        self.operators.change(self._plan.changes, node.call_at, node.deliver)
 
     def end_faults(self) -> None:
         """Network faults end by themselves."""

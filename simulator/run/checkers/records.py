@@ -250,16 +250,23 @@ def _silence(evidence: Evidence) -> Iterator[str]:
             yield f"the connection of {since_s:.0f} s was kept through {silent_s:.0f} s of silence"
 
 
+def _is_expected(evidence: Evidence, fault: str) -> bool:
+    """A change of the configuration may be given up."""
+    return bool(evidence.plan.changes) and " error fault 8:" in fault
+
+
 def _health(evidence: Evidence) -> Iterator[str]:
     yield from evidence.flash_violations[:3]
-    yield from (f"fault on the console: {text}" for text in evidence.observer.faults[:3])
+    told = [text for text in evidence.observer.faults if not _is_expected(evidence, text)]
+    yield from (f"fault on the console: {text}" for text in told[:3])
     for name, number in evidence.backend.anomalies.items():
         if name == "doubts" and clock.is_stepped(evidence):
             continue  # times in the future are doubted, with reason
         if number and not (name == "gone" and evidence.plan.rot):
             yield f"the backend has {number} entries in {name}"
     bad = {k: n for k, n in evidence.observer.resets.items() if k != "cut"}
-    if bad != ({"reset:hard": len(evidence.plan.rtc_steps)} if evidence.plan.rtc_steps else {}):
+    wanted = len(evidence.plan.rtc_steps) + evidence.restarts
+    if bad != ({"reset:hard": wanted} if wanted else {}):
         yield f"unexpected resets: {bad}"
 
 

@@ -22,7 +22,7 @@ from simulator.world.chip.shims import compile_shims
 from simulator.world.kernel import Node
 from simulator.world.lorawan.ether import Ether
 from simulator.world.sensors.recording import RecordedDetector
-from simulator.world.spec import WINDOW_US, Detector, NodeSpec
+from simulator.world.spec import WINDOW_US, Detector, NodeSpec, StorageFaults
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards
@@ -54,6 +54,12 @@ class Evidence:
     frames: int
     health: dict[str, Any] = field(default_factory=dict)  # the last report
     commands: dict[str, int] = field(default_factory=dict)  # of people, and what became of them
+
+    @property
+    def restarts(self) -> int:
+        """Restarts that a change of the configuration explains: its own, and the one back."""
+        given_up = sum("the last good one is back" in text for text in self.observer.written)
+        return len(self.plan.changes) + given_up
 
     @property
     def delivered(self) -> dict[int, Body]:
@@ -218,8 +224,10 @@ def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
     return NodeSpec(
         plan.name, flash, plan.start_utc, plan.seed,
         chip=board.chip, psram=psram, rot=(*layout.ring, plan.rot),
-        power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
+        power_cuts=list(plan.power_cuts), power_off=plan.power_off,
+        rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
+        storage_faults=StorageFaults(plan.nvs_dead, plan.ring_dead, layout.ring),
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from binascii import b2a_base64
 from hashlib import sha256
 
 from board_parts import FakeClock, FakeNvs
-from commands.registry import handle
 from signature import canonical
 
 from console_node import FakeApp, ok, refused
@@ -87,7 +86,7 @@ def _keyed():
 
 
 def _on_console(app, **body):
-    return handle(app, json.dumps(body).encode(), object())
+    return app.command(json.dumps(body).encode(), object())
 
 
 def test_an_unsigned_change_that_can_lose_the_node_is_refused():
