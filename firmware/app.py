@@ -20,6 +20,11 @@ from micropython import const
 from ring import RingError
 
 _PREPARE_S = const(16)
+_PREPARE_FROM_S = const(60)  # of uptime: an erase at each start would wear out the flash
+_LONG_S = const(3600)  # of uptime: then a start was not a short one
+_TOLD_MAX = const(4)  # short starts in a row that write events, then ever fewer do
+_RETRY_S = const(21_600)  # of uptime, in memory: then a start tries the flash again
+_FRESH_S = const(60)  # of an interval, which a restart in memory costs
 _LASTS_S = const(300)  # of uptime: then a start has not failed
 _FAILED_MAX = const(5)  # as in counting/build.py
 _SAFE_S = const(3600)  # of safe mode, then a start tries to count again
@@ -45,6 +50,7 @@ class App:
         self.supervisor.on_fault = self.note_fault
         self.node = ""  # the node id, empty on a board without an identity
         self.failed = 0  # starts in a row that did not last, this one included until it does
+        self.short = 0  # starts in a row of less than an hour, this one included
         self.boot = 0  # number of this start, 1 to 65535
         self.config = None  # Settings in force
         self.ring = None
@@ -76,8 +82,9 @@ class App:
     def note_fault(self, code, reason):
         """Put a fault that ends in a reset into the log, which outlives it."""
         if self.uplink:
-            self.uplink.event("fault", code=code, reason=reason)
-            self.counter.checkpoint()
+            self.counter.save()
+            if self.is_told():
+                self.uplink.event("fault", code=code, reason=reason)
 
     def hello(self):
         """The payload of `status`."""
@@ -98,11 +105,21 @@ class App:
         if self.failed > _FAILED_MAX:
             self._reset_at = self.uptime_s() + _SAFE_S
         self.failed = 0
+        self._keep("failed", 0)
+
+    def _keep(self, key, number):
         try:
-            self.nvs.set_i32("failed", 0)
+            self.nvs.set_i32(key, number)
             self.nvs.commit()
         except OSError as error:
             self.log.error("nvs: %r", error)
+
+    def is_told(self):
+        """True if this start may write events of its start and its end.
+
+        In a row of short starts ever fewer do (1 to 4, 8, 16, ...): a loop must not eat the log.
+        """
+        return self.short <= _TOLD_MAX or not self.short & (self.short - 1)
 
     def reset_soon(self):
         self.start_lasted()
@@ -193,7 +210,7 @@ class App:
         uptime = self.uptime_s()
         try:
             self.counter.tick(now_ms, uptime, self.detector.state)
-            if uptime % _PREPARE_S == 0:
+            if uptime % _PREPARE_S == 0 and uptime >= _PREPARE_FROM_S:
                 self.ring.prepare()
             if self.trial and self.trial.tick(uptime):
                 self.trial = None
@@ -202,10 +219,10 @@ class App:
         if self.detector.state != state:
             self._report_detector(state)
         if self._reset_at and uptime >= self._reset_at:
-            self.counter.checkpoint()
+            self.counter.save()
             self.board.reset()
-        if self.link and uptime % _WATCH_S == 0:
-            self._watch_memory(uptime)
+        if uptime % _WATCH_S == 0:
+            self._watch(uptime)
         if self.failed and uptime >= _LASTS_S:
             self.start_lasted()
         stalled = self.supervisor.check(uptime)
@@ -232,6 +249,20 @@ class App:
         state = self.detector.state
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
+
+    def _watch(self, uptime):
+        """Once a minute: a start that lasts, the memory of the network, the log in memory."""
+        if self.short and uptime >= _LONG_S:
+            self.short = 0
+            self._keep("short", 0)
+        if self.link:
+            self._watch_memory(uptime)
+        if self.storage == "nvs or ring" and uptime >= _RETRY_S and self._is_delivered(uptime):
+            self.reset_soon()
+
+    def _is_delivered(self, uptime):
+        """True if a restart costs no record of a log in memory, and a minute at most."""
+        return not self.uplink.queue_depth() and uptime - self.counter.rec.uptime < _FRESH_S
 
     def _watch_memory(self, uptime):
         """Start over when the network has had no memory to connect with for too long."""

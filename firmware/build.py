@@ -70,7 +70,10 @@ async def _start(app):
     log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
     cause = app.hello()["reset"]
     app.counter.on_event = app.uplink.event
-    app.uplink.event("start", reset=cause, version=VERSION, dropped=app.ring.dropped)
+    if app.is_told() or app.trial:  # a trial needs a record to be acknowledged
+        app.uplink.event(
+            "start", reset=cause, version=VERSION, dropped=app.ring.dropped, short=app.short
+        )
     for code, reason in app.faults:
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()

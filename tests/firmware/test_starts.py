@@ -51,17 +51,52 @@ def _refuse(*_args):
     raise OSError(-0x1105)  # no space in NVS
 
 
-def test_a_node_whose_nvs_takes_no_writes_counts_in_memory():
-    """It stood at the prompt for ever."""
-    board = _board()
+def _refusing_nvs(board):
     for name in ("set_i32", "set_blob", "commit"):
         setattr(board.nvs(""), name, _refuse)
-    app = _built(board)
-    assert app.storage == "nvs or ring" and app.detector.state != 6
+    return board
+
+
+def test_a_node_whose_nvs_takes_no_writes_keeps_its_log():
+    """It stood at the prompt for ever."""
+    app = _built(_refusing_nvs(_board()))
+    assert app.storage == "flash" and app.detector.state != 6
     assert app.faults[0][0] == STORAGE and "nvs takes no writes" in app.faults[0][1]
     assert 1 <= app.boot <= 0xFFFF
-    app.uplink.event("start")
-    assert app.ring.read(1, bytearray(600))[0] == EVENT
+    assert app.ring.read(1, bytearray(600))[0] == EVENT, "it was tried out"
+
+
+def test_a_node_whose_nvs_and_log_take_no_writes_counts_in_memory():
+    """Nothing but this start would know, and the next one would fail again."""
+    good = _board()
+    _built(good)  # the log has its format
+    for dead in ("small", "records"):
+        board = _refusing_nvs(_board())
+        board.flash = _Protected(good.flash, dead)
+        app = _built(board)
+        assert app.storage != "flash" and len(app.faults) == 2, dead
+        app.uplink.event("start")
+        assert app.ring.read(1, bytearray(600))[0] == EVENT
+
+
+class _Protected:
+    """A flash whose part, `small` or `records`, keeps what it has."""
+
+    def __init__(self, flash, dead):
+        self._flash = flash
+        self._dead = range(6) if dead == "small" else range(6, 1 << 16)
+
+    def readblocks(self, *args):
+        return self._flash.readblocks(*args)
+
+    def writeblocks(self, n, buf, off=0):
+        if n not in self._dead:
+            self._flash.writeblocks(n, buf, off)
+
+    def ioctl(self, op, arg):
+        if op == 6 and arg in self._dead:
+            return 0
+        return self._flash.ioctl(op, arg)
 
 
 def test_a_log_that_takes_no_writes_is_left_for_memory_at_the_next_start():
@@ -137,6 +172,8 @@ def test_a_power_cut_is_no_failed_start():
     board.reset_cause = lambda: 1
     app = _built(board)
     assert app.failed == 0 and app.storage == "flash"
+    assert app.short == 1
+    assert _built(board).short == 2, "but it is a short one"
 
 
 def test_a_commanded_restart_is_no_failed_start():
