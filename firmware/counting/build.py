@@ -23,6 +23,7 @@ _ONCE = (
 )  # fmt: skip
 _CONFIGS = ("config", "config_ok")
 _CONFIGS_OF_SAFE_MODE = ("config_ok", "config")
+_WRITE_FAULT = "nvs or ring"  # as in app.py
 _SHORT_MAX = const(0x3FFF_FFFF)
 _POWER_ON = const(1)  # cause of a reset
 _FAILED_MAX = const(5)  # starts in a row: then a start counts nothing, and delivers what it can
@@ -45,7 +46,7 @@ def build_counting(app):
     if not was_bad and not is_safe:
         app.ring, app.storage = open_ring(board, board.random, app.add_fault, not is_nvs_good)
     else:
-        app.ring, app.storage = _in_memory(board.random, "safe mode" if is_safe else "nvs or ring")
+        app.ring, app.storage = _in_memory(board.random, "safe mode" if is_safe else _WRITE_FAULT)
     app.clock = Clock(board.set_utc, app.uptime_s, None, app.log)
     app.counter = _build_counter(app)
     app.clock.on_step = app.clock_set
@@ -137,7 +138,7 @@ def open_ring(board, rng, add_fault, is_doubted=False):
         return log, "flash"
     except (OSError, RingError) as error:
         add_fault(STORAGE, str(error))
-        return _in_memory(rng, str(error))
+        return _in_memory(rng, _WRITE_FAULT if is_doubted else str(error))
 
 
 def _in_memory(rng, reason):

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from simulator.run.backends.authority import tls_of
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog, Body
 from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
@@ -22,8 +22,12 @@ _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 def contents_of(store: Store, node: str) -> BackendContents:
     """The backend's records of a node."""
-    delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
+    logs: dict[str, dict[int, Body]] = {}
+    for log, body in store.intervals(node):
+        logs.setdefault(log, {})[int(body["seq"])] = body
+    delivered = {seq: body for bodies in logs.values() for seq, body in bodies.items()}
+    anomalies = {name: store.count_rows(name) for name in _ANOMALY_TABLES}
+    return BackendContents(delivered, anomalies, logs=logs)
 
 
 class MqttBackend:

@@ -54,6 +54,7 @@ class Evidence:
     frames: int
     health: dict[str, Any] = field(default_factory=dict)  # the last report
     commands: dict[str, int] = field(default_factory=dict)  # of people, and what became of them
+    erases: int = 0  # of sectors of the flash
 
     @property
     def restarts(self) -> int:
@@ -130,6 +131,8 @@ class NodeRun:
             _spec(plan, layout, flash), backend.network, backend.with_modem(self._detector),
             self._observer,
         )  # fmt: skip
+        if plan.nvs_dead or plan.ring_dead:
+            backend.log.is_counted = self._is_of_flash
         self._is_on = True
         self._contents: BackendContents | None = None
         backend.start(self._node)
@@ -191,6 +194,14 @@ class NodeRun:
             if set(closed) <= backend.log.numbers and is_confirmed:
                 return
 
+    def _log(self) -> str:
+        """The id of the log in flash."""
+        return f"{decode.log_id(_ring(self._flash, self._layout)):08x}"
+
+    def _is_of_flash(self, log: str) -> bool:
+        """Whether a log is the one in flash, not one in the node's memory."""
+        return log == self._log()
+
     def _confirmed(self) -> int:
         return decode.confirmed(_ring(self._flash, self._layout), self.plan.link)
 
@@ -198,6 +209,8 @@ class NodeRun:
         """Everything that was seen. Call it when the run is over."""
         node, log = self._node, self._backend.log
         contents = self._finish()
+        if self.plan.ring_dead or self.plan.nvs_dead:
+            contents.delivered = contents.logs.get(self._log(), {})
         return Evidence(
             plan=self.plan,
             observer=self._observer,
@@ -212,6 +225,7 @@ class NodeRun:
             memory=node.memory.figures(),
             health=log.health,
             commands=self._backend.commands(self._observer.written),
+            erases=sum(node.flash.erases.values()),
             requests=node.requests,
             frames=getattr(self._detector, "frames", 0),
         )
