@@ -171,12 +171,6 @@ def is_link(key):
     return " %s " % key in _LINK
 
 
-def differs_in_link(nvs, config):
-    """True if `config`, Settings, has another way to the backend than the last good one."""
-    good = stored(nvs, "config_ok")
-    return bool(good) and any([good[key] != config[key] for key in good if is_link(key)])
-
-
 def load(nvs, log, keys=("config", "config_ok")):
     """The configuration to run with, and its key in NVS: the first of `keys` that is usable.
 

@@ -75,6 +75,12 @@ class Trial:
         return True
 
 
+def differs_in_link(schema, nvs, config):
+    """True if `config`, Settings, has another way to the backend than the last good one."""
+    good = schema.stored(nvs, "config_ok")
+    return bool(good) and any([good[key] != config[key] for key in good if schema.is_link(key)])
+
+
 def go_back(nvs):
     """Let the next start use the last good configuration. Raises OSError."""
     _replace(nvs, "config", "config_ok")

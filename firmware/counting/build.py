@@ -4,7 +4,7 @@ import asyncio
 
 from config import identity
 from config.settings import read_blob
-from config.trial import Trial, go_back
+from config.trial import Trial, differs_in_link, go_back
 from console.reader import serve_console
 from core.clock import Clock
 from core.faults import SAFE_MODE, STORAGE, TRIAL_FAILED
@@ -67,7 +67,7 @@ def _configure(app, is_safe):
         return
     try:
         if key == "config":
-            app.trial = Trial(app, schema.differs_in_link(nvs, app.config))
+            app.trial = Trial(app, differs_in_link(schema, nvs, app.config))
         elif is_safe and key:
             go_back(nvs)
             app.add_fault(TRIAL_FAILED, "the last good configuration is back")

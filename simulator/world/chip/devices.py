@@ -95,8 +95,8 @@ class Storage:
     def _nvs(self, request: Request) -> Answer:
         partition = NvsPartition(
             lambda offset, length: self._flash.read(NVS_OFFSET + offset, length),
-            lambda offset, data: self._program(NVS_OFFSET + offset, data),
-            lambda offset: self._erase(NVS_OFFSET + offset),
+            lambda offset, data: self._flash.program(NVS_OFFSET + offset, data),
+            lambda offset: self._flash.erase(NVS_OFFSET + offset),
         )
         if request.a in _NVS_WRITES and self._faults.nvs_is_full(request.now_us):
             return ESP_ERR_NVS_NOT_ENOUGH_SPACE, b""
@@ -107,12 +107,6 @@ class Storage:
             return ESP_ERR_NVS_NOT_FOUND, b""
         except NvsError:
             return ESP_ERR_NVS_NOT_ENOUGH_SPACE, b""
-
-    def _program(self, offset: int, data: bytes) -> None:
-        self._flash.program(offset, data)
-
-    def _erase(self, offset: int) -> None:
-        self._flash.erase(offset)
 
 
 def nvs_call(

@@ -3,7 +3,7 @@
 import json
 
 from board_parts import FakeLog, FakeNvs
-from config.schema import accept, check, differs_in_link, load, rows, store
+from config.schema import accept, check, load, rows, store
 from config.settings import read_blob
 from core.faults import ConfigError
 
@@ -159,17 +159,6 @@ def test_the_stored_configuration_is_loaded_and_nothing_is_written():
     assert nvs.commits == 0 and log.lines == []
     config, key = load(nvs, log, ("config_ok", "config"))
     assert config["interval_min"] == 15 and key == "config_ok"
-
-
-def test_a_configuration_differs_in_its_link_from_the_last_good_one():
-    nvs = FakeNvs(config_ok=b'{"mqtt_host": "a", "site": "x"}')
-    for values, differs in (
-        ({"mqtt_host": "a", "site": "y", "radar_line_m": 15}, False), ({"mqtt_host": "b"}, True),
-        ({"mqtt_host": "a", "mqtt_port": 1}, True), ({"mqtt_host": "a", "link": "both"}, True),
-        ({"mqtt_host": "a", "lora_region": "US915"}, True),
-    ):  # fmt: skip
-        assert differs_in_link(nvs, accept(values)) is differs, values
-    assert not differs_in_link(FakeNvs(), accept({"mqtt_host": "b"})), "there is none before"
 
 
 def test_an_unusable_configuration_gives_way_to_the_last_good_one():

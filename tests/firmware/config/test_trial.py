@@ -4,8 +4,9 @@
 import json
 
 from board_parts import FakeLog, FakeNvs
+from config import schema
 from config.schema import accept
-from config.trial import Trial, go_back
+from config.trial import Trial, differs_in_link, go_back
 from core.faults import TRIAL_FAILED
 
 GOOD, NEW = b'{"mqtt_host": "good"}', b'{"mqtt_host": "tyop"}'
@@ -185,3 +186,16 @@ def test_safe_mode_goes_back():
     nvs = FakeNvs(config=NEW, config_ok=GOOD, tries=3)
     go_back(nvs)
     assert nvs.kept["config"] == GOOD and nvs.kept["tries"] == 0 and nvs.commits == 1
+
+
+def test_a_configuration_differs_in_its_link_from_the_last_good_one():
+    nvs = FakeNvs(config_ok=b'{"mqtt_host": "a", "site": "x"}')
+    for values, differs in (
+        ({"mqtt_host": "a", "site": "y", "radar_line_m": 15}, False), ({"mqtt_host": "b"}, True),
+        ({"mqtt_host": "a", "mqtt_port": 1}, True), ({"mqtt_host": "a", "link": "both"}, True),
+        ({"mqtt_host": "a", "lora_region": "US915"}, True),
+    ):  # fmt: skip
+        assert differs_in_link(schema, nvs, accept(values)) is differs, values
+    assert not differs_in_link(schema, FakeNvs(), accept({"mqtt_host": "b"})), (
+        "there is none before"
+    )
