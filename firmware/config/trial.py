@@ -3,8 +3,8 @@
 NVS, key `config`, has the configuration of the next start, `config_ok` the last one under which a
 backend acknowledged a record (without a confirming backend: the broker took one). While they
 differ in settings that can lose the node, the trial ends after ten minutes with the Wi-Fi up,
-after a day in all, or at the ninth start, whichever comes first. Then the node reports the fault,
-stores `config_ok` as `config`, and restarts. A trial of other settings has no end.
+after two days in all, or at the ninth start, whichever comes first. Then the node reports the
+fault, stores `config_ok` as `config`, and restarts. A trial of other settings has no end.
 
 Loaded for a start with a trial alone, and it leaves the heap with it.
 """
@@ -14,7 +14,7 @@ from core.faults import TRIAL_FAILED
 from micropython import const
 
 _LINK_S = const(600)
-_WHOLE_S = const(86_400)  # without Wi-Fi, or over LoRaWAN, whose frames are few
+_WHOLE_S = const(172_800)  # without Wi-Fi; over LoRaWAN a backend confirms twice a day
 _STARTS_MAX = const(8)  # power cuts must not prolong it for ever
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from simulator.run.checkers import records
-from simulator.run.plans.plan import HOUR_US, NodePlan
+from simulator.run.plans.plan import HOUR_US, NodePlan, RunOptions, draw
 from simulator.run.processes.node import Evidence
 from tests.support.runs.living import BEAM, RADAR, live, planned
 
@@ -71,3 +71,13 @@ def test_power_cuts_during_a_trial_lose_no_node(after_s: tuple[int, ...], tmp_pa
     assert evidence.observer.cuts == len(after_s)
     _nothing_lost(evidence)
     assert [e for e in _events(plan, tmp_path) if e.get("code") == TRIAL_FAILED]
+
+
+def test_a_wrong_region_of_lorawan_costs_two_days_of_delivery(tmp_path: Path) -> None:
+    """The first confirmation comes after 12 hours, and makes the first settings good ones."""
+    options = RunOptions(hours=80, seed=3, nodes="lora-beam", scenario="moderate")
+    [plan] = draw(options)
+    plan = replace(plan, passages=500, changes=[(14 * HOUR_US, {"lora_region": "US915"})])
+    evidence = live(plan, tmp_path)
+    assert records.lost(evidence) == [] and evidence.observer.boots == 3
+    assert any("the last good one is back" in text for text in evidence.observer.written)
