@@ -62,7 +62,7 @@ class App:
         self.wifi = self.link = None  # of MQTT
         self.lora = None  # the scheduler of LoRaWAN
         self.uplink = None  # the outbox of the first link: publisher of MQTT, else scheduler
-        self.trial = None  # of the configuration in force, until a record is acknowledged
+        self.trial = None  # state of config/trial.py, until a record is acknowledged
         self.tally = None  # cumulative totals at the start of a calibration
         self.streaming = None  # the task that streams lines to the console
         self.faults = []  # code and reason of each fault found at the start
@@ -212,8 +212,6 @@ class App:
             self.counter.tick(now_ms, uptime, self.detector.state)
             if uptime % _PREPARE_S == 0 and uptime >= _PREPARE_FROM_S:
                 self.ring.prepare()
-            if self.trial and self.trial.tick(uptime):
-                self.trial = None
         except (OSError, RingError) as error:
             self.supervisor.fail(STORAGE, "ring", error)
         if self.detector.state != state:
@@ -221,6 +219,8 @@ class App:
         if self._reset_at and uptime >= self._reset_at:
             self.counter.save()
             self.board.reset()
+        if self.trial and uptime >= self.trial[0]:
+            self._try_config(uptime)
         if uptime % _WATCH_S == 0:
             self._watch(uptime)
         if self.failed and uptime >= _LASTS_S:
@@ -249,6 +249,14 @@ class App:
         state = self.detector.state
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
+
+    def _try_config(self, uptime):
+        try:
+            __import__("config.trial", None, None, ("look",)).look(self, uptime)  # 2,000 bytes
+        except MemoryError:
+            self.trial[0] = uptime + _WATCH_S
+        finally:
+            unload_modules()
 
     def _watch(self, uptime):
         """Once a minute: a start that lasts, the memory of the network, the log in memory."""

@@ -99,6 +99,8 @@ async def _learn_names(app):
         names += _LATE_OF_MQTT + (_LATE_OF_TLS if app.config["mqtt_tls"] else ())
     if app.lora:
         names += _LATE_OF_LORAWAN
+    if app.trial:
+        names.append("config.trial")
     for name in names:
         try:
             __import__(name)

@@ -6,73 +6,73 @@ differ in settings that can lose the node, the trial ends after ten minutes with
 after two days in all, or at the ninth start, whichever comes first. Then the node reports the
 fault, stores `config_ok` as `config`, and restarts. A trial of other settings has no end.
 
-Loaded for a start with a trial alone, and it leaves the heap with it.
+Loaded once a minute while a trial lasts. Its state is a list in the application: the uptime at
+which to look again, what the links have delivered, minutes with the Wi-Fi up, number of starts.
 """
 
 from config.settings import read_blob
 from core.faults import TRIAL_FAILED
 from micropython import const
 
-_LINK_S = const(600)
+_LINK_MIN = const(10)
 _WHOLE_S = const(172_800)  # without Wi-Fi; over LoRaWAN a backend confirms twice a day
 _STARTS_MAX = const(8)  # power cuts must not prolong it for ever
+_LOOK_S = const(60)
+_SELDOM_S = const(600)  # without a bound: there may be no backend for ever
 
 
-class Trial:
-    """app: the application. is_bounded: the settings can lose the node, and there are older ones.
+def begin(nvs, is_bounded):
+    """Begin a trial, and return its state. Raises OSError when NVS takes no writes.
 
-    Raises OSError when NVS takes no writes.
+    is_bounded: the settings can lose the node, and there are older ones.
     """
+    starts = 0
+    if is_bounded:
+        starts = _number(nvs, "tries") + 1
+        nvs.set_i32("tries", starts)
+        nvs.commit()
+    return [0, None, 0, starts]
 
-    def __init__(self, app, is_bounded):
-        self._app = app
-        self._is_bounded = is_bounded
-        self._link_s = 0
-        self._done = None  # what the outboxes have delivered at the beginning
-        self._starts = 0
-        if is_bounded:
-            self._starts = _number(app.nvs, "tries") + 1
-            app.nvs.set_i32("tries", self._starts)
-            app.nvs.commit()
 
-    def tick(self, uptime):
-        """Once a second. True when the trial is over. Raises RingError."""
-        app = self._app
-        done = [outbox.done() for outbox in (app.uplink, app.lora) if outbox]
-        if self._done is None:
-            self._done = done
-        if done != self._done:
-            app.log.info("config: acknowledged, kept")
-            self._replace("config_ok", "config")
-            return True
-        if app.wifi and app.wifi.is_up():
-            self._link_s += 1
-        if not self._is_bounded or (
-            self._link_s < _LINK_S and uptime < _WHOLE_S and self._starts <= _STARTS_MAX
-        ):
-            return False
-        self._give_up()
-        return True
+def look(app, uptime):
+    """Once a minute: keep the configuration, give it up, or go on. Raises RingError."""
+    state = app.trial
+    done = [outbox.done() for outbox in (app.uplink, app.lora) if outbox]
+    if state[1] is None:
+        state[1] = done
+    if done != state[1]:
+        app.log.info("config: acknowledged, kept")
+        _replace_logged(app, "config_ok", "config")
+        app.trial = None
+        return
+    starts = state[3]
+    state[0] = uptime + (_LOOK_S if starts else _SELDOM_S)
+    if app.wifi and app.wifi.is_up():
+        state[2] += 1
+    if starts and (state[2] > _LINK_MIN or uptime >= _WHOLE_S or starts > _STARTS_MAX):
+        app.trial = None
+        _give_up(app)
 
-    def _give_up(self):
-        app = self._app
-        reason = "config %08x: no acknowledgement, the last good one is back" % app.config.hash
-        if app.link:
-            reason += "; mqtt: " + app.link.error
-        # The event first: after a power cut in between, the trial begins anew and reports again.
-        app.uplink.event("fault", code=TRIAL_FAILED, reason=reason)
-        app.log.error("fault %d: %s", TRIAL_FAILED, reason)
-        if self._replace("config", "config_ok"):
-            app.reset_soon()
 
-    def _replace(self, key, source):
-        """Copy a configuration in NVS. False if it takes no writes: the node goes on as it is."""
-        try:
-            _replace(self._app.nvs, key, source)
-        except OSError as error:
-            self._app.log.error("nvs: %r", error)
-            return False
-        return True
+def _give_up(app):
+    reason = "config %08x: no acknowledgement, the last good one is back" % app.config.hash
+    if app.link:
+        reason += "; mqtt: " + app.link.error
+    # The event first: after a power cut in between, the trial begins anew and reports again.
+    app.uplink.event("fault", code=TRIAL_FAILED, reason=reason)
+    app.log.error("fault %d: %s", TRIAL_FAILED, reason)
+    if _replace_logged(app, "config", "config_ok"):
+        app.reset_soon()
+
+
+def _replace_logged(app, key, source):
+    """Copy a configuration in NVS. False if it takes no writes: the node goes on as it is."""
+    try:
+        _replace(app.nvs, key, source)
+    except OSError as error:
+        app.log.error("nvs: %r", error)
+        return False
+    return True
 
 
 def differs_in_link(schema, nvs, config):

@@ -4,7 +4,6 @@ import asyncio
 
 from config import identity
 from config.settings import read_blob
-from config.trial import Trial, differs_in_link, go_back
 from console.reader import serve_console
 from core.clock import Clock
 from core.faults import SAFE_MODE, STORAGE, TRIAL_FAILED
@@ -65,11 +64,13 @@ def _configure(app, is_safe):
         app.add_fault(SAFE_MODE, "%d starts failed, nothing is counted" % (app.failed - 1))
     if read_blob(nvs, "config") == read_blob(nvs, "config_ok"):
         return
+    # Only here: a node without a trial has none of its names on the heap.
+    trial = __import__("config.trial", None, None, ("begin",))
     try:
         if key == "config":
-            app.trial = Trial(app, differs_in_link(schema, nvs, app.config))
+            app.trial = trial.begin(nvs, trial.differs_in_link(schema, nvs, app.config))
         elif is_safe and key:
-            go_back(nvs)
+            trial.go_back(nvs)
             app.add_fault(TRIAL_FAILED, "the last good configuration is back")
     except OSError as error:
         app.log.error("nvs: %r", error)
