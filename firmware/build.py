@@ -8,6 +8,8 @@ import asyncio
 import gc
 import sys
 
+import micropython
+
 # It leaves, so it is bound by its package: nothing else may refer to it.
 import counting.build
 from app import App
@@ -37,6 +39,7 @@ _LATE = (
 _LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)
 _LATE_OF_LORAWAN = ("delivery.lorawan.downlink_handlers", "wire.note")
+_CTRL_C = const(3)
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
@@ -84,6 +87,10 @@ async def _start(app):
 async def _open_console(app):
     """Serve the console, once all names are known: a command would put others before them."""
     await _learn_names(app)
+    if app.config["console"] == "off":
+        return
+    if app.config["console"] == "open":
+        micropython.kbd_intr(_CTRL_C)  # boot.py turned it off
     progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
     await serve_console(app, app.board.console(), progress)
 

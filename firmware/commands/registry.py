@@ -7,7 +7,7 @@ carried out once for each id, and over MQTT not too often.
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
 console as well, and write more lines to it: NAME(app, body, out). A module is loaded for one
 command: `App.command` drops it after it. State that lasts longer is in the application.
-`config_set` needs so much memory that this module leaves before, see `handle`.
+Some commands need so much memory that this module leaves before, see `handle`.
 """
 
 import json
@@ -34,6 +34,7 @@ _MODULES = {
     "status": "commands.basic",
 }
 _ON_CONSOLE = ("aim", "confirm", "records")
+_LARGE = ("config_set", "config_stored")
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
 _REBOOT_MIN_S = 300  # of uptime: a start costs records, and seconds without a count
 _CONFIG_SET_MIN_S = 60  # between two: each wears the flash
@@ -43,7 +44,7 @@ _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers the
 def handle(app, payload, out=None):
     """Carry out a command and return the reply as a dict.
 
-    For `config_set` it returns the module that goes on, and the body of the command:
+    For a command of `_LARGE` it returns the module that goes on, and the body of the command:
     `carry_out(app, body, out)` there returns the same as this function.
     out: `console.session.Pieces`, which takes the lines of a stream. None over MQTT.
     """
@@ -52,7 +53,7 @@ def handle(app, payload, out=None):
         body = _parse(payload)
         name = body["id"]
         result = _result(app, body, out)
-        if body["cmd"] == "config_set":
+        if body["cmd"] in _LARGE:
             return result
         return {"v": 1, "id": name, "ok": True, "result": result}
     except (CommandError, ConfigError, ValueError) as error:
@@ -77,8 +78,9 @@ def _result(app, body, out):
     mark = app.mark(body["id"])
     if cmd in _ONCE:
         _check_once(app, cmd, mark, out)
-    if cmd == "config_set":
-        return ("commands.signed_settings" if "sig" in body else _MODULES[cmd]), body
+    if cmd in _LARGE:
+        is_signed = cmd == "config_set" and "sig" in body
+        return ("commands.signed_settings" if is_signed else _MODULES[cmd]), body
     module = __import__(_MODULES[cmd], None, None, (cmd,))  # up to 6,800 bytes
     result = getattr(module, cmd)(app, body, *more)
     if cmd in _ONCE:

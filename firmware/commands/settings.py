@@ -1,8 +1,8 @@
 """The commands that read and change the configuration. See registry.py.
 
-A broker may change most settings. Those that can lose the node, hand it over or show a single
-road user need a signature of the fleet's key on every way in: `signed_settings.py`. A node without
-such a key takes them from its console alone.
+A broker may change most settings. Those that can lose the node, hand it over, open or close its
+console, or show a single road user need a signature of the fleet's key on every way in:
+`signed_settings.py`. A node without such a key takes them from its console alone.
 """
 
 from config.settings import read_blob
@@ -18,26 +18,25 @@ def config_get(app, _body):
     return app.config.shown()
 
 
-def config_stored(app, _body):
-    return app.schema().stored(app.nvs)
-
-
 def carry_out(app, body, out):
-    """Store a change for the next start, and return the reply.
+    """Carry out `config_stored` or `config_set`, and return the reply.
 
     out: None over MQTT. `sig` of the body: True once the signature has been checked.
     """
     try:
-        result = _config_set(app, body, out)
+        if body["cmd"] == "config_stored":
+            result = app.schema().stored(app.nvs)
+        else:
+            result = _config_set(app, body, out)
+            app.use_id(app.mark(body["id"]))
+            app.config_set_s = app.uptime_s()
     except Exception as error:  # a command must not end the task that received it
         return refused(app, body, error)
-    app.use_id(app.mark(body["id"]))
-    app.config_set_s = app.uptime_s()
     return {"v": 1, "id": body["id"], "ok": True, "result": result}
 
 
 def refused(app, body, error):
-    """The reply to a `config_set` that is refused."""
+    """The reply to a command that is refused."""
     app.refused_commands += 1
     why = "no memory" if isinstance(error, MemoryError) else str(error) or repr(error)
     return refusal(body["id"], why)
@@ -61,7 +60,7 @@ def _config_set(app, body, out):
 def _needs_signature(change, is_link):
     """The first key of a change that needs a signature, None without one."""
     for key in sorted(change):
-        if is_link(key):
+        if is_link(key) or key == "console":
             return key
     minutes = change.get("interval_min")
     if isinstance(minutes, int) and minutes < _INTERVAL_MIN:

@@ -31,6 +31,7 @@ ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
 checkpoint_s|int|10..600|60|s
 log_level|int|0..3|1|
+console|str|open commands off|commands|
 radar_line_m|int|3..40|20|m
 radar_offset_m|int|0..14|0|m
 radar_max_m|int|10..100|60|m

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import micropython
+
 from config import identity
 from config.settings import read_blob
 from console.reader import serve_console
@@ -24,6 +26,7 @@ _CONFIGS = ("config", "config_ok")
 _CONFIGS_OF_SAFE_MODE = ("config_ok", "config")
 _WRITE_FAULT = "nvs or ring"  # as in app.py
 _SHORT_MAX = const(0x3FFF_FFFF)
+_CTRL_C = const(3)
 _POWER_ON = const(1)  # cause of a reset
 _FAILED_MAX = const(5)  # starts in a row: then a start counts nothing, and delivers what it can
 _PROVISIONING_BOUND_S = const(60)  # as of the console
@@ -156,6 +159,7 @@ async def _wait_for_provisioning(app, reason):
     keep_modules()
     app.log.warn("%s. Nothing is counted. Run `tallypost provision`.", reason)
     progress = app.supervisor.watch("console", _PROVISIONING_BOUND_S)
+    micropython.kbd_intr(_CTRL_C)  # boot.py turned it off
     app.supervisor.spawn(serve_console(app, app.board.console(), progress), "console")
     while True:
         app.board.led(True)

@@ -59,7 +59,8 @@ BROKER = {"mqtt_host": "b", "mqtt_port": 8883}
 HARMFUL = (
     {"mqtt_host": "x"}, {"mqtt_port": 1}, {"mqtt_tls": 0}, {"mqtt_root": "x"}, {"ntp_host": "x"},
     {"ntp_host2": "x"}, {"link": "lorawan"}, {"lora_region": "US915"}, {"lora_certification": 1},
-    {"interval_min": 1}, {"site": "gate", "mqtt_host": "x"},
+    {"interval_min": 1}, {"console": "open"}, {"console": "off"},
+    {"site": "gate", "mqtt_host": "x"},
 )  # fmt: skip
 SIGNED_AT = 60_000_000  # 2026-11-26 10:40 UTC
 EPOCH = 1_735_689_600
@@ -149,7 +150,8 @@ def test_a_signature_is_taken_once():
 def test_a_change_of_a_signed_command_is_noticed():
     for change in (
         {"serial": 102}, {"config": {"mqtt_host": "c", "mqtt_port": 8883}}, {"sig": ""},
-        {"sig": None}, {"sig": 7}, {"sig": "A" * 512}, {"config": {"mqtt_host": "b"}},
+        {"sig": None}, {"sig": True}, {"sig": 7}, {"sig": "A" * 512},
+        {"config": {"mqtt_host": "b"}},
     ):  # fmt: skip
         app = _keyed()
         command = sign(BROKER, 101)

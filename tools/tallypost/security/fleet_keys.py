@@ -35,10 +35,11 @@ from tallypost.security.authority import write_public
 VALID_MAX = 2  # a node has room for two
 BITS, EXPONENT = 3072, 65537
 TITLE = "tallypost config 1"
-# Settings that can lose a node or hand it over, as in firmware/config/schema.py.
+# Settings that can lose a node or hand it over (as in firmware/config/schema.py), and the lock of
+# its console.
 SIGNED = frozenset(
     "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
-    " lora_certification".split()
+    " lora_certification console".split()
 )
 _INTERVAL_MIN = 5  # minutes; a shorter interval may hold a single road user
 _EPOCH = 1_735_689_600  # 2025-01-01: a serial fits into 31 bits until 2093
