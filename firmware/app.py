@@ -8,6 +8,7 @@ the detector, intervals, and the watchdog, which is fed only while every task ma
 import asyncio
 import gc
 import time
+from binascii import crc32
 
 from core.faults import STALLED, STARVED, STORAGE, refusal
 from core.log import Log
@@ -19,14 +20,20 @@ from micropython import const
 from ring import RingError
 
 _PREPARE_S = const(16)
+_PREPARE_FROM_S = const(60)  # of uptime: an erase at each start would wear out the flash
+_LONG_S = const(3600)  # of uptime: then a start was not a short one
+_TOLD_MAX = const(4)  # short starts in a row that write events, then ever fewer do
+_RETRY_S = const(21_600)  # of uptime, in memory: then a start tries the flash again
+_FRESH_S = const(60)  # of an interval, which a restart in memory costs
 _LASTS_S = const(300)  # of uptime: then a start has not failed
 _FAILED_MAX = const(5)  # as in counting/build.py
 _SAFE_S = const(3600)  # of safe mode, then a start tries to count again
 _DETECTOR_BOUND_S = const(60)
 _WATCH_S = const(60)
 _ABLE = (1, 2)  # detector states in which it counts: ok, quiet
+_IDS_MAX = const(8)
 _COMMAND_BYTES = const(8000)  # of heap: the registry, a small command, its reply
-_SCHEMA_BYTES = const(9000)  # its module, and the values that it checks
+_SCHEMA_BYTES = const(7000)  # its module, and the values that it checks
 _LOST_KEYS = ("resync_bytes", "lost_edges", "edge_overflow")
 _RESET_CAUSES = ("unknown", "power_on", "hard", "watchdog", "deepsleep", "soft")
 
@@ -43,6 +50,7 @@ class App:
         self.supervisor.on_fault = self.note_fault
         self.node = ""  # the node id, empty on a board without an identity
         self.failed = 0  # starts in a row that did not last, this one included until it does
+        self.short = 0  # starts in a row of less than an hour, this one included
         self.boot = 0  # number of this start, 1 to 65535
         self.config = None  # Settings in force
         self.ring = None
@@ -54,6 +62,7 @@ class App:
         self.wifi = self.link = None  # of MQTT
         self.lora = None  # the scheduler of LoRaWAN
         self.uplink = None  # the outbox of the first link: publisher of MQTT, else scheduler
+        self.trial = None  # state of config/trial.py, until a record is acknowledged
         self.tally = None  # cumulative totals at the start of a calibration
         self.streaming = None  # the task that streams lines to the console
         self.faults = []  # code and reason of each fault found at the start
@@ -73,8 +82,9 @@ class App:
     def note_fault(self, code, reason):
         """Put a fault that ends in a reset into the log, which outlives it."""
         if self.uplink:
-            self.uplink.event("fault", code=code, reason=reason)
-            self.counter.checkpoint()
+            self.counter.save()
+            if self.is_told():
+                self.uplink.event("fault", code=code, reason=reason)
 
     def hello(self):
         """The payload of `status`."""
@@ -95,11 +105,21 @@ class App:
         if self.failed > _FAILED_MAX:
             self._reset_at = self.uptime_s() + _SAFE_S
         self.failed = 0
+        self._keep("failed", 0)
+
+    def _keep(self, key, number):
         try:
-            self.nvs.set_i32("failed", 0)
+            self.nvs.set_i32(key, number)
             self.nvs.commit()
         except OSError as error:
             self.log.error("nvs: %r", error)
+
+    def is_told(self):
+        """True if this start may write events of its start and its end.
+
+        In a row of short starts ever fewer do (1 to 4, 8, 16, ...): a loop must not eat the log.
+        """
+        return self.short <= _TOLD_MAX or not self.short & (self.short - 1)
 
     def reset_soon(self):
         self.start_lasted()
@@ -123,7 +143,7 @@ class App:
         """
         if self.memory:
             self.memory.need(_SCHEMA_BYTES)
-        from config import schema  # 5,400 bytes
+        from config import schema  # 6,300 bytes
 
         return schema
 
@@ -133,14 +153,30 @@ class App:
         try:
             if self.memory:
                 self.memory.need(_COMMAND_BYTES)
-            from commands.registry import handle  # 3,700 bytes
+            from commands.registry import handle  # 3,900 bytes
 
-            return handle(self, payload, out)
+            reply, handle = handle(self, payload, out), None
+            while not isinstance(reply, dict):  # a large command goes on without the registry
+                path, body = reply
+                unload_modules()
+                gc.collect()
+                module = __import__(path, None, None, ("carry_out",))
+                reply, module = module.carry_out(self, body, out), None
+            return reply
         except MemoryError:
             self.refused_commands += 1
             return refusal(None, "no memory")
         finally:
             unload_modules()
+
+    @staticmethod
+    def mark(name):
+        """The mark of a command's id."""
+        return crc32(repr(name).encode())
+
+    def use_id(self, mark):
+        """Remember the id of a command that has changed the node."""
+        self.used_ids = (self.used_ids + (mark,))[-_IDS_MAX:]
 
     # --- tasks
 
@@ -175,17 +211,19 @@ class App:
         uptime = self.uptime_s()
         try:
             self.counter.tick(now_ms, uptime, self.detector.state)
-            if uptime % _PREPARE_S == 0:
+            if uptime % _PREPARE_S == 0 and uptime >= _PREPARE_FROM_S:
                 self.ring.prepare()
         except (OSError, RingError) as error:
             self.supervisor.fail(STORAGE, "ring", error)
         if self.detector.state != state:
             self._report_detector(state)
         if self._reset_at and uptime >= self._reset_at:
-            self.counter.checkpoint()
+            self.counter.save()
             self.board.reset()
-        if self.link and uptime % _WATCH_S == 0:
-            self._watch_memory(uptime)
+        if self.trial and uptime >= self.trial[0]:
+            self._try_config(uptime)
+        if uptime % _WATCH_S == 0:
+            self._watch(uptime)
         if self.failed and uptime >= _LASTS_S:
             self.start_lasted()
         stalled = self.supervisor.check(uptime)
@@ -212,6 +250,28 @@ class App:
         state = self.detector.state
         if state not in _ABLE or was not in _ABLE:
             self.uplink.event("detector", was=was, state=state)
+
+    def _try_config(self, uptime):
+        try:
+            __import__("config.trial", None, None, ("look",)).look(self, uptime)  # 2,000 bytes
+        except MemoryError:
+            self.trial[0] = uptime + _WATCH_S
+        finally:
+            unload_modules()
+
+    def _watch(self, uptime):
+        """Once a minute: a start that lasts, the memory of the network, the log in memory."""
+        if self.short and uptime >= _LONG_S:
+            self.short = 0
+            self._keep("short", 0)
+        if self.link:
+            self._watch_memory(uptime)
+        if self.storage == "nvs or ring" and uptime >= _RETRY_S and self._is_delivered(uptime):
+            self.reset_soon()
+
+    def _is_delivered(self, uptime):
+        """True if a restart costs no record of a log in memory, and a minute at most."""
+        return not self.uplink.queue_depth() and uptime - self.counter.rec.uptime < _FRESH_S
 
     def _watch_memory(self, uptime):
         """Start over when the network has had no memory to connect with for too long."""

@@ -1,4 +1,5 @@
-"""Runs first: the search path, and a quick search for modules until `main.py` has built all.
+"""Runs first: the end of Ctrl-C, the search path, and a quick search for modules until `main.py`
+has built all.
 
 MicroPython asks for a module as a folder, as source and as `.mpy`, in every folder of the search
 path, and LittleFS reads the flash some fifty times for each answer. It looks for most built-in
@@ -10,7 +11,17 @@ import gc
 import os
 import sys
 
+import micropython
 import vfs
+
+while True:  # from here on Ctrl-C is a byte like any other: at a prompt a board counts nothing
+    try:
+        micropython.kbd_intr(-1)
+        for _ in "ab":  # a Ctrl-C that came before is raised at the end of a turn
+            pass
+        break
+    except KeyboardInterrupt:
+        pass
 
 
 class Slot:
@@ -69,6 +80,7 @@ class Slot:
         return self._file
 
 
+del micropython, _
 gc.threshold(4096)  # while modules load: resident objects lie together, large buffers find room
 if "/rom" in sys.path and "build.mpy" in os.listdir("/rom"):  # a MicroPython with ROMFS
     sys.path[:] = ["/rom", ".frozen"]

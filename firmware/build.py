@@ -8,6 +8,8 @@ import asyncio
 import gc
 import sys
 
+import micropython
+
 # It leaves, so it is bound by its package: nothing else may refer to it.
 import counting.build
 from app import App
@@ -33,10 +35,12 @@ _LATE = (
     "config.schema", "console.session", "console.live_view", "commands.registry",
     "commands.basic", "commands.diagnostics", "commands.calibration", "commands.log_export",
     "wire.unpack", "wire.jsonform",
+    "commands.settings", "commands.signed_settings",
 )  # fmt: skip
 _LATE_OF_MQTT = ("mqtt.connection", "names.query", "core.time_servers")
 _LATE_OF_TLS = ("delivery.mqtt.tls",)
 _LATE_OF_LORAWAN = ("delivery.lorawan.downlink_handlers", "wire.note")
+_CTRL_C = const(3)
 _CONSOLE_BOUND_S = const(60)  # a line takes 10 s at most, its command less
 
 
@@ -70,7 +74,10 @@ async def _start(app):
     log.info("%s %s boot %d on %s", app.node, VERSION, app.boot, app.board.NAME)
     cause = app.hello()["reset"]
     app.counter.on_event = app.uplink.event
-    app.uplink.event("start", reset=cause, version=VERSION, dropped=app.ring.dropped)
+    if app.is_told() or app.trial:  # a trial needs a record to be acknowledged
+        app.uplink.event(
+            "start", reset=cause, version=VERSION, dropped=app.ring.dropped, short=app.short
+        )
     for code, reason in app.faults:
         app.uplink.event("fault", code=code, reason=reason)
     app.supervisor.start()
@@ -81,6 +88,10 @@ async def _start(app):
 async def _open_console(app):
     """Serve the console, once all names are known: a command would put others before them."""
     await _learn_names(app)
+    if app.config["console"] == "off":
+        return
+    if app.config["console"] == "open":
+        micropython.kbd_intr(_CTRL_C)  # boot.py turned it off
     progress = app.supervisor.watch("console", _CONSOLE_BOUND_S)
     await serve_console(app, app.board.console(), progress)
 
@@ -96,6 +107,8 @@ async def _learn_names(app):
         names += _LATE_OF_MQTT + (_LATE_OF_TLS if app.config["mqtt_tls"] else ())
     if app.lora:
         names += _LATE_OF_LORAWAN
+    if app.trial:
+        names.append("config.trial")
     for name in names:
         try:
             __import__(name)

@@ -26,23 +26,6 @@ def resend(app, body):
     return app.uplink.resend(first, last)
 
 
-def config_get(app, _body):
-    return app.config.shown()
-
-
-def config_set(app, body):
-    """Store a change for the next start."""
-    change = body.get("config")
-    if not isinstance(change, dict):
-        raise CommandError("config_set needs an object config")
-    values = app.schema().alter(app.nvs, app.config, change)
-    return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
-
-
-def config_stored(app, _body):
-    return app.schema().stored(app.nvs)
-
-
 def reboot(app, _body):
     app.reset_soon()
     return "rebooting"

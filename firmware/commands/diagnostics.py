@@ -32,7 +32,7 @@ def check(app, _body):
     free, memory, rec = app.memory.look(), app.memory, app.counter.rec
     return {
         "node": app.node, "uptime": app.uptime_s(), "reset": app.hello()["reset"],
-        "faults": app.faults,
+        "faults": app.faults, "trial": bool(app.trial),
         "detector": _detector(app), "wifi": _wifi(app), "mqtt": _mqtt(app),
         "lora": app.lora.stats() if app.lora else None,
         "clock": {"source": app.clock.source, "age": app.clock.age_s(), "utc": app.clock.utc()},

@@ -7,10 +7,10 @@ carried out once for each id, and over MQTT not too often.
 A command is a function NAME(app, body) -> result. The commands that only the console has get the
 console as well, and write more lines to it: NAME(app, body, out). A module is loaded for one
 command: `App.command` drops it after it. State that lasts longer is in the application.
+Some commands need so much memory that this module leaves before, see `handle`.
 """
 
 import json
-from binascii import crc32
 
 from core.faults import CommandError, ConfigError, refusal
 
@@ -21,9 +21,9 @@ _MODULES = {
     "aim": "console.live_view",
     "calibrate": "commands.calibration",
     "check": "commands.diagnostics",
-    "config_get": "commands.basic",
-    "config_set": "commands.basic",
-    "config_stored": "commands.basic",
+    "config_get": "commands.settings",
+    "config_set": "commands.settings",  # with a signature: commands.signed_settings
+    "config_stored": "commands.settings",
     "confirm": "commands.log_export",
     "identity": "commands.diagnostics",
     "log": "commands.basic",
@@ -34,8 +34,8 @@ _MODULES = {
     "status": "commands.basic",
 }
 _ON_CONSOLE = ("aim", "confirm", "records")
+_LARGE = ("config_set", "config_stored")
 _ONCE = ("calibrate", "config_set", "reboot")  # they change the node
-_IDS_MAX = 8
 _REBOOT_MIN_S = 300  # of uptime: a start costs records, and seconds without a count
 _CONFIG_SET_MIN_S = 60  # between two: each wears the flash
 _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers these
@@ -44,13 +44,18 @@ _ALWAYS = ("identity", "log", "ping")  # a board without an identity answers the
 def handle(app, payload, out=None):
     """Carry out a command and return the reply as a dict.
 
+    For a command of `_LARGE` it returns the module that goes on, and the body of the command:
+    `carry_out(app, body, out)` there returns the same as this function.
     out: `console.session.Pieces`, which takes the lines of a stream. None over MQTT.
     """
     name = None
     try:
         body = _parse(payload)
         name = body["id"]
-        return {"v": 1, "id": name, "ok": True, "result": _result(app, body, out)}
+        result = _result(app, body, out)
+        if body["cmd"] in _LARGE:
+            return result
+        return {"v": 1, "id": name, "ok": True, "result": result}
     except (CommandError, ConfigError, ValueError) as error:
         app.refused_commands += 1
         return refusal(name, error)
@@ -64,7 +69,8 @@ def handle(app, payload, out=None):
 
 def _result(app, body, out):
     cmd, more = body.get("cmd"), ()
-    if cmd not in _MODULES or (cmd in _ON_CONSOLE and not out):
+    is_known = isinstance(cmd, str) and cmd in _MODULES  # a list has no hash
+    if not is_known or (cmd in _ON_CONSOLE and not out):
         known = [name for name in sorted(_MODULES) if out or name not in _ON_CONSOLE]
         raise CommandError("unknown command; known: %s" % ", ".join(known))
     if not app.node and cmd not in _ALWAYS:
@@ -72,15 +78,16 @@ def _result(app, body, out):
     if cmd in _ON_CONSOLE:
         more = (out,)
     _check_fresh(app, body)
-    mark = crc32(repr(body["id"]).encode())
+    mark = app.mark(body["id"])
     if cmd in _ONCE:
         _check_once(app, cmd, mark, out)
+    if cmd in _LARGE:
+        is_signed = cmd == "config_set" and "sig" in body
+        return ("commands.signed_settings" if is_signed else _MODULES[cmd]), body
     module = __import__(_MODULES[cmd], None, None, (cmd,))  # up to 6,800 bytes
     result = getattr(module, cmd)(app, body, *more)
     if cmd in _ONCE:
-        app.used_ids = (app.used_ids + (mark,))[-_IDS_MAX:]
-        if cmd == "config_set":
-            app.config_set_s = app.uptime_s()
+        app.use_id(mark)
     return result
 
 

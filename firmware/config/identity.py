@@ -12,7 +12,8 @@ from config.settings import read_blob
 
 _SEALED = (
     "id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass", "mqtt_ca",
-    "lora_dev_eui", "lora_join_eui", "lora_app_key",
+    "lora_dev_eui", "lora_join_eui", "lora_app_key", "mqtt_ca2", "fleet_key", "fleet_key2",
+    "mac_key",
 )  # fmt: skip
 
 

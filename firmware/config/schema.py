@@ -1,9 +1,9 @@
 """The configuration: one table of all settings, read once at boot.
 
 It is a blob of JSON in NVS, namespace `tallypost`, key `config`. `config_ok` holds the last one
-that was accepted. Unknown keys and bad values are errors that name key, value and range. The node
-then runs with the last good configuration. Secrets are not in here: they have NVS keys of their
-own.
+under which a record was acknowledged, see `trial.py`. Unknown keys and bad values are errors that
+name key, value and range. The node then runs with the last good configuration. Secrets are not in
+here: they have NVS keys of their own.
 
 `App.schema` loads this module for a moment.
 """
@@ -31,6 +31,7 @@ ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
 checkpoint_s|int|10..600|60|s
 log_level|int|0..3|1|
+console|str|open commands off|commands|
 radar_line_m|int|3..40|20|m
 radar_offset_m|int|0..14|0|m
 radar_max_m|int|10..100|60|m
@@ -56,6 +57,12 @@ lora_after_min|int|1..1440|30|min
 lora_certification|int|0..1|0|
 """
 _BAD_IN_TOPIC = "+#\0"
+# Settings that can lose the node or hand it over: signed (commands/settings.py), and on trial
+# (trial.py). One text, for the same reason.
+_LINK = (
+    " link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
+    " lora_certification "
+)
 
 
 def rows():
@@ -87,20 +94,29 @@ def _hash(full):
 
 
 def check(values):
-    """Return `values` completed with defaults. Raises ConfigError for the first bad one."""
+    """Complete `values` with defaults, and return them. Raises ConfigError for the first bad one.
+
+    In place: on a heap in use a second table of all values finds no room.
+    """
     if not isinstance(values, dict):
         raise ConfigError("config: an object is wanted, not %r" % values)
-    full = {row[0]: row[4] for row in rows()}
-    for key in values:
-        if key not in full:
-            known = ", ".join([row[0] for row in rows()])
-            raise ConfigError("config: unknown key %r; known: %s" % (key, known))
+    known = 0
     for row in rows():
-        key = row[0]
-        full[key] = value = values.get(key, full[key])
-        _check_value(row, value)
-    _check_together(full)
-    return full
+        known += row[0] in values
+    if known < len(values):
+        raise _unknown_key(values)
+    for row in rows():
+        if row[0] not in values:
+            values[row[0]] = row[4]
+        _check_value(row, values[row[0]])
+    _check_together(values)
+    return values
+
+
+def _unknown_key(values):
+    known = [row[0] for row in rows()]
+    [key] = [key for key in values if key not in known][:1]
+    return ConfigError("config: unknown key %r; known: %s" % (key, ", ".join(known)))
 
 
 def _check_value(row, value):
@@ -151,52 +167,56 @@ def _check_together(full):
             raise ConfigError("config: mqtt_root = %r holds %r" % (full["mqtt_root"], char))
 
 
+def is_link(key):
+    """True for a setting that can lose the node or hand it over."""
+    return " %s " % key in _LINK
+
+
 def load(nvs, log, keys=("config", "config_ok")):
-    """The configuration to run with: the stored one, else the last good one, else the defaults."""
+    """The configuration to run with, and its key in NVS: the first of `keys` that is usable.
+
+    Without one the defaults, and "".
+    """
     for key in keys:
         blob = read_blob(nvs, key)
         if blob is None:
             continue
         try:
-            config = accept(json.loads(blob))
+            return accept(json.loads(blob)), key
         except (ConfigError, ValueError) as error:
             log.error("%s is not usable: %s", key, error)
-            continue
-        if key == "config" and read_blob(nvs, "config_ok") != blob:
-            try:
-                nvs.set_blob("config_ok", blob)
-                nvs.commit()
-            except OSError as error:
-                log.error("nvs: %r", error)
-        return config
     log.warn("no usable configuration: defaults")
-    return accept({})
+    return accept({}), ""
 
 
-def stored(nvs):
+def stored(nvs, key="config"):
     """The configuration stored for the next start, completed. None if none is usable."""
     try:
-        return check(json.loads(read_blob(nvs, "config") or b""))
+        return check(json.loads(read_blob(nvs, key) or b""))
     except (ConfigError, ValueError):
         return None
 
 
-def alter(nvs, config, change):
+def alter(nvs, config, change, serial=0):
     """Store a change to the configuration of the next start; return all its values.
 
-    config: Settings in force. They are changed when nothing usable is stored. Raises ConfigError.
+    config: Settings in force. They are changed when nothing usable is stored. serial: of a
+    signature, 0 without one. Raises ConfigError.
     """
     values = stored(nvs) or config.public()
     values.update(change)
-    store(nvs, values)
+    store(nvs, values, serial)
     return values
 
 
-def store(nvs, values):
+def store(nvs, values, serial=0):
     """Check and store a configuration for the next start. Raises ConfigError."""
     check(values)
     blob = json.dumps(values).encode()
     if len(blob) > BLOB_BYTES_MAX:
         raise ConfigError("config: %d bytes, at most %d" % (len(blob), BLOB_BYTES_MAX))
+    if serial:  # first: after a power cut in between nothing can be replayed
+        nvs.set_i32("cfg_serial", serial)
     nvs.set_blob("config", blob)
+    nvs.set_i32("tries", 0)
     nvs.commit()

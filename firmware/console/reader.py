@@ -5,6 +5,9 @@ second. Every other line is noise and is dropped. Ctrl-U drops the line as far a
 sender begins each command with it. The log goes out on the same port, and none of its lines begins
 with `{`.
 
+Where the console is open (setting `console`, or no identity), Ctrl-C ends the firmware and leads
+to MicroPython's prompt. Elsewhere it is noise.
+
 This module only waits. `session.py` answers, and is loaded for one line.
 """
 
@@ -17,6 +20,7 @@ from micropython import const
 
 _LF = const(10)
 _CR = const(13)
+_CTRL_C = const(3)
 _CTRL_U = const(21)
 _BRACE = const(123)
 
@@ -34,6 +38,8 @@ async def serve_console(app, console, progress):
             await asyncio.sleep(1)  # nothing is connected to this port
             continue
         byte = one[0]
+        if byte == _CTRL_C and (not app.node or app.config["console"] == "open"):
+            raise KeyboardInterrupt  # it came during the start
         if fresh and (byte == _BRACE or byte == _CR and greeted_s != app.uptime_s()):
             greeted_s = app.uptime_s()
             progress.made()

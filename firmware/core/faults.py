@@ -7,6 +7,7 @@ RADIO = 4  # the LoRaWAN radio or modem cannot be used
 LOOP_ENDED = 5  # an exception ended the event loop
 STARVED = 6  # the network has no memory left to connect with
 SAFE_MODE = 7  # many starts have failed: nothing is counted
+TRIAL_FAILED = 8  # under a new configuration nothing was acknowledged: the last good one is back
 
 # The reply on the console when the heap has no room for a better one.
 NO_MEMORY = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'

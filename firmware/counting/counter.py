@@ -70,7 +70,7 @@ class Counter:
         self.on_event = None  # function(name, why=): they have changed
         self.on_record = None  # function(): a record was appended
         self.on_passage = None  # function(passage): one was counted
-        self.passages = 0
+        self.passages = self._kept = 0  # since the start: counted, and in the last checkpoint
         self._headway = Headway()
 
     def start(self, restored):
@@ -195,8 +195,20 @@ class Counter:
         if self.on_record:
             self.on_record()
 
+    def save(self):
+        """Save the open interval before a reset, to flash only if something was counted.
+
+        RTC memory outlives the reset, and a node that resets again and again wears out no flash.
+        """
+        if self.passages != self._kept:
+            self.checkpoint()
+            return
+        self._note_losses()
+        self._save_rtc()
+
     def checkpoint(self):
         """Save the open interval to flash and RTC memory."""
+        self._kept = self.passages
         self._note_losses()
         self._settle()
         self._ring.checkpoint(self._packed, self.rec.pack_into(self._packed))

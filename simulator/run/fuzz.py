@@ -77,7 +77,7 @@ def again(node: str) -> str:
 
 def compared(plan: NodePlan) -> bool:
     """Whether a schedule is compared with its fault-free twin: only a start may cost a passage."""
-    starts = plan.power_cuts or plan.rtc_steps
+    starts = plan.power_cuts or plan.rtc_steps or plan.ring_dead
     return bool(plan.passages and not starts and plan.seed % COMPARED_ONE_IN == 0)
 
 

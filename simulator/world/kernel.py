@@ -52,7 +52,7 @@ class Node:
         self._observer = observer
         self._rng = random.Random(f"{spec.seed}/{spec.name}/kernel")
         self.flash = Flash(spec.flash_path, self._rng)
-        self.storage = Storage(self.flash, spec.drift_ppb)
+        self.storage = Storage(self.flash, spec.drift_ppb, spec.storage_faults)
         self.memory = ChipMemory(plan_for(spec.chip, spec.psram))
         self._radio = WifiStation(self, network)
         self._cuts = sorted(spec.power_cuts)

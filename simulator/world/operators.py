@@ -19,7 +19,11 @@ from simulator.world.protocol import PORT_CONSOLE
 FIRST_US = 60_000_000  # no command in the first minute of a run
 LAST_US = 120_000_000  # before the end: the answer has to come, too
 _AIM_S = 5
+REBOOT_US = 20_000_000  # from a change to the restart that puts it in force
 _Body = dict[str, Any]
+Change = tuple[int, _Body]  # microseconds, values of the configuration
+CallAt = Callable[[int, Callable[[], None]], None]
+Deliver = Callable[[int, bytes], None]
 
 
 class Operators:
@@ -38,8 +42,8 @@ class Operators:
         self,
         count: int,
         end_us: int,
-        call_at: Callable[[int, Callable[[], None]], None],
-        deliver: Callable[[int, bytes], None],
+        call_at: CallAt,
+        deliver: Deliver,
     ) -> None:
         """Schedule `count` commands. call_at, deliver: of the node."""
         for number in range(count):
@@ -50,9 +54,19 @@ class Operators:
             self.asked[name] = is_console
             text = json.dumps(body).encode()
             if is_console:
-                call_at(t_us, partial(deliver, PORT_CONSOLE, b"\x15" + text + b"\n"))
+                call_at(t_us, partial(deliver, PORT_CONSOLE, _line(text)))
             else:
                 call_at(t_us, partial(self._publish, t_us, text))
+
+    @staticmethod
+    def change(changes: Iterable[Change], call_at: CallAt, deliver: Deliver) -> None:
+        """Schedule changes of the configuration at the console, each with a restart."""
+        for number, (t_us, values) in enumerate(changes):
+            body = {"id": f"change-{number}", "cmd": "config_set", "config": values}
+            again = {"id": f"reboot-{number}", "cmd": "reboot"}
+            for due_us, command in ((t_us, body), (t_us + REBOOT_US, again)):
+                text = json.dumps(command).encode()
+                call_at(due_us, partial(deliver, PORT_CONSOLE, _line(text)))
 
     def _publish(self, t_us: int, text: bytes) -> None:
         self._broker.publish(t_us, f"{self._topic}/cmd", text, 1, False)
@@ -86,6 +100,11 @@ class Operators:
             "no_memory": sum("memory" in text for text in refused) + self._anonymous,
             "lost": max(0, len(set(lost) - set(self._answers)) - self._anonymous),
         }
+
+
+def _line(text: bytes) -> bytes:
+    """A command on a line of its own: Ctrl-U drops what is there."""
+    return b"\x15" + text + b"\n"
 
 
 def _draw(rng: random.Random, is_console: bool) -> _Body:

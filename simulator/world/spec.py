@@ -14,6 +14,27 @@ HEAP = "384k"  # of the interpreter: more than a chip can need. `memory.py` limi
 
 
 @dataclass
+class StorageFaults:
+    """Spans (from, to in microseconds) in which storage takes no writes.
+
+    nvs: NVS answers that it is full. ring: the flash of the log, `area` (offset, length), stays as
+    it is, as a write-protected chip does. The driver reports no error.
+    """
+
+    nvs: list[tuple[int, int]] = field(default_factory=list)
+    ring: list[tuple[int, int]] = field(default_factory=list)
+    area: tuple[int, int] = (0, 0)
+
+    def nvs_is_full(self, t_us: int) -> bool:
+        return any(start <= t_us < end for start, end in self.nvs)
+
+    def is_protected(self, offset: int, t_us: int) -> bool:
+        """Whether the flash at `offset` keeps what it has."""
+        start, length = self.area
+        return start <= offset < start + length and any(a <= t_us < b for a, b in self.ring)
+
+
+@dataclass
 class NodeSpec:
     """The plan of one node. Times are in microseconds since the scenario's start.
 
@@ -21,8 +42,8 @@ class NodeSpec:
     power_off: (start, length) of planned outages. rtc_steps: (time, seconds), a reset after which
     the real-time clock shows that many seconds more. drift_ppb: error of the crystal. window_us:
     longest grant, short if the node must follow real time. rot: (offset, length, bits) of flash,
-    that many bits of it flip at each power cut. chip: decides which peripherals exist, and with
-    psram how much memory. mac: of the Wi-Fi station.
+    that many bits of it flip at each power cut. storage_faults: see there. chip: decides which
+    peripherals exist, and with psram how much memory. mac: of the Wi-Fi station.
     """
 
     name: str
@@ -38,6 +59,7 @@ class NodeSpec:
     rtc_steps: list[tuple[int, int]] = field(default_factory=list)
     cut_off_us: int = 3_000_000
     rot: tuple[int, int, int] = (0, 0, 0)
+    storage_faults: StorageFaults = field(default_factory=StorageFaults)
     drift_ppb: int = 12_000
     window_us: int = WINDOW_US
 

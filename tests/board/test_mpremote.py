@@ -69,7 +69,7 @@ def test_running_firmware_stops_at_ctrl_c_and_counts_again_after_ctrl_d(
     observer = NodeObserver((ring.offset, ring.size))
     board = make()
     board.unplug()
-    config = {"detector": "beam", "link": "mqtt", "mqtt_host": "broker"}
+    config = {"detector": "beam", "mqtt_host": "broker", "console": "open"}
     provision(board.flash, Identity("n1", config, wifi_ssid="street", wifi_pass="of-the-test"))
     board.environment = replace(Environment(), observer=observer)
     board.plug()

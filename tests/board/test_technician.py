@@ -43,10 +43,13 @@ class Bench:
         self._capsys = capsys
         self.board: VirtualBoard | None = None
 
-    def node(self, configured: str, port: int | None, **environment: Any) -> VirtualBoard:
+    def node(
+        self, configured: str, port: int | None, *, console: str = "commands", **environment: Any
+    ) -> VirtualBoard:
         """A running node that knows Wi-Fi and broker. port: of the broker, None without one."""
         flashed(boards.load("esp32_generic"), self._path)
         config = {"detector": configured, "mqtt_host": "127.0.0.1", "interval_min": 1}
+        config["console"] = console
         ssid, password = WIFI
         provision(
             self._path, Identity("gate-1", config, wifi_ssid=ssid, wifi_pass=password)
@@ -171,13 +174,34 @@ def test_a_node_with_lorawan_alone_passes(make: Make, tmp_path: Path, capsys: Ca
 
 
 def test_a_prompt_in_the_place_of_the_firmware_is_named(bench: Bench, broker: int) -> None:
-    board = bench.node("ld2451", broker)
+    board = bench.node("ld2451", broker, console="open")
     with Listener(board.path) as typist:
         typist.read_until(b"bytes free")
-        typist.write(b"\x03")
+        typist.write(b"\x03")  # it waits until the console is served
         typist.read_until(b">>> ")
     status, _, err = bench.run("config", "get")
     assert status == 1 and "a MicroPython prompt answers, the firmware is not running" in err
+
+
+@pytest.mark.parametrize("console", ("commands", "off"))
+def test_ctrl_c_leads_to_no_prompt(console: str, bench: Bench, broker: int) -> None:
+    """At the start and in service."""
+    board = bench.node("beam", broker, console=console)
+    shown, resets = b"", board.resets
+    with Listener(board.path) as stranger:
+        for moment in (b"boot 1 on", b"bytes free", b"mqtt: connected"):
+            stranger.write(b"\x03\r\x03\x03\x01\x04" * 4)
+            shown += stranger.read_until(moment)
+        if console == "commands":
+            stranger.write(b"\x03\x03\r\x02\x03import os\r\x15" + b'{"id":1,"cmd":"ping"}\r')
+            shown += stranger.read_until(b'"pong"')
+        else:
+            stranger.write(b"\x03\x03\r\x02\x03import os\r\x15" + b'{"id":1,"cmd":"log"}\r')
+            with pytest.raises(AssertionError):
+                stranger.read_until(b'"id"', 5.0)
+            shown += stranger.heard
+    assert b">>>" not in shown and b"raw REPL" not in shown and b"Traceback" not in shown
+    assert board.resets == resets
 
 
 def test_a_board_without_firmware_is_named(make: Make, capsys: Capture) -> None:

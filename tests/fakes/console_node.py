@@ -2,7 +2,6 @@
 
 import json
 from board_parts import FakeLog, FakeNvs
-from commands.registry import handle
 from config import schema
 from config.schema import accept
 from wire.record import Interval
@@ -157,6 +156,8 @@ class FakeApp:
     used_ids = ()
     config_set_s = -60
     uptime = 1000
+    memory = None
+    command, use_id, mark = App.command, App.use_id, staticmethod(App.mark)
 
     def __init__(self):
         self.refused_commands = 0
@@ -195,7 +196,7 @@ class FakeApp:
 def give(payload, app=None):
     app = app or FakeApp()
     before = app.refused_commands
-    reply = handle(app, payload)
+    reply = app.command(payload)
     json.dumps(reply)  # it can be sent
     assert reply["v"] == 1
     assert app.refused_commands - before == (0 if reply["ok"] else 1)

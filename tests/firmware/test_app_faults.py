@@ -142,7 +142,7 @@ def test_a_command_that_finds_no_room_is_refused_before_it_is_loaded():
 
 def test_a_command_that_needs_the_schema_is_refused_without_room_for_it():
     app = built()
-    app.memory.need = lambda size: _refuse_from(size, 8500)
+    app.memory.need = lambda size: _refuse_from(-size, -7500)
     assert app.command(b'{"id": 1, "cmd": "ping"}')["ok"]
     assert not app.command(b'{"id": 2, "cmd": "config_stored"}')["ok"]
 

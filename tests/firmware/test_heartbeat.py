@@ -158,11 +158,12 @@ def test_a_log_that_cannot_be_written_is_a_fault_and_a_reset():
     assert "error fault %d: ring: " % STORAGE in node.log.tail()[-1]
 
 
-def test_the_log_is_erased_ahead_every_sixteen_seconds():
+def test_the_log_is_erased_ahead_every_sixteen_seconds_after_the_first_minute():
+    """A node that starts again and again erases nothing."""
     node, prepared = _node(), []
     node.ring.prepare = lambda: prepared.append(node.uptime_s())
-    _beats(node, 50)
-    assert prepared == [16, 32, 48]
+    _beats(node, 100)
+    assert prepared == [64, 80, 96]
 
 
 def test_a_reset_that_was_asked_for_comes_two_seconds_later_and_loses_no_passage():
@@ -180,6 +181,55 @@ def test_a_reset_that_was_asked_for_comes_two_seconds_later_and_loses_no_passage
     buf, rec = bytearray(600), Interval()
     rec.unpack(buf, node.ring.last_checkpoint(buf))
     assert rec.counts[2] == 1, "it is in flash"
+
+
+def test_a_reset_without_a_passage_writes_no_checkpoint():
+    node, written = _node(), []
+    node.ring.checkpoint = lambda *_args: written.append(node.uptime_s())
+    node.reset_soon()
+    assert _run(node, lambda: False) and node.board.resets == 1
+    assert written == [1], "the first beat writes one"
+
+
+def test_a_start_is_a_short_one_for_an_hour():
+    node, uptime = _node(), [0]
+    node.short, node.uptime_s = 9, lambda: uptime[0]
+    for uptime[0], short in ((60, 9), (3599, 9), (3600, 0)):
+        node._watch(uptime[0])
+        assert node.short == short
+    assert node.nvs.kept["short"] == 0
+
+
+def test_few_of_many_short_starts_write_events():
+    node = _node()
+    told = []
+    for node.short in range(1, 1025):
+        if node.is_told():
+            told.append(node.short)
+    assert told == [1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+    events = []
+    node.uplink.event = lambda name, **_details: events.append(name)
+    for node.short in range(5, 9):
+        node.note_fault(STORAGE, "x")
+    assert events == ["fault"]
+
+
+def test_a_log_in_memory_gives_way_to_the_flash_when_all_is_delivered():
+    for storage, uptime, waiting, began, restarts in (
+        ("nvs or ring", 21_660, 0, 21_630, True), ("nvs or ring", 21_660, 1, 21_630, False),
+        ("nvs or ring", 21_660, 0, 21_000, False), ("nvs or ring", 3660, 0, 3640, False),
+        ("flash", 21_660, 0, 21_630, False), ("foreign data", 21_660, 0, 21_630, False),
+    ):  # fmt: skip
+        assert _restarts(storage, uptime, waiting, began) == restarts, (storage, uptime)
+
+
+def _restarts(storage, uptime, waiting, began):
+    node, asked = _node(), []
+    node.storage, node.counter.rec.uptime = storage, began
+    node.uplink.queue_depth = lambda: waiting
+    node.reset_soon = lambda: asked.append(1)
+    node._watch(uptime)
+    return bool(asked)
 
 
 def test_a_passage_is_counted_by_the_heartbeat_while_the_detectors_task_waits():

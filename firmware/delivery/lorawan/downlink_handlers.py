@@ -1,7 +1,11 @@
 """Handlers of downlinks: acknowledgement, command, configuration. Loaded for one downlink."""
 
 from core.faults import ConfigError
+from micropython import const
+
 from wire import downlink
+
+_INTERVAL_MIN = const(5)  # minutes; a shorter one needs a signature, which no downlink holds
 
 
 def handle_downlink(queue, port, payload):
@@ -51,6 +55,8 @@ def _resend(queue, name, wanted):
 
 def _config(queue, payload):
     name, values = downlink.parse_config(payload)
+    if values.get("interval_min", _INTERVAL_MIN) < _INTERVAL_MIN:
+        raise downlink.Refusal(name, downlink.BAD_VALUE, "interval_min needs a signature")
     try:
         queue.node.store_config(values)
     except (ConfigError, OSError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,7 @@ DRAIN_AT_ONCE = DrainRule(60_000_000, 1_800_000_000, True)
 class BackendContents:
     """delivered: intervals by number. One of LoRaWAN stands for `first` to `seq`. anomalies: rows
     in the backend's tables of faulty messages. faults: errors of the node's radio. air: what
-    became of its frames, if it shares the air.
+    became of its frames, if it shares the air. logs: intervals by log and number, over MQTT.
     """
 
     delivered: dict[int, Body]
@@ -52,14 +52,17 @@ class BackendContents:
     transmissions: list[Transmission] = field(default_factory=list)
     joins: int = 0
     air: Mapping[str, Any] | None = None
+    logs: dict[str, dict[int, Body]] = field(default_factory=dict)
 
 
 class BackendLog:
     """Logs arrivals at the backend. order: the records' numbers as they first arrived. numbers: of
-    the intervals, those inside merged ones among them.
+    the intervals, those inside merged ones among them. is_counted: whether those of a log are.
     """
 
     def __init__(self) -> None:
+        self.is_counted: Callable[[str], bool] = lambda _log: True
+        self._counts = b""
         self.order: list[int] = []
         self.numbers: set[int] = set()
         self.heap_free_min = 0
@@ -67,13 +70,19 @@ class BackendLog:
 
     def on_publish(self, _t_us: int, topic: str, payload: bytes) -> None:
         """Called with everything that the node publishes over MQTT."""
+        if topic.endswith("/counts"):
+            self._counts = payload
         if topic.endswith("/health"):
             self.health = json.loads(payload)
             self.heap_free_min = int(self.health.get("heap_free_min", 0))
 
+    def _is_counted(self) -> bool:
+        """By the message that has just come. Over LoRaWAN there is none, and one log."""
+        return not self._counts or self.is_counted(str(json.loads(self._counts)["log"]))
+
     def on_news(self, kind: str, _node: str, body: Body) -> None:
         """Called with everything that the backend has committed."""
-        if kind == "interval":
+        if kind == "interval" and self._is_counted():
             number = int(body["seq"])
             self.order.append(number)
             self.numbers.update(range(int(body.get("first", number)), number + 1))

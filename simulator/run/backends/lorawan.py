@@ -27,6 +27,7 @@ from simulator.world.lorawan.server import NetworkServer
 from simulator.world.lorawan.site import RadioSite
 from simulator.world.network.access_network import AccessNetwork, DeadEnd, NetworkFaults
 from simulator.world.sensors.composite_detector import CompositeDetector
+from simulator.world.operators import Operators
 from simulator.world.spec import Detector
 from tallypost.hardware import boards
 from tallypost.provisioning.provision import LoraKeys
@@ -105,6 +106,7 @@ class LorawanBackend:
     def start(self, node: Node) -> None:
         self.network.call_at = node.call_at
         self._backend.call_at = self._ether.call_at if self._ether else node.call_at
+        Operators.change(self._plan.changes, node.call_at, node.deliver)
         radio = dict(self._board.radio)
         if not radio:
             return

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from simulator.run.backends.authority import tls_of
-from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog
+from simulator.run.backends.backend_log import DRAIN_AT_ONCE, BackendContents, BackendLog, Body
 from simulator.run.plans.plan import NodePlan
 from simulator.world.kernel import Node
 from simulator.world.network.access_network import AccessNetwork, EmbeddedBrokerNetwork
@@ -16,13 +16,18 @@ from simulator.world.operators import Operators
 from simulator.world.spec import Detector
 from tallypost.backend.stores.store import Store
 
+MQTT_PORT = 1883  # default of the firmware
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
 
 
 def contents_of(store: Store, node: str) -> BackendContents:
     """The backend's records of a node."""
-    delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
-    return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
+    logs: dict[str, dict[int, Body]] = {}
+    for log, body in store.intervals(node):
+        logs.setdefault(log, {})[int(body["seq"])] = body
+    delivered = {seq: body for bodies in logs.values() for seq, body in bodies.items()}
+    anomalies = {name: store.count_rows(name) for name in _ANOMALY_TABLES}
+    return BackendContents(delivered, anomalies, logs=logs)
 
 
 class MqttBackend:
@@ -46,6 +51,7 @@ class MqttBackend:
         self.network: AccessNetwork = EmbeddedBrokerNetwork(
             broker, plan.network_faults, rng, plan.start_utc, tls_of(plan, folder)
         )
+        self.network.port = int(str(plan.config.get("mqtt_port", MQTT_PORT)))
 
     def with_modem(self, detector: Detector) -> Detector:
         return detector
@@ -54,6 +60,7 @@ class MqttBackend:
         self.network.call_at = self._backend.call_at = node.call_at
         self.network.begin()
         self.operators.begin(self._plan.commands, self._plan.end_us, node.call_at, node.deliver)
+        self.operators.change(self._plan.changes, node.call_at, node.deliver)
 
     def end_faults(self) -> None:
         """Network faults end by themselves."""

@@ -22,6 +22,8 @@ FAULTY_SHARE = 0.75  # of the run
 PASSAGES = (0, 300, 2000, 5000, 9000)  # a day
 HEADWAY_S = {"ld2451": 3.0, "beam": 2.0}
 SHORT_S, LONG_S = 5.0, 5400.0
+STORAGE_SHARE = 0.15  # of the seeds, for each of both
+RETRY_H = 8.0
 STEPS_S = (1, 5, 600, 3600, 86_400)
 NOISE_MAX = {
     "ld2451": {"torn": 0.02, "glued": 0.02, "flipped": 0.02, "ghost": 0.01, "outlier": 0.02},
@@ -54,7 +56,7 @@ def faulty_plan(seed: int, trace: Path | None = None) -> NodePlan:
     )  # fmt: skip
     for kind in rng.sample(sorted(FAULT_KINDS), rng.randint(1, 6)):
         plan = FAULT_KINDS[kind](plan, kind, rng)
-    return plan
+    return _storage(plan, seed)
 
 
 def fault_free_plan(plan: NodePlan) -> NodePlan:
@@ -62,7 +64,7 @@ def fault_free_plan(plan: NodePlan) -> NodePlan:
     name = f"{plan.name}-calm"
     return replace(
         plan, name=name, network_faults=NetworkFaults(), power_cuts=[], rtc_steps=[],
-        backend_away=[], trace=None,
+        backend_away=[], nvs_dead=[], ring_dead=[], trace=None,
     )  # fmt: skip
 
 
@@ -120,6 +122,19 @@ def _ntp_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
 def _rtc_steps(plan: NodePlan, _kind: str, rng: random.Random) -> NodePlan:
     steps = [(t_us, rng.choice(STEPS_S) * rng.choice((-1, 1))) for t_us in _moments(plan, rng)]
     return replace(plan, rtc_steps=steps)
+
+
+def _storage(plan: NodePlan, seed: int) -> NodePlan:
+    """NVS or the log takes no writes for a while. Drawn apart: the seeds keep their other faults.
+
+    A log in memory gives way to the flash after some hours, so such a run is longer.
+    """
+    rng = random.Random(f"storage/{seed}")
+    if rng.random() < STORAGE_SHARE:
+        plan = replace(plan, nvs_dead=_spans(plan, rng))
+    if rng.random() < STORAGE_SHARE:
+        plan = replace(plan, ring_dead=_spans(plan, rng)[:1], hours=plan.hours + RETRY_H)
+    return plan
 
 
 def _moments(plan: NodePlan, rng: random.Random) -> list[int]:

@@ -12,6 +12,7 @@ from simulator.run.plans.scenario import Scenario
 from simulator.run.plans.sensors import SENSORS
 from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.network.access_network import NetworkFaults, Span
+from simulator.world.operators import Change
 from simulator.world.protocol import Input
 from simulator.world.streets.mount import KIND_MOUNT, Mount
 from simulator.world.streets.traffic import Traffic
@@ -157,6 +158,10 @@ class NodePlan:
     trace: Path | None = None
     config: dict[str, object] = field(default_factory=dict)
     commands: int = 0  # of people, at random moments
+    changes: list[Change] = field(default_factory=list)  # of its configuration, at the console
+    power_off: list[Span] = field(default_factory=list)  # (when, how long), beside the cuts
+    nvs_dead: list[Span] = field(default_factory=list)  # NVS takes no writes
+    ring_dead: list[Span] = field(default_factory=list)  # nor does the log
     traffic: Traffic = field(default_factory=Traffic)
     mount: Mount = KIND_MOUNT
     recording: list[Input] = field(default_factory=list)  # replaces the street
@@ -181,6 +186,7 @@ class NodePlan:
             ("DNS dead", network_faults.dns_dead), ("half open", network_faults.half_open),
             ("refused", network_faults.refused), ("late PUBACK", network_faults.puback_late),
             ("gateway away", self.radio_faults.gateway_away),
+            ("NVS dead", self.nvs_dead), ("log dead", self.ring_dead),
         ):  # fmt: skip
             if spans:
                 hours = sum(end - start for start, end in spans) / HOUR_US
@@ -250,6 +256,9 @@ def _node(options: RunOptions, scenario: Scenario, name: str, root: str) -> Node
         mount=scenarios.mount(scenario),
         trace=options.trace and options.trace.with_name(f"{options.trace.name}.{name}"),
         commands=round(scenario.commands * scale),
+        changes=scenarios.changes(scenario, scale),
+        nvs_dead=scenarios.spans(scenario.storage.get("nvs_dead", []), scale),
+        ring_dead=scenarios.spans(scenario.storage.get("ring_dead", []), scale),
         config=_config(options, scenario, detector, link=link, root=root),
     )
 

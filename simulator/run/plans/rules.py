@@ -185,6 +185,17 @@ def _config(key: str, value: Any) -> None:
             raise ScenarioError(f"{key}.{name} = {one!r}, wanted a whole number or a text")
 
 
+def _changes(key: str, value: Any) -> None:
+    """Changes [hour, {key = value}]."""
+    if not isinstance(value, list):
+        raise ScenarioError(f"{key} = {value!r}, wanted a list of [hour, values]")
+    for i, change in enumerate(value):
+        if not isinstance(change, list) or len(change) != 2:
+            raise ScenarioError(f"{key}[{i}] = {change!r}, wanted [hour, values]")
+        _number(0, HOURS_MAX)(f"{key}[{i}]", change[0])
+        _config(f"{key}[{i}]", change[1])
+
+
 def _interval(key: str, value: Any) -> None:
     if type(value) is not int or value not in _INTERVALS:
         raise ScenarioError(f"{key} = {value!r}, wanted one of {_INTERVALS}")
@@ -278,6 +289,8 @@ RULES: dict[str, Rule] = {
     "places": _places,
     "config": _config,
     "commands": _integer(10_000),
+    "changes": _changes,
+    "storage": _table(dict.fromkeys(("nvs_dead", "ring_dead"), _hour_spans)),
     "traffic": _table(
         {
             "bunched": _SHARE,

@@ -11,6 +11,7 @@ from typing import Any
 from simulator.run.plans.rules import DAY_S, FAULT_SPANS, RULES, ScenarioError
 from simulator.world.lorawan.plan import RadioFaults
 from simulator.world.network.access_network import NetworkFaults, Span
+from simulator.world.operators import Change
 from simulator.world.streets import arrivals_file
 from simulator.world.streets.arrivals_file import ArrivalsError
 from simulator.world.streets.mount import Mount
@@ -41,6 +42,8 @@ class Scenario:
     power: dict[str, Any] = field(default_factory=dict)
     backend_away: list[list[float]] = field(default_factory=list)
     commands: int = 0  # of people at the console and the broker
+    changes: list[list[Any]] = field(default_factory=list)  # of the configuration
+    storage: dict[str, Any] = field(default_factory=dict)  # its faults
     air: dict[str, Any] = field(default_factory=dict)
     traffic: dict[str, Any] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)  # in `make accuracy`
@@ -161,6 +164,11 @@ def spans(hours: list[list[float]], scale: float) -> list[Span]:
 def steps(hours: list[list[Any]], scale: float) -> list[tuple[int, int]]:
     """Clock steps as (microseconds, seconds)."""
     return [(int(hour * scale * HOUR_US), seconds) for hour, seconds in hours]
+
+
+def changes(scenario: Scenario, scale: float) -> list[Change]:
+    """Changes of the node's configuration as (microseconds, values)."""
+    return [(int(hour * scale * HOUR_US), values) for hour, values in scenario.changes]
 
 
 def power_cuts(scenario: Scenario, hours: float, rng: random.Random) -> list[int]:

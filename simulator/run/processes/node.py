@@ -22,7 +22,7 @@ from simulator.world.chip.shims import compile_shims
 from simulator.world.kernel import Node
 from simulator.world.lorawan.ether import Ether
 from simulator.world.sensors.recording import RecordedDetector
-from simulator.world.spec import WINDOW_US, Detector, NodeSpec
+from simulator.world.spec import WINDOW_US, Detector, NodeSpec, StorageFaults
 from simulator.world.streets.street import Street
 from tallypost.building import build
 from tallypost.hardware import boards
@@ -54,6 +54,13 @@ class Evidence:
     frames: int
     health: dict[str, Any] = field(default_factory=dict)  # the last report
     commands: dict[str, int] = field(default_factory=dict)  # of people, and what became of them
+    erases: int = 0  # of sectors of the flash
+
+    @property
+    def restarts(self) -> int:
+        """Restarts that a change of the configuration explains: its own, and the one back."""
+        given_up = sum("the last good one is back" in text for text in self.observer.written)
+        return len(self.plan.changes) + given_up
 
     @property
     def delivered(self) -> dict[int, Body]:
@@ -124,6 +131,8 @@ class NodeRun:
             _spec(plan, layout, flash), backend.network, backend.with_modem(self._detector),
             self._observer,
         )  # fmt: skip
+        if plan.nvs_dead or plan.ring_dead:
+            backend.log.is_counted = self._is_of_flash
         self._is_on = True
         self._contents: BackendContents | None = None
         backend.start(self._node)
@@ -185,6 +194,14 @@ class NodeRun:
             if set(closed) <= backend.log.numbers and is_confirmed:
                 return
 
+    def _log(self) -> str:
+        """The id of the log in flash."""
+        return f"{decode.log_id(_ring(self._flash, self._layout)):08x}"
+
+    def _is_of_flash(self, log: str) -> bool:
+        """Whether a log is the one in flash, not one in the node's memory."""
+        return log == self._log()
+
     def _confirmed(self) -> int:
         return decode.confirmed(_ring(self._flash, self._layout), self.plan.link)
 
@@ -192,6 +209,8 @@ class NodeRun:
         """Everything that was seen. Call it when the run is over."""
         node, log = self._node, self._backend.log
         contents = self._finish()
+        if self.plan.ring_dead or self.plan.nvs_dead:
+            contents.delivered = contents.logs.get(self._log(), {})
         return Evidence(
             plan=self.plan,
             observer=self._observer,
@@ -206,6 +225,7 @@ class NodeRun:
             memory=node.memory.figures(),
             health=log.health,
             commands=self._backend.commands(self._observer.written),
+            erases=sum(node.flash.erases.values()),
             requests=node.requests,
             frames=getattr(self._detector, "frames", 0),
         )
@@ -218,8 +238,10 @@ def _spec(plan: NodePlan, layout: ImageLayout, flash: Path) -> NodeSpec:
     return NodeSpec(
         plan.name, flash, plan.start_utc, plan.seed,
         chip=board.chip, psram=psram, rot=(*layout.ring, plan.rot),
-        power_cuts=list(plan.power_cuts), rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
+        power_cuts=list(plan.power_cuts), power_off=plan.power_off,
+        rtc_steps=plan.rtc_steps, drift_ppb=plan.drift_ppb,
         window_us=LIVE_WINDOW_US if plan.live else WINDOW_US,
+        storage_faults=StorageFaults(plan.nvs_dead, plan.ring_dead, layout.ring),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from simulator.world.chip.flash import Flash
 from simulator.world.chip.nvs import NvsPartition
 from simulator.world.chip.nvs_page import NvsError
 from simulator.world.protocol import PORT_CLOSED, PORT_CONNECTED, PORT_DATA, PORT_WIFI, Op, Request
+from simulator.world.spec import StorageFaults
 
 if TYPE_CHECKING:
     from simulator.world.kernel import Node
@@ -27,14 +28,16 @@ DEFAULT_RTT_US = 40_000
 SEGMENT = 1460
 EAI_MEMORY = -203  # of lwIP's getaddrinfo
 RETRY_US, RETRIES_MAX = 1_000_000, 8  # TCP sends again what the node had no memory for
+_NVS_WRITES = (1, 3, 4)  # of `nvs_call`
 Answer = tuple[int, bytes | None]
 
 
 class Storage:
     """Flash, NVS and RTC. `drift_ppb` is the error of the crystal behind the real-time clock."""
 
-    def __init__(self, flash: Flash, drift_ppb: int) -> None:
+    def __init__(self, flash: Flash, drift_ppb: int, faults: StorageFaults) -> None:
         self._flash = flash
+        self._faults = faults
         self._memory = b""
         self._drift_ppb = drift_ppb
         self._rtc: tuple[int, int] | None = None
@@ -59,6 +62,8 @@ class Storage:
 
     def serve(self, request: Request, observe: Callable[[str, bytes], None]) -> Answer:
         op = request.op
+        if op in (Op.PROGRAM, Op.ERASE) and self._faults.is_protected(request.b, request.now_us):
+            return 0, None
         if op is Op.PROGRAM:
             observe("flash:program", struct.pack("<I", request.b) + request.data)
             return self._flash.program(request.b, request.data), None
@@ -90,9 +95,11 @@ class Storage:
     def _nvs(self, request: Request) -> Answer:
         partition = NvsPartition(
             lambda offset, length: self._flash.read(NVS_OFFSET + offset, length),
-            lambda offset, data: self._program(NVS_OFFSET + offset, data),
-            lambda offset: self._erase(NVS_OFFSET + offset),
+            lambda offset, data: self._flash.program(NVS_OFFSET + offset, data),
+            lambda offset: self._flash.erase(NVS_OFFSET + offset),
         )
+        if request.a in _NVS_WRITES and self._faults.nvs_is_full(request.now_us):
+            return ESP_ERR_NVS_NOT_ENOUGH_SPACE, b""
         namespace, key, data = request.data.split(b"\0", 2)
         try:
             return 0, nvs_call(partition, request, (namespace.decode(), key.decode()), data)
@@ -100,12 +107,6 @@ class Storage:
             return ESP_ERR_NVS_NOT_FOUND, b""
         except NvsError:
             return ESP_ERR_NVS_NOT_ENOUGH_SPACE, b""
-
-    def _program(self, offset: int, data: bytes) -> None:
-        self._flash.program(offset, data)
-
-    def _erase(self, offset: int) -> None:
-        self._flash.erase(offset)
 
 
 def nvs_call(

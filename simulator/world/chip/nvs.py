@@ -49,8 +49,8 @@ class NvsPartition:
     def __init__(
         self,
         read: Callable[[int, int], bytes],
-        program: Callable[[int, bytes], None],
-        erase: Callable[[int], None],
+        program: Callable[[int, bytes], object],
+        erase: Callable[[int], object],
         pages: int = 6,
     ) -> None:
         self._pages = [Page(read, program, erase, i * PAGE) for i in range(pages)]

@@ -67,8 +67,8 @@ class Page:
     def __init__(
         self,
         read: Callable[[int, int], bytes],
-        program: Callable[[int, bytes], None],
-        erase: Callable[[int], None],
+        program: Callable[[int, bytes], object],
+        erase: Callable[[int], object],
         offset: int,
     ) -> None:
         self._program = program

@@ -75,6 +75,7 @@ class AccessNetwork(ABC):
     """
 
     check_us = CHECK_US  # how often the far end checks its connections
+    port = 0  # of the broker, 0: any
     access_point: tuple[str, str] | None = None  # SSID and password of the one Wi-Fi, None: any
 
     def __init__(self, faults: NetworkFaults, rng: random.Random, start_utc: int) -> None:
@@ -125,7 +126,7 @@ class AccessNetwork(ABC):
         self,
         node: str,
         _host: str,
-        _port: int,
+        port: int,
         t_us: int,
         out: Callable[[int, bytes], None],
         closed: Callable[[int, int], None],
@@ -134,6 +135,8 @@ class AccessNetwork(ABC):
             raise OSError(errno.ETIMEDOUT, "no Wi-Fi")
         if _is_in(self._faults.broker_away, t_us):
             raise OSError(errno.ECONNREFUSED, "the broker is away")
+        if self.port and port != self.port:
+            raise OSError(errno.ECONNREFUSED, "no broker at this port")
         pipe = TcpConnection(self, out, closed)
         pipe.attach(self.connect(node, pipe, t_us), t_us)
         return pipe

@@ -48,7 +48,7 @@ def test_a_second_config_set_is_added_to_the_stored_configuration():
     ok(app, id=1, cmd="config_set", config={"interval_min": 60})
     app.uptime += 60
     ok(app, id=2, cmd="config_set", config={"site": "gate"})
-    refused(app, id=3, cmd="config_set", config={"mqtt_port": 0})
+    refused(app, id=3, cmd="config_set", config={"log_level": 4})
     stored = ok(app, id=4, cmd="config_stored")
     assert (stored["interval_min"], stored["site"], stored["mqtt_port"]) == (60, "gate", 1883)
     assert ok(app, id=5, cmd="config_get")["interval_min"] == 5
@@ -59,15 +59,15 @@ def test_a_spoilt_stored_configuration_is_replaced_by_the_one_in_force():
         app = FakeApp()
         app.nvs.kept["config"] = spoilt
         assert ok(app, id=1, cmd="config_stored") is None
-        ok(app, id=2, cmd="config_set", config={"mqtt_port": 1884})
+        ok(app, id=2, cmd="config_set", config={"radar_line_m": 15})
         assert json.loads(app.nvs.kept["config"])["site"] == "bridge"
 
 
 def test_config_set_names_key_value_and_range_of_a_wrong_value():
     for change, words in (
         ({"interval_min": 7}, ("interval_min", "7", "(1, 5, 15, 60)")),
-        ({"mqtt_port": 0}, ("mqtt_port", "0", "1..65535")),
-        ({"mqtt_host": ""}, ("mqtt_host", "''", "1..64")),
+        ({"log_level": 4}, ("log_level", "4", "0..3")),
+        ({"site": "x" * 41}, ("site", "'xxx", "0..40")),
         ({"radar_line_m": "8"}, ("radar_line_m", "'8'", "int")),
         ({"speed": 1}, ("unknown key", "speed")),
         ({"radar_line_m": 40, "radar_max_m": 40}, ("radar_line_m = 40", "radar_max_m = 40")),

@@ -4,7 +4,6 @@ import json
 import random
 
 from board_parts import FakeClock
-from commands.registry import handle
 
 
 from console_node import FakeApp, give, ok, refused
@@ -103,7 +102,7 @@ def test_a_reboot_over_mqtt_waits_for_five_minutes_of_uptime():
     app = FakeApp()
     app.uptime = 299
     assert "again in 1 s" in refused(app, id=1, cmd="reboot") and app.resets == 0
-    reply = handle(app, b'{"id":2,"cmd":"reboot"}', object())
+    reply = app.command(b'{"id":2,"cmd":"reboot"}', object())
     assert reply["ok"] and app.resets == 1, "a person at the cable may hurry"
     app.uptime = 300
     ok(app, id=1, cmd="reboot")

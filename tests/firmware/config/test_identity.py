@@ -44,3 +44,18 @@ def test_the_seal_knows_keys_apart():
 
 def test_configuration_and_counters_are_not_sealed():
     assert read(_with(config=b"{}", config_ok=b"{}", boot=7)) == ("n1", "")
+
+
+def test_authorities_and_keys_are_sealed():
+    """The seal is that of the host tool for the identity with these four keys."""
+    more = {
+        "mqtt_ca2": b"other", "fleet_key": b"\x81" * 384, "fleet_key2": b"\x83" * 384,
+        "mac_key": bytes(range(32)),
+    }  # fmt: skip
+    more["seal"] = b"\x83H\xd1."
+    assert read(_with(**more)) == ("n1", "")
+    for key in ("mqtt_ca2", "fleet_key", "fleet_key2", "mac_key"):
+        for value in (None, b"x"):
+            changed = dict(more)
+            changed[key] = value
+            assert read(_with(**changed))[1].startswith("identity incomplete"), key

@@ -151,20 +151,22 @@ def test_public_is_a_copy():
     assert config["site"] == "bridge"
 
 
-def test_the_stored_configuration_is_loaded_and_remembered_as_good():
-    nvs, log = FakeNvs(config=b'{"interval_min": 5}'), FakeLog()
-    assert load(nvs, log)["interval_min"] == 5
-    assert nvs.kept["config_ok"] == b'{"interval_min": 5}' and nvs.commits == 1
-    assert load(nvs, log)["interval_min"] == 5
-    assert nvs.commits == 1, "the flash is written only when something has changed"
-    assert log.lines == []
+def test_the_stored_configuration_is_loaded_and_nothing_is_written():
+    """It is not good before a record was acknowledged under it."""
+    nvs, log = FakeNvs(config=b'{"interval_min": 5}', config_ok=b"{}"), FakeLog()
+    config, key = load(nvs, log)
+    assert config["interval_min"] == 5 and key == "config"
+    assert nvs.commits == 0 and log.lines == []
+    config, key = load(nvs, log, ("config_ok", "config"))
+    assert config["interval_min"] == 15 and key == "config_ok"
 
 
 def test_an_unusable_configuration_gives_way_to_the_last_good_one():
     good = b'{"interval_min": 60}'
     for bad in (b"{", b"", b"\xff" * 30, b"[]", b"7", b'{"interval_min": 7}', b'{"nonsense": 1}'):
         nvs, log = FakeNvs(config=bad, config_ok=good), FakeLog()
-        assert load(nvs, log)["interval_min"] == 60
+        config, key = load(nvs, log)
+        assert config["interval_min"] == 60 and key == "config_ok"
         assert nvs.kept["config"] == bad and nvs.kept["config_ok"] == good
         assert [level for level, _text in log.lines] == ["error"]
         assert "config is not usable" in log.lines[0][1]
@@ -175,7 +177,8 @@ def test_without_a_usable_configuration_the_defaults_hold():
         {}, {"config": b"{"}, {"config": b"{", "config_ok": b"[1]"}, {"config": b"x" * 1501},
     ):  # fmt: skip
         log = FakeLog()
-        assert load(FakeNvs(**blobs), log).public() == DEFAULTS
+        config, key = load(FakeNvs(**blobs), log)
+        assert config.public() == DEFAULTS and key == ""
         assert log.lines[-1][0] == "warn"
 
 
@@ -183,7 +186,7 @@ def test_a_stored_configuration_comes_back_at_the_next_start():
     nvs = FakeNvs()
     store(nvs, {"site": "Br\u00fccke", "interval_min": 1})
     assert nvs.commits == 1
-    config = load(nvs, FakeLog())
+    config, _key = load(nvs, FakeLog())
     assert config["site"] == "Br\u00fccke" and config["interval_min"] == 1
 
 
@@ -204,7 +207,7 @@ def test_the_largest_configuration_can_be_stored_and_loaded():
     full = check(values)
     nvs = FakeNvs()
     store(nvs, full)
-    assert load(nvs, FakeLog()).public() == full
+    assert load(nvs, FakeLog())[0].public() == full
 
 
 def test_a_configuration_too_long_for_its_place_is_refused_with_its_length():

@@ -48,6 +48,6 @@ def test_a_hundred_seeds_draw_every_fault_and_repeat_them() -> None:
     said = " ".join(plan.summary() for plan in drawn)
     titles = ("broker away", "Wi-Fi down", "NTP away", "DNS dead", "half open", "refused",
               "late PUBACK", "backend away", "power cuts", "NTP steps", "RTC steps", "bounce",
-              "torn")  # fmt: skip
+              "torn", "NVS dead", "log dead")  # fmt: skip
     assert [title for title in titles if title not in said] == []
     assert len(FAULT_KINDS) >= 12

@@ -42,9 +42,9 @@ def mpremote(board: VirtualBoard, *args: str | Path) -> Ran:
     return run("mpremote", "connect", board.path, *args)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it. Fails only if it would never come."""
-    end = time.monotonic() + HANG_S
+def until(condition: Callable[[], bool], timeout_s: float = HANG_S) -> None:
+    """Wait for it. Without a time-out it fails only if it would never come."""
+    end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
@@ -78,13 +78,13 @@ class Listener:
         self._serial.dtr = dtr
         self._serial.rts = rts
 
-    def read_until(self, text: bytes) -> bytes:
+    def read_until(self, text: bytes, timeout_s: float = HANG_S) -> bytes:
         """Read on until the text is there. Return the bytes up to its end, and drop them."""
 
         def there() -> bool:
             self.heard += self._serial.read(4096)
             return text in self.heard
 
-        until(there)
+        until(there, timeout_s)
         before, _, self.heard = self.heard.partition(text)
         return before + text

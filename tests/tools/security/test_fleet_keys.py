@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
@@ -183,3 +184,12 @@ def test_a_damaged_file_is_named(keys: FleetKeys, name: str) -> None:
 def test_a_second_new_key_is_refused(keys: FleetKeys) -> None:
     with pytest.raises(ToolError, match="there is a key already"):
         keys.make()
+
+
+def test_node_and_tool_agree_on_the_settings_that_need_a_signature() -> None:
+    source = (ROOT / "firmware" / "config" / "schema.py").read_text()
+    table = source.partition("_LINK = (")[2].partition(")")[0]
+    named = "".join(ast.literal_eval(line.strip()) for line in table.strip().splitlines())
+    assert {*named.split(), "console"} == fleet_keys.SIGNED
+    short = fleet_keys.keys_to_sign({"interval_min": 1, "site": "x"})
+    assert short == ["interval_min"] and fleet_keys.keys_to_sign({"interval_min": 5}) == []

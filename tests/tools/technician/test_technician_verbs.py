@@ -104,6 +104,7 @@ def test_settings_that_can_lose_a_node_are_signed(capsys: Capture, tmp_path: Pat
         status, out, err = run(capsys, "config", node, *words)
         [body] = [one for one in node.commands if one["cmd"] == "config_set"]
     assert status == 0 and "PRIVATE" not in out + err
+    assert "has to confirm a record within 10 minutes" in err
     text = canonical(IDENTITY["node"], body["serial"], body["config"])
     signature = base64.b64decode(body["sig"])
     keys.public(1).verify(signature, text, padding.PKCS1v15(), hashes.SHA256())

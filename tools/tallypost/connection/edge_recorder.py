@@ -75,7 +75,10 @@ def record_edges(port: Any, name: str, board: Board, seconds: float) -> Iterator
     if not any(_open_raw_prompt(port) for _attempt in range(_ATTEMPTS_MAX)):
         raise ToolError(
             _("{port}: there is no prompt of MicroPython").format(port=name),
-            _("To see which device is there, run: tallypost check"),
+            _(
+                "If a node counts there, run: tallypost config set console=open --reboot."
+                " Otherwise see which device it is: tallypost check"
+            ),
         )
     program = PROGRAM.replace("PINS", repr(board.beams)).encode()
     for start in range(0, len(program), _CHUNK_BYTES):

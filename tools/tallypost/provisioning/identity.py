@@ -4,13 +4,13 @@ The node reads these keys of the NVS namespace `tallypost`. `seal` is the CRC-32
 over all keys present, in the order of SEALED: key, 0, length as u16, value. If the seal is wrong,
 the node refuses to count, because it may hold half of one identity and half of another.
 
-Keys that the seal does not cover, because the node can do without each of them:
-
     mqtt_ca2             DER, a second authority, for the time of a change
     fleet_key, fleet_key2
                          the moduli of the RSA keys that may sign settings, big-endian
     mac_key              32 bytes, the key of the node for the HMAC of its records
-    cfg_serial           i32, the serial of the last signed settings; older ones are refused
+
+The seal does not cover `cfg_serial`, i32, the serial of the last signed settings: the node writes
+it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from tallypost.inventory.inventory import NODE_ID
 NAMESPACE = "tallypost"
 SEALED = (
     "id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass", "mqtt_ca",
-    "lora_dev_eui", "lora_join_eui", "lora_app_key",
+    "lora_dev_eui", "lora_join_eui", "lora_app_key", "mqtt_ca2", "fleet_key", "fleet_key2",
+    "mac_key",
 )  # fmt: skip
 _CONFIG_MAX_BYTES = 1500  # buffer of the node
 _SECRET_BYTES = 18
@@ -136,29 +137,24 @@ class Identity:
     @property
     def sealed(self) -> dict[str, bytes]:
         """The keys that the seal covers, in its order. Empty ones are left out."""
-        values = {"id": self.node.encode(), "mqtt_ca": self.mqtt_ca}
+        values = {"id": self.node.encode(), "mqtt_ca": self.mqtt_ca, "mqtt_ca2": self.mqtt_ca2}
         values |= {name: getattr(self, name).encode() for name in _MAX_BYTES}
         if keys := self.lora:
             values["lora_dev_eui"] = keys.dev_eui
             values["lora_join_eui"] = keys.join_eui
             values["lora_app_key"] = keys.app_key
+        values |= dict(zip(("fleet_key", "fleet_key2"), self.fleet_keys, strict=False))
+        values["mac_key"] = self.mac_key
         return {key: values[key] for key in SEALED if values.get(key)}
-
-    @property
-    def unsealed(self) -> dict[str, int | bytes]:
-        """The keys that the seal does not cover. Empty ones are left out."""
-        names = ("fleet_key", "fleet_key2")
-        values: dict[str, int | bytes] = {"mqtt_ca2": self.mqtt_ca2, "mac_key": self.mac_key}
-        values |= dict(zip(names, self.fleet_keys, strict=False))
-        values |= {"cfg_serial": self.serial}
-        return {key: value for key, value in values.items() if value}
 
     @property
     def entries(self) -> dict[str, int | bytes]:
         """All keys for NVS. The node id comes last: without it there is no identity."""
         sealed = self.sealed
         node = sealed.pop("id")
-        values = {"config": self.config_blob, **self.unsealed, **sealed}
+        values: dict[str, int | bytes] = {"config": self.config_blob, **sealed}
+        if self.serial:
+            values["cfg_serial"] = self.serial
         return {**values, "seal": seal(self.sealed), "id": node}
 
 

@@ -12,7 +12,8 @@ RSA with 3072 bits, exponent 65537. Two keys are valid at once: `rotate` makes t
 
 in UTF-8, without the spaces. CONFIG is JSON without spaces, with sorted keys and without escapes
 that it can do without. SERIAL grows with each signature: the seconds since 2025, or one more than
-the last. A node refuses a serial that is not higher than the last one, so nothing can be replayed.
+the last. A node refuses a serial that is not higher than the last one, so nothing can be replayed,
+and one that is more than 7 days older than its clock, so nothing can be kept for later.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from tallypost.security.authority import write_public
 VALID_MAX = 2  # a node has room for two
 BITS, EXPONENT = 3072, 65537
 TITLE = "tallypost config 1"
-# Settings that can lose a node or hand it over.
+# Settings that can lose a node or hand it over (as in firmware/config/schema.py), and the lock of
+# its console.
 SIGNED = frozenset(
-    "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region".split()
+    "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
+    " lora_certification console".split()
 )
+_INTERVAL_MIN = 5  # minutes; a shorter interval may hold a single road user
 _EPOCH = 1_735_689_600  # 2025-01-01: a serial fits into 31 bits until 2093
 
 
@@ -170,6 +174,13 @@ class FleetKeys:
         if not isinstance(key, rsa.RSAPrivateKey):
             raise _damaged(path)
         return key
+
+
+def keys_to_sign(config: dict[str, Any]) -> list[str]:
+    """The keys of a change for which a node wants a signature."""
+    minutes = config.get("interval_min")
+    is_short = isinstance(minutes, int) and minutes < _INTERVAL_MIN
+    return sorted(SIGNED & config.keys()) + ["interval_min"] * is_short
 
 
 def serial_now() -> int:

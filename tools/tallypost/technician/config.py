@@ -18,7 +18,7 @@ from tallypost.connection.line import Line
 from tallypost.faults import USAGE, ToolError
 from tallypost.i18n import _
 from tallypost.provisioning import settings
-from tallypost.security.fleet_keys import SIGNED, FleetKeys
+from tallypost.security.fleet_keys import SIGNED, FleetKeys, keys_to_sign
 
 _REBOOT_TIMEOUT_S = 60.0
 _STEP_S = 1.0
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         settings.check_hosts(change)
         if change:
             _store(node, change, _signature(node, change, args.keys))
+            _tell_of_trial(change)
         stored = node.ask("config_stored") or in_force
         if args.reboot:
             reboot(node)
@@ -102,7 +103,7 @@ def _typed(old: Any, text: str) -> int | str:
 
 def _signature(node: transports.Node, change: Body, folder: Path | None) -> Body:
     """The keys `serial` and `sig` of the command, none if the change needs no signature."""
-    named = sorted(SIGNED & change.keys())
+    named = keys_to_sign(change)
     if not named:
         return {}
     if not folder:
@@ -110,6 +111,15 @@ def _signature(node: transports.Node, change: Body, folder: Path | None) -> Body
         console.note(text.format(keys=", ".join(named)))
         return {}
     return FleetKeys(folder).sign(node.ask("identity")["node"], change)
+
+
+def _tell_of_trial(change: Body) -> None:
+    """A node tries a new link out before it keeps it (firmware/config/trial.py)."""
+    if SIGNED & change.keys():
+        console.note(_(
+            "After the reboot the backend has to confirm a record within 10 minutes (over LoRaWAN"
+            " 2 days). Otherwise the node goes back to the old values."
+        ))  # fmt: skip
 
 
 def _store(node: transports.Node, change: Body, signature: Body) -> None:

@@ -159,3 +159,12 @@ def test_a_requested_record_that_fails_is_tried_again_after_a_minute():
         times = [t - begun for t, port, _payload in net.device.sent if port != ANSWER]
         assert times == [60], times
         assert net.link.radio_errors == number
+
+
+def test_an_interval_that_may_hold_one_road_user_is_refused_over_the_air():
+    net = ready()
+    for minutes in (1, 4, 0, -5):
+        net.device.on_down(12, b"\x01\x07\x01" + (minutes & 0xFFFF).to_bytes(2, "big"))
+    assert net.stored == []
+    for answer in answers(net):
+        assert answer == (7, BAD_VALUE, "interval_min needs a signature")
