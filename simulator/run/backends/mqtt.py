@@ -14,6 +14,7 @@ from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
 from simulator.world.operators import Operators
 from simulator.world.spec import Detector
+from tallypost.backend.record_macs import KEY_BYTES, MacKeys
 from tallypost.backend.stores.store import Store
 
 _ANOMALY_TABLES = ("gone", "doubts", "quarantine")
@@ -23,6 +24,11 @@ def contents_of(store: Store, node: str) -> BackendContents:
     """The backend's records of a node."""
     delivered = {int(body["seq"]): body for _, body in store.intervals(node)}
     return BackendContents(delivered, {name: store.count_rows(name) for name in _ANOMALY_TABLES})
+
+
+def mac_key(plan: NodePlan) -> bytes:
+    """The key that the node signs its records with, drawn from its seed."""
+    return random.Random(f"{plan.seed}/mac").randbytes(KEY_BYTES)
 
 
 class MqttBackend:
@@ -37,8 +43,9 @@ class MqttBackend:
         broker.attach(self.log.on_publish)
         path = folder / f"{plan.name}.sqlite"
         self._backend = CollectorBridge(
-            path, broker, plan.start_utc, plan.backend_away, self.log.on_news
-        )
+            path, broker, plan.start_utc, plan.backend_away, on_news=self.log.on_news,
+            macs=MacKeys({plan.name: mac_key(plan)}, is_required=True),
+        )  # fmt: skip
         self.operators = Operators(
             random.Random(f"{plan.seed}/operators"), broker, f"{plan.root}/{plan.name}"
         )
