@@ -50,6 +50,10 @@ class Frame(io.IOBase):
         self.pos = end
         return len(data)
 
+    def written(self, start):
+        """A view of the bytes from position `start` on."""
+        return self._view[start : self.pos]
+
     def mark(self):
         """Length and CRC-32 of topic and payload. A repeated message has the same mark."""
         view, payload_at = self._view, self._payload_at

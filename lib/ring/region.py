@@ -27,6 +27,7 @@ _TAG_BYTE = b"\x5a"
 _PAYLOAD_MAX = const(512)
 _WINDOW = const(1024)  # bytes read at a time: more than the longest entry
 _ERASE = const(6)
+_SECTOR_BITS = const(28)  # of a sector number: 100,000 erasures of 2,684 sectors
 
 
 class RingError(Exception):
@@ -85,7 +86,11 @@ class Region:
         magic, form, size, log_id, n, first, mark, _, crc = struct.unpack(_HEADER_FORM, self._head)
         if magic != self._magic or crc != crc32(self._summed):
             return -1
+        if not first or n >> _SECTOR_BITS:
+            return -1  # no ring writes this: it would be walked through for ever
         if form != _FORMAT or size != self._size:
+            if self.log_id:
+                return -1  # behind headers of this format: not a log of another version
             raise RingError("ring: format %d, sector size %d in flash" % (form, size))
         if self.log_id == 0:
             self.log_id = log_id

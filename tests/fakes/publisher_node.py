@@ -116,11 +116,12 @@ class Node:
         self.add(count)
         self.restart()
 
-    def restart(self):
+    def restart(self, mac_key=None):
         self.progress = FakeProgress()
         self.uplink = Publisher(
-            self.ring, self.link, "n1", self.clock, uptime_s=self.clock.seconds, boot=3
-        )
+            self.ring, self.link, "n1", self.clock, uptime_s=self.clock.seconds, boot=3,
+            mac_key=mac_key,
+        )  # fmt: skip
 
     def add(self, count=1, start=UTC, **fields):
         buf = bytearray(MAX_BYTES)

@@ -33,6 +33,7 @@ FOR_BOARDS = {
 # From tools the simulator takes what makes a board's image and the product's own backend.
 TOOLS_FOR_SIMULATOR = {
     "tallypost.backend.collector", "tallypost.backend.lorawan.collector",
+    "tallypost.backend.record_macs",
     "tallypost.backend.stores.store", "tallypost.backend.stores.reading",
     "tallypost.building.build", "tallypost.faults", "tallypost.hardware.boards",
     "tallypost.hardware.chips", "tallypost.hardware.partitions",

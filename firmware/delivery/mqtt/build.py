@@ -37,8 +37,9 @@ def build_mqtt(app):
     )  # fmt: skip
     link.hello = app.hello
     app.uplink = Publisher(
-        app.ring, link, app.node, app.clock, uptime_s=app.uptime_s, boot=app.boot
-    )
+        app.ring, link, app.node, app.clock, uptime_s=app.uptime_s, boot=app.boot,
+        mac_key=read_blob(app.nvs, "mac_key"),
+    )  # fmt: skip
     clock = app.clock
     clock.backoff = Backoff(rng, _NTP_FIRST_MS, _NTP_MAX_MS)
     add("wifi", wifi.run, _WIFI_BOUND_S)

@@ -6,8 +6,10 @@ confirmed one on. Without a confirming backend each record is sent once and kept
 """
 
 import asyncio
+import json
 
 from core.modules import unload_modules
+from delivery.mqtt.signing import RecordSigner
 from delivery.outbox import Outbox
 from micropython import const
 from mqtt import FrameFull, LinkDown
@@ -21,15 +23,16 @@ _ACK_TIMEOUT_MAX_S = const(3600)
 
 
 class Publisher(Outbox):
-    """The outbox of MQTT. link: MqttLink."""
+    """The outbox of MQTT. link: MqttLink. mac_key: of the node, None: records are not signed."""
 
-    def __init__(self, ring, link, node, clock, *, uptime_s, boot):
+    def __init__(self, ring, link, node, clock, *, uptime_s, boot, mac_key=None):
         super().__init__(
             ring, _MQTT, clock, uptime_s=uptime_s, boot=boot, news=asyncio.Event(),
             ack_timeout_s=_ACK_TIMEOUT_S,
         )  # fmt: skip
         self._link = link
         self._node = node
+        self._signer = RecordSigner(mac_key, node, ring.log_id) if mac_key else None
 
     def acknowledge(self, payload):
         """Apply an acknowledgement of the backend. Raises ValueError with the reason."""
@@ -121,8 +124,7 @@ class Publisher(Outbox):
             try:
                 if seq > first:
                     frame.write(",")
-                self._resolve(self._rec)
-                jsonform.write_interval(frame, self._rec)
+                self._write_record(frame, jsonform)
                 frame.write(jsonform.CLOSE)
             except FrameFull:
                 if seq == first:
@@ -135,4 +137,20 @@ class Publisher(Outbox):
         return seq
 
     async def _send_event(self, body):
-        await self._link.publish("event", envelope(self._node, self._ring.log_id, body))
+        body = envelope(self._node, self._ring.log_id, body)
+        await self._link.publish("event", lambda frame: self._write_event(frame, body))
+
+    def _write_event(self, frame, body):
+        start = frame.pos
+        json.dump(body, frame)
+        self._sign(frame, start)
+
+    def _write_record(self, frame, forms):
+        start = frame.pos
+        self._resolve(self._rec)
+        forms.write_interval(frame, self._rec)
+        self._sign(frame, start)
+
+    def _sign(self, frame, start):
+        if self._signer:
+            self._signer.sign(frame, start)

@@ -14,6 +14,7 @@ from simulator.world.network.backend import CollectorBridge
 from simulator.world.network.broker import Broker
 from simulator.world.operators import Operators
 from simulator.world.spec import Detector
+from tallypost.backend.record_macs import KEY_BYTES, MacKeys
 from tallypost.backend.stores.store import Store
 
 MQTT_PORT = 1883  # default of the firmware
@@ -30,6 +31,11 @@ def contents_of(store: Store, node: str) -> BackendContents:
     return BackendContents(delivered, anomalies, logs=logs)
 
 
+def mac_key(plan: NodePlan) -> bytes:
+    """The key that the node signs its records with, drawn from its seed."""
+    return random.Random(f"{plan.seed}/mac").randbytes(KEY_BYTES)
+
+
 class MqttBackend:
     """The world's own broker, deterministic, and the collector behind it."""
 
@@ -42,8 +48,9 @@ class MqttBackend:
         broker.attach(self.log.on_publish)
         path = folder / f"{plan.name}.sqlite"
         self._backend = CollectorBridge(
-            path, broker, plan.start_utc, plan.backend_away, self.log.on_news
-        )
+            path, broker, plan.start_utc, plan.backend_away, on_news=self.log.on_news,
+            macs=MacKeys({plan.name: mac_key(plan)}, is_required=True),
+        )  # fmt: skip
         self.operators = Operators(
             random.Random(f"{plan.seed}/operators"), broker, f"{plan.root}/{plan.name}"
         )

@@ -14,6 +14,7 @@ from simulator.run.backends.authority import authority_of, has_tls
 from simulator.run.backends.backend import backend_for
 from simulator.run.backends.backend_log import BackendContents, BackendLog, Body
 from simulator.run.backends.lorawan import lora_keys
+from simulator.run.backends.mqtt import mac_key
 from simulator.run.checkers import decode
 from simulator.run.plans.plan import NodePlan
 from simulator.run.plans.sensors import SENSORS, Site
@@ -104,8 +105,9 @@ def _provisioned(plan: NodePlan, layout: ImageLayout, folder: Path) -> Path:
     keys = lora_keys(plan) if plan.link != "mqtt" else None
     authorities = authority_of(plan, folder).trusted() if has_tls(plan) else [b""]
     identity = Identity(
-        plan.name, plan.config, mqtt_pass=secret, lora=keys, mqtt_ca=authorities[0], **_WIFI_LOGIN
-    )
+        plan.name, plan.config, mqtt_pass=secret, lora=keys, mqtt_ca=authorities[0],
+        mac_key=mac_key(plan), **_WIFI_LOGIN,
+    )  # fmt: skip
     provision(flash, identity)
     return flash
 

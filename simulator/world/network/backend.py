@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.world.network.broker import Broker
 from tallypost.backend.collector import Collector, News
+from tallypost.backend.record_macs import MacKeys
 
 COMMIT_US = 120_000  # from the message to the answer: the database's commit
 
@@ -15,7 +16,7 @@ class CollectorBridge:
     """Collects into the SQLite file `path`. Answers go out over the broker.
 
     away: spans (from, to in microseconds) during which the backend is not subscribed. Messages of
-    that time are lost, as with a broker that has no session for the backend.
+    that time are lost, as with a broker that has no session for the backend. macs: of the nodes.
     """
 
     def __init__(
@@ -24,9 +25,11 @@ class CollectorBridge:
         broker: Broker,
         start_utc: int,
         away: list[tuple[int, int]],
+        *,
         on_news: News,
+        macs: MacKeys,
     ) -> None:
-        self.collector = Collector(path, broker.root, on_news)
+        self.collector = Collector(path, broker.root, on_news, macs)
         self._broker = broker
         self._start_utc = start_utc
         self._away = away

@@ -28,6 +28,7 @@ BUNDLES = {
     ),
     "net": (
         "delivery.mqtt.link", "delivery.mqtt.publisher", "delivery.mqtt.requests",
+        "delivery.mqtt.signing",
         "delivery.mqtt.wifi", "mqtt", "mqtt.backoff", "mqtt.client", "mqtt.frame", "mqtt.reader",
         "names", "wire.message",
     ),
