@@ -106,7 +106,13 @@ def test_a_node_that_counts_keeps_its_identity_its_ring_and_its_interval(
     monkeypatch.setattr(body, "KINDS", ("hard",))
     flash = flashed(boards.load(virtual.BOARD), tmp_path / "flash.bin")
     provision(
-        flash, Identity("n1", {"detector": "beam"}, wifi_ssid="street", wifi_pass="secret-1")
+        flash,
+        Identity(
+            "n1",
+            {"detector": "beam", "console": "open"},
+            wifi_ssid="street",
+            wifi_pass="secret-1",
+        ),
     )
     results = tmp_path / "results.json"
     with VirtualBoard(virtual.BOARD, flash, terminal=True) as board:

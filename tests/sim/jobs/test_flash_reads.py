@@ -48,14 +48,16 @@ def test_a_start_reads_the_flash_at_most_6000_times(board: Board, flash: Path) -
     assert later.accesses < first.accesses <= later.accesses + 1_100, (first, later)
 
 
-def test_the_search_of_boot_saves_two_thirds(board: Board, flash: Path, tmp_path: Path) -> None:
+def test_the_search_of_boot_saves_more_than_half(
+    board: Board, flash: Path, tmp_path: Path
+) -> None:
     saving = reads_of_a_start(board, flash)
     items = image.list_files(board, ROOT, TARGET)
     files = image.compile_all(items, tmp_path / "mpy")
     files |= {"boot.py": PLAIN_BOOT, "main.py": PLAIN_MAIN}
     replace_files(board, flash, files)
     plain: Reads = reads_of_a_start(board, flash)
-    assert plain.accesses > 3 * saving.accesses, (saving, plain)
+    assert plain.accesses > 2 * saving.accesses, (saving, plain)
 
 
 def test_an_application_in_romfs_is_read_in_place(board: Board, flash: Path) -> None:

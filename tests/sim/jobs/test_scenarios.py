@@ -9,7 +9,7 @@ import pytest
 from simulator.run.plans.scenario import names
 from tests.support.runs.running import simulate
 
-HOURS = {"power_cuts": "4", "wifi_flap": "1"}
+HOURS = {"power_cuts": "4", "wifi_flap": "1", "storage_faults": "4"}
 
 
 @pytest.mark.parametrize("scenario", sorted(set(names()) - {"moderate"}))

@@ -146,7 +146,7 @@ def _again(topic: str, text: str, number: bytes, flags: int) -> bytes:
 
 
 def _record(values: dict[str, Any]) -> str:
-    """A record from the values in it, as the load tool writes it."""
+    """A record from the values in it, as the load tool writes it, with the MAC of the node."""
     start = _unix(values["start"]) if values["start"] else 0
     both = [values["speed"][direction] for direction in texts.DIRECTIONS]
     text = texts.head(values["seq"], start, values["len"], values["cov"], values["why"])
@@ -157,7 +157,8 @@ def _record(values: dict[str, Any]) -> str:
         spaces = [values["spacing"][direction] for direction in texts.DIRECTIONS]
         text += texts.spacing([tuple(one.values()) for one in spaces])
     age = values["time"]["age"]
-    return text + texts.tail(values["uptime"], age, values["det"], values["cfg"], values["boot"])
+    text += texts.tail(values["uptime"], age, values["det"], values["cfg"], values["boot"])
+    return f'{text[:-1]},"mac":"{values["mac"]}"}}'  # the nodes of the load tool do not sign
 
 
 def _slots(both: dict[str, dict[str, int]]) -> list[int]:

@@ -74,7 +74,7 @@ def target_regions(board: Board, vfs: bytes, micropython: MicroPythonImage | Non
     """Regions in the order in which they are written."""
     at = board.partition("vfs").offset
     regions = [Region(_VFS, at + start, part) for start, part in used(vfs)]
-    regions.append(Region(_VFS, at, vfs[:_SUPERBLOCK]))
+    regions.append(Region(_VFS, at, _superblock(vfs)))
     regions.append(Region(_TABLE, TABLE_OFFSET, _pad_to_sectors(pack(board.partitions))))
     if micropython is None:
         return regions
@@ -88,16 +88,35 @@ def target_regions(board: Board, vfs: bytes, micropython: MicroPythonImage | Non
     ]
 
 
-def used(vfs: bytes) -> list[tuple[int, bytes]]:
-    """(offset, data) of the blocks in use behind the superblock of a file system.
+def _superblock(vfs: bytes) -> bytes:
+    """The first two sectors with the newer state of the root alone, the other one blank.
 
-    The content of other blocks does not matter: LittleFS erases a block before it uses it.
+    A cable that is pulled between the two would otherwise leave the older state: no files.
     """
+    blocks = [vfs[at : at + SECTOR] for at in (0, SECTOR)]
+    newer = max(blocks, key=_revision)
+    return b"".join(block if block == newer else _BLANK for block in blocks)
+
+
+def _revision(block: bytes) -> int:
+    """The revision of a block of metadata, -1 of a blank one. LittleFS takes the newer of two."""
+    return int.from_bytes(block[:4], "little", signed=True)
+
+
+def used(vfs: bytes) -> list[tuple[int, bytes]]:
+    """(offset, data) of the blocks in use behind the superblock, with their neighbours.
+
+    A folder has two blocks, side by side, of which one may be blank here. It must be blank on the
+    board, too: a folder of the image before could stand there, with a newer revision. The content
+    of other blocks does not matter: LittleFS erases a block before it uses it.
+    """
+    count = len(vfs) // SECTOR
+    full = {i for i in range(count) if vfs[i * SECTOR : (i + 1) * SECTOR] != _BLANK}
     runs: list[tuple[int, bytes]] = []
-    for at in range(_SUPERBLOCK, len(vfs), SECTOR):
-        block = vfs[at : at + SECTOR]
-        if block == _BLANK:
+    for i in range(_SUPERBLOCK // SECTOR, count):
+        if full.isdisjoint((i - 1, i, i + 1)):
             continue
+        at, block = i * SECTOR, vfs[i * SECTOR : (i + 1) * SECTOR]
         if runs and runs[-1][0] + len(runs[-1][1]) == at:
             runs[-1] = (runs[-1][0], runs[-1][1] + block)
         else:
