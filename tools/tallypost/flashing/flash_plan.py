@@ -74,7 +74,7 @@ def target_regions(board: Board, vfs: bytes, micropython: MicroPythonImage | Non
     """Regions in the order in which they are written."""
     at = board.partition("vfs").offset
     regions = [Region(_VFS, at + start, part) for start, part in used(vfs)]
-    regions.append(Region(_VFS, at, _superblock(vfs)))
+    regions.append(Region(_VFS, at, vfs[:_SUPERBLOCK]))
     regions.append(Region(_TABLE, TABLE_OFFSET, _pad_to_sectors(pack(board.partitions))))
     if micropython is None:
         return regions
@@ -86,21 +86,6 @@ def target_regions(board: Board, vfs: bytes, micropython: MicroPythonImage | Non
         *regions,
         Region(_LOADER, board.loader_offset, _pad_to_sectors(loader)),
     ]
-
-
-def _superblock(vfs: bytes) -> bytes:
-    """The first two sectors with the newer state of the root alone, the other one blank.
-
-    A cable that is pulled between the two would otherwise leave the older state: no files.
-    """
-    blocks = [vfs[at : at + SECTOR] for at in (0, SECTOR)]
-    newer = max(blocks, key=_revision)
-    return b"".join(block if block == newer else _BLANK for block in blocks)
-
-
-def _revision(block: bytes) -> int:
-    """The revision of a block of metadata, -1 of a blank one. LittleFS takes the newer of two."""
-    return int.from_bytes(block[:4], "little", signed=True)
 
 
 def used(vfs: bytes) -> list[tuple[int, bytes]]:
