@@ -15,6 +15,8 @@ def test_the_counts_at_mosquitto_are_the_same(tmp_path: Path) -> None:
     assert real.status == 0, real.out + real.err
     embedded = simulate(tmp_path, *OPTIONS)
     for at_real, at_embedded in zip(real.nodes, embedded.nodes, strict=True):
+        for node in (at_real, at_embedded):  # of the moments, which differ by some milliseconds
+            del node["matched"]["recall_by_chance"]
         for key in ("truth", "counted", "delivered", "matched", "intervals"):
             assert at_real[key] == at_embedded[key], key
 
