@@ -103,7 +103,7 @@ class Operators:
 
 
 def _line(text: bytes) -> bytes:
-    """A command on a line of its own: Ctrl-U drops what is there."""
+    """Send a command, after a Ctrl-U that empties the input line of the node."""
     return b"\x15" + text + b"\n"
 
 

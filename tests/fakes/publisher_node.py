@@ -25,7 +25,8 @@ class FakeLink:
         self._frame = Frame(room)
         self.messages = []
         self.sizes = []
-        self.fails = 0  # so many publishes from now on end with LinkDown
+        self.fails = 0  # so many publishes from now on end with `failure`
+        self.failure = LinkDown("gone")
         self.attempts = 0
         self.during = None  # function(): called while a message is on its way
         self.up = True
@@ -46,7 +47,7 @@ class FakeLink:
         result = json.dump(fill, frame) if isinstance(fill, dict) else fill(frame)
         if self.fails:
             self.fails -= 1
-            raise LinkDown("gone")
+            raise self.failure
         body = json.loads(bytes(frame.packet(0, 0))[begin - frame.pos :])
         self.messages.append((suffix, body))
         self.sizes.append(frame.pos)

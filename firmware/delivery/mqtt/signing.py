@@ -1,4 +1,4 @@
-"""Signs records, so that nobody but this node can have written them.
+"""Signs records with the key of the node. The backend refuses those of anybody else.
 
 A record ends with `"mac"`: the first 16 bytes of HMAC-SHA256 (RFC 2104) over node, log and the
 text of the record, with the key that the node got at provisioning (NVS key `mac_key`).

@@ -58,7 +58,8 @@ def test_a_command_that_fails_in_any_way_is_answered_with_its_id():
     ):  # fmt: skip
         app = FakeApp()
         app.resend = failing(error)
-        assert refused(app, id="x", cmd="resend", **{"from": 1, "to": 2})
+        why = refused(app, id="x", cmd="resend", **{"from": 1, "to": 2})
+        assert why and (why == "no memory") == isinstance(error, MemoryError)
 
 
 def test_a_command_for_another_start_is_refused():

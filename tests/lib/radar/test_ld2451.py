@@ -190,6 +190,26 @@ def test_a_silent_radar_is_asked_before_it_counts_as_dead():
     assert driver.state == 3 and driver.stats()["silences"] == 1
 
 
+def test_a_silent_radar_is_asked_again_when_there_was_no_memory_to_ask_it():
+    device = Radar()
+    driver, _, clock = _started(device)
+    device.deaf = True
+
+    def full(*_args):
+        raise MemoryError
+
+    kept, radar.ld24xx_commands.Dialogue = radar.ld24xx_commands.Dialogue, full
+    clock.us += 61_000_000
+    assert driver.tick(clock.ticks_ms())
+    asyncio.run(driver.wait())
+    assert driver.state == 2, "not known to be dead"
+    radar.ld24xx_commands.Dialogue = kept
+    clock.us += 61_000_000
+    assert driver.tick(clock.ticks_ms())
+    asyncio.run(driver.wait())
+    assert driver.state == 3
+
+
 def _approach(first_ms, kmh, until_ms):
     """Targets of a car that comes from 40 m, ten a second, until it is past: (ms, target)."""
     seen = []

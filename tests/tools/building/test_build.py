@@ -201,9 +201,12 @@ def test_a_missing_source_is_named(path: str, text: str, tmp_path: Path) -> None
     assert not (root / ".build" / BOARD / "flash.bin").exists()
 
 
-def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ("def f(:\n", "match 1:\n    case 1:\n        pass\n"))
+def test_a_source_that_does_not_compile_is_named(text: str, tmp_path: Path) -> None:
+    """Python that MicroPython lacks, too, although the module is a part of a bundle."""
     root = tree(tmp_path)
-    (root / "firmware" / "core" / "clock.py").write_text("def f(:\n")
+    clock = root / "firmware" / "core" / "clock.py"
+    clock.write_text(text + clock.read_text())
     with pytest.raises(ToolError, match="clock.py: mpy-cross cannot compile it: SyntaxError"):
         build(BOARD, root=root)
     assert not (root / ".build" / BOARD / "manifest.json").exists()

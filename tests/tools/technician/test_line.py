@@ -203,6 +203,21 @@ def test_a_command_that_arrived_damaged_is_sent_again() -> None:
         assert node.names() == ["identity", "identity"]
 
 
+def test_a_command_that_met_a_full_heap_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_NO_MEMORY_PAUSE_S", 0.01)
+
+    class Busy(FakeNode):
+        def _reply(self, body: dict[str, object]) -> bytes:
+            reply = super()._reply(body)
+            full = f'{{"v":1,"id":"{body["id"]}","ok":false,"error":"no memory"}}\n'.encode()
+            first = self.names().count("identity") == 1 and body["cmd"] == "identity"
+            return full if first else reply
+
+    with Busy() as node, line.connect(node.port) as found:
+        assert found.ask("identity")["node"] == "gate-1"
+        assert node.names() == ["identity", "identity"]
+
+
 def test_a_node_that_is_short_of_memory_refuses_after_three_attempts() -> None:
     full = b'\r\n{"v":1,"id":null,"ok":false,"error":"no memory"}\r\n'
 

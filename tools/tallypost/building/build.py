@@ -74,7 +74,8 @@ def _build(board: boards.Board, root: Path) -> BuildResult:
     manifest = _manifest(folder)
     if manifest.get("inputs") == inputs and _is_whole(folder, manifest):
         return BuildResult(folder, manifest, False)
-    shutil.rmtree(folder / "mpy", ignore_errors=True)
+    for made in ("mpy", image.SHORT):
+        shutil.rmtree(folder / made, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").unlink(missing_ok=True)
     files = image.compile_all(items, folder / "mpy")

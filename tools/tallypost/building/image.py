@@ -128,7 +128,12 @@ def compile_all(items: list[ImageFile], folder: Path) -> dict[str, bytes]:
             sources[item.target] = item.source
     targets = sorted(sources)
     with ThreadPoolExecutor(4) as pool:
-        contents = list(pool.map(lambda t: _content(t, sources[t], folder), targets))
+        try:
+            contents = list(pool.map(lambda t: _content(t, sources[t], folder), targets))
+        except ToolError:  # of a file that nobody wrote: name the source that is to blame
+            for item in items:
+                _content(item.target, item.source, folder)
+            raise
     return dict(zip(targets, contents, strict=True))
 
 

@@ -17,9 +17,10 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
+from pip._internal.models.index import PyPI  # the index that pip has built in
+
 from tallypost.i18n import _
 
-DEFAULT_INDEX = "https://pypi.org/simple"
 _TIMEOUT_S = 60
 _HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
 
@@ -43,7 +44,7 @@ class Index:
     """
 
     def __init__(self, address: str = "", certificates: str = "") -> None:
-        self._index = urlsplit(address or DEFAULT_INDEX)
+        self._index = urlsplit(address or PyPI.simple_url)
         trusted = _context(certificates or os.environ.get("REQUESTS_CA_BUNDLE", ""))
         self._opener = build_opener(HTTPSHandler(context=trusted))
 

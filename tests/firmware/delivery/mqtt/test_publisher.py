@@ -84,6 +84,12 @@ def test_a_link_lost_during_a_message_repeats_it():
     assert link.attempts == len(link.messages) + 3
 
 
+def test_a_message_that_finds_no_memory_for_its_form_is_sent_later():
+    node = Node(20)
+    node.link.fails, node.link.failure = 3, MemoryError()
+    assert node.run().numbers() == list(range(1, 21))
+
+
 def test_sent_records_are_remembered_across_a_restart():
     node = Node(5)
     node.run()

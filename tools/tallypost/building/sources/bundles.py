@@ -110,7 +110,7 @@ def _place(bundle: str, modules: tuple[str, ...], parts: dict[str, _Part], place
 
 
 def _given(tree: ast.Module) -> Iterator[str]:
-    """Names that a module gives, at its top, to what is its own."""
+    """Names that a module defines at its top level, without those that it imports."""
     for statement in tree.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield statement.name
