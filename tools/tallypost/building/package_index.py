@@ -17,12 +17,17 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
 
-from pip._internal.models.index import PyPI  # the index that pip has built in
-
 from tallypost.i18n import _
 
 _TIMEOUT_S = 60
 _HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
+
+
+def _built_in() -> str:
+    """The address that pip has built in. A wheel is built where there may be no pip."""
+    from pip._internal.models.index import PyPI
+
+    return str(PyPI.simple_url)
 
 
 class _Links(HTMLParser):
@@ -44,7 +49,7 @@ class Index:
     """
 
     def __init__(self, address: str = "", certificates: str = "") -> None:
-        self._index = urlsplit(address or PyPI.simple_url)
+        self._index = urlsplit(address or _built_in())
         trusted = _context(certificates or os.environ.get("REQUESTS_CA_BUNDLE", ""))
         self._opener = build_opener(HTTPSHandler(context=trusted))
 
