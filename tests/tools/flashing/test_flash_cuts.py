@@ -18,7 +18,7 @@ from tallypost.building import image
 from tallypost.cli import main
 
 pytestmark = pytest.mark.usefixtures("answers")
-ROUNDS = 5 if "TALLYPOST_LONG" in os.environ else 2  # each of a first flash and of an update
+ROUNDS = 5 if "TALLYPOST_LONG" in os.environ else 1  # each of a first flash and of an update
 CUTS = 5
 
 

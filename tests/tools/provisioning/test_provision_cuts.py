@@ -26,7 +26,7 @@ from tallypost.provisioning.identity import Identity
 from tallypost.provisioning.provision import prepare, write
 
 __all__ = ("lora_image", "state")
-PULLS = 50 if "TALLYPOST_LONG" in os.environ else 16
+PULLS = 50 if "TALLYPOST_LONG" in os.environ else 6
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
 NEW = Identity(
     "old-1", {"link": "mqtt", "site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS
