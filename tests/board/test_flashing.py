@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from tests.support.long import LONG
 from tests.support.boards.bench import Make, run, until
 
 from simulator.board.board import VirtualBoard
@@ -49,7 +50,7 @@ def listed(board: VirtualBoard) -> dict[str, str]:
     return dict(row)
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", boards.names() if LONG else ("esp32_generic", "esp32c3_rak3172"))
 def test_a_board_out_of_the_box_becomes_a_node_that_counts(
     name: str, file: Path, make: Make
 ) -> None:

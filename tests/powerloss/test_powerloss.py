@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.long import LONG
 from tests.powerloss.harness import (
     CUT_MODES, REST, SABOTAGES, STUCK, Plan, reproduction, rest_plans, run, sweep_plans,
 )  # fmt: skip
 
-ONE_IN = (5, 24)  # of the second cuts, for the first workloads
+ONE_IN = (5, 24) if LONG else (9, 48)  # of the second cuts, for the first workloads
 
 
 def test_no_cut_loses_changes_or_resurrects_a_record(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,18 @@ import pytest
 from simulator.run import false_zeros
 from simulator.run.false_zeros import SITUATIONS, plans, run, situation_plan
 from simulator.run.plans.plan import NodePlan
+from tests.support.long import LONG
+
+INTERVALS = 64 if LONG else 32
 
 
 def test_the_command_finds_no_false_zero_and_writes_its_figures(tmp_path: Path) -> None:
     path = tmp_path / "zeros.json"
-    assert false_zeros.main(["--n=64", "--seed=77", f"--json={path}"]) == 0
+    assert false_zeros.main([f"--n={INTERVALS}", "--seed=77", f"--json={path}"]) == 0
     found = json.loads(path.read_text())
-    assert found["intervals"] >= 64 and found["false_zeros"] == 0 == len(found["violations"])
+    assert found["intervals"] >= INTERVALS and found["false_zeros"] == 0 == len(
+        found["violations"]
+    )
 
 
 @pytest.mark.parametrize("name", ("far-lane", "covered", "turned-far"))

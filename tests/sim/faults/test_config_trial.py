@@ -13,6 +13,7 @@ import pytest
 from simulator.run.checkers import records
 from simulator.run.plans.plan import HOUR_US, NodePlan, RunOptions, draw
 from simulator.run.processes.node import Evidence
+from tests.support.long import LONG
 from tests.support.runs.living import BEAM, RADAR, live, planned
 
 TRIAL_FAILED = 8
@@ -73,6 +74,7 @@ def test_power_cuts_during_a_trial_lose_no_node(after_s: tuple[int, ...], tmp_pa
     assert [e for e in _events(plan, tmp_path) if e.get("code") == TRIAL_FAILED]
 
 
+@pytest.mark.skipif(not LONG, reason="80 hours; TALLYPOST_LONG=1 runs it")
 def test_a_wrong_region_of_lorawan_costs_two_days_of_delivery(tmp_path: Path) -> None:
     """The first confirmation comes after 12 hours, and makes the first settings good ones."""
     options = RunOptions(hours=80, seed=3, nodes="lora-beam", scenario="moderate")

@@ -4,7 +4,6 @@ counts are those without faults.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from simulator.run.checkers import records
 from simulator.run.results.scoring import score
+from tests.support.long import LONG
 from tests.support.runs.living import BEAM, RADAR, live, planned, unharmed
 
 S = 1_000_000
@@ -66,6 +66,7 @@ def test_a_broker_that_refuses_for_an_hour_is_asked_ever_more_seldom(tmp_path: P
     assert len(ours & theirs) < len(ours) / 3, "two nodes do not come back together"
 
 
+@pytest.mark.skipif(not LONG, reason="a day; TALLYPOST_LONG=1 runs it")
 def test_a_broker_away_for_a_day_loses_no_interval(tmp_path: Path) -> None:
     """Every interval of the day arrives afterwards: 288 of 5 minutes."""
     plan = planned("broker_away_day", BEAM)
@@ -83,9 +84,6 @@ def test_a_dead_dns_loses_no_interval(node: int, tmp_path: Path) -> None:
     evidence = live(planned("dns_dead", node, hours=3), tmp_path)
     unharmed(evidence, tmp_path)
     assert score(evidence.truth, evidence.observer.passages).recall == 1.0
-
-
-LONG = "TALLYPOST_LONG" in os.environ
 
 
 @pytest.mark.skipif(not LONG, reason="a week; TALLYPOST_LONG=1 runs it")

@@ -3,11 +3,11 @@ of two images runs."""
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
 import pytest
+from tests.support.long import LONG
 from tests.support.boards.flash_board import FlashBoard
 from tests.support.boards.genuine import made_up
 from littlefs import LittleFSError
@@ -18,7 +18,7 @@ from tallypost.building import image
 from tallypost.cli import main
 
 pytestmark = pytest.mark.usefixtures("answers")
-ROUNDS = 5 if "TALLYPOST_LONG" in os.environ else 1  # each of a first flash and of an update
+ROUNDS = 5 if LONG else 1  # each of a first flash and of an update
 CUTS = 5
 
 

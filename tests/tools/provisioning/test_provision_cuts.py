@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.long import LONG
 from tests.support.boards.booted import Life, boot, nvs
 from tests.support.boards.mock_board import MockBoard, Nor, Unplugged
 from tests.tools.provisioning.test_provision_board import (
@@ -26,7 +26,7 @@ from tallypost.provisioning.identity import Identity
 from tallypost.provisioning.provision import prepare, write
 
 __all__ = ("lora_image", "state")
-PULLS = 50 if "TALLYPOST_LONG" in os.environ else 6
+PULLS = 50 if LONG else 3
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
 NEW = Identity(
     "old-1", {"link": "mqtt", "site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS
