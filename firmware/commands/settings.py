@@ -5,7 +5,7 @@ console, or show a single road user need a signature of the fleet's key on every
 `signed_settings.py`. A node without such a key takes them from its console alone.
 """
 
-from config.settings import read_blob
+from config.settings import read_blob, view_blob
 from core.faults import CommandError, refusal
 from micropython import const
 
@@ -25,7 +25,8 @@ def carry_out(app, body, out):
     """
     try:
         if body["cmd"] == "config_stored":
-            result = app.schema().stored(app.nvs)
+            blob = view_blob(app.nvs, "config")
+            result = app.schema().stored(blob)
         else:
             result = _config_set(app, body, out)
             app.use_id(app.mark(body["id"]))
@@ -46,6 +47,7 @@ def _config_set(app, body, out):
     change = body.get("config")
     if not isinstance(change, dict):
         raise CommandError("config_set needs an object config")
+    blob = view_blob(app.nvs, "config")
     schema, serial = app.schema(), 0
     if body.get("sig") is True:
         serial = body["serial"]
@@ -53,7 +55,8 @@ def _config_set(app, body, out):
         key = _needs_signature(change, schema.is_link)
         if key:
             _check_keyless(app.nvs, key, out)
-    values = schema.alter(app.nvs, app.config, change, serial)
+    values = schema.stored(blob) or app.config.public()
+    values = schema.alter(app.nvs, values, change, serial)
     return {"stored": {key: values[key] for key in change}, "in_force": "after a reboot"}
 
 

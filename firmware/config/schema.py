@@ -12,12 +12,14 @@ import json
 from binascii import crc32
 from io import StringIO
 
-from config.settings import BLOB_BYTES_MAX, Settings, read_blob
+from config.settings import BLOB_BYTES_MAX, Settings, view_blob
 from core.faults import ConfigError
 
 # key | type | minimum..maximum (of a text: characters) or the choices | default | unit
-# One text: as tuples the table takes four times the memory, and a node in use may not have that.
-SCHEMA = """\
+# Texts: as tuples the table takes four times the memory. Four of them: for the whole in one piece
+# a node in use may have no room.
+SCHEMA = (
+    """\
 site|str|0..40||text
 detector|str|ld2451 ld2450 ops243 doppler beam beam_single pir_pair vl53l1x|ld2451|
 link|str|mqtt lorawan both|mqtt|
@@ -26,6 +28,8 @@ mqtt_port|int|1..65535|1883|
 mqtt_tls|int|0..1|0|
 mqtt_root|str|1..40|tallypost/v1|text
 mqtt_keepalive|int|10..600|60|s
+""",
+    """\
 ntp_host|str|1..64|pool.ntp.org|text
 ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
@@ -37,6 +41,8 @@ radar_offset_m|int|0..14|0|m
 radar_max_m|int|10..100|60|m
 radar_min_kmh|int|0..30|2|km/h
 radar_dir_approach|int|0..1|1|
+""",
+    """\
 radar_mount_deg|int|-45..45|0|degrees
 ld2450_flip|int|0..1|0|
 ld2450_max_mm|int|1000..8000|6000|mm
@@ -47,6 +53,8 @@ beam_debounce_ms|int|1..50|20|ms
 beam_merge_ms|int|10..1000|120|ms
 class_ped_max_kmh|int|3..15|8|km/h
 class_bike_max_kmh|int|10..60|28|km/h
+""",
+    """\
 class_bike_min_mm|int|300..3000|1000|mm
 class_car_min_mm|int|1000..8000|3000|mm
 class_heavy_min_mm|int|2000..20000|7000|mm
@@ -55,7 +63,8 @@ lora_region|str|EU868 US915 AS923 AS923-2 AS923-3 AS923-4|EU868|
 lora_airtime_s|int|5..864|30|s a day
 lora_after_min|int|1..1440|30|min
 lora_certification|int|0..1|0|
-"""
+""",
+)
 _BAD_IN_TOPIC = "+#\0"
 # Settings that can lose the node or hand it over: signed (commands/settings.py), and on trial
 # (trial.py). One text, for the same reason.
@@ -67,15 +76,19 @@ _LINK = (
 
 def rows():
     """The rows of SCHEMA: key, type, minimum or choices, maximum or None, default, unit."""
-    for line in StringIO(SCHEMA):
-        key, name, allowed, default, unit = line[:-1].split("|")
-        kind = int if name == "int" else str
-        lower, _, upper = allowed.partition("..")
-        if upper:
-            yield key, kind, int(lower), int(upper), kind(default), unit
-        else:
-            choices = tuple([kind(choice) for choice in allowed.split(" ")])
-            yield key, kind, choices, None, kind(default), unit
+    for part in SCHEMA:
+        for line in StringIO(part):
+            yield _row(line)
+
+
+def _row(line):
+    key, name, allowed, default, unit = line[:-1].split("|")
+    kind = int if name == "int" else str
+    lower, _, upper = allowed.partition("..")
+    if upper:
+        return key, kind, int(lower), int(upper), kind(default), unit
+    choices = tuple([kind(choice) for choice in allowed.split(" ")])
+    return key, kind, choices, None, kind(default), unit
 
 
 def accept(values):
@@ -114,9 +127,10 @@ def check(values):
 
 
 def _unknown_key(values):
-    known = [row[0] for row in rows()]
-    [key] = [key for key in values if key not in known][:1]
-    return ConfigError("config: unknown key %r; known: %s" % (key, ", ".join(known)))
+    """Without the list of all keys: the heap of a node in use has no room for such a text."""
+    for row in rows():
+        values.pop(row[0], None)
+    return ConfigError("config: unknown key %r; config_get has all" % sorted(values)[0])
 
 
 def _check_value(row, value):
@@ -178,7 +192,7 @@ def load(nvs, log, keys=("config", "config_ok")):
     Without one the defaults, and "".
     """
     for key in keys:
-        blob = read_blob(nvs, key)
+        blob = view_blob(nvs, key)
         if blob is None:
             continue
         try:
@@ -189,21 +203,23 @@ def load(nvs, log, keys=("config", "config_ok")):
     return accept({}), ""
 
 
-def stored(nvs, key="config"):
-    """The configuration stored for the next start, completed. None if none is usable."""
+def stored(blob):
+    """The configuration of a blob of NVS, completed. None if it is not usable, or None.
+
+    The caller reads the blob before it loads this module: it is the largest piece, and a heap
+    in use has room for it only at first.
+    """
     try:
-        return check(json.loads(read_blob(nvs, key) or b""))
+        return check(json.loads(blob or b""))
     except (ConfigError, ValueError):
         return None
 
 
-def alter(nvs, config, change, serial=0):
-    """Store a change to the configuration of the next start; return all its values.
+def alter(nvs, values, change, serial=0):
+    """Store `values` with a change for the next start; return all of them.
 
-    config: Settings in force. They are changed when nothing usable is stored. serial: of a
-    signature, 0 without one. Raises ConfigError.
+    serial: of a signature, 0 without one. Raises ConfigError.
     """
-    values = stored(nvs) or config.public()
     values.update(change)
     store(nvs, values, serial)
     return values

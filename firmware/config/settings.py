@@ -22,10 +22,16 @@ class Settings:
         return dict(self._values)
 
 
-def read_blob(nvs, key, bytes_max=BLOB_BYTES_MAX):
-    """Return a blob of NVS as bytes. None when it is missing or longer than `bytes_max`."""
+def view_blob(nvs, key, bytes_max=BLOB_BYTES_MAX):
+    """Return a blob of NVS as a memoryview. None when it is missing or longer than `bytes_max`."""
     buf = bytearray(bytes_max)
     try:
-        return bytes(memoryview(buf)[: nvs.get_blob(key, buf)])
+        return memoryview(buf)[: nvs.get_blob(key, buf)]
     except OSError:
         return None
+
+
+def read_blob(nvs, key, bytes_max=BLOB_BYTES_MAX):
+    """Return a blob of NVS as bytes, as `view_blob`."""
+    view = view_blob(nvs, key, bytes_max)
+    return None if view is None else bytes(view)

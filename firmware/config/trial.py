@@ -10,7 +10,7 @@ Loaded once a minute while a trial lasts. Its state is a list in the application
 which to look again, what the links have delivered, minutes with the Wi-Fi up, number of starts.
 """
 
-from config.settings import read_blob
+from config.settings import read_blob, view_blob
 from core.faults import TRIAL_FAILED
 from micropython import const
 
@@ -77,7 +77,7 @@ def _replace_logged(app, key, source):
 
 def differs_in_link(schema, nvs, config):
     """True if `config`, Settings, has another way to the backend than the last good one."""
-    good = schema.stored(nvs, "config_ok")
+    good = schema.stored(view_blob(nvs, "config_ok"))
     return bool(good) and any([good[key] != config[key] for key in good if schema.is_link(key)])
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+from config.settings import view_blob
 from core.clock import NTP
 from core.modules import unload_modules
 from micropython import const
@@ -46,8 +47,10 @@ class LoraService:
     def store_config(self, values):
         """Change the configuration from the next start on. Raises ConfigError."""
         app = self._app
+        blob = view_blob(app.nvs, "config")
         try:
-            app.schema().alter(app.nvs, app.config, values)
+            schema = app.schema()
+            schema.alter(app.nvs, schema.stored(blob) or app.config.public(), values)
         finally:
             unload_modules()
 

@@ -85,9 +85,9 @@ def test_a_value_of_another_type_is_refused_with_the_wanted_type():
             assert key in text and repr(value) in text and kind.__name__ in text, text
 
 
-def test_an_unknown_key_is_named_and_the_known_ones_are_listed():
-    text = _refused({"interval": 5})
-    assert "'interval'" in text and "interval_min" in text and "site" in text
+def test_an_unknown_key_is_named_in_a_text_that_fits_into_a_heap_in_use():
+    text = _refused({"interval": 5, "site": "a"})
+    assert "'interval'" in text and "config_get" in text and len(text) < 100
 
 
 def test_a_configuration_that_is_no_object_is_refused():

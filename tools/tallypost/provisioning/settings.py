@@ -40,7 +40,7 @@ def table() -> tuple[Row, ...]:
         raise _damaged(error) from error
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SCHEMA":
-            text = ast.literal_eval(node.value)
+            text = "".join(ast.literal_eval(node.value))
             return tuple(_row(line.split("|")) for line in text.splitlines())
     raise _damaged("SCHEMA")
 
