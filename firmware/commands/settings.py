@@ -12,6 +12,7 @@ from micropython import const
 FLEET_KEYS = ("fleet_key", "fleet_key2")  # in NVS: moduli, big-endian; two for a change of keys
 MODULUS_BYTES_MAX = const(512)
 _INTERVAL_MIN = const(5)  # minutes; a shorter one may hold a single road user
+_PRIVACY_K = const(3)  # road users; fewer of a direction have no class, speed and spacing
 
 
 def config_get(app, _body):
@@ -65,9 +66,10 @@ def _needs_signature(change, is_link):
     for key in sorted(change):
         if is_link(key) or key == "console":
             return key
-    minutes = change.get("interval_min")
-    if isinstance(minutes, int) and minutes < _INTERVAL_MIN:
-        return "interval_min below %d" % _INTERVAL_MIN
+    for key, least in (("interval_min", _INTERVAL_MIN), ("privacy_k", _PRIVACY_K)):
+        value = change.get(key)
+        if isinstance(value, int) and value < least:
+            return "%s below %d" % (key, least)
     return None
 
 

@@ -33,6 +33,7 @@ mqtt_keepalive|int|10..600|60|s
 ntp_host|str|1..64|pool.ntp.org|text
 ntp_host2|str|1..64|time.cloudflare.com|text
 interval_min|int|1 5 15 60|15|min
+privacy_k|int|1..100|3|road users
 checkpoint_s|int|10..600|60|s
 log_level|int|0..3|1|
 console|str|open commands off|commands|

@@ -52,6 +52,7 @@ class Counter:
         self._uptime_s = uptime_s
         self._length = config["interval_min"] * 60
         self._checkpoint_s = config["checkpoint_s"]
+        self._privacy_k = config["privacy_k"]
         self._buf = bytearray(RTC_HEAD_BYTES + MAX_BYTES)
         self._packed = memoryview(self._buf)[RTC_HEAD_BYTES:]
         self.rec = Interval()
@@ -186,6 +187,7 @@ class Counter:
 
     def _append(self):
         rec = self.rec
+        rec.withhold(self._privacy_k)
         n = rec.pack_into(self._packed)
         self._ring.append(INTERVAL, self._packed, n)
         if rec.start:

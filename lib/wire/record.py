@@ -132,6 +132,28 @@ class Interval:
             self._sum(4 + direction, (gap_ms + 50) // 100)
         self._sum(6 + direction, (occupied_ms + 5) // 10)
 
+    def withhold(self, k):
+        """Keep nothing but the number of a direction in which fewer than `k` road users passed.
+
+        Their classes become unknown, in `totals` too: the difference of two totals would tell
+        them. Speeds and spacing become those of nobody.
+        """
+        for direction in range(2):
+            first = direction * 5
+            few = sum(self.counts[first : first + 5])
+            if not 0 < few < k:
+                continue
+            for slot in range(first, first + 4):
+                self.totals[slot] = (self.totals[slot] - self.counts[slot]) & 0x3FFFFFFF
+                self.totals[first + 4] = (self.totals[first + 4] + self.counts[slot]) & 0x3FFFFFFF
+                self.counts[slot] = 0
+            self.counts[first + 4] = few
+            for i in range(direction * BINS, direction * BINS + BINS):
+                self.hist[i] = 0
+            for i in range(direction, 10, 2):
+                self.spacing[i] = 0
+            self.speed_sum[direction] = self.speed_n[direction] = 0
+
     def _sum(self, i, more):
         self.spacing[i] = min(self.spacing[i] + more, _SUM_MAX)
 

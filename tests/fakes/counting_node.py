@@ -36,11 +36,12 @@ class Settings(dict):
 class Node:
     """The counting of a node, second by second. Flash and RTC memory outlive its resets."""
 
-    def __init__(self, utc=0, minutes=15):
+    def __init__(self, utc=0, minutes=15, privacy_k=1):
         self.flash = Nor(24)
         self.rtc = FakeRtc()
         self.boot = 0
         self.minutes = minutes
+        self.privacy_k = privacy_k
         self.start(utc)
 
     def start(self, utc, uptime=0, source=2):
@@ -50,7 +51,7 @@ class Node:
         self.clock.uptime = uptime
         self.ring = Ring(self.flash, random.getrandbits)
         self.ring.open()
-        settings = Settings(interval_min=self.minutes, checkpoint_s=60)
+        settings = Settings(interval_min=self.minutes, checkpoint_s=60, privacy_k=self.privacy_k)
         self.counter = counter.Counter(
             self.ring, self.clock, self.rtc, self.clock.seconds, settings,
             identity=(self.boot, 3),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import clock, decode, lorawan, memory
+from simulator.run.checkers import clock, decode, lorawan, memory, privacy
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.processes.node import Evidence
 
@@ -23,7 +23,7 @@ Tally = dict[str, dict[str, int]]
 
 def violations(evidence: Evidence) -> list[str]:
     """Everything that is wrong, each text with the node's name in front."""
-    checks = CHECKS + clock.CHECKS + memory.CHECKS
+    checks = CHECKS + clock.CHECKS + memory.CHECKS + privacy.CHECKS
     if evidence.plan.ring_dead:  # meanwhile other logs have the records, in the node's memory
         checks = tuple(check for check in checks if check not in WHOLE_TIME)
     checks += lorawan.CHECKS if evidence.plan.link != "mqtt" else ()

@@ -59,7 +59,7 @@ BROKER = {"mqtt_host": "b", "mqtt_port": 8883}
 HARMFUL = (
     {"mqtt_host": "x"}, {"mqtt_port": 1}, {"mqtt_tls": 0}, {"mqtt_root": "x"}, {"ntp_host": "x"},
     {"ntp_host2": "x"}, {"link": "lorawan"}, {"lora_region": "US915"}, {"lora_certification": 1},
-    {"interval_min": 1}, {"console": "open"}, {"console": "off"},
+    {"interval_min": 1}, {"privacy_k": 2}, {"console": "open"}, {"console": "off"},
     {"site": "gate", "mqtt_host": "x"},
 )  # fmt: skip
 SIGNED_AT = 60_000_000  # 2026-11-26 10:40 UTC

@@ -32,6 +32,52 @@ def _sample():
     return rec
 
 
+def test_few_road_users_of_a_direction_keep_their_number_alone():
+    rec, before = _counting(), _counting()
+    rec.withhold(3)
+    assert list(rec.counts[:5]) == [0, 0, 0, 0, 2] and list(rec.totals[:5]) == [10, 10, 10, 10, 12]
+    assert rec.speed_n[0] == rec.speed_sum[0] == 0 and not any(rec.hist[:BINS])
+    assert not any([rec.spacing[i] for i in range(0, 10, 2)])
+    for name in ("counts", "totals"):
+        assert list(getattr(rec, name)[5:]) == list(getattr(before, name)[5:])
+    assert rec.speed_n[1] == 3 and list(rec.hist[BINS:]) == list(before.hist[BINS:])
+    assert all([rec.spacing[i] == before.spacing[i] for i in range(1, 10, 2)])
+
+
+def test_nothing_is_withheld_from_k_on_or_where_nobody_passed():
+    for k in (1, 2):
+        rec, before = _counting(), _counting()
+        rec.withhold(k)
+        assert _packed(rec) == _packed(before)
+    rec = Interval()
+    rec.withhold(100)
+    assert _packed(rec) == _packed(Interval())
+
+
+def test_a_total_that_has_wrapped_is_changed_with_its_count():
+    rec = Interval()
+    rec.totals[0] = 0x3FFFFFFF
+    rec.add(0, 0, 50)
+    rec.withhold(3)
+    assert rec.totals[0] == 0x3FFFFFFF and rec.totals[4] == rec.counts[4] == 1
+
+
+def _counting():
+    """Two road users forward, one of them without a speed, and three backward."""
+    rec = Interval()
+    for i in range(10):
+        rec.totals[i] = 10
+    for direction, cls, speed in ((0, 1, 180), (0, 2, -1), (1, 2, 500), (1, 3, 400), (1, 2, 450)):
+        rec.add(direction, cls, speed, 9)
+        rec.add_headway(direction, 2000, 1500, 300)
+    return rec
+
+
+def _packed(rec):
+    buf = bytearray(MAX_BYTES)
+    return bytes(buf[: rec.pack_into(buf)])
+
+
 def _full():
     """Every field at its largest value."""
     rec = Interval()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -149,6 +150,7 @@ def live(observer: NodeObserver, start_utc: int) -> tuple[dict[int, Record], lis
 def clean(scenario: str = "moderate") -> Evidence:
     """The evidence of a run without faults."""
     plan = plans.draw(plans.RunOptions(hours=2.0, seed=7, nodes="1", scenario=scenario))[0]
+    plan = replace(plan, config={**plan.config, "privacy_k": 1})  # three road users an interval
     observer = NodeObserver((RING_AT, RING_SIZE))
     records, truth = live(observer, plan.start_utc)
     return Evidence(

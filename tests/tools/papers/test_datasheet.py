@@ -36,7 +36,8 @@ def test_the_sheet_is_as_agreed(language: str, tmp_path: Path, capsys: Capture) 
 
 
 def test_plain_text_and_short_intervals_are_stated(tmp_path: Path, capsys: Capture) -> None:
-    text = made(tmp_path, capsys, {"interval_min": 1, "mqtt_host": "b"})
+    text = made(tmp_path, capsys, {"interval_min": 1, "mqtt_host": "b", "privacy_k": 1})
+    assert "a single road user passed" in text and "number alone" not in text
     assert "MQTT in plain text to b:1883" in text and "Intervals of 1 minutes" in text
     assert "TLS" not in text
 

@@ -192,4 +192,6 @@ def test_node_and_tool_agree_on_the_settings_that_need_a_signature() -> None:
     named = "".join(ast.literal_eval(line.strip()) for line in table.strip().splitlines())
     assert {*named.split(), "console"} == fleet_keys.SIGNED
     short = fleet_keys.keys_to_sign({"interval_min": 1, "site": "x"})
+    assert fleet_keys.keys_to_sign({"privacy_k": 1}) == ["privacy_k"]
+    assert fleet_keys.keys_to_sign({"privacy_k": 3}) == []
     assert short == ["interval_min"] and fleet_keys.keys_to_sign({"interval_min": 5}) == []

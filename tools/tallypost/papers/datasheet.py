@@ -143,13 +143,22 @@ def _transport(config: Config) -> list[str]:
 
 def _remarks(config: Config) -> list[str]:
     """What a reader must know to judge the records."""
+    k = config["privacy_k"]
+    few = _(
+        "Where fewer than {k} road users pass in an interval and direction, the node keeps their"
+        " number alone: no class, no speed, no spacing."
+    ).format(k=k)
+    if k == 1:
+        few = _(
+            "In an interval in which a single road user passed, the record shows class and speed"
+            " of this one. Somebody who saw this person pass could assign it."
+        )
     found = [
-        _("In an interval in which a single road user passed, the record shows class and speed of"
-          " this one. Somebody who saw this person pass could assign it."),
+        few,
         _("The node keeps its credentials unencrypted, unless its chip encrypts the flash"
           " (SECURITY.md)."),
     ]  # fmt: skip
-    if config["interval_min"] < 15:
+    if k == 1 and config["interval_min"] < 15:
         found.insert(
             1,
             _("Intervals of {n} minutes make such records frequent. 15 minutes are the default.")

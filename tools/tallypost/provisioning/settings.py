@@ -28,7 +28,7 @@ _LOBE_DEG = 20  # of the LD2451
 _BAD_IN_TOPIC = "+#\0"
 _HOSTS = ("mqtt_host", "ntp_host", "ntp_host2")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
-_UNITS = (N_("degrees"), N_("s a day"))  # units of the table that are words
+_UNITS = (N_("degrees"), N_("road users"), N_("s a day"))  # units of the table that are words
 
 
 @cache

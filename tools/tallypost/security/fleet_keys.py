@@ -41,7 +41,7 @@ SIGNED = frozenset(
     "link mqtt_host mqtt_port mqtt_tls mqtt_root ntp_host ntp_host2 lora_region"
     " lora_certification console".split()
 )
-_INTERVAL_MIN = 5  # minutes; a shorter interval may hold a single road user
+_LEAST = {"interval_min": 5, "privacy_k": 3}  # below: minutes, road users
 _EPOCH = 1_735_689_600  # 2025-01-01: a serial fits into 31 bits until 2093
 
 
@@ -178,9 +178,12 @@ class FleetKeys:
 
 def keys_to_sign(config: dict[str, Any]) -> list[str]:
     """The keys of a change for which a node wants a signature."""
-    minutes = config.get("interval_min")
-    is_short = isinstance(minutes, int) and minutes < _INTERVAL_MIN
-    return sorted(SIGNED & config.keys()) + ["interval_min"] * is_short
+    low = [key for key, least in _LEAST.items() if _is_below(config.get(key), least)]
+    return sorted(SIGNED & config.keys()) + low
+
+
+def _is_below(value: Any, least: int) -> bool:
+    return isinstance(value, int) and value < least
 
 
 def serial_now() -> int:
