@@ -39,6 +39,15 @@ class ConnectionSpan:
         self.heard_us = t_us
 
 
+def _grown(old: list[int], new: list[int]) -> list[int]:
+    """By how much each total has grown. At the end of an interval those of few road users move to
+    the class unknown: nobody has passed."""
+    more = [b - a for a, b in zip(old, new, strict=True)]
+    for first in (0, 5):
+        more[first + 4] += sum(min(0, n) for n in more[first : first + 4])
+    return more
+
+
 class NodeObserver:
     """An observer of the kernel. The node writes its open interval to RTC memory at every passage.
     The differences are the passages that it has counted, one by one, without asking the firmware.
@@ -109,11 +118,11 @@ class NodeObserver:
         if copy is None:
             return
         if self._totals is not None:
-            for slot, (old, new) in enumerate(zip(self._totals, copy.totals, strict=True)):
-                if new > old:
-                    kmh = self._speed(slot // 5, copy) if new == old + 1 else -1.0
+            for slot, more in enumerate(_grown(self._totals, copy.totals)):
+                if more > 0:
+                    kmh = self._speed(slot // 5, copy) if more == 1 else -1.0
                     direction, what = DIRECTIONS[slot // 5], CLASSES[slot % 5]
-                    self.passages += [Passage(t_us, direction, what, kmh)] * (new - old)
+                    self.passages += [Passage(t_us, direction, what, kmh)] * more
         self._totals = copy.totals
         self._speeds = copy.speeds
 
