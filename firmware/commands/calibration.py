@@ -22,7 +22,7 @@ def calibrate(app, body):
         raise CommandError("calibrate needs do: start or stop")
     if app.tally is None:
         raise CommandError("calibrate: not started, or the node restarted; start it again")
-    result = _finish(app.tally, record, body)
+    result = _finish(app.tally, record, body, app.config["privacy_k"])
     app.tally = None
     app.uplink.event(
         "calibration", error_pct=result["total_error_pct"], limit_pct=result["limit_pct"],
@@ -31,11 +31,12 @@ def calibrate(app, body):
     return result
 
 
-def _finish(began, record, body):
+def _finish(began, record, body, k):
     """Return the result as a dict. Raises CommandError for a bad tally or limit.
 
     began: the cumulative totals at the start. body: `tally`, {direction: {class: number}}, where a
-    missing number is 0, and `limit_pct`, 1 to 50, of the total error.
+    missing number is 0, and `limit_pct`, 1 to 50, of the total error. k: fewer road users of a
+    direction are counted as unknown.
     """
     limit = body.get("limit_pct", 5)
     if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not 1 <= limit <= 50:
@@ -44,7 +45,7 @@ def _finish(began, record, body):
     passed = sum(sum(classes.values()) for classes in tally.values())
     if not passed:
         raise CommandError("calibrate: an empty tally says nothing")
-    counted, error = _counted(began, record), {}
+    counted, error = _counted(began, record, k), {}
     noted = sum(sum(classes.values()) for classes in counted.values())
     for direction in DIRECTIONS:
         for cls in CLASSES:
@@ -62,14 +63,23 @@ def _percent(counted, passed):
     return round(100 * (counted - passed) / passed, 1)
 
 
-def _counted(began, record):
+def _counted(began, record, k):
     counted = {}
     for d, direction in enumerate(DIRECTIONS):
-        counted[direction] = {}
-        for c, cls in enumerate(CLASSES):
-            i = d * len(CLASSES) + c
-            counted[direction][cls] = (record.totals[i] - began[i]) & 0x3FFFFFFF
+        row = [_grown(began[i], record.totals[i]) for i in range(5 * d, 5 * d + 5)]
+        for c in range(4):
+            if row[c] < 0:  # counted before, and moved to unknown since: see Interval.withhold
+                row[4] += row[c]
+                row[c] = 0
+        if sum(row) < k:
+            row = [0, 0, 0, 0, sum(row)]
+        counted[direction] = {cls: row[c] for c, cls in enumerate(CLASSES)}
     return counted
+
+
+def _grown(before, now):
+    grown = (now - before) & 0x3FFFFFFF
+    return grown - 0x40000000 if grown & 0x20000000 else grown
 
 
 def _tally(given):

@@ -46,6 +46,27 @@ def test_calibration_fails_beyond_its_limit():
     assert got["total_error_pct"] == -10.0 and got["limit_pct"] == 5 and got["pass"] is False
 
 
+def test_road_users_that_became_unknown_meanwhile_are_not_counted_again():
+    app = FakeApp()
+    _counting(app, ((0, 2, 2),))  # before it, and few: at the end of the interval nobody's class
+    _send(app, id=1, cmd="calibrate", do="start")
+    app.rec.withhold(3)
+    app.rec.reset(0, 0)
+    _counting(app, ((0, 2, 5), (0, 4, 1)))
+    tally = {"forward": {"car": 6}}
+    got = _send(app, id=2, cmd="calibrate", do="stop", tally=tally)["counted"]["forward"]
+    assert got == {"pedestrian": 0, "bicycle": 0, "car": 3, "heavy": 0, "unknown": 3}, got
+
+
+def test_a_calibration_of_few_tells_no_class():
+    app = FakeApp()
+    _send(app, id=1, cmd="calibrate", do="start")
+    _counting(app, ((0, 2, 2), (1, 1, 3)))
+    got = _send(app, id=2, cmd="calibrate", do="stop", tally={"forward": {"car": 2}})["counted"]
+    assert got["forward"]["car"] == 0 and got["forward"]["unknown"] == 2
+    assert got["backward"]["bicycle"] == 3
+
+
 def test_a_bad_calibration_is_refused_and_goes_on():
     app = FakeApp()
     assert "restarted" in _send(app, id=0, cmd="calibrate", do="stop", tally={})
