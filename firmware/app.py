@@ -12,7 +12,9 @@ from binascii import crc32
 
 from core.faults import STALLED, STARVED, STORAGE, refusal
 from core.log import Log
-from core.memory import COLLECT_BYTES_MIN, CONNECTION_BYTES, TLS_CONNECTION_BYTES
+from core.memory import (
+    COLLECT_BYTES_MAX, COLLECT_BYTES_MIN, CONNECTION_BYTES, TLS_CONNECTION_BYTES,
+)  # fmt: skip
 from core.modules import unload_modules
 from core.supervisor import Supervisor
 from core.version import VERSION
@@ -184,7 +186,8 @@ class App:
         """Run the application. Returns never."""
         gc.collect()
         # A quarter of the room stays in one piece: where a request finds none, the heap grows.
-        gc.threshold(max(COLLECT_BYTES_MIN, self.memory.room() * 3 // 4))
+        room = min(self.memory.room() * 3 // 4, COLLECT_BYTES_MAX)
+        gc.threshold(max(COLLECT_BYTES_MIN, room))
         self.supervisor.run(self.run())
 
     async def run(self):

@@ -1,8 +1,9 @@
 """Watches the two heaps of a node: MicroPython's own, and the system's beside it.
 
 Wi-Fi, sockets and TLS take their memory from the system's heap. On a chip without PSRAM
-MicroPython's heap grows out of the same memory and never gives a block back. A node whose system
-heap has no large block left counts, but can never connect again. Only a restart helps.
+MicroPython's heap grows out of the same memory, and gives back only an area that is wholly empty.
+A node whose system heap has no large block left counts, but can never connect again. Only a
+restart helps. With PSRAM the heap may grow.
 """
 
 import gc
@@ -10,9 +11,10 @@ import gc
 from core.modules import unload_modules
 from micropython import const
 
-COLLECT_BYTES_MIN = 4096  # allocated between two collections
+COLLECT_BYTES_MIN, COLLECT_BYTES_MAX = 4096, 65_536  # allocated between two collections
 CONNECTION_BYTES = 4096  # one block: a TCP connection with its buffers
 TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its header
+_PSRAM_BYTES = const(400_000)  # no chip has such a block of its own
 STARVED_S = const(600)  # this long without a link and without such a block: restart
 
 
@@ -31,16 +33,17 @@ class Memory:
         self._starving_s = 0  # uptime at which memory was first too small, 0 = it is not
 
     def room(self):
-        """Bytes free in MicroPython's heap as it is.
+        """Bytes free in MicroPython's heap as it is, with PSRAM also what it can grow by.
 
         The port's own figure has the block that the heap would grow by in it.
         """
-        return gc.mem_free() - self.system_heap()[1]
+        beside = self.system_heap()[1]
+        return gc.mem_free() - (beside if beside < _PSRAM_BYTES else 0)
 
     def need(self, size):
         """Collect garbage. Raises MemoryError without room for `size` bytes.
 
-        Without it the heap would grow, and take from the network what it never gives back.
+        Without it the heap would grow, and take from the network what it seldom gives back.
         """
         gc.collect()
         if self.room() < size:

@@ -42,6 +42,11 @@ class HeapPlan:
     bare: int = 3808
     stack: int = 15_360
 
+    @property
+    def psram(self) -> bool:
+        """There is memory outside of the chip, of which Wi-Fi and sockets need none."""
+        return self.free[-1] >= PSRAM_BYTES
+
 
 _CLASSIC = HeapPlan((4, 4, 4356, 10_584, 14_656, 112_968), 57_344)
 PLANS = {

@@ -48,7 +48,7 @@ class ChipMemory:
 
     def _grow(self, request: Request) -> int:
         size = self.heap.grow(request.b, int.from_bytes(request.data, "little"))
-        if request.now_us - self._booted_us >= START_US:
+        if request.now_us - self._booted_us >= START_US and not self.plan.psram:
             self._growth += size
         return size
 

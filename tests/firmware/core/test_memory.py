@@ -92,3 +92,11 @@ def test_what_needs_more_than_there_is_is_refused_before_the_heap_grows():
     except MemoryError:
         return
     raise AssertionError("it would have let the heap grow")
+
+
+def test_with_psram_the_heap_may_grow():
+    memory, board, _log = _memory()
+    board.system = (4_000_000, 3_900_000, 3_900_000)
+    whole = memory.room()
+    board.system = (4_000_000, 300_000, 300_000)
+    assert whole - memory.room() > 290_000, "of a chip's own memory nothing may be taken"
