@@ -147,6 +147,7 @@ class App:
             self.memory.need(_SCHEMA_BYTES)
         from config import schema  # 6,300 bytes
 
+        gc.collect()  # what loading has left: the values lie together, and in the heap as it is
         return schema
 
     def command(self, payload, out=None):

@@ -15,7 +15,7 @@ COLLECT_BYTES_MIN, COLLECT_BYTES_MAX = 4096, 65_536  # allocated between two col
 CONNECTION_BYTES = 4096  # one block: a TCP connection with its buffers
 TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its header
 _PSRAM_BYTES = const(400_000)  # no chip has such a block of its own
-STARVED_S = const(600)  # this long without a link and without such a block: restart
+STARVED_S = const(180)  # this long without a link and without such a block: restart
 
 
 class Memory:
