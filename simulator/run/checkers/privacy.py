@@ -14,7 +14,7 @@ K = 3  # by default
 
 
 def few(evidence: Evidence) -> Iterator[str]:
-    k = int(evidence.plan.config.get("privacy_k", K))
+    k = int(str(evidence.plan.config.get("privacy_k", K)))
     for number, record in evidence.observer.closed.items():
         for i, direction in enumerate(DIRECTIONS):
             passed = sum(record.counts[5 * i : 5 * i + 5])
