@@ -183,7 +183,7 @@ def load(nvs, log, keys=("config", "config_ok")):
             continue
         try:
             return accept(json.loads(blob)), key
-        except (ConfigError, ValueError) as error:
+        except (ConfigError, ValueError, RuntimeError) as error:  # RuntimeError: nested too deep
             log.error("%s is not usable: %s", key, error)
     log.warn("no usable configuration: defaults")
     return accept({}), ""
@@ -193,7 +193,7 @@ def stored(nvs, key="config"):
     """The configuration stored for the next start, completed. None if none is usable."""
     try:
         return check(json.loads(read_blob(nvs, key) or b""))
-    except (ConfigError, ValueError):
+    except (ConfigError, ValueError, RuntimeError):
         return None
 
 
