@@ -1,0 +1,101 @@
+"""Feeds inputs to one target, on the C stack of the chip, and says what became of them."""
+
+import gc
+import json
+import random
+import sys
+import time
+
+import _thread
+
+# 64-bit words, as two of the chip's. A function that calls itself gets some 50 levels: chip 48.
+_STACK_BYTES = 31_744
+_SAMPLES = 10  # of the memory, in the first tenth of the inputs and in the last
+
+
+def chance(parts):
+    """True once in `parts`."""
+    return random.randrange(parts) == 0
+
+
+def pick(values):
+    return values[random.randrange(len(values))]
+
+
+def damaged(data):
+    """Some bytes changed, removed or doubled."""
+    data = bytearray(data)
+    for _ in range(pick((0, 1, 1, 2, 6))):
+        at = random.randrange(len(data) + 1)
+        kind = random.randrange(4)
+        if kind == 0:
+            data = data[:at]
+        elif kind == 1 and at < len(data):
+            data[at] = random.getrandbits(8)
+        elif kind == 2:
+            data = data[:at] + bytes([random.getrandbits(8)]) + data[at:]
+        else:
+            data = data[:at] + data[at // 2 :]
+    return bytes(data)
+
+
+def _feed(target, n, found):
+    step = max(1, n // (10 * _SAMPLES))
+    first, last = [], []
+    for i in range(n):
+        found["inputs"] = i
+        target.feed(i)
+        if i % step == 0 and (i < n // 10 or i >= n - n // 10):
+            target.last = b""  # an input is long or short
+            gc.collect()
+            (first if i < n // 10 else last).append(gc.mem_alloc())
+    found["inputs"] = n
+    found["memory_bytes"] = [max(first), max(last)]
+
+
+def _guarded(target, n, found, lock):
+    try:
+        _feed(target, n, found)
+    except BaseException as error:
+        sys.print_exception(error)
+        found["error"] = repr(error)[:200]
+        found["input"] = repr(target.last)[:2000]
+    lock.release()
+
+
+def _depth(level):
+    try:
+        return _depth(level + 1)
+    except RuntimeError:
+        return level
+
+
+def main(new_target):
+    """Run `FILE N SEED`: prints one line of JSON. new_target() -> feed(i), last, figures."""
+    n, seed = int(sys.argv[1]), int(sys.argv[2])
+    random.seed(seed)
+    found = {"seed": seed}
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    start_ms = time.ticks_ms()
+
+    def work():
+        found["levels"] = _depth(0)
+        target = new_target()
+        _guarded(target, n, found, lock)
+        found.update(target.figures)
+
+    def whole():
+        try:
+            work()
+        except BaseException as error:
+            sys.print_exception(error)
+            found["error"] = repr(error)
+            lock.release()
+
+    _thread.stack_size(_STACK_BYTES)
+    _thread.start_new_thread(whole, ())
+    lock.acquire()
+    time.sleep_ms(20)  # the thread writes its figures
+    found["seconds"] = time.ticks_diff(time.ticks_ms(), start_ms) // 1000
+    print(json.dumps(found))
