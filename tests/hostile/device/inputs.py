@@ -10,6 +10,8 @@ import _thread
 
 # 64-bit words, as two of the chip's. A function that calls itself gets some 50 levels: chip 48.
 _STACK_BYTES = 31_744
+_DOUBLED_MAX = 8192  # bytes
+_ALONE_MS = 50  # there is no lock between the threads: the main one must wait in C by then
 _SAMPLES = 10  # of the memory, in the first tenth of the inputs and in the last
 
 
@@ -34,7 +36,7 @@ def damaged(data):
             data[at] = random.getrandbits(8)
         elif kind == 2:
             data = data[:at] + bytes([random.getrandbits(8)]) + data[at:]
-        else:
+        elif len(data) < _DOUBLED_MAX:
             data = data[:at] + data[at // 2 :]
     return bytes(data)
 
@@ -53,14 +55,17 @@ def _feed(target, n, found):
     found["memory_bytes"] = [max(first), max(last)]
 
 
-def _guarded(target, n, found, lock):
+def _guarded(new_target, n, found):
+    target = None
     try:
+        target = new_target()
         _feed(target, n, found)
     except BaseException as error:
         sys.print_exception(error)
         found["error"] = repr(error)[:200]
-        found["input"] = repr(target.last)[:2000]
-    lock.release()
+        found["input"] = repr(target and target.last)[:2000]
+    if target:
+        found.update(target.figures)
 
 
 def _depth(level):
@@ -74,28 +79,19 @@ def main(new_target):
     """Run `FILE N SEED`: prints one line of JSON. new_target() -> feed(i), last, figures."""
     n, seed = int(sys.argv[1]), int(sys.argv[2])
     random.seed(seed)
-    found = {"seed": seed}
     lock = _thread.allocate_lock()
     lock.acquire()
-    start_ms = time.ticks_ms()
 
     def work():
-        found["levels"] = _depth(0)
-        target = new_target()
-        _guarded(target, n, found, lock)
-        found.update(target.figures)
-
-    def whole():
-        try:
-            work()
-        except BaseException as error:
-            sys.print_exception(error)
-            found["error"] = repr(error)
-            lock.release()
+        time.sleep_ms(_ALONE_MS)
+        start_ms = time.ticks_ms()
+        found = {"seed": seed, "levels": _depth(0)}
+        _guarded(new_target, n, found)
+        found["seconds"] = time.ticks_diff(time.ticks_ms(), start_ms) // 1000
+        print(json.dumps(found))
+        lock.release()
 
     _thread.stack_size(_STACK_BYTES)
-    _thread.start_new_thread(whole, ())
+    _thread.start_new_thread(work, ())
     lock.acquire()
-    time.sleep_ms(20)  # the thread writes its figures
-    found["seconds"] = time.ticks_diff(time.ticks_ms(), start_ms) // 1000
-    print(json.dumps(found))
+    time.sleep_ms(_ALONE_MS)  # the other thread ends
