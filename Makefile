@@ -123,6 +123,12 @@ parsers: ## a million random and damaged frames for every radar's parser: N= SEE
 	@RADAR_FUZZ=$(or $(N),1000000) RADAR_SEED=$(or $(SEED),11) $(IN) -m pytest -q -n 0 \
 	  tests/lib/radar/test_radar_fuzz.py
 
+.PHONY: hostile
+hostile: ## hostile commands, broker, flash, NVS and messages (tests/hostile): N= SEED= ONLY=
+	$(SETUP_DEV)
+	@$(IN) -m tests.hostile $(foreach o,N SEED ONLY,\
+	  $(if $($(o)),--$(shell echo $(o) | tr A-Z a-z) "$($(o))"))
+
 powerloss: ## cut the power at every flash operation of the ring log (ARGS=--all: every second cut too; --rest: damage)
 	$(SETUP_DEV)
 	@$(IN) -m tests.powerloss $(ARGS)

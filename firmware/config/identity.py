@@ -15,21 +15,27 @@ _SEALED = (
     "lora_dev_eui", "lora_join_eui", "lora_app_key", "mqtt_ca2", "fleet_key", "fleet_key2",
     "mac_key",
 )  # fmt: skip
+_TEXTS = ("id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass")
 
 
 def read(nvs):
     """Return the node id and "". When nothing may be counted: an empty id and the reason."""
-    crc, node = 0, b""
+    crc, node, is_text = 0, b"", True
     for key in _SEALED:
         value = read_blob(nvs, key)
         if value is None:
             continue
         if key == "id":
             node = value
+        if key in _TEXTS:
+            try:
+                value.decode()
+            except UnicodeError:  # it would end every start
+                is_text = False
         crc = crc32(key.encode() + struct.pack("<BH", 0, len(value)), crc)
         crc = crc32(value, crc)
     if not node:
         return "", "not provisioned: no node id in NVS"
-    if read_blob(nvs, "seal") != struct.pack("<I", crc):
+    if not is_text or read_blob(nvs, "seal") != struct.pack("<I", crc):
         return "", "identity incomplete: provisioning was cut short, or NVS is damaged"
     return node.decode(), ""

@@ -198,7 +198,7 @@ def load(nvs, log, keys=("config", "config_ok")):
             continue
         try:
             return accept(json.loads(blob)), key
-        except (ConfigError, ValueError) as error:
+        except (ConfigError, ValueError, RuntimeError) as error:  # RuntimeError: nested too deep
             log.error("%s is not usable: %s", key, error)
     log.warn("no usable configuration: defaults")
     return accept({}), ""
@@ -212,7 +212,7 @@ def stored(blob):
     """
     try:
         return check(json.loads(blob or b""))
-    except (ConfigError, ValueError):
+    except (ConfigError, ValueError, RuntimeError):
         return None
 
 

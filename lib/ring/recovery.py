@@ -134,7 +134,8 @@ def _load_sector(state, small, opened):
 def _load_entry(state, kind, payload):
     n = len(payload)
     if kind == _CURSORS and n == _CURSOR_BYTES:
-        state.cursors[:] = payload
+        if max(struct.unpack(_CURSOR_FORM, payload)) >> 31 == 0:  # no ring writes others
+            state.cursors[:] = payload
     elif kind == _CHECKPOINT:
         state.checkpoint[:n] = payload
         state.checkpoint_len = n

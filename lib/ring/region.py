@@ -27,6 +27,7 @@ _TAG_BYTE = b"\x5a"
 _PAYLOAD_MAX = const(512)
 _WINDOW = const(1024)  # bytes read at a time: more than the longest entry
 _ERASE = const(6)
+_NUMBER_BITS = const(31)  # of an entry's number: behind it the next ones would wrap
 _SECTOR_BITS = const(28)  # of a sector number: 100,000 erasures of 2,684 sectors
 
 
@@ -86,7 +87,7 @@ class Region:
         magic, form, size, log_id, n, first, mark, _, crc = struct.unpack(_HEADER_FORM, self._head)
         if magic != self._magic or crc != crc32(self._summed):
             return -1
-        if not first or n >> _SECTOR_BITS:
+        if not first or first >> _NUMBER_BITS or n >> _SECTOR_BITS:
             return -1  # no ring writes this: it would be walked through for ever
         if form != _FORMAT or size != self._size:
             if self.log_id:
@@ -203,7 +204,7 @@ class Region:
         view = self._view
         length, kind, _, number, crc = struct.unpack_from("<HBBII", view, at)
         begin = at + _ENTRY
-        if length > _PAYLOAD_MAX or begin + length > end:
+        if length > _PAYLOAD_MAX or begin + length > end or number >> _NUMBER_BITS:
             return False
         if crc != crc32(view[begin : begin + length], crc32(view[at : at + 8])):
             return False

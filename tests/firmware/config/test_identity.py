@@ -1,5 +1,8 @@
 """The identity in NVS: only a whole one counts. The vectors are those of the host tool."""
 
+import struct
+from binascii import crc32
+
 from board_parts import FakeNvs
 from config.identity import read
 
@@ -59,3 +62,16 @@ def test_authorities_and_keys_are_sealed():
             changed = dict(more)
             changed[key] = value
             assert read(_with(**changed))[1].startswith("identity incomplete"), key
+
+
+def test_a_sealed_identity_that_is_no_text_is_refused():
+    """It would end every start. Certificates and keys are bytes."""
+    for key in ("id", "wifi_ssid", "wifi_pass", "mqtt_user", "mqtt_pass"):
+        blobs = {"id": b"n1", key: b"\xc3\xff"}
+        crc = 0
+        for name in ("id", key) if key != "id" else ("id",):
+            value = blobs[name]
+            crc = crc32(name.encode() + struct.pack("<BH", 0, len(value)) + value, crc)
+        nvs = FakeNvs(seal=struct.pack("<I", crc), **blobs)
+        assert read(nvs)[0] == "", key
+        assert read(nvs)[1].startswith("identity incomplete"), key

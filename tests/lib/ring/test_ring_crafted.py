@@ -22,6 +22,11 @@ def _write_header(flash, place, ring, *, form=1, n=0, first=1):
     flash.writeblocks(place, head + struct.pack("<I", crc32(head)), 0)
 
 
+def _entry(kind, number, payload):
+    head = struct.pack("<HBBI", len(payload), kind, 0x5A, number)
+    return head + struct.pack("<I", crc32(payload, crc32(head))) + payload
+
+
 def _log():
     """A flash of 8 sectors, of which 2 are the small region, and a log with 3 records in it."""
     flash = Nor(8)
@@ -53,3 +58,18 @@ def test_a_header_of_another_format_behind_a_good_one_stops_nothing():
     assert ring.read(3, bytearray(600)) == (EVENT, 1)
     seq = ring.append(EVENT, b"y")
     assert ring.read(seq, bytearray(600)) == (EVENT, 1)
+
+
+def test_numbers_near_the_end_are_no_entries():
+    """Behind 2^32 the next number would be 0, and the checkpoint would be void for ever."""
+    for number in (0x8000_0000, 0xFFFF_FFFF):
+        flash, ring = _log()
+        flash.writeblocks(2, _entry(EVENT, number, b"xxxx"), 32 + 3 * 16)
+        ring = _open(flash)
+        assert ring.next_seq == 4
+        flash, ring = _log()
+        _write_header(flash, 3, ring, n=1, first=number)
+        assert _open(flash).next_seq == 4
+        flash, ring = _log()
+        flash.writeblocks(0, _entry(2, 1, struct.pack("<IIII", number, 0, 0, 0)), 32 + 28)
+        assert _open(flash).next_seq == 4

@@ -51,6 +51,20 @@ def test_the_page_has_both_tables() -> None:
     assert any(name.startswith("I (2)") for name in names)
 
 
+def test_each_attack_that_is_met_names_a_test() -> None:
+    attacks = rows(PAGE.read_text(encoding="utf-8").split("## Attacks")[1])
+    assert len(attacks) == 24
+    for attack, state, text in attacks:
+        assert state != "met" or all(test for _path, test in _PROOF.findall(text)), attack
+
+
+def test_the_files_that_security_names_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    paths = re.findall(r"\]\(([\w./-]+)\)", text) + [path for path, _test in _PROOF.findall(text)]
+    named = [path for path in paths if "/" in path]
+    assert named and [path for path in named if not (ROOT / path).is_file()] == []
+
+
 @pytest.mark.parametrize(
     "row",
     (
