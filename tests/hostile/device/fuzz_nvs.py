@@ -74,7 +74,7 @@ class Starts:
         settings, key = schema.load(nvs, log)
         self.figures["usable" if key else "defaults"] += 1
         assert settings["interval_min"] and settings.hash >= 0
-        schema.stored(nvs)
+        schema.stored(blobs.get("config"))
         trial.differs_in_link(schema, nvs, settings)
 
 
