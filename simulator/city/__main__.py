@@ -8,6 +8,7 @@ from nodes, through a broker and `tallypost listen`. Exit status: 0 done, 1 not,
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import threading
@@ -86,8 +87,10 @@ class City:
             raise ToolError(f"{self._database} is there already. Name another folder with OUT=.")
         address = self._stack.enter_context(chain.broker(self._folder))
         lines = self._folder / "listen.jsonl"
-        self._stack.enter_context(chain.listener(address, self._database, lines))
         street = nodes.Street(address, lines, self._database, self._args.seed)
+        keys = self._folder / "mac_keys.json"
+        keys.write_text(json.dumps(nodes.mac_keys(self._nodes, street)))
+        self._stack.enter_context(chain.listener(address, self._database, lines, keys))
         return self._once(street) if self._args.once else self._live(street)
 
     # --- one simulated day

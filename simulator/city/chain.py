@@ -61,11 +61,15 @@ def broker(folder: Path) -> Iterator[BrokerAddress]:
 
 
 @contextmanager
-def listener(address: BrokerAddress, database: Path, lines: Path) -> Iterator[None]:
-    """`tallypost listen` at a broker. It prints its lines to a file."""
+def listener(
+    address: BrokerAddress, database: Path, lines: Path, mac_keys: Path
+) -> Iterator[None]:
+    """`tallypost listen` at a broker. It prints its lines to a file, and refuses records that are
+    not signed with `mac_keys`."""
     command = [
         sys.executable, "-m", "tallypost", "listen", "--host", address.host, "--port",
         str(address.port), "--db", str(database), "--client-id", "", "--json",
+        "--mac-keys", str(mac_keys), "--mac-required",
     ]  # fmt: skip
     with open(lines, "w") as out:
         process = subprocess.Popen(

@@ -11,9 +11,11 @@ hours = 24               that it runs
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simulator.run.backends.mqtt import mac_key
 from simulator.run.plans import plan as plans
 from simulator.run.plans.plan import BrokerAddress, NodePlan, RunOptions
 from simulator.run.plans.rules import ScenarioError
@@ -70,6 +72,11 @@ def live_plan(node: CityNode, street: Street, now: int) -> NodePlan:
     plan = _plan(node, street, LIVE_HOURS)
     config = plan.config | {"interval_min": LIVE_INTERVAL_MIN}
     return replace(plan, start_utc=now, live=True, config=config)
+
+
+def mac_keys(city: Iterable[CityNode], street: Street) -> dict[str, str]:
+    """By node the key that it signs its records with, in hexadecimal digits."""
+    return {node.id: mac_key(_plan(node, street, LIVE_HOURS)).hex() for node in city}
 
 
 def _plan(node: CityNode, street: Street, hours: float) -> NodePlan:

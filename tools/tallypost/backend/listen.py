@@ -151,6 +151,8 @@ def _listen(args: argparse.Namespace, service: Service) -> None:
                 path=shown_address(args.db),
             )
         )
+        if not (args.lorawan or args.mac_keys):
+            service.note(_("nobody checks who wrote the records: --mac-keys FILE names the keys"))
         listener.loop(args.seconds or float("inf"))
     finally:
         listener.end()
