@@ -9,6 +9,7 @@ from core.version import VERSION
 
 _NO_TEMPERATURE = -128
 _SSID_BYTES_MAX = 32
+_MAC_KEY_BYTES = 32
 
 
 def identity(app, _body):
@@ -82,6 +83,7 @@ def _mqtt(app):
         "host": config["mqtt_host"], "port": config["mqtt_port"], "tls": config["mqtt_tls"],
         "root": config["mqtt_root"], "up": link.is_up(), "error": link.error,
         "connects": link.connects, "confirms": app.uplink.confirms,
+        "signs": bool(read_blob(app.nvs, "mac_key", _MAC_KEY_BYTES)),
     }  # fmt: skip
 
 

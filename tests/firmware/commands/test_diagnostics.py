@@ -35,6 +35,7 @@ def test_check_reports_every_part_and_fits_an_mqtt_message():
         "ssid": "street", "up": True, "reason": 0, "ip": "192.0.2.7", "rssi": -61
     }  # fmt: skip
     assert found["mqtt"]["host"] == "broker.example" and found["mqtt"]["port"] == 8883
+    assert found["mqtt"]["signs"] is False
     assert found["ring"]["storage"] == "flash" and found["ring"]["newest"] == 5
     assert found["ring"]["opened"] == 1 and found["ring"]["sectors"] > 10
     assert found["interval"]["cov"] == 80 and found["heap"][0] >= found["heap"][1] > 0

@@ -17,7 +17,7 @@ RADAR: Body = {
     "wifi": {"ssid": "street", "up": True, "reason": 0, "ip": "192.0.2.7", "rssi": -61},
     "mqtt": {
         "host": "broker", "port": 1883, "tls": 1, "root": "tallypost/v1", "up": True, "error": "",
-        "connects": 1, "confirms": True,
+        "connects": 1, "confirms": True, "signs": True,
     },
     "lora": None, "clock": {"source": 2, "age": 900, "utc": 1_800_000_000},
     "ring": {

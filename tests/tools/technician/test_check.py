@@ -77,6 +77,7 @@ TROUBLE: tuple[tuple[str, Body, str, str, str], ...] = (
     ("broker", {"mqtt__up": False}, FAIL, "not connected yet", "Wi-Fi"),
     ("broker", {"mqtt__tls": 0}, WARN, "connected to broker:1883 in plain text",
      "without --insecure-plain"),
+    ("broker", {"mqtt__signs": False}, WARN, "the broker can forge counts", "--out"),
     ("Wi-Fi", {"wifi__open": True}, WARN, "'street' is open: anybody", "has a password"),
     ("passages", {"detector__passages": 0}, OPEN, "nothing has passed since the start",
      "Pass the detector"),

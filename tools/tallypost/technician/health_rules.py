@@ -162,12 +162,7 @@ def _broker(mqtt: Body | None) -> list[Finding]:
         return []
     address, error = f"{mqtt['host']}:{mqtt['port']}", mqtt["error"]
     if mqtt["up"]:
-        if mqtt["tls"]:
-            text = _("connected to {address} with TLS")
-            return [Finding(BROKER, PASS, text.format(address=address))]
-        what = _("connected to {address} in plain text: counts and password can be read")
-        advice = _("Run tallypost provision without --insecure-plain.")
-        return [Finding(BROKER, WARN, what.format(address=address), advice)]
+        return [_connected(mqtt, address), *_signing(mqtt)]
     if not error:
         what = _("{address}: not connected yet").format(address=address)
         return [Finding(BROKER, FAIL, what, _("See the finding about Wi-Fi."))]
@@ -179,6 +174,22 @@ def _broker(mqtt: Body | None) -> list[Finding]:
         advice = _("Check that it runs and that the node can reach it. To correct the address:"
                    " tallypost config set mqtt_host=HOST mqtt_port=PORT")  # fmt: skip
     return [Finding(BROKER, FAIL, f"{address}: {error}", advice)]
+
+
+def _connected(mqtt: Body, address: str) -> Finding:
+    if mqtt["tls"]:
+        return Finding(BROKER, PASS, _("connected to {address} with TLS").format(address=address))
+    what = _("connected to {address} in plain text: counts and password can be read")
+    advice = _("Run tallypost provision without --insecure-plain.")
+    return Finding(BROKER, WARN, what.format(address=address), advice)
+
+
+def _signing(mqtt: Body) -> list[Finding]:
+    """Older nodes do not say whether they sign."""
+    if mqtt.get("signs", True):
+        return []
+    what = _("the records are not signed: the broker can forge counts")
+    return [Finding(BROKER, WARN, what, _("Run tallypost provision with --out."))]
 
 
 def _lora(lora: Body | None) -> list[Finding]:
