@@ -80,7 +80,7 @@ chip: ## the board at PORT= through the whole list, one table (tests/chip): HOST
 
 test: ## all tests (ARGS= goes to pytest)
 	$(SETUP_DEV)
-	@$(IN) -m pytest -q -n 4 $(ARGS)
+	@$(IN) -m pytest -q -n 4 --dist worksteal $(ARGS)
 
 .PHONY: mutants
 mutants: ## one line of device code changed at a time, the changes that no test sees: N= SEED= ONLY= JSON=
