@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
@@ -139,3 +140,23 @@ def test_checking_changes_nothing() -> None:
     )
     records.violations(evidence)
     assert before == (evidence.delivered, evidence.order, evidence.observer.closed, evidence.ring)
+
+
+def test_totals_may_lack_the_record_that_damage_has_taken_and_no_other() -> None:
+    evidence = clean()
+    taken = evidence.observer.closed[1].counts
+    for number in range(2, 9):
+        totals = evidence.observer.closed[number].totals
+        less = [total - count for total, count in zip(totals, taken, strict=True)]
+        closed(evidence, number, totals=less)
+    corrupt(evidence)
+
+    def jumps() -> list[str]:
+        return [text for text in records.violations(evidence) if "totals are not" in text]
+
+    assert len(jumps()) == 1 and "interval 2" in jumps()[0]
+    evidence.plan = replace(evidence.plan, rot=1)
+    assert jumps() == []
+    closed(evidence, 5, totals=[total + 1 for total in evidence.observer.closed[5].totals])
+    corrupt(evidence)
+    assert len(jumps()) == 1 and "interval 5" in jumps()[0]

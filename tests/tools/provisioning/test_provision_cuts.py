@@ -26,7 +26,7 @@ from tallypost.provisioning.identity import Identity
 from tallypost.provisioning.provision import prepare, write
 
 __all__ = ("lora_image", "state")
-PULLS = 50 if LONG else 3
+PULLS = 50 if LONG else 4
 OLD = Identity("old-1", {"site": "old"}, "net", "old-password", "u", "old-secret", lora=KEYS)
 NEW = Identity(
     "old-1", {"link": "mqtt", "site": "new"}, "net", "new-password", "u", "new-secret", lora=KEYS
