@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from simulator.run.checkers import clock, decode, lorawan, memory, privacy
+from simulator.run.checkers import clock, decode, lorawan, memory, privacy, totals
 from simulator.run.checkers.decode import CLASSES, DIRECTIONS, Record
 from simulator.run.processes.node import Evidence
 
@@ -17,13 +17,12 @@ CLOCK_S = 3.0  # allowed error of a node's clock and seconds
 CHECKPOINT_S = 60.0  # a power cut may cost that much of the open interval
 SILENT_S = 90.0  # 1.5 usual keep-alives: then a silent connection is given up
 SETTLED_US = 120_000_000  # after that time with power a detector must be observing
-_TOTAL_WRAP = 1 << 30
 Tally = dict[str, dict[str, int]]
 
 
 def violations(evidence: Evidence) -> list[str]:
     """Everything that is wrong, each text with the node's name in front."""
-    checks = CHECKS + clock.CHECKS + memory.CHECKS + privacy.CHECKS
+    checks = CHECKS + clock.CHECKS + memory.CHECKS + privacy.CHECKS + totals.CHECKS
     if evidence.plan.ring_dead:  # meanwhile other logs have the records, in the node's memory
         checks = tuple(check for check in checks if check not in WHOLE_TIME)
     checks += lorawan.CHECKS if evidence.plan.link != "mqtt" else ()
@@ -151,24 +150,6 @@ def _order(evidence: Evidence) -> Iterator[str]:
         yield "intervals arrived out of order"
 
 
-def _damaged(evidence: Evidence) -> set[int]:
-    """Closed intervals that damage at rest has taken from the ring log."""
-    held = decode.intervals(evidence.ring) if evidence.plan.rot else evidence.observer.closed
-    return set(evidence.observer.closed) - set(held)
-
-
-def _totals(evidence: Evidence) -> Iterator[str]:
-    """After damage to a record its count may be missing: the checkpoint may be damaged, too."""
-    before, damaged, was_damaged = [0] * 10, _damaged(evidence), False
-    for number in sorted(evidence.observer.closed):
-        record = evidence.observer.closed[number]
-        due = [(b + c) % _TOTAL_WRAP for b, c in zip(before, record.counts, strict=True)]
-        if record.totals != due and not was_damaged:
-            yield f"interval {number}: totals are not those before plus what was counted"
-            return
-        before, was_damaged = record.totals, number in damaged
-
-
 def _every_passage_counted(evidence: Evidence) -> Iterator[str]:
     """An interval holds the passages noted since the one before it was closed. A power cut may
     cost those noted since the last checkpoint. Nothing adds a count."""
@@ -276,7 +257,7 @@ def _health(evidence: Evidence) -> Iterator[str]:
     for name, number in evidence.backend.anomalies.items():
         if name == "doubts" and clock.is_stepped(evidence):
             continue  # times in the future are doubted, with reason
-        if name == "doubts" and number <= len(_damaged(evidence)):
+        if name == "doubts" and number <= len(totals.damaged(evidence)):
             continue  # and so are totals without what damage has taken
         if number and not (name == "gone" and evidence.plan.rot):
             yield f"the backend has {number} entries in {name}"
@@ -289,7 +270,7 @@ def _health(evidence: Evidence) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
-    _nothing_lost, _log_intact, _contents, _order, _totals, _every_passage_counted, _coverage,
+    _nothing_lost, _log_intact, _contents, _order, _every_passage_counted, _coverage,
     _time, _confirmed, _silence, _health,
 )  # fmt: skip
 

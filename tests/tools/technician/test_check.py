@@ -161,9 +161,7 @@ def answers(*looks: Body, stored: Body | None = CONFIG, **more: Any) -> Body:
     def look(_body: Body) -> Body:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    return {
-        "check": look, "config_get": CONFIG, "config_stored": stored, **more
-    }  # fmt: skip
+    return {"check": look, "config_get": CONFIG, "config_stored": stored, **more}
 
 
 def checked(capsys: Capture, node: FakeNode, *words: str) -> tuple[int, str, str]:
