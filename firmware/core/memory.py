@@ -15,7 +15,9 @@ COLLECT_BYTES_MIN, COLLECT_BYTES_MAX = 4096, 65_536  # allocated between two col
 CONNECTION_BYTES = 4096  # one block: a TCP connection with its buffers
 TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its header
 _PSRAM_BYTES = const(400_000)  # no chip has such a block of its own
-STARVED_S = const(180)  # this long without a link and without such a block: restart
+# This long without a link and without such a block: restart. If this start never had a link, the
+# next one may have none either, and each costs the counting some seconds.
+STARVED_S, NEVER_UP_S = const(180), const(600)
 
 
 class Memory:
@@ -31,6 +33,7 @@ class Memory:
         self.free_min = 1 << 30
         self.size = 0
         self._starving_s = 0  # uptime at which memory was first too small, 0 = it is not
+        self._bound_s = NEVER_UP_S
 
     def room(self):
         """Bytes free in MicroPython's heap as it is, with PSRAM also what it can grow by.
@@ -68,10 +71,12 @@ class Memory:
         is_up: of the link. bytes_min: the block that a connection needs.
         """
         largest = self.system_heap()[1]
+        if is_up:
+            self._bound_s = STARVED_S
         if is_up or largest >= bytes_min:
             self._starving_s = 0
         elif not self._starving_s:
             self._starving_s = uptime
-        elif uptime - self._starving_s >= STARVED_S:
+        elif uptime - self._starving_s >= self._bound_s:
             return "block of %d bytes, a connection needs %d" % (largest, bytes_min)
         return None

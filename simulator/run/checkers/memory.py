@@ -1,6 +1,6 @@
 """Checks of the chip's memory: the GC heap must not grow while a node is in service.
 
-What it takes then, it takes from Wi-Fi, sockets and TLS, and it never gives it back.
+What it takes then, it takes from Wi-Fi, sockets and TLS.
 """
 
 from __future__ import annotations

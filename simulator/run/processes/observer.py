@@ -40,8 +40,11 @@ class ConnectionSpan:
 
 
 def _grown(old: list[int], new: list[int]) -> list[int]:
-    """By how much each total has grown. At the end of an interval those of few road users move to
-    the class unknown: nobody has passed."""
+    """By how much each total has grown by passages.
+
+    When an interval with few road users is closed, their numbers move to the class unknown. That
+    is no passage.
+    """
     more = [b - a for a, b in zip(old, new, strict=True)]
     for first in (0, 5):
         more[first + 4] += sum(min(0, n) for n in more[first : first + 4])

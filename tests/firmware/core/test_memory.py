@@ -3,7 +3,7 @@
 import gc
 
 from board_parts import FakeLog
-from core.memory import CONNECTION_BYTES, STARVED_S, Memory
+from core.memory import CONNECTION_BYTES, NEVER_UP_S, STARVED_S, Memory
 
 PLENTY = (28_000, 19_000, 24_000)
 SCARCE = (12_000, CONNECTION_BYTES - 1, 800)
@@ -56,11 +56,18 @@ def test_a_heap_that_has_grown_is_logged_with_what_is_left_beside_it():
     assert "12000 free in blocks of at most 4095" in text
 
 
-def test_a_node_is_starved_after_ten_minutes_without_a_link_and_a_block_for_one():
+def test_a_node_that_lost_its_link_and_its_memory_starts_over_soon():
     memory, _board, _log = _memory(SCARCE)
+    _minutes(memory, 4, 1, is_up=True)
     *early, late = _minutes(memory, 5, STARVED_S // 60 + 1)
     assert early == [None] * (STARVED_S // 60)
     assert late == "block of 4095 bytes, a connection needs 4096"
+
+
+def test_a_node_that_never_had_a_link_waits_longer():
+    memory, _board, _log = _memory(SCARCE)
+    *early, late = _minutes(memory, 5, NEVER_UP_S // 60 + 1)
+    assert NEVER_UP_S > STARVED_S and set(early) == {None} and late
 
 
 def test_a_node_with_a_link_is_not_starved():
@@ -73,13 +80,13 @@ def test_a_node_whose_broker_is_away_is_not_starved():
     assert set(_minutes(memory, 5, 60)) == {None}
 
 
-def test_a_block_that_is_free_for_a_moment_begins_the_ten_minutes_anew():
+def test_a_block_that_is_free_for_a_moment_begins_the_wait_anew():
     memory, board, _log = _memory(SCARCE)
     _minutes(memory, 5, 9)
     board.system = PLENTY
     _minutes(memory, 14, 1)
     board.system = SCARCE
-    *early, late = _minutes(memory, 15, STARVED_S // 60 + 1)
+    *early, late = _minutes(memory, 15, NEVER_UP_S // 60 + 1)
     assert set(early) == {None} and late
 
 

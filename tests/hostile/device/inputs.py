@@ -6,9 +6,7 @@ import random
 import sys
 import time
 
-_LEVELS = (
-    41  # left by the frames counted here: 48 for a function that calls itself, as on the chip
-)
+_LEVELS = 41  # of the frames counted here. A function that calls itself gets about 48, as there
 _DOUBLED_MAX = 8192  # bytes
 _SAMPLES = 10  # of the memory, in the first tenth of the inputs and in the last
 

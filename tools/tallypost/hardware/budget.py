@@ -5,7 +5,7 @@ gc_free_bytes      free in MicroPython's heap while the node is in service, at l
 idf_free_bytes     free in the heap of ESP-IDF then, for Wi-Fi, sockets and TLS, at least
 idf_largest_bytes  the largest block of that, at least
 
-MicroPython's heap grows out of ESP-IDF's and gives nothing back (ports/esp32,
+MicroPython's heap grows out of ESP-IDF's and seldom gives any back (ports/esp32,
 MICROPY_GC_SPLIT_HEAP_AUTO). So both share what the chip has free before any program.
 """
 
