@@ -17,7 +17,8 @@ TLS_CONNECTION_BYTES = 17_000  # one block: a TLS record of 16 KiB, and its head
 _PSRAM_BYTES = const(400_000)  # no chip has such a block of its own
 # This long without a link and without such a block: restart. If this start never had a link, the
 # next one may have none either, and each costs the counting some seconds.
-STARVED_S, NEVER_UP_S = const(180), const(600)
+STARVED_S = const(180)
+NEVER_UP_S = const(600)
 
 
 class Memory:
